@@ -1,0 +1,43 @@
+/** Imports run one way: a layer may import only the layers listed before it. */
+const layers = ['model', 'kv', 'protocol', 'store', 'config', 'lock', 'cli']
+const upward = layers.map((layer, index) => ({
+  name: `${layer}-imports-downwards-only`,
+  severity: 'error',
+  from: { path: `^lib/${layer}/` },
+  to: { path: `^lib/(${[...layers.slice(index + 1), 'testing', 'index'].join('|')})[/.]` },
+}))
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
+    ...upward,
+    {
+      name: 'only-store-etcd-knows-etcd3',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: '^lib/store/etcd/' },
+      to: { path: 'node_modules/(etcd3|@grpc)/' },
+    },
+    {
+      name: 'pure-layers-do-no-io',
+      severity: 'error',
+      from: { path: '^lib/(model|kv|protocol)/' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'library-pays-for-no-command',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: '^lib/cli/' },
+      to: { path: 'node_modules/(commander|cli-table3)/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js'],
+      conditionNames: ['import', 'types', 'node', 'default'],
+    },
+    exclude: { path: '^dist' },
+  },
+}

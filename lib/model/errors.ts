@@ -1,0 +1,81 @@
+/** What a caller can branch on without `instanceof`; stable across versions. */
+export type SpicelockErrorCode =
+  | 'LOCK_ERROR'
+  | 'INVALID_LOCK'
+  | 'INVALID_CONFIG'
+  | 'LOCK_UNREADABLE'
+  | 'LOCK_UNWRITABLE'
+  | 'LOCK_EXISTING'
+  | 'LOCK_UNAVAILABLE'
+  | 'ETCD_UNAVAILABLE'
+
+export interface ErrorDetails {
+  /** The full etcd key of the lock concerned. */
+  key?: string | undefined
+  cause?: unknown
+}
+
+/** Survives two copies of this package in one process, where `instanceof` does not. */
+const brand = Symbol.for('spicelock.error')
+
+/** Base of every error that this package throws on purpose. */
+export abstract class SpicerackError extends Error {
+  abstract readonly code: SpicelockErrorCode
+  /** The full etcd key of the lock concerned, when there is one. */
+  readonly key: string | undefined
+  readonly [brand] = true
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = new.target.name
+    this.key = details.key
+  }
+}
+
+/** Base of the errors that say "not now": the same call may succeed later. */
+export abstract class SpicerackCheckError extends SpicerackError {}
+
+/** etcd failed, or the library was used in a way that it cannot serve. */
+export class LockError extends SpicerackError {
+  readonly code: SpicelockErrorCode = 'LOCK_ERROR'
+}
+
+/** A parameter of a lock is wrong; the message names the field, the value and what was expected. */
+export class InvalidLockError extends LockError {
+  override readonly code = 'INVALID_LOCK'
+}
+
+/** The configuration is missing, broken, or has a wrong or unknown field. */
+export class LockConfigError extends LockError {
+  override readonly code = 'INVALID_CONFIG'
+}
+
+/** The value found in etcd is not a KeyLocks. It is left as it is. */
+export class LockUnreadableError extends LockError {
+  override readonly code = 'LOCK_UNREADABLE'
+}
+
+/** A KeyLocks cannot be turned into JSON. */
+export class LockUnwritableError extends LockError {
+  override readonly code = 'LOCK_UNWRITABLE'
+}
+
+/** A lock with the same id is already held under this key. */
+export class LockExistingError extends LockError {
+  override readonly code = 'LOCK_EXISTING'
+}
+
+/** Others hold the lock and the time to wait for them is over. */
+export class LockUnavailableError extends SpicerackCheckError {
+  readonly code = 'LOCK_UNAVAILABLE'
+}
+
+/** etcd cannot be reached, or a write did not get through within the budget. */
+export class EtcdLockUnavailableError extends SpicerackCheckError {
+  readonly code = 'ETCD_UNAVAILABLE'
+}
+
+/** Whether `error` was thrown on purpose by this package (any copy of it in this process). */
+export function isSpicerackError(error: unknown): error is SpicerackError {
+  return typeof error === 'object' && error !== null && brand in error
+}
