@@ -1,0 +1,30 @@
+/** An etcd lease ID: an int64 in decimal, kept as text because a JavaScript number would corrupt it. */
+export type LeaseId = string
+
+/** One key, or with `end` all keys from `key` up to but without `end`, in the order of their bytes. */
+export interface KeyRange {
+  readonly key: string
+  readonly end?: string
+}
+
+/** A key as etcd has it. */
+export interface KeyValue {
+  readonly key: string
+  readonly value: string
+  /** Revision at which the key came into being; grows with every re-creation. */
+  readonly createRevision: bigint
+  /** Revision of the last write to the key. */
+  readonly modRevision: bigint
+  /** The lease whose end deletes the key. */
+  readonly lease: LeaseId | undefined
+}
+
+export type KeyEvent =
+  | { readonly type: 'put'; readonly kv: KeyValue }
+  | { readonly type: 'delete'; readonly key: string; readonly modRevision: bigint }
+
+/** The range of all keys that start with `prefix`, which must end in an ASCII character. */
+export function withPrefix(prefix: string): KeyRange {
+  const last = prefix.length - 1
+  return { key: prefix, end: prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1) }
+}

@@ -1,0 +1,40 @@
+import {
+  ClientClosedError,
+  EtcdAuthenticationFailedError,
+  EtcdInvalidAuthTokenError,
+  EtcdLeaseInvalidError,
+  EtcdPermissionDeniedError,
+  GRPCFailedPreconditionError,
+  GRPCInvalidArgumentError,
+  GRPCNotFoundError,
+  GRPCNotImplementedError,
+  GRPCUnauthenticatedError,
+} from 'etcd3'
+import { isStoreError, StoreError, type StoreErrorReason } from '../store-error.js'
+
+const refusals = [
+  EtcdAuthenticationFailedError,
+  EtcdPermissionDeniedError,
+  GRPCFailedPreconditionError,
+  GRPCInvalidArgumentError,
+  GRPCNotFoundError,
+  GRPCNotImplementedError,
+  GRPCUnauthenticatedError,
+]
+
+/**
+ * Turns an error of etcd3 into a StoreError. etcd3's errors carry no gRPC code, only a class. Whatever is
+ * not known to be a refusal counts as `unreachable`: the call may have been applied.
+ */
+export function classify(error: unknown): StoreError {
+  if (isStoreError(error)) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new StoreError(reasonOf(error), message, { cause: error })
+}
+
+function reasonOf(error: unknown): StoreErrorReason {
+  if (error instanceof ClientClosedError) return 'unreachable'
+  if (error instanceof EtcdLeaseInvalidError) return 'lease-not-found'
+  if (error instanceof EtcdInvalidAuthTokenError) return 'unreachable'
+  return refusals.some(refusal => error instanceof refusal) ? 'refused' : 'unreachable'
+}

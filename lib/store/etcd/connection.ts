@@ -1,0 +1,98 @@
+import { rootCertificates } from 'node:tls'
+import { InterceptingCall, type Interceptor } from '@grpc/grpc-js'
+import { noop } from 'cockatiel'
+import { Etcd3 } from 'etcd3'
+import { StoreError } from '../store-error.js'
+import { classify } from './classify.js'
+import type { EtcdOptions } from './options.js'
+
+/** Makes a member that has lost its leader refuse at once, instead of after 7 s. */
+const requireLeader: Interceptor = (options, nextCall) =>
+  new InterceptingCall(nextCall(options), {
+    start(metadata, listener, next) {
+      metadata.set('hasleader', 'true')
+      next(metadata, listener)
+    },
+  })
+
+/** Below 5 s between pings etcd would cut the connection ("excess pings"). */
+const grpcOptions = {
+  'grpc.keepalive_time_ms': 6_000,
+  'grpc.keepalive_timeout_ms': 2_000,
+  'grpc.max_receive_message_length': -1,
+}
+
+/**
+ * The way to etcd: one client at a time, on one endpoint, kept while it works. A client that fails is
+ * closed and the next endpoint takes over, so that a black hole is left after one deadline. Nothing is
+ * ever sent twice from here.
+ */
+export class Connection {
+  private client: Etcd3 | undefined
+  private endpoint = 0
+  private closed = false
+  private readonly failureListeners = new Set<() => void>()
+
+  constructor(private readonly options: EtcdOptions) {}
+
+  /** The client in use. @throws StoreError `closed` */
+  current(): Etcd3 {
+    if (this.closed) throw new StoreError('closed', 'The connection to etcd is closed.')
+    return (this.client ??= this.open())
+  }
+
+  /** One call, once. @throws StoreError */
+  async call<T>(work: (client: Etcd3) => Promise<T>): Promise<T> {
+    const client = this.current()
+    try {
+      return await work(client)
+    } catch (error) {
+      const classified = classify(error)
+      if (classified.reason === 'unreachable') this.fail(client)
+      throw this.closed
+        ? new StoreError('unreachable', 'The connection was closed during the call.')
+        : classified
+    }
+  }
+
+  /** Gives up on a client: the next call goes to the next endpoint with a new one. */
+  fail(client: Etcd3): void {
+    if (client !== this.client) return
+    this.client = undefined
+    if (this.options.failover) this.endpoint = (this.endpoint + 1) % this.options.endpoints.length
+    client.close()
+    for (const listener of this.failureListeners) listener()
+  }
+
+  /** Calls back whenever a client has been given up: streams on it are dead or may hang. */
+  onFailure(listener: () => void): void {
+    this.failureListeners.add(listener)
+  }
+
+  close(): void {
+    this.closed = true
+    this.client?.close()
+    this.client = undefined
+  }
+
+  private open(): Etcd3 {
+    const { endpoints, tls, auth, callTimeoutMs } = this.options
+    return new Etcd3({
+      hosts: [endpoints[this.endpoint]!],
+      ...(tls && {
+        credentials: {
+          rootCertificate: tls.ca ?? Buffer.from(rootCertificates.join('\n')),
+          ...(tls.key && { privateKey: tls.key }),
+          ...(tls.cert && { certChain: tls.cert }),
+        },
+      }),
+      ...(auth && { auth }),
+      grpcOptions,
+      faultHandling: { host: () => noop, global: noop },
+      defaultCallOptions: ({ isStream }) =>
+        isStream
+          ? { interceptors: [requireLeader] }
+          : { interceptors: [requireLeader], deadline: Date.now() + callTimeoutMs },
+    })
+  }
+}

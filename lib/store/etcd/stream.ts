@@ -1,0 +1,93 @@
+import type { Etcd3 } from 'etcd3'
+import { classify } from './classify.js'
+import type { Connection } from './connection.js'
+
+/** How long an unused stream stays open for the next use. An open stream keeps the process alive. */
+const IDLE_MS = 500
+
+interface Duplex<Request, Response> {
+  write(request: Request): void
+  end(): void
+  cancel(): void
+  on(event: 'data', listener: (response: Response) => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'end', listener: () => void): unknown
+}
+
+interface StreamListener<Response> {
+  onData(response: Response): void
+  /** The stream is down; what was written and not answered is lost. The next write opens another. */
+  onDown(error: Error): void
+}
+
+/** A bidirectional stream to etcd, opened by the first write, which says once when it goes down. */
+export class Stream<Request, Response> {
+  private current: { client: Etcd3; duplex: Promise<Duplex<Request, Response>> } | undefined
+  private idleTimer: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly open: (client: Etcd3) => Promise<Duplex<Request, Response>>,
+    private readonly listener: StreamListener<Response>,
+  ) {
+    connection.onFailure(() => this.fail(new Error('The connection to etcd was lost.')))
+  }
+
+  write(request: Request): void {
+    clearTimeout(this.idleTimer)
+    const stream = (this.current ??= this.start())
+    stream.duplex.then(
+      duplex => {
+        if (this.current === stream) duplex.write(request)
+      },
+      () => {},
+    )
+  }
+
+  /** Takes the stream down, as if it had failed. */
+  fail(error: Error): void {
+    const failed = this.current
+    if (!failed) return
+    this.close()
+    this.connection.fail(failed.client)
+    this.listener.onDown(classify(error))
+  }
+
+  /**
+   * Nothing is expected of the stream at the moment: ends it soon, without a word to the listener. Not by
+   * cancelling: etcd3 would take that for a fault and cut the calls in flight on the same client.
+   */
+  idle(): void {
+    clearTimeout(this.idleTimer)
+    this.idleTimer = setTimeout(() => this.drop(duplex => duplex.end()), IDLE_MS)
+  }
+
+  /** Cuts the stream without a word to the listener. */
+  close(): void {
+    this.drop(duplex => duplex.cancel())
+  }
+
+  private drop(finish: (duplex: Duplex<Request, Response>) => void): void {
+    clearTimeout(this.idleTimer)
+    const dropped = this.current
+    this.current = undefined
+    dropped?.duplex.then(finish, () => {})
+  }
+
+  private start(): { client: Etcd3; duplex: Promise<Duplex<Request, Response>> } {
+    const client = this.connection.current()
+    const duplex = this.open(client)
+    const stream = { client, duplex }
+    const down = (error: Error): void => {
+      if (this.current === stream) this.fail(error)
+    }
+    duplex.then(opened => {
+      opened.on('data', response => {
+        if (this.current === stream) this.listener.onData(response)
+      })
+      opened.on('error', down)
+      opened.on('end', () => down(new Error('etcd ended the stream.')))
+    }, down)
+    return stream
+  }
+}

@@ -1,0 +1,64 @@
+import type { IWatchCreateRequest, IWatchResponse } from 'etcd3'
+import type { KeyRange } from '../../kv/key-value.js'
+import type { WatchListener } from '../store.js'
+import { decodeEvent, encodeRange } from './wire.js'
+
+/** One watch: where it stands in the history, and whether it has missed something. */
+export class EtcdWatch {
+  readonly ready: Promise<void>
+  private markReady!: () => void
+  private markFailed!: (error: Error) => void
+  /** The first revision not seen yet; undefined until etcd has said where "now" is. */
+  private next: bigint | undefined
+  private missed = false
+
+  constructor(
+    private readonly range: KeyRange,
+    private readonly listener: WatchListener,
+  ) {
+    this.ready = new Promise((resolve, reject) => {
+      this.markReady = resolve
+      this.markFailed = reject
+    })
+    this.ready.catch(() => {})
+  }
+
+  /**
+   * From now at first: etcd serves a watch that starts in the past up to 100 ms late. After a cut, from
+   * where it stood.
+   */
+  createRequest(): IWatchCreateRequest {
+    return {
+      ...encodeRange(this.range),
+      ...(this.next !== undefined && { start_revision: String(this.next) }),
+    }
+  }
+
+  receive({ created, header, events }: IWatchResponse): void {
+    if (created) this.onCreated(BigInt(header.revision))
+    const fresh = events.filter(({ kv }) => this.next === undefined || BigInt(kv.mod_revision) >= this.next)
+    const last = fresh.at(-1)
+    if (!last) return
+    this.next = BigInt(last.kv.mod_revision) + 1n
+    this.listener.onEvents(fresh.map(decodeEvent))
+  }
+
+  /** etcd has compacted the revisions that were to come: go on from now, and say so. */
+  restart(): void {
+    this.next = undefined
+    this.missed = true
+  }
+
+  end(error: Error): void {
+    this.markFailed(error)
+    this.listener.onEnd(error)
+  }
+
+  private onCreated(revision: bigint): void {
+    this.next ??= revision + 1n
+    this.markReady()
+    if (!this.missed) return
+    this.missed = false
+    this.listener.onGap()
+  }
+}

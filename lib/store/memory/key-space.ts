@@ -1,0 +1,107 @@
+import type { KeyEvent, KeyRange, KeyValue, LeaseId } from '../../kv/key-value.js'
+import type { Compare, Op, OpResult, Transaction, TransactionResult } from '../../kv/transaction.js'
+import { StoreError } from '../store-error.js'
+
+/** The keys of a small etcd, with its rules for revisions and transactions. */
+export class KeySpace {
+  /** etcd starts at 1; the first write is 2. */
+  revision = 1n
+  private readonly keys = new Map<string, KeyValue>()
+
+  constructor(private readonly isLease: (id: LeaseId) => boolean) {}
+
+  /** Runs a transaction; `events` are its changes, all at the one revision that it made. */
+  run(transaction: Transaction): { result: TransactionResult; events: KeyEvent[] } {
+    const succeeded = transaction.compare.every(compare => this.holds(compare))
+    const ops = succeeded ? transaction.success : transaction.failure
+    refuseDoubleWrites(transaction.success)
+    refuseDoubleWrites(transaction.failure)
+    this.refuseUnknownLeases(ops)
+    const events: KeyEvent[] = []
+    const next = this.revision + 1n
+    const results = ops.map(op => this.apply(op, next, events))
+    if (events.length > 0) this.revision = next
+    return { result: { succeeded, revision: this.revision, results }, events }
+  }
+
+  range({ key, end }: KeyRange): KeyValue[] {
+    if (end === undefined) {
+      const found = this.keys.get(key)
+      return found ? [found] : []
+    }
+    return [...this.keys.values()].filter(kv => isWithin(kv.key, { key, end })).sort(byKeyBytes)
+  }
+
+  private apply(op: Op, revision: bigint, events: KeyEvent[]): OpResult {
+    switch (op.type) {
+      case 'range':
+        return this.range(op)
+      case 'put': {
+        const { key, value, lease } = op
+        const createRevision = this.keys.get(key)?.createRevision ?? revision
+        const kv = { key, value, createRevision, modRevision: revision, lease }
+        this.keys.set(key, kv)
+        events.push({ type: 'put', kv })
+        return []
+      }
+      case 'delete':
+        for (const { key } of this.range(op)) {
+          this.keys.delete(key)
+          events.push({ type: 'delete', key, modRevision: revision })
+        }
+        return []
+    }
+  }
+
+  private refuseUnknownLeases(ops: readonly Op[]): void {
+    for (const op of ops) {
+      if (op.type === 'put' && op.lease !== undefined && !this.isLease(op.lease)) {
+        throw new StoreError('lease-not-found', `requested lease not found: ${op.lease}`)
+      }
+    }
+  }
+
+  private holds(compare: Compare): boolean {
+    const found = this.range(compare)
+    const revisions = found.map(kv => (compare.target === 'create' ? kv.createRevision : kv.modRevision))
+    if (revisions.length === 0) revisions.push(0n)
+    return revisions.every(actual => test(actual, compare))
+  }
+}
+
+export function isWithin(key: string, range: KeyRange): boolean {
+  if (range.end === undefined) return key === range.key
+  return compareBytes(key, range.key) >= 0 && compareBytes(key, range.end) < 0
+}
+
+function test(actual: bigint, { is, revision }: Compare): boolean {
+  switch (is) {
+    case '=':
+      return actual === revision
+    case '!=':
+      return actual !== revision
+    case '<':
+      return actual < revision
+    case '>':
+      return actual > revision
+  }
+}
+
+/** etcd refuses a transaction that writes a key twice, whichever branch would run. */
+function refuseDoubleWrites(ops: readonly Op[]): void {
+  const writes = ops.filter(op => op.type !== 'range')
+  for (const [index, put] of writes.entries()) {
+    if (put.type !== 'put') continue
+    const twice = writes.some((other, at) => at !== index && isWithin(put.key, other))
+    if (twice) throw new StoreError('refused', `duplicate key given in txn request: ${put.key}`)
+  }
+}
+
+function byKeyBytes(a: KeyValue, b: KeyValue): number {
+  return compareBytes(a.key, b.key)
+}
+
+/** UTF-8 order, which differs from JavaScript's order of UTF-16 units above U+FFFF. */
+function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}

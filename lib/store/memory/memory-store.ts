@@ -1,0 +1,107 @@
+import type { KeyEvent, KeyRange, LeaseId } from '../../kv/key-value.js'
+import type { Transaction, TransactionResult } from '../../kv/transaction.js'
+import type { GrantedLease, Leases, Store, Watch, WatchListener } from '../store.js'
+import { StoreError } from '../store-error.js'
+import { isWithin, KeySpace } from './key-space.js'
+import { type Timers, realTimers } from './timers.js'
+
+/** The smallest TTL that etcd grants with its default election timeout, in seconds. */
+const MIN_TTL = 2
+
+interface Lease {
+  readonly ttl: number
+  cancel(): void
+}
+
+interface Watcher {
+  readonly range: KeyRange
+  readonly listener: WatchListener
+}
+
+/**
+ * A small etcd in memory, for unit tests and simulations: revisions, transactions, leases and watches
+ * behave as the real one's do (both pass one contract suite). `timers` is the clock that leases run on.
+ */
+export class MemoryStore implements Store {
+  readonly leases: Leases = {
+    grant: ttl => this.answer(() => this.grant(ttl)),
+    renew: id => this.answer(() => this.renew(id)),
+    revoke: id => this.answer(() => this.revoke(id)),
+  }
+  private readonly keySpace = new KeySpace(id => this.live.has(id))
+  private readonly live = new Map<LeaseId, Lease>()
+  private readonly watchers = new Set<Watcher>()
+  private nextLease = 1n
+  private closed = false
+
+  constructor(private readonly timers: Timers = realTimers) {}
+
+  commit(transaction: Transaction): Promise<TransactionResult> {
+    return this.answer(() => this.apply(transaction))
+  }
+
+  watch(range: KeyRange, listener: WatchListener): Watch {
+    const watcher = { range, listener }
+    const ready = this.answer(() => void this.watchers.add(watcher))
+    ready.catch(() => {})
+    return { ready, close: () => void this.watchers.delete(watcher) }
+  }
+
+  close(): Promise<void> {
+    this.closed = true
+    this.watchers.clear()
+    for (const lease of this.live.values()) lease.cancel()
+    return Promise.resolve()
+  }
+
+  private apply(transaction: Transaction): TransactionResult {
+    const { result, events } = this.keySpace.run(transaction)
+    this.notify(events)
+    return result
+  }
+
+  private grant(ttl: number): GrantedLease {
+    const id = String(this.nextLease++)
+    const granted = Math.max(ttl, MIN_TTL)
+    this.arm(id, granted)
+    return { id, ttl: granted }
+  }
+
+  private renew(id: LeaseId): number {
+    const lease = this.live.get(id)
+    if (!lease) return 0
+    lease.cancel()
+    this.arm(id, lease.ttl)
+    return lease.ttl
+  }
+
+  private arm(id: LeaseId, ttl: number): void {
+    this.live.set(id, { ttl, cancel: this.timers.after(ttl * 1000, () => this.revoke(id)) })
+  }
+
+  private revoke(id: LeaseId): void {
+    this.live.get(id)?.cancel()
+    this.live.delete(id)
+    const attached = this.keySpace.range({ key: '\0', end: '\u{10ffff}' }).filter(kv => kv.lease === id)
+    const success = attached.map(({ key }) => ({ type: 'delete' as const, key }))
+    this.notify(this.keySpace.run({ compare: [], success, failure: [] }).events)
+  }
+
+  private notify(events: readonly KeyEvent[]): void {
+    for (const watcher of this.watchers) {
+      const seen = events.filter(event =>
+        isWithin(event.type === 'put' ? event.kv.key : event.key, watcher.range),
+      )
+      if (seen.length === 0) continue
+      queueMicrotask(() => {
+        if (this.watchers.has(watcher)) watcher.listener.onEvents(seen)
+      })
+    }
+  }
+
+  private async answer<T>(work: () => T): Promise<T> {
+    await Promise.resolve()
+    if (this.closed) throw new StoreError('closed', 'The store is closed.')
+    return work()
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * - `unreachable`: no answer came. A write may or may not have been applied.
+ * - `lease-not-found`: a put named a lease that is gone. Nothing was applied.
+ * - `refused`: etcd refused (permission, authentication, a malformed call). Nothing was applied.
+ * - `closed`: the store was closed before the call. Nothing was applied.
+ */
+export type StoreErrorReason = 'unreachable' | 'lease-not-found' | 'refused' | 'closed'
+
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+
+  constructor(
+    readonly reason: StoreErrorReason,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options)
+  }
+}
+
+export function isStoreError(error: unknown, reason?: StoreErrorReason): error is StoreError {
+  return error instanceof StoreError && (reason === undefined || error.reason === reason)
+}
