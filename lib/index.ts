@@ -1,0 +1,18 @@
+export { type LockConfig } from './config/schema.js'
+export { type AcquireOptions, type WaitStatus } from './lock/acquire-options.js'
+export { cookbookLock, type LockArgs } from './lock/cookbook-lock.js'
+export { getLockInstance, type LockInstanceOptions } from './lock/get-lock-instance.js'
+export { type HeldLock } from './lock/held-lock.js'
+export { Lock, type LockOptions } from './lock/lock.js'
+export { type HolderState, type LockState, type WaiterState } from './lock/lock-state.js'
+export { NoLock } from './lock/no-lock.js'
+export {
+  ConcurrentLock,
+  type ConcurrentLockDict,
+  type ConcurrentLockFields,
+} from './model/concurrent-lock.js'
+export * from './model/constants.js'
+export * from './model/errors.js'
+export { KeyLocks, type Liveness } from './model/key-locks.js'
+export { Timestamp } from './model/timestamp.js'
+export { type Store } from './store/store.js'

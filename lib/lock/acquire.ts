@@ -1,0 +1,118 @@
+import type { Step } from '../protocol/decide.js'
+import type { LockKey } from '../protocol/lock-key.js'
+import type { Asked } from '../protocol/request.js'
+import type { Snapshot } from '../protocol/snapshot.js'
+import { Claim } from './claim.js'
+import type { Engine } from './engine.js'
+import type { Holding } from './holdings.js'
+import { release } from './release.js'
+import { Stop } from './stop.js'
+import { unavailable } from './unavailable.js'
+import { Waiting } from './waiting.js'
+
+/** How long leaving the queue may take; after that the leases end by themselves. */
+const LEAVE_MS = 1_000
+/** How often one who shows his wait looks at it. */
+const SHOWN_REREAD_MS = 2_000
+
+export interface AcquireOptions {
+  /** Milliseconds; 0 tries once. */
+  readonly waitMs: number
+  readonly signal?: AbortSignal | undefined
+  /** Told what is true whenever the waiter has looked. `place` in the queue counts from 1. */
+  readonly onWait?: ((snapshot: Snapshot, place: number) => void) | undefined
+}
+
+/**
+ * Gets the lock, in the order of arrival.
+ * @throws LockUnavailableError when the time is over, the signal's reason when it is aborted,
+ * EtcdLockUnavailableError, LockUnreadableError, LockError.
+ */
+export async function acquire(
+  engine: Engine,
+  key: LockKey,
+  asked: Asked,
+  options: AcquireOptions,
+): Promise<Holding> {
+  const { signal, waitMs, onWait } = options
+  signal?.throwIfAborted()
+  const stop = new Stop(signal, waitMs, engine.clock)
+  const claim = new Claim(engine, key, asked, waitMs > 0)
+  const waiting = new Waiting(engine, asked.uuid, stop.signal, onWait && SHOWN_REREAD_MS)
+  try {
+    const pursuit = approach(engine, claim, waiting, stop.signal, onWait).finally(() => waiting.close())
+    const step = await within(LEAVE_MS, stop.signal, finish(engine, claim, stop, pursuit))
+    if (step?.kind === 'held') {
+      const holding = claim.holding(step.token)
+      engine.holdings.add(holding)
+      return holding
+    }
+    signal?.throwIfAborted()
+    throw unavailable(claim.snapshot, asked, engine.clock.now())
+  } finally {
+    stop.isAbandoned = true
+    stop.close()
+  }
+}
+
+/** Until the lock is held, known to be blocked, or the wait is stopped. */
+async function approach(
+  engine: Engine,
+  claim: Claim,
+  waiting: Waiting,
+  stop: AbortSignal,
+  onWait: AcquireOptions['onWait'],
+): Promise<Step> {
+  for (;;) {
+    const step = await engine.persist(claim.key, () => claim.advance(stop), { signal: stop })
+    if (step.kind !== 'wait' || stop.aborted) return step
+    onWait?.(claim.snapshot, step.place)
+    claim.keep(() => waiting.look())
+    claim.snapshot = await waiting.next(claim.snapshot, step.until)
+  }
+}
+
+/** Leaves nothing behind that is not wanted, however the pursuit ends. */
+async function finish(
+  engine: Engine,
+  claim: Claim,
+  stop: Stop,
+  pursuit: Promise<Step>,
+): Promise<Step | undefined> {
+  let step: Step | undefined
+  try {
+    step = await pursuit
+  } catch (error) {
+    if (!stop.signal.aborted) {
+      claim.settle(undefined)
+      throw error
+    }
+  }
+  if (step?.kind !== 'held') {
+    const leave = engine.persist(claim.key, () => claim.withdraw(), { budgetMs: LEAVE_MS })
+    step = await leave.catch(() => undefined)
+  }
+  claim.settle(step)
+  if (step?.kind !== 'held' || !stop.isAbandoned) return step
+  engine.holdings.add(claim.holding(step.token))
+  await release(engine, claim.key, claim.asked.uuid)
+  return undefined
+}
+
+/** The result of `work`, or undefined when it is not there so many milliseconds after the stop. */
+async function within<T>(ms: number, stop: AbortSignal, work: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  let start = (): void => {}
+  const late = new Promise<undefined>(resolve => {
+    start = () => (timer = setTimeout(resolve, ms, undefined))
+    if (stop.aborted) start()
+    else stop.addEventListener('abort', start, { once: true })
+  })
+  work.catch(() => {})
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+    stop.removeEventListener('abort', start)
+  }
+}

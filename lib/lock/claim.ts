@@ -1,0 +1,181 @@
+import { decide, type Step } from '../protocol/decide.js'
+import { giveUp } from '../protocol/give-up.js'
+import { grant } from '../protocol/grant.js'
+import type { LockKey } from '../protocol/lock-key.js'
+import type { Asked } from '../protocol/request.js'
+import { emptySnapshot, type Snapshot } from '../protocol/snapshot.js'
+import { isStoreError } from '../store/store-error.js'
+import type { Engine } from './engine.js'
+import type { Holding } from './holdings.js'
+import type { Lease } from './lease.js'
+import type { LeaseKeeper } from './lease-keeper.js'
+import { logExpired } from './log-expired.js'
+
+/** Seconds that a dead waiter stands in the way of those behind it. */
+const TICKET_TTL = 15
+
+/**
+ * The standing of one request with etcd: its leases, its place, and what it knows. Any method that rejects
+ * may be called again: it then finds out first what the attempt before it has left in etcd.
+ */
+export class Claim {
+  /** What is true, or at the start a guess. */
+  snapshot: Snapshot
+  private isGuess = true
+  /** A grant was sent and no answer came: it may be applied at any time, even much later. */
+  private isUnsettled = false
+  private holderLease: Lease | undefined
+  private ticketLease: Lease | undefined
+  private readonly keepers = new Map<Lease, LeaseKeeper>()
+
+  constructor(
+    private readonly engine: Engine,
+    readonly key: LockKey,
+    readonly asked: Asked,
+    private readonly mayWait: boolean,
+  ) {
+    this.snapshot = engine.guesses.get(key)
+  }
+
+  /**
+   * Goes on until the lock is held or there is nothing to do but wait, or, for one who may not wait, until
+   * it is known to be blocked.
+   * @throws StoreError, LockUnreadableError
+   */
+  async advance(stop: AbortSignal): Promise<Step> {
+    for (;;) {
+      if (this.isUnsettled) await this.recover()
+      const holderLease = await this.takeLeases()
+      const step = decide(this.snapshot, this.asked, this.engine.clock.now())
+      if (stop.aborted || step.kind === 'wait') return step
+      if (step.kind === 'blocked' && !this.isGuess && !this.mayWait) return step
+      if (step.kind !== 'held')
+        await this.attempt(step.kind === 'grant' ? this.snapshot : emptySnapshot(this.key), holderLease)
+      else if (await this.isKept(holderLease)) return step
+    }
+  }
+
+  /** Keeps the place, and the lease for the holding, alive until {@link settle}. */
+  keep(onLost: () => void): void {
+    for (const lease of this.leases) {
+      if (!this.keepers.has(lease)) this.keepers.set(lease, this.engine.pool.keep(lease, onLost))
+    }
+  }
+
+  /** Leaves the queue. Resolves to `held` when the lock was granted meanwhile. @throws StoreError */
+  async withdraw(): Promise<Step> {
+    if (this.isUnsettled) {
+      this.snapshot = await this.engine.read(this.key)
+      this.isUnsettled = !this.stands
+    }
+    if (this.snapshot.tickets.has(this.asked.uuid)) {
+      const { after } = await this.engine.transit(this.snapshot, giveUp(this.snapshot, this.asked.uuid))
+      this.snapshot = after
+    }
+    return decide(this.snapshot, this.asked, this.engine.clock.now())
+  }
+
+  /** Lets go of the leases that are not needed any more; of all unless the lock is held. */
+  settle(step: Step | undefined): void {
+    const isClean = step !== undefined && !this.isUnsettled && !this.snapshot.tickets.has(this.asked.uuid)
+    for (const lease of this.leases) {
+      this.stopKeeping(lease)
+      if (step?.kind === 'held' && lease === this.holderLease) continue
+      if (isClean) this.engine.pool.give(lease)
+      else this.engine.pool.discard(lease)
+    }
+  }
+
+  /** The holding, after {@link advance} or {@link withdraw} has said `held`. */
+  holding(token: bigint): Holding {
+    return { ...this.asked, key: this.key, token, lease: this.holderLease! }
+  }
+
+  private get leases(): Lease[] {
+    return [this.holderLease, this.ticketLease].filter(lease => lease !== undefined)
+  }
+
+  private get stands(): boolean {
+    return this.snapshot.holders.has(this.asked.uuid) || this.snapshot.tickets.has(this.asked.uuid)
+  }
+
+  private async takeLeases(): Promise<Lease> {
+    const { pool } = this.engine
+    const take = async (): Promise<Lease> => (this.holderLease ??= await pool.take(this.asked.ttl))
+    const takeTicket = async (): Promise<void> => void (this.ticketLease ??= await pool.take(TICKET_TTL))
+    const [holderLease] = await Promise.all([take(), this.mayWait && takeTicket()])
+    return holderLease
+  }
+
+  /**
+   * Grants from `guess`, or queues up. The holder's lease is renewed alongside, so that it lasts its full
+   * ttl from `created` on.
+   */
+  private async attempt(guess: Snapshot, holder: Lease): Promise<void> {
+    const ticket = this.ticketLease
+    const created = holder.isFresh ? holder.since : this.engine.clock.now()
+    const request = { ...this.asked, holderLease: holder.id, ticketLease: ticket?.id }
+    const { transaction, expired } = grant(guess, request, created)
+    const due = [...(holder.isFresh ? [] : [holder]), ...(ticket?.isAging ? [ticket] : [])]
+    const renewals = due.map(lease => this.renew(lease))
+    this.isUnsettled = true
+    try {
+      const { succeeded, after } = await this.engine.transit(guess, transaction)
+      this.snapshot = after
+      this.isGuess = false
+      if (succeeded) logExpired(this.engine.log, this.key, expired)
+    } catch (error) {
+      if (isStoreError(error, 'unreachable')) throw error
+      if (!isStoreError(error, 'lease-not-found')) {
+        this.isUnsettled = false
+        throw error
+      }
+      this.replaceLeases()
+    }
+    this.isUnsettled = false
+    await Promise.all(renewals)
+  }
+
+  private async renew(lease: Lease): Promise<void> {
+    await this.engine.pool.renew(lease).catch(() => false)
+  }
+
+  /** Whether the lease of the holding counts from now on. If not, the truth is read again. */
+  private async isKept(lease: Lease): Promise<boolean> {
+    if (lease.isFresh || (await this.engine.pool.renew(lease))) return true
+    this.snapshot = await this.engine.read(this.key)
+    return false
+  }
+
+  /**
+   * Finds out what an unanswered grant has done. When it has left no trace it may still come: its leases
+   * are revoked, after which etcd would refuse it.
+   */
+  private async recover(): Promise<void> {
+    this.snapshot = await this.engine.read(this.key)
+    this.isGuess = false
+    if (!this.stands) {
+      await Promise.all(this.leases.map(lease => this.engine.pool.revoke(lease)))
+      this.forget(this.leases)
+    }
+    this.isUnsettled = false
+  }
+
+  /** A lease is gone, it is not said which. The ticket's is not while the ticket stands. */
+  private replaceLeases(): void {
+    const suspects = this.snapshot.tickets.has(this.asked.uuid) ? [this.holderLease!] : this.leases
+    for (const lease of suspects) this.engine.pool.discard(lease)
+    this.forget(suspects)
+  }
+
+  private forget(leases: readonly Lease[]): void {
+    for (const lease of leases) this.stopKeeping(lease)
+    if (leases.includes(this.holderLease!)) this.holderLease = undefined
+    if (leases.includes(this.ticketLease!)) this.ticketLease = undefined
+  }
+
+  private stopKeeping(lease: Lease): void {
+    this.keepers.get(lease)?.stop()
+    this.keepers.delete(lease)
+  }
+}

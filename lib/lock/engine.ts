@@ -1,0 +1,80 @@
+import type { Logger } from 'pino'
+import type { LockKey } from '../protocol/lock-key.js'
+import { readSnapshot, settle, type Snapshot, snapshotReads } from '../protocol/snapshot.js'
+import type { Transaction, TransactionResult } from '../kv/transaction.js'
+import type { Store } from '../store/store.js'
+import type { Clock } from './clock.js'
+import { Guesses } from './guesses.js'
+import { Holdings } from './holdings.js'
+import { LeasePool } from './lease-pool.js'
+import { persist } from './persist.js'
+
+/** Two minutes: Spicerack's budget for getting a write through. */
+const WRITE_BUDGET_MS = 120_000
+/** An etcd that has never answered is more likely wrongly configured than restarting. */
+const FIRST_CONTACT_MS = 5_000
+
+/** What all acquisitions and releases of one process on one etcd share. */
+export class Engine {
+  readonly pool: LeasePool
+  readonly guesses = new Guesses()
+  readonly holdings: Holdings
+  private contacted = false
+
+  constructor(
+    readonly store: Store,
+    readonly clock: Clock,
+    readonly log: Logger,
+  ) {
+    this.pool = new LeasePool(store.leases, clock)
+    this.holdings = new Holdings(clock)
+  }
+
+  /** One attempt. @throws StoreError */
+  async commit(transaction: Transaction): Promise<TransactionResult> {
+    const result = await this.store.commit(transaction)
+    this.contacted = true
+    return result
+  }
+
+  /** One attempt at a transaction made from `before`; resolves to what is true after it. @throws StoreError */
+  async transit(
+    before: Snapshot,
+    transaction: Transaction,
+  ): Promise<{ succeeded: boolean; after: Snapshot }> {
+    this.guesses.delete(before.key)
+    const result = await this.commit(transaction)
+    const after = settle(before, transaction, result)
+    this.guesses.set(after)
+    return { succeeded: result.succeeded, after }
+  }
+
+  /** The truth, linearizably. One attempt. @throws StoreError */
+  async read(key: LockKey): Promise<Snapshot> {
+    const result = await this.commit({ compare: [], success: snapshotReads(key), failure: [] })
+    const snapshot = readSnapshot(key, result)
+    this.guesses.set(snapshot)
+    return snapshot
+  }
+
+  /**
+   * Repeats `work` while etcd cannot be reached, with growing pauses, for two minutes (a few seconds when
+   * it has never been reached). `work` must find out by itself what an attempt before it has left.
+   * @throws EtcdLockUnavailableError when the time is over, LockError when etcd refuses.
+   */
+  persist<T>(key: LockKey, work: () => Promise<T>, { signal, budgetMs }: PersistOptions = {}): Promise<T> {
+    const budget = (): number => budgetMs ?? (this.contacted ? WRITE_BUDGET_MS : FIRST_CONTACT_MS)
+    return persist(work, { key: key.path, clock: this.clock, budget, signal })
+  }
+
+  async close(): Promise<void> {
+    await this.pool.close()
+    await this.store.close()
+  }
+}
+
+interface PersistOptions {
+  readonly signal?: AbortSignal
+  /** Milliseconds. */
+  readonly budgetMs?: number
+}

@@ -1,0 +1,25 @@
+import type { Logger } from 'pino'
+import { loadConfig } from '../config/load.js'
+import { ALLOWED_PREFIXES } from '../model/constants.js'
+import { checkPrefix } from '../protocol/lock-name.js'
+import { Lock } from './lock.js'
+import { NoLock } from './no-lock.js'
+
+export interface LockInstanceOptions {
+  /** A YAML file, over which `~/.etcdrc` is merged; null runs without locks. */
+  readonly configFile: string | null
+  readonly prefix: string
+  readonly owner: string
+  readonly dryRun?: boolean
+  readonly allowedPrefixes?: readonly string[]
+  readonly logger?: Logger
+}
+
+/** @throws LockError for a prefix that is not allowed, LockConfigError for a missing or broken file. */
+export function getLockInstance({ configFile, ...options }: LockInstanceOptions): Lock | NoLock {
+  checkPrefix(options.prefix, [...ALLOWED_PREFIXES, ...(options.allowedPrefixes ?? [])])
+  if (configFile === null) return new NoLock()
+  const { config, warnings } = loadConfig(configFile)
+  for (const warning of warnings) options.logger?.warn(warning)
+  return new Lock({ ...options, config })
+}

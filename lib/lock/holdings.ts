@@ -1,0 +1,39 @@
+import type { LockKey } from '../protocol/lock-key.js'
+import type { Asked } from '../protocol/request.js'
+import type { Clock } from './clock.js'
+import type { Lease } from './lease.js'
+
+/** A lock that this process holds, as far as it knows. */
+export interface Holding extends Asked {
+  readonly key: LockKey
+  /** Fencing token: the create revision of the holder key. */
+  readonly token: bigint
+  readonly lease: Lease
+}
+
+const SWEEP_FROM = 256
+
+/** The holdings of this process by id. Those that nobody releases are forgotten after their time. */
+export class Holdings {
+  private readonly byId = new Map<string, Holding>()
+  private sweepAt = SWEEP_FROM
+
+  constructor(private readonly clock: Clock) {}
+
+  add(holding: Holding): void {
+    this.byId.set(holding.uuid, holding)
+    if (this.byId.size >= this.sweepAt) this.sweep()
+  }
+
+  take(uuid: string): Holding | undefined {
+    const holding = this.byId.get(uuid)
+    this.byId.delete(uuid)
+    return holding
+  }
+
+  private sweep(): void {
+    const now = this.clock.monotonic()
+    for (const [uuid, { lease }] of this.byId) if (lease.deadline < now) this.byId.delete(uuid)
+    this.sweepAt = Math.max(SWEEP_FROM, 2 * this.byId.size)
+  }
+}

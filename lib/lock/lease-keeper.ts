@@ -1,0 +1,39 @@
+import { LONGEST_TIMEOUT_MS } from './clock.js'
+import type { Lease } from './lease.js'
+
+const RETRY_MS = 500
+
+/** Renews one lease three times per ttl, more often while that fails, until it is stopped or the lease is over. */
+export class LeaseKeeper {
+  private timer: NodeJS.Timeout | undefined
+  private stopped = false
+
+  constructor(
+    private readonly lease: Lease,
+    private readonly renew: () => Promise<boolean>,
+    private readonly onLost: () => void,
+  ) {
+    this.schedule(lease.untilRenewal)
+  }
+
+  stop(): void {
+    this.stopped = true
+    clearTimeout(this.timer)
+  }
+
+  private schedule(ms: number): void {
+    if (this.stopped) return
+    this.timer = setTimeout(() => void this.tick(), Math.min(Math.max(ms, 0), LONGEST_TIMEOUT_MS))
+  }
+
+  private async tick(): Promise<void> {
+    const isAlive = await this.renew().catch(() => undefined)
+    if (isAlive) this.schedule(this.lease.untilRenewal)
+    else if (isAlive === undefined && !this.lease.isOver)
+      this.schedule(Math.min(RETRY_MS, this.lease.ttl * 100))
+    else if (!this.stopped) {
+      this.stop()
+      this.onLost()
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import type { LeaseId } from '../kv/key-value.js'
+import type { Leases } from '../store/store.js'
+import type { Clock } from './clock.js'
+import { Lease, sentNow } from './lease.js'
+import { LeaseKeeper } from './lease-keeper.js'
+
+/**
+ * Leases without keys, kept for the next lock of the same ttl, so that a steady stream of locks needs no
+ * grants and revokes. An idle lease is not renewed: unused, it ends by itself.
+ */
+export class LeasePool {
+  private readonly idle = new Map<number, Lease[]>()
+  private readonly discards = new Set<Promise<void>>()
+
+  constructor(
+    private readonly leases: Leases,
+    private readonly clock: Clock,
+  ) {}
+
+  /** A lease of at least `ttl` seconds, which may need renewal ({@link Lease.isFresh}). @throws StoreError */
+  async take(ttl: number): Promise<Lease> {
+    const youngest = this.idle.get(ttl)?.pop()
+    if (youngest && !youngest.isOver) return youngest
+    this.idle.delete(ttl)
+    const sent = sentNow(this.clock)
+    const granted = await this.leases.grant(ttl)
+    return new Lease(granted.id, ttl, granted.ttl, this.clock, sent)
+  }
+
+  /** A lease that has its whole ttl before it. @throws StoreError */
+  async takeFresh(ttl: number): Promise<Lease> {
+    for (;;) {
+      const lease = await this.take(ttl)
+      if (lease.isFresh || (await this.renew(lease))) return lease
+    }
+  }
+
+  /** Takes back a lease that certainly has no key and no write under way. */
+  give(lease: Lease): void {
+    const idle = this.idle.get(lease.asked)
+    if (idle) idle.push(lease)
+    else this.idle.set(lease.asked, [lease])
+  }
+
+  /** Resolves to false when the lease is gone. @throws StoreError */
+  async renew(lease: Lease): Promise<boolean> {
+    const sent = sentNow(this.clock)
+    const ttl = await this.leases.renew(lease.id)
+    if (ttl > 0) lease.renewed(sent)
+    return ttl > 0
+  }
+
+  /** Renews a lease until stopped. */
+  keep(lease: Lease, onLost: () => void): LeaseKeeper {
+    return new LeaseKeeper(lease, () => this.renew(lease), onLost)
+  }
+
+  /** Ends a lease and whatever hangs on it: a write that is still under way with it will then fail. */
+  async revoke(lease: Lease): Promise<void> {
+    await this.leases.revoke(lease.id)
+  }
+
+  /** Revokes in the background. If that fails, the lease ends by itself. */
+  discard(lease: { readonly id: LeaseId }): void {
+    const discard = this.leases
+      .revoke(lease.id)
+      .catch(() => {})
+      .finally(() => this.discards.delete(discard))
+    this.discards.add(discard)
+  }
+
+  /** Revokes the idle leases. Best effort: those it cannot reach end by themselves. */
+  async close(): Promise<void> {
+    for (const lease of [...this.idle.values()].flat()) this.discard(lease)
+    this.idle.clear()
+    await Promise.all(this.discards)
+  }
+}

@@ -1,0 +1,79 @@
+import type { LeaseId } from '../kv/key-value.js'
+import type { ConcurrentLock } from '../model/concurrent-lock.js'
+import type { LockKey } from '../protocol/lock-key.js'
+import { type Release, release as plan } from '../protocol/release.js'
+import type { Snapshot } from '../protocol/snapshot.js'
+import { isStoreError } from '../store/store-error.js'
+import type { Engine } from './engine.js'
+import { logExpired } from './log-expired.js'
+
+/**
+ * Takes a holder out of a lock, by id alone. Resolves to what was released, undefined when nobody holds
+ * under this id (any more).
+ * @throws EtcdLockUnavailableError, LockUnreadableError, LockError.
+ */
+export function release(engine: Engine, key: LockKey, uuid: string): Promise<ConcurrentLock | undefined> {
+  return new Releasing(engine, key, uuid).run()
+}
+
+class Releasing {
+  private snapshot: Snapshot
+  private isGuess = true
+  /** A release was sent and no answer came. */
+  private unsettled: Release | undefined
+  private lease: LeaseId | undefined
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly key: LockKey,
+    private readonly uuid: string,
+  ) {
+    this.snapshot = engine.guesses.get(key)
+  }
+
+  async run(): Promise<ConcurrentLock | undefined> {
+    const holding = this.engine.holdings.take(this.uuid)
+    let isClean = false
+    try {
+      const done = await this.engine.persist(this.key, () => this.advance())
+      isClean = done !== undefined && this.unsettled === undefined
+      return done?.released
+    } finally {
+      const lease = holding?.lease.id ?? this.lease
+      if (holding && isClean) this.engine.pool.give(holding.lease)
+      else if (lease !== undefined) this.engine.pool.discard({ id: lease })
+    }
+  }
+
+  private async advance(): Promise<Release | undefined> {
+    if (this.unsettled) await this.look()
+    for (;;) {
+      const next = plan(this.snapshot, this.uuid, this.engine.clock.now())
+      if (!next && !this.isGuess) return this.unsettled
+      if (!next) await this.look()
+      else if (await this.attempt(next)) return next
+    }
+  }
+
+  private async look(): Promise<void> {
+    this.snapshot = await this.engine.read(this.key)
+    this.isGuess = false
+  }
+
+  private async attempt(next: Release): Promise<boolean> {
+    this.lease = this.snapshot.holders.get(this.uuid)?.lease
+    try {
+      const { succeeded, after } = await this.engine.transit(this.snapshot, next.transaction)
+      this.snapshot = after
+      this.isGuess = false
+      if (succeeded) logExpired(this.engine.log, this.key, next.expired)
+      return succeeded
+    } catch (error) {
+      if (isStoreError(error, 'unreachable')) this.unsettled = next
+      // The one who stays holds on a lease that is over: what we believe of him is old.
+      if (!isStoreError(error, 'lease-not-found')) throw error
+      await this.look()
+      return false
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import { type Clock, LONGEST_TIMEOUT_MS } from './clock.js'
+
+/** The end of a wait: the caller's signal, or the time that he gave it. */
+export class Stop {
+  /** The caller wants nothing any more, not even a lock that is granted at the last moment. */
+  isAbandoned = false
+  private readonly controller = new AbortController()
+  private timer: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly caller: AbortSignal | undefined,
+    waitMs: number,
+    private readonly clock: Clock,
+  ) {
+    caller?.addEventListener('abort', this.onAbort, { once: true })
+    if (waitMs > 0) this.arm(clock.monotonic() + waitMs)
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal
+  }
+
+  close(): void {
+    clearTimeout(this.timer)
+    this.caller?.removeEventListener('abort', this.onAbort)
+  }
+
+  private readonly onAbort = (): void => {
+    this.isAbandoned = true
+    this.controller.abort()
+  }
+
+  private arm(end: number): void {
+    const left = end - this.clock.monotonic()
+    if (left <= 0) this.controller.abort()
+    else this.timer = setTimeout(() => this.arm(end), Math.min(Math.ceil(left), LONGEST_TIMEOUT_MS))
+  }
+}

@@ -1,0 +1,113 @@
+import type { KeyEvent, KeyRange } from '../kv/key-value.js'
+import type { Timestamp } from '../model/timestamp.js'
+import { watchedBy } from '../protocol/decide.js'
+import { applyEvent, type Snapshot } from '../protocol/snapshot.js'
+import type { Watch, WatchListener } from '../store/store.js'
+import { LONGEST_TIMEOUT_MS } from './clock.js'
+import type { Engine } from './engine.js'
+
+/** The net under the watches: how often the truth is read again although nothing was heard. */
+const REREAD_MS = 30_000
+
+/** The eyes of one waiter: watches what concerns its place in the queue and says what is true now. */
+export class Waiting implements WatchListener {
+  private readonly watches = new Map<string, Watch>()
+  private events: KeyEvent[] = []
+  private stale = false
+  private wake: () => void = () => {}
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly uuid: string,
+    private readonly signal: AbortSignal,
+    private readonly rereadMs: number = REREAD_MS,
+  ) {
+    signal.addEventListener('abort', this.onAbort)
+  }
+
+  /**
+   * Waits until something may have changed since `snapshot`, at the latest until an entry expires at
+   * `until`. Returns at once with the truth when the place in the queue is a new one to watch.
+   * @throws StoreError, EtcdLockUnavailableError
+   */
+  async next(snapshot: Snapshot, until: Timestamp | undefined): Promise<Snapshot> {
+    if (this.moveTo(watchedBy(snapshot, this.uuid))) {
+      await Promise.race([
+        Promise.all([...this.watches.values()].map(watch => watch.ready)),
+        this.woken(undefined),
+      ])
+      return this.read(snapshot)
+    }
+    if (this.events.length === 0 && !this.stale) await this.woken(until)
+    if (this.stale || this.events.length === 0) return this.read(snapshot)
+    const news = this.events.filter(event => revisionOf(event) > snapshot.revision)
+    this.events = []
+    return news.reduce(applyEvent, snapshot)
+  }
+
+  /** Something happened that no watch tells: read again. */
+  look(): void {
+    this.stale = true
+    this.wake()
+  }
+
+  onEvents(events: readonly KeyEvent[]): void {
+    this.events.push(...events)
+    this.wake()
+  }
+
+  onGap(): void {
+    this.look()
+  }
+
+  onEnd(): void {
+    this.watches.clear()
+    this.look()
+  }
+
+  close(): void {
+    this.signal.removeEventListener('abort', this.onAbort)
+    for (const watch of this.watches.values()) watch.close()
+    this.watches.clear()
+  }
+
+  private readonly onAbort = (): void => this.wake()
+
+  /** Opens what is to be watched and closes what is not any more; says whether anything was opened. */
+  private moveTo(ranges: readonly KeyRange[]): boolean {
+    const wanted = new Map(ranges.map(range => [range.key, range]))
+    for (const [key, watch] of this.watches) {
+      if (wanted.has(key)) continue
+      watch.close()
+      this.watches.delete(key)
+    }
+    const fresh = ranges.filter(({ key }) => !this.watches.has(key))
+    for (const range of fresh) this.watches.set(range.key, this.engine.store.watch(range, this))
+    return fresh.length > 0
+  }
+
+  private async read(snapshot: Snapshot): Promise<Snapshot> {
+    if (this.signal.aborted) return snapshot
+    this.stale = false
+    const fresh = await this.engine.persist(snapshot.key, () => this.engine.read(snapshot.key), {
+      signal: this.signal,
+    })
+    this.events = this.events.filter(event => revisionOf(event) > fresh.revision)
+    return fresh
+  }
+
+  private async woken(until: Timestamp | undefined): Promise<void> {
+    if (this.signal.aborted) return
+    const ms = until === undefined ? Infinity : this.engine.clock.now().secondsUntil(until) * 1000 + 1
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>(resolve => {
+      this.wake = resolve
+      timer = setTimeout(resolve, Math.min(Math.max(ms, 1), this.rereadMs, LONGEST_TIMEOUT_MS))
+    })
+    clearTimeout(timer)
+  }
+}
+
+function revisionOf(event: KeyEvent): bigint {
+  return event.type === 'put' ? event.kv.modRevision : event.modRevision
+}

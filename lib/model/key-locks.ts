@@ -1,0 +1,127 @@
+import { ConcurrentLock } from './concurrent-lock.js'
+import {
+  LockExistingError,
+  LockUnavailableError,
+  LockUnreadableError,
+  LockUnwritableError,
+} from './errors.js'
+import { Timestamp } from './timestamp.js'
+
+/** What tells the living from the dead among the entries of a KeyLocks. */
+export interface Liveness {
+  readonly now?: Timestamp
+  /** Ids whose holder key stands in etcd: these are alive whatever the clock says. */
+  readonly alive?: ReadonlySet<string>
+}
+
+const SHOWN_TEXT = 200
+
+/** Who holds one lock: the value under its key. */
+export class KeyLocks {
+  private readonly entries: Map<string, ConcurrentLock>
+
+  constructor(
+    readonly key: string,
+    locks: Iterable<ConcurrentLock> = [],
+  ) {
+    this.entries = new Map([...locks].map(lock => [lock.uuid, lock]))
+  }
+
+  /** @throws LockUnreadableError when the text is not the JSON of a KeyLocks. */
+  static fromJson(key: string, text: string): KeyLocks {
+    try {
+      const dicts: unknown = JSON.parse(text)
+      if (typeof dicts !== 'object' || dicts === null || Array.isArray(dicts))
+        throw new TypeError('not an object')
+      return new KeyLocks(
+        key,
+        Object.entries(dicts).map(([uuid, dict]) => ConcurrentLock.fromDict(uuid, dict)),
+      )
+    } catch (cause) {
+      const shown = text.length > SHOWN_TEXT ? `${text.slice(0, SHOWN_TEXT)}…` : text
+      const why = cause instanceof Error ? cause.message : String(cause)
+      throw new LockUnreadableError(`Unable to read the locks of ${key}: ${why}\nThe value is: ${shown}`, {
+        key,
+        cause,
+      })
+    }
+  }
+
+  /** Holders by id, in the order in which they came. */
+  get locks(): ReadonlyMap<string, ConcurrentLock> {
+    return this.entries
+  }
+
+  /** @throws LockUnwritableError when a `created` lies outside the years 1 to 9999. */
+  toJson(): string {
+    try {
+      // Not an object literal: an id like "1" would jump the order, and "__proto__" vanish.
+      const entries = [...this.entries].map(([uuid, lock]) => `${JSON.stringify(uuid)}: ${String(lock)}`)
+      return `{${entries.join(', ')}}`
+    } catch (cause) {
+      const message = `Unable to write the locks of ${this.key}: ${String(cause)}`
+      throw new LockUnwritableError(message, { key: this.key, cause })
+    }
+  }
+
+  /** The entries whose `created + ttl` has passed and whose holder key does not stand. */
+  expired({ now = Timestamp.now(), alive = new Set() }: Liveness = {}): ConcurrentLock[] {
+    return [...this.entries.values()].filter(lock => !alive.has(lock.uuid) && lock.expiresAt.isBefore(now))
+  }
+
+  live(liveness: Liveness = {}): ConcurrentLock[] {
+    const expired = new Set(this.expired(liveness))
+    return [...this.entries.values()].filter(lock => !expired.has(lock))
+  }
+
+  /** Whether one more holder with this concurrency keeps within its limit and those of the live holders. */
+  fits({ concurrency }: { readonly concurrency: number }, liveness: Liveness = {}): boolean {
+    const live = this.live(liveness)
+    return live.length < smallestLimit([concurrency, ...live.map(lock => lock.concurrency)])
+  }
+
+  /**
+   * Drops the expired entries, adds the lock with `created` = now, and returns those dropped. When it
+   * throws, nothing has changed.
+   * @throws LockExistingError, LockUnavailableError naming every live holder.
+   */
+  add(lock: ConcurrentLock, liveness: Liveness = {}): ConcurrentLock[] {
+    const now = liveness.now ?? Timestamp.now()
+    const expired = this.expired({ ...liveness, now })
+    const existing = this.entries.get(lock.uuid)
+    if (existing && !expired.includes(existing)) {
+      throw new LockExistingError(
+        `${String(lock)} for key ${this.key}: a lock with the same ID ${lock.uuid} already exists: ${String(existing)}`,
+        { key: this.key },
+      )
+    }
+    if (!this.fits(lock, { ...liveness, now })) throw this.unavailable(lock, { ...liveness, now })
+    for (const { uuid } of expired) this.entries.delete(uuid)
+    lock.updateCreated(now)
+    this.entries.set(lock.uuid, lock)
+    return expired
+  }
+
+  remove(uuid: string): ConcurrentLock | undefined {
+    const lock = this.entries.get(uuid)
+    this.entries.delete(uuid)
+    return lock
+  }
+
+  private unavailable(lock: ConcurrentLock, liveness: Liveness): LockUnavailableError {
+    const live = this.live(liveness)
+    const held = smallestLimit(live.map(({ concurrency }) => concurrency))
+    const limit =
+      live.length >= held ? `the concurrency allowed is ${held}` : `${lock.concurrency} was requested`
+    const holders = live.map(({ created, owner }) => `    ${String(created)}: ${owner}`)
+    return new LockUnavailableError(
+      `${String(lock)} for key ${this.key}.\nThere are already ${live.length} concurrent locks and ${limit}:\n` +
+        holders.join('\n'),
+      { key: this.key },
+    )
+  }
+}
+
+function smallestLimit(concurrencies: readonly number[]): number {
+  return Math.min(...concurrencies.map(concurrency => concurrency || Infinity))
+}

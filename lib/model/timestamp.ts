@@ -1,0 +1,88 @@
+import { DateTime } from 'luxon'
+
+const FORM = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6})0*)?(Z|[+-]\d\d:?\d\d)?$/
+const MICROS_PER_SECOND = 1_000_000n
+
+/** An instant to the microsecond, which is finer than a Date: what Python writes comes back unchanged. */
+export class Timestamp {
+  constructor(
+    /** Microseconds since 1970-01-01T00:00:00Z. */
+    readonly epochMicros: bigint,
+  ) {}
+
+  static now(): Timestamp {
+    return Timestamp.fromMillis(Date.now())
+  }
+
+  static fromMillis(ms: number): Timestamp {
+    return new Timestamp(BigInt(Math.round(ms * 1000)))
+  }
+
+  /**
+   * Reads what Python prints of a datetime (`2023-07-16 16:46:52.161053+00:00`), and RFC 3339. Without an
+   * offset it is taken as UTC.
+   * @throws RangeError
+   */
+  static parse(text: string): Timestamp {
+    const [, date, time, fraction = '', offset = 'Z'] = FORM.exec(text) ?? []
+    const seconds = DateTime.fromISO(`${date}T${time}${offset}`, { zone: 'utc' })
+    if (!date || date.startsWith('0000') || time?.startsWith('24') || !seconds.isValid) {
+      throw new RangeError(
+        `${JSON.stringify(text)} is not a time: expected a form like 2023-07-16 16:46:52.161053+00:00`,
+      )
+    }
+    return new Timestamp(BigInt(seconds.toMillis()) * 1000n + BigInt(fraction.padEnd(6, '0')))
+  }
+
+  plusSeconds(seconds: number): Timestamp {
+    return new Timestamp(this.epochMicros + BigInt(Math.round(seconds * 1_000_000)))
+  }
+
+  /** Seconds from here to `other`; negative when it is earlier. */
+  secondsUntil(other: Timestamp): number {
+    return Number(other.epochMicros - this.epochMicros) / 1_000_000
+  }
+
+  isBefore(other: Timestamp): boolean {
+    return this.epochMicros < other.epochMicros
+  }
+
+  equals(other: Timestamp): boolean {
+    return this.epochMicros === other.epochMicros
+  }
+
+  /** To the millisecond. */
+  toDate(): Date {
+    return new Date(this.wholeMillis)
+  }
+
+  /**
+   * As Python prints an aware UTC datetime: without the fraction when that is zero.
+   * @throws RangeError when the year is not within 1 to 9999
+   */
+  toString(): string {
+    const micros = this.fraction
+    const fraction = micros === 0n ? '' : `.${String(micros).padStart(6, '0')}`
+    return `${this.format('yyyy-MM-dd HH:mm:ss')}${fraction}+00:00`
+  }
+
+  /** RFC 3339 with microseconds: `2023-07-16T16:46:52.161053Z`. */
+  toISO(): string {
+    return `${this.format("yyyy-MM-dd'T'HH:mm:ss")}.${String(this.fraction).padStart(6, '0')}Z`
+  }
+
+  private get fraction(): bigint {
+    return ((this.epochMicros % MICROS_PER_SECOND) + MICROS_PER_SECOND) % MICROS_PER_SECOND
+  }
+
+  private get wholeMillis(): number {
+    return Number((this.epochMicros - (this.fraction % 1000n)) / 1000n)
+  }
+
+  private format(form: string): string {
+    const time = DateTime.fromMillis(this.wholeMillis, { zone: 'utc', locale: 'en' })
+    if (!(time.year >= 1 && time.year <= 9999))
+      throw new RangeError(`The time ${this.epochMicros} µs is out of range.`)
+    return time.toFormat(form)
+  }
+}

@@ -1,0 +1,46 @@
+import type { KeyRange } from '../kv/key-value.js'
+import type { Timestamp } from '../model/timestamp.js'
+import type { Asked } from './request.js'
+import { keyLocksOf, type Snapshot } from './snapshot.js'
+
+export type Step =
+  /** The holder key stands: the lock is held, and this is its fencing token. */
+  | { readonly kind: 'held'; readonly token: bigint }
+  /** Nobody is before this request and its limits allow it: try `grant` from this snapshot. */
+  | { readonly kind: 'grant' }
+  /** Held or queued for, and this request has no ticket. */
+  | { readonly kind: 'blocked' }
+  /** In the queue. `place` counts from 1. At `until` an entry expires that no event will tell of. */
+  | { readonly kind: 'wait'; readonly place: number; readonly until: Timestamp | undefined }
+
+/** What a request does next, as far as this snapshot tells. */
+export function decide(snapshot: Snapshot, asked: Pick<Asked, 'uuid' | 'concurrency'>, now: Timestamp): Step {
+  const held = snapshot.holders.get(asked.uuid)
+  if (held) return { kind: 'held', token: held.createRevision }
+  const place = [...snapshot.tickets.keys()].indexOf(asked.uuid) + 1
+  if (place === 0 && snapshot.tickets.size > 0) return { kind: 'blocked' }
+  if (place > 1) return { kind: 'wait', place, until: undefined }
+  const alive = new Set(snapshot.holders.keys())
+  const keyLocks = keyLocksOf(snapshot)
+  if (keyLocks.fits(asked, { now, alive })) return { kind: 'grant' }
+  if (place === 0) return { kind: 'blocked' }
+  const silent = [...keyLocks.locks.values()].filter(
+    lock => !alive.has(lock.uuid) && !lock.expiresAt.isBefore(now),
+  )
+  return { kind: 'wait', place, until: earliest(silent.map(lock => lock.expiresAt)) }
+}
+
+/** What one with a ticket watches: nothing that does not concern him, so that an event wakes one waiter. */
+export function watchedBy({ key, tickets }: Snapshot, uuid: string): KeyRange[] {
+  const queue = [...tickets.keys()]
+  const ahead = queue[queue.indexOf(uuid) - 1]
+  if (ahead === undefined) return [{ key: key.path }, key.holders]
+  return [{ key: key.holder(uuid) }, { key: key.ticket(ahead) }]
+}
+
+function earliest(times: readonly Timestamp[]): Timestamp | undefined {
+  return times.reduce<Timestamp | undefined>(
+    (min, time) => (min && !time.isBefore(min) ? min : time),
+    undefined,
+  )
+}

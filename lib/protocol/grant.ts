@@ -1,0 +1,82 @@
+import type { Compare, Op, Transaction } from '../kv/transaction.js'
+import { ConcurrentLock } from '../model/concurrent-lock.js'
+import type { KeyLocks } from '../model/key-locks.js'
+import type { Timestamp } from '../model/timestamp.js'
+import { putKeyLocks, unchanged } from './key-locks-ops.js'
+import type { Request } from './request.js'
+import { keyLocksOf, modRevisionOf, type Snapshot, snapshotReads } from './snapshot.js'
+import { formatTerms } from './terms.js'
+
+export interface Grant {
+  readonly transaction: Transaction
+  /** The dead entries that it drops. */
+  readonly expired: readonly ConcurrentLock[]
+}
+
+/**
+ * Takes the lock if the snapshot is true: nobody waits, or the first ticket is this request's. If it is
+ * not, takes a ticket (where the request has a lease for one and none stands) and reads the truth.
+ * @throws LockUnavailableError, LockExistingError when the request does not fit into the snapshot.
+ */
+export function grant(snapshot: Snapshot, request: Request, now: Timestamp): Grant {
+  const { key, holders } = snapshot
+  const lock = lockOf(request, now)
+  const keyLocks = keyLocksOf(snapshot)
+  const expired = keyLocks.add(lock, { now, alive: new Set(holders.keys()) })
+  const leases = new Map([...holders].map(([id, kv]) => [id, kv.lease]))
+  leases.set(request.uuid, request.holderLease)
+  const ticket = snapshot.tickets.get(request.uuid)
+  return {
+    expired,
+    transaction: {
+      compare: [...unchanged(snapshot), ...isFirst(snapshot, request), ...noneUnseen(snapshot)],
+      success: [
+        putKeyLocks(keyLocks, leases),
+        { type: 'put', key: key.holder(request.uuid), value: formatTerms(lock), lease: request.holderLease },
+        ...(ticket ? [{ type: 'delete' as const, key: ticket.key }] : []),
+        ...orphans(snapshot, keyLocks),
+      ],
+      failure: [...(ticket ? [] : putTicket(snapshot, request, lock)), ...snapshotReads(key)],
+    },
+  }
+}
+
+function lockOf({ uuid, owner, concurrency, ttl }: Request, now: Timestamp): ConcurrentLock {
+  return ConcurrentLock.fromDict(uuid, { concurrency, created: String(now), owner, ttl })
+}
+
+function putTicket({ key }: Snapshot, request: Request, lock: ConcurrentLock): Op[] {
+  if (request.ticketLease === undefined) return []
+  const value = formatTerms(lock, request.holderLease)
+  return [{ type: 'put', key: key.ticket(request.uuid), value, lease: request.ticketLease }]
+}
+
+/** My ticket stands and none is older; or, for one without a ticket, there is none at all. */
+function isFirst({ key, tickets }: Snapshot, { uuid }: Request): Compare[] {
+  const mine = tickets.get(uuid)
+  if (!mine) return [{ target: 'create', ...key.tickets, is: '=', revision: 0n }]
+  return [
+    { target: 'create', key: mine.key, is: '=', revision: mine.createRevision },
+    { target: 'create', ...key.tickets, is: '>', revision: mine.createRevision - 1n },
+  ]
+}
+
+/**
+ * A holder key comes and goes with its entry, so that the KeyLocks tells of every change, except when
+ * somebody deleted the KeyLocks by hand: then its holder keys, unseen, would stay.
+ */
+function noneUnseen(snapshot: Snapshot): Compare[] {
+  if (modRevisionOf(snapshot) !== 0n) return []
+  const newest = [...snapshot.holders.values()].reduce(
+    (max, kv) => (kv.modRevision > max ? kv.modRevision : max),
+    0n,
+  )
+  return [{ target: 'mod', ...snapshot.key.holders, is: '<', revision: newest + 1n }]
+}
+
+/** Holder keys whose entry was removed by hand. Whoever removed it freed the lock; its holder shall see that. */
+function orphans({ holders }: Snapshot, keyLocks: KeyLocks): Op[] {
+  return [...holders]
+    .filter(([id]) => !keyLocks.locks.has(id))
+    .map(([, kv]) => ({ type: 'delete', key: kv.key }))
+}

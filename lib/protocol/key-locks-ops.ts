@@ -1,0 +1,20 @@
+import type { LeaseId } from '../kv/key-value.js'
+import type { Compare, Op } from '../kv/transaction.js'
+import type { KeyLocks } from '../model/key-locks.js'
+import { modRevisionOf, type Snapshot } from './snapshot.js'
+
+/** The KeyLocks is as in the snapshot; with it stands all that was decided from it. */
+export function unchanged(snapshot: Snapshot): Compare[] {
+  return [{ target: 'mod', key: snapshot.key.path, is: '=', revision: modRevisionOf(snapshot) }]
+}
+
+/**
+ * Writes the KeyLocks, or deletes it when nobody is left. A sole holder's lease takes it along, so that a
+ * crash leaves nothing behind.
+ */
+export function putKeyLocks(keyLocks: KeyLocks, leases: ReadonlyMap<string, LeaseId | undefined>): Op {
+  const [first, ...others] = keyLocks.locks.keys()
+  if (first === undefined) return { type: 'delete', key: keyLocks.key }
+  const lease = others.length === 0 ? leases.get(first) : undefined
+  return { type: 'put', key: keyLocks.key, value: keyLocks.toJson(), lease }
+}

@@ -1,0 +1,18 @@
+import type { LeaseId } from '../kv/key-value.js'
+
+/** What somebody asks for: one holding, known ever after by an id that is made before the first call. */
+export interface Asked {
+  readonly uuid: string
+  readonly owner: string
+  /** How many may hold at once; 0 = any number. */
+  readonly concurrency: number
+  /** Seconds. */
+  readonly ttl: number
+}
+
+export interface Request extends Asked {
+  /** The lease that the holder key gets. */
+  readonly holderLease: LeaseId
+  /** The lease of the ticket; undefined for one who does not wait. */
+  readonly ticketLease: LeaseId | undefined
+}

@@ -1,0 +1,109 @@
+import type { KeyEvent, KeyValue } from '../kv/key-value.js'
+import type { Op, OpResult, Range, Transaction, TransactionResult } from '../kv/transaction.js'
+import { KeyLocks } from '../model/key-locks.js'
+import type { LockKey } from './lock-key.js'
+
+/** All that etcd knows of one lock at one revision, or what this process believes that it knows. */
+export interface Snapshot {
+  readonly key: LockKey
+  readonly revision: bigint
+  /** The KeyLocks; undefined when nobody holds. */
+  readonly keyLocks: KeyValue | undefined
+  /** Holder keys by id. */
+  readonly holders: ReadonlyMap<string, KeyValue>
+  /** Tickets by id, first come first. */
+  readonly tickets: ReadonlyMap<string, KeyValue>
+}
+
+/** The guess of one who knows nothing: nobody holds, nobody waits. */
+export function emptySnapshot(key: LockKey): Snapshot {
+  return { key, revision: 0n, keyLocks: undefined, holders: new Map(), tickets: new Map() }
+}
+
+/** The operations that read a snapshot. Put last in a branch, {@link readSnapshot} finds their answer. */
+export function snapshotReads(key: LockKey): Range[] {
+  return [
+    { type: 'range', key: key.path },
+    { type: 'range', ...key.holders },
+    { type: 'range', ...key.tickets },
+  ]
+}
+
+export function readSnapshot(key: LockKey, { revision, results }: TransactionResult): Snapshot {
+  const [keyLocks, holders, tickets] = results.slice(-3) as [OpResult, OpResult, OpResult]
+  return {
+    key,
+    revision,
+    keyLocks: keyLocks[0],
+    holders: byId(holders, key.holders.key),
+    tickets: byId([...tickets].sort(byCreation), key.tickets.key),
+  }
+}
+
+/** What is true after a transaction that was made from `before` and reads a snapshot when it fails. */
+export function settle(before: Snapshot, transaction: Transaction, result: TransactionResult): Snapshot {
+  if (!result.succeeded) return readSnapshot(before.key, result)
+  const events = transaction.success.flatMap(op => eventOf(op, result.revision))
+  return { ...events.reduce(applyEvent, before), revision: result.revision }
+}
+
+/** The snapshot with one change more. Its revision stays: events of other keys may still be on their way. */
+export function applyEvent(snapshot: Snapshot, event: KeyEvent): Snapshot {
+  const key = event.type === 'put' ? event.kv.key : event.key
+  const kv = event.type === 'put' ? event.kv : undefined
+  const { path, holders, tickets } = snapshot.key
+  if (key === path) return { ...snapshot, keyLocks: kv && reborn(kv, snapshot.keyLocks) }
+  if (key.startsWith(holders.key)) {
+    return { ...snapshot, holders: replaced(snapshot.holders, key.slice(holders.key.length), kv) }
+  }
+  if (key.startsWith(tickets.key)) {
+    return { ...snapshot, tickets: replaced(snapshot.tickets, key.slice(tickets.key.length), kv) }
+  }
+  return snapshot
+}
+
+/** @throws LockUnreadableError when the value in etcd is not a KeyLocks. */
+export function keyLocksOf({ key, keyLocks }: Snapshot): KeyLocks {
+  return keyLocks ? KeyLocks.fromJson(key.path, keyLocks.value) : new KeyLocks(key.path)
+}
+
+export function modRevisionOf({ keyLocks }: Snapshot): bigint {
+  return keyLocks?.modRevision ?? 0n
+}
+
+function eventOf(op: Op, modRevision: bigint): KeyEvent[] {
+  switch (op.type) {
+    case 'put': {
+      const { key, value, lease } = op
+      return [{ type: 'put', kv: { key, value, lease, createRevision: modRevision, modRevision } }]
+    }
+    case 'delete':
+      return [{ type: 'delete', key: op.key, modRevision }]
+    case 'range':
+      return []
+  }
+}
+
+function replaced(
+  keys: ReadonlyMap<string, KeyValue>,
+  id: string,
+  kv: KeyValue | undefined,
+): Map<string, KeyValue> {
+  const changed = new Map(keys)
+  if (kv) changed.set(id, reborn(kv, keys.get(id)))
+  else changed.delete(id)
+  return changed
+}
+
+/** A put over a key that stands keeps its create revision. */
+function reborn(kv: KeyValue, before: KeyValue | undefined): KeyValue {
+  return before ? { ...kv, createRevision: before.createRevision } : kv
+}
+
+function byId(kvs: readonly KeyValue[], prefix: string): Map<string, KeyValue> {
+  return new Map(kvs.map(kv => [kv.key.slice(prefix.length), kv]))
+}
+
+function byCreation(a: KeyValue, b: KeyValue): number {
+  return a.createRevision < b.createRevision ? -1 : a.createRevision > b.createRevision ? 1 : 0
+}

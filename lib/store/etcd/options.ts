@@ -1,0 +1,12 @@
+/** How to reach etcd. */
+export interface EtcdOptions {
+  /** All of one scheme, for example `['https://etcd1.example:2379']`. */
+  readonly endpoints: readonly string[]
+  /** PEM. Without `ca` the roots that Node ships are trusted. */
+  readonly tls?: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer }
+  readonly auth?: { readonly username: string; readonly password: string }
+  /** Deadline of one call, milliseconds. */
+  readonly callTimeoutMs: number
+  /** Whether another endpoint is tried when one fails. */
+  readonly failover: boolean
+}
