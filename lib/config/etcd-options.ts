@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { LockConfigError } from '../model/errors.js'
 import type { EtcdOptions } from '../store/etcd/options.js'
-import { DEFAULT_PORT, parseEndpoint, urlOf } from './endpoints.js'
+import { DEFAULT_PORT, endpointOf } from './endpoints.js'
 import type { LockConfig } from './schema.js'
 import { resolveService, type SrvResolver } from './srv.js'
 
@@ -11,7 +11,8 @@ const DEFAULT_TIMEOUT = 5
 /**
  * What the store needs to know: reads the certificate files and looks up the SRV records.
  * @param config valid, as from `validateConfig`.
- * @throws LockConfigError when a file cannot be read or a domain has no records.
+ * @throws LockConfigError when a file cannot be read or a domain has no records, EtcdLockUnavailableError
+ * when DNS fails.
  */
 export async function resolveEndpoints(config: LockConfig, resolveSrv?: SrvResolver): Promise<EtcdOptions> {
   const endpoints = await endpointsOf(config, resolveSrv)
@@ -25,16 +26,14 @@ export async function resolveEndpoints(config: LockConfig, resolveSrv?: SrvResol
   }
 }
 
-async function endpointsOf(config: LockConfig, resolveSrv?: SrvResolver): Promise<string[]> {
-  if (config.endpoints) return config.endpoints.map(endpoint => urlOf(parseEndpoint(endpoint)))
+async function endpointsOf(config: LockConfig, resolveSrv?: SrvResolver): Promise<readonly string[]> {
+  if (config.endpoints) return config.endpoints
   const hasCertificate = config.ca_cert !== undefined || config.cert !== undefined
   const protocol = config.protocol ?? (hasCertificate ? 'https' : undefined)
   if (config.srv_domain !== undefined) return resolveService(config.srv_domain, protocol, resolveSrv)
   const { host = '127.0.0.1', port = DEFAULT_PORT } = config
   const hosts = typeof host === 'string' ? [[host, port] as const] : host
-  return hosts.map(
-    ([name, number]) => `${protocol ?? 'http'}://${name.includes(':') ? `[${name}]` : name}:${number}`,
-  )
+  return hosts.map(([name, itsPort]) => endpointOf(protocol ?? 'http', name, itsPort))
 }
 
 function tlsOf({ ca_cert, cert }: LockConfig): NonNullable<EtcdOptions['tls']> {
@@ -50,6 +49,9 @@ function read(field: string, file: string): Buffer {
   try {
     return readFileSync(file)
   } catch (cause) {
-    throw new LockConfigError(`Unable to read the file of '${field}': ${String(cause)}`, { cause })
+    throw new LockConfigError(
+      `Unable to read the file ${file} of the option '${field}': ${(cause as Error).message}.`,
+      { cause },
+    )
   }
 }

@@ -3,54 +3,79 @@ import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { parseDocument } from 'yaml'
 import { LockConfigError } from '../model/errors.js'
-import type { LockConfig } from './schema.js'
 import { type CheckedConfig, validateConfig, validateFields } from './validate.js'
 
 const USER_FILE = '.etcdrc'
 
 /**
- * Reads a configuration file, and `~/.etcdrc` of the running user over it when there is one.
+ * Reads a configuration file, and `~/.etcdrc` of the running user over it when there is one. An empty
+ * file is an empty configuration.
+ * @param home of the running user; no `.etcdrc` is read when it is not an absolute path.
  * @throws LockConfigError when the file is missing, no YAML, or holds a wrong or unknown option.
  */
-export function loadConfig(file: string, home = homedir()): CheckedConfig {
+export function loadConfig(file: string, home = userHome()): CheckedConfig {
   const main = readFields(file)
-  const userFile = isAbsolute(home) ? join(home, USER_FILE) : undefined
-  const user = userFile !== undefined && exists(userFile) ? readFields(userFile) : undefined
-  const merged = validateConfig({ ...main.config, ...user?.config }, user ? `${file} with ${userFile}` : file)
-  const warnings = [...main.warnings, ...(user?.warnings ?? []), ...warnAboutAccess(userFile, user?.config)]
-  return { config: merged.config, warnings }
+  if (!main) {
+    throw new LockConfigError(
+      `Unable to read the lock configuration ${file}: there is no such file. ` +
+        'Create it, or give null to run without locks.',
+    )
+  }
+  const userFile = join(home, USER_FILE)
+  const user = isAbsolute(home) ? readFields(userFile) : undefined
+  if (!user) return { ...validateConfig(main.config, file), warnings: main.warnings }
+  const { config } = validateConfig({ ...main.config, ...user.config }, `${file} with ${userFile}`)
+  const isExposed = user.config.password !== undefined && (statSync(userFile).mode & 0o077) !== 0
+  const exposed = isExposed
+    ? [`${userFile} holds a password and others can read it: chmod 600 ${userFile}`]
+    : []
+  return { config, warnings: [...main.warnings, ...user.warnings, ...exposed] }
 }
 
-function readFields(file: string): CheckedConfig {
-  return validateFields(parse(file, readText(file)) ?? {}, file)
+/** Undefined when there is no such file. */
+function readFields(file: string): CheckedConfig | undefined {
+  const text = readText(file)
+  return text === undefined ? undefined : validateFields(parse(file, text) ?? {}, file)
 }
 
-function readText(file: string): string {
+function readText(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8')
   } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String(cause)
-    const advice = 'Create it, or give null to run without locks.'
-    throw new LockConfigError(`Unable to read the lock configuration ${file}: ${why}. ${advice}`, { cause })
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw new LockConfigError(
+      `Unable to read the lock configuration ${file}: ${message}. Make it a file that this user can read.`,
+      { cause },
+    )
   }
 }
 
-/** The parser's own messages quote the line at fault, which may hold the password. */
+/** The parser's own messages quote the source, which may be the password: none is passed on, not even as a cause. */
 function parse(file: string, text: string): unknown {
-  const document = parseDocument(text, { prettyErrors: true })
-  const [error] = document.errors
-  if (!error) return document.toJS()
-  const { line, col } = error.linePos?.[0] ?? { line: 1, col: 1 }
-  throw new LockConfigError(
-    `The lock configuration ${file} is not valid YAML: ${error.code} at line ${line}, column ${col}.`,
-  )
+  const document = parseDocument(text)
+  const error = document.errors[0] ?? document.warnings[0]
+  if (error) {
+    const { line, col } = error.linePos?.[0] ?? { line: 1, col: 1 }
+    throw new LockConfigError(
+      `The lock configuration ${file} is not valid YAML: ${error.code} at line ${line}, column ${col}.`,
+    )
+  }
+  try {
+    return document.toJS()
+  } catch {
+    throw new LockConfigError(
+      `The lock configuration ${file} is not valid YAML: an alias has no anchor. ` +
+        'Put a value that starts with * in quotes.',
+    )
+  }
 }
 
-function exists(file: string): boolean {
-  return statSync(file, { throwIfNoEntry: false }) !== undefined
-}
-
-function warnAboutAccess(file: string | undefined, config: LockConfig | undefined): string[] {
-  if (file === undefined || config?.password === undefined || (statSync(file).mode & 0o077) === 0) return []
-  return [`${file} holds a password and others can read it: chmod 600 ${file}`]
+/** Empty for a user who has none, as in some containers. */
+function userHome(): string {
+  try {
+    return homedir()
+  } catch {
+    return ''
+  }
 }

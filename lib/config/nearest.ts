@@ -1,10 +1,8 @@
-const FARTHEST = 3
-
-/** The candidate with the fewest changed letters, when there are few enough for a slip of the finger. */
+/** The candidate with the fewest changed letters, at most half of its own: `user` is near `username`. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const [best] = candidates
-    .map(candidate => ({ candidate, distance: distance(word, candidate) }))
-    .filter(({ distance }) => distance <= FARTHEST)
+    .map(candidate => ({ candidate, distance: distance(word.toLowerCase(), candidate) }))
+    .filter(({ candidate, distance }) => distance <= candidate.length / 2)
     .sort((a, b) => a.distance - b.distance)
   return best?.candidate
 }

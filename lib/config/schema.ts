@@ -6,9 +6,9 @@ export interface LockConfig {
   readonly host?: string | readonly (readonly [string, number])[]
   /** Default 2379. */
   readonly port?: number
-  /** Default http; https when a certificate is given. */
+  /** Default http; https when a certificate is given or the SRV record says so. */
   readonly protocol?: 'http' | 'https'
-  /** A domain whose SRV records name the endpoints. */
+  /** A domain whose SRV records name the endpoints. Instead of host; port has no meaning then. */
   readonly srv_domain?: string
   /** File of the certificate authority, PEM. Without it, the roots that Node ships are trusted. */
   readonly ca_cert?: string
@@ -18,7 +18,7 @@ export interface LockConfig {
   readonly password?: string
   /** Seconds that one call may take. Default 5. */
   readonly read_timeout?: number
-  /** Whether another endpoint is tried when one fails. Default true. */
+  /** Whether the next endpoint is tried when one fails; otherwise only the first is ever used. Default true. */
   readonly allow_reconnect?: boolean
 }
 
@@ -63,9 +63,9 @@ export const configSchema = {
 }
 
 /** What each field takes, in words. */
-export const EXPECTED: Readonly<Record<string, string>> = {
+export const EXPECTED: Readonly<Record<keyof LockConfig, string>> = {
   endpoints: 'a list of URLs like https://etcd1.example:2379',
-  host: 'a host name or a list of [host, port]',
+  host: 'a host name or address (without scheme and port) or a list of [host, port]',
   port: 'a port number from 1 to 65535',
   protocol: 'http or https',
   srv_domain: 'a domain name',

@@ -1,5 +1,6 @@
 import { resolveSrv as resolveSrvByDns } from 'node:dns/promises'
-import { LockConfigError } from '../model/errors.js'
+import { EtcdLockUnavailableError, LockConfigError } from '../model/errors.js'
+import { endpointOf } from './endpoints.js'
 
 interface SrvRecord {
   readonly name: string
@@ -17,9 +18,13 @@ const SERVICES = [
   { service: '_etcd._tcp', protocol: undefined },
 ] as const
 
+/** What DNS says when a record does not exist; all else is trouble on the way to the answer. */
+const NO_RECORD = ['ENOTFOUND', 'ENODATA', 'EBADNAME']
+
 /**
  * Endpoints from the SRV records of a domain, most preferred first.
- * @throws LockConfigError when there are none.
+ * @param protocol passes over the services that speak another one.
+ * @throws LockConfigError when there are none, EtcdLockUnavailableError when DNS fails.
  */
 export async function resolveService(
   domain: string,
@@ -31,12 +36,26 @@ export async function resolveService(
     if (protocol && own && own !== protocol) continue
     const name = `${service}.${domain}`
     asked.push(name)
-    const records = await resolveSrv(name).catch(() => [])
+    const records = await lookUp(name, resolveSrv)
     if (records.length === 0) continue
     const sorted = [...records].sort((a, b) => a.priority - b.priority || b.weight - a.weight)
-    return sorted.map(record => `${own ?? protocol ?? 'http'}://${record.name}:${record.port}`)
+    return sorted.map(record => endpointOf(own ?? protocol ?? 'http', record.name, record.port))
   }
   throw new LockConfigError(
     `No SRV record was found for the srv_domain '${domain}', asked for: ${asked.join(', ')}.`,
   )
+}
+
+/** Trouble with DNS must not pass for "no record": the next service may be plain http. */
+async function lookUp(name: string, resolveSrv: SrvResolver): Promise<readonly SrvRecord[]> {
+  try {
+    return await resolveSrv(name)
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code !== undefined && NO_RECORD.includes(code)) return []
+    throw new EtcdLockUnavailableError(
+      `Unable to look up the SRV record ${name}: ${message}. Check the name server, or configure 'endpoints'.`,
+      { cause },
+    )
+  }
 }

@@ -1,15 +1,17 @@
 import { Ajv, type ErrorObject } from 'ajv'
 import { LockConfigError } from '../model/errors.js'
-import { parseEndpoint } from './endpoints.js'
+import { isHost, parseEndpoint } from './endpoints.js'
 import { nearest } from './nearest.js'
 import { configSchema, EXPECTED, IGNORED_OPTIONS, type LockConfig } from './schema.js'
+import { shown } from './shown.js'
 
 export interface CheckedConfig {
   readonly config: LockConfig
   readonly warnings: readonly string[]
 }
 
-const validate = new Ajv({ allowUnionTypes: true, strictTuples: false }).compile<LockConfig>(configSchema)
+const validate = new Ajv().compile<LockConfig>(configSchema)
+const options = Object.keys(EXPECTED)
 
 /**
  * Checks every field of one source, and that the fields agree.
@@ -25,47 +27,61 @@ export function validateConfig(raw: unknown, source: string): CheckedConfig {
 
 /** As {@link validateConfig}, but for one of several sources that are merged: its fields need not be complete. */
 export function validateFields(raw: unknown, source: string): CheckedConfig {
-  const isObject = typeof raw === 'object' && raw !== null && !Array.isArray(raw)
-  if (!isObject) throw new LockConfigError(`${source}: expected a mapping of options, got ${shown(raw)}.`)
+  const isMapping = typeof raw === 'object' && raw !== null && !Array.isArray(raw)
+  if (!isMapping) throw new LockConfigError(`${source}: expected a mapping of options, got ${kindOf(raw)}.`)
   const config = Object.fromEntries(Object.entries(raw).filter(([field]) => !IGNORED_OPTIONS.includes(field)))
   const warnings = IGNORED_OPTIONS.filter(field => field in raw).map(
     field => `${source}: the option '${field}' has no meaning here and is ignored.`,
   )
   if (!validate(config)) throw new LockConfigError(`${source}: ${describe(validate.errors!, config)}`)
-  config.endpoints?.forEach(endpoint => parseEndpoint(endpoint, `${source}: endpoints`))
-  return { config, warnings }
+  const { host, endpoints } = config
+  const hosts = typeof host === 'string' ? [host] : (host ?? []).map(([name]) => name)
+  if (!hosts.every(isHost)) throw new LockConfigError(`${source}: ${mismatch('host', host)}`)
+  if (!endpoints) return { config, warnings }
+  const parsed = endpoints.map(endpoint => parseEndpoint(endpoint, `${source}: the option 'endpoints'`))
+  return { config: { ...config, endpoints: parsed }, warnings }
 }
 
 function describe(errors: readonly ErrorObject[], config: Record<string, unknown>): string {
   const { keyword, instancePath, params } = errors[0]!
-  if (keyword === 'additionalProperties') {
-    const field = String(params['additionalProperty'])
-    const near = nearest(field, Object.keys(EXPECTED))
-    return `unknown option '${field}'${near ? `, did you mean '${near}'?` : '.'}`
-  }
-  const field = instancePath.split('/')[1]!
-  const value = field === 'password' ? `a ${typeof config[field]}` : shown(config[field])
-  return `the option '${field}' must be ${EXPECTED[field]}, got ${value}.`
+  if (keyword === 'additionalProperties') return unknownOption(String(params['additionalProperty']))
+  const field = instancePath.split('/')[1] as keyof LockConfig
+  return mismatch(field, config[field])
+}
+
+function mismatch(field: keyof LockConfig, value: unknown): string {
+  const got = field === 'password' ? 'something else (not shown)' : shown(value)
+  return `the option '${field}' must be ${EXPECTED[field]}, got ${got}.`
+}
+
+/** `{password:secret}` is one key in YAML: only what can be the name of an option is repeated. */
+function unknownOption(field: string): string {
+  const near = nearest(field, options)
+  const advice = near ? `did you mean '${near}'?` : `expected one of: ${options.join(', ')}.`
+  return `unknown option '${field.replace(/[^\w-].*/s, '…')}', ${advice}`
 }
 
 function conflictIn(config: LockConfig): string | undefined {
+  const { endpoints, srv_domain, host, protocol, username, password } = config
   const other = (['host', 'port', 'protocol', 'srv_domain'] as const).find(
     field => config[field] !== undefined,
   )
-  if (config.endpoints && other) return `'endpoints' and '${other}' exclude each other.`
-  if (config.srv_domain !== undefined && config.host !== undefined)
-    return `'srv_domain' and 'host' exclude each other.`
-  if (new Set(config.endpoints?.map(endpoint => parseEndpoint(endpoint).protocol)).size > 1) {
-    return `the 'endpoints' must be all http or all https.`
+  if (endpoints && other) return `'endpoints' and '${other}' exclude each other.`
+  if (srv_domain !== undefined && host !== undefined) return `'srv_domain' and 'host' exclude each other.`
+  const plain = endpoints?.filter(endpoint => endpoint.startsWith('http:')) ?? []
+  if (plain.length > 0 && plain.length < endpoints!.length) {
+    return `the 'endpoints' must be all http or all https, got ${endpoints!.join(', ')}.`
   }
-  if (config.username !== undefined && config.password === undefined) return `'username' needs a 'password'.`
-  if (config.password !== undefined && config.username === undefined) return `'password' needs a 'username'.`
+  if (username !== undefined && password === undefined) return `'username' needs a 'password'.`
+  if (password !== undefined && username === undefined) return `'password' needs a 'username'.`
   const certificate = (['ca_cert', 'cert'] as const).find(field => config[field] !== undefined)
-  const isPlain = config.protocol === 'http' || config.endpoints?.some(url => url.startsWith('http:'))
-  if (certificate && isPlain) return `'${certificate}' is for https, but the connection would be plain http.`
+  if (certificate && (protocol === 'http' || plain.length > 0)) {
+    return `'${certificate}' is for https, but the connection would be plain http.`
+  }
   return undefined
 }
 
-function shown(value: unknown): string {
-  return JSON.stringify(value) ?? String(value)
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  return Array.isArray(value) ? 'a list' : `a ${typeof value}`
 }

@@ -5,6 +5,7 @@ import { applyEvent, type Snapshot } from '../protocol/snapshot.js'
 import type { Watch, WatchListener } from '../store/store.js'
 import { LONGEST_TIMEOUT_MS } from './clock.js'
 import type { Engine } from './engine.js'
+import { translated } from './persist.js'
 
 /** The net under the watches: how often the truth is read again although nothing was heard. */
 const REREAD_MS = 30_000
@@ -28,14 +29,12 @@ export class Waiting implements WatchListener {
   /**
    * Waits until something may have changed since `snapshot`, at the latest until an entry expires at
    * `until`. Returns at once with the truth when the place in the queue is a new one to watch.
-   * @throws StoreError, EtcdLockUnavailableError
+   * @throws EtcdLockUnavailableError, LockError
    */
   async next(snapshot: Snapshot, until: Timestamp | undefined): Promise<Snapshot> {
     if (this.moveTo(watchedBy(snapshot, this.uuid))) {
-      await Promise.race([
-        Promise.all([...this.watches.values()].map(watch => watch.ready)),
-        this.woken(undefined),
-      ])
+      await Promise.race([this.watching(snapshot), this.woken(undefined)])
+      this.wake()
       return this.read(snapshot)
     }
     if (this.events.length === 0 && !this.stale) await this.woken(until)
@@ -69,6 +68,7 @@ export class Waiting implements WatchListener {
     this.signal.removeEventListener('abort', this.onAbort)
     for (const watch of this.watches.values()) watch.close()
     this.watches.clear()
+    this.wake()
   }
 
   private readonly onAbort = (): void => this.wake()
@@ -86,6 +86,14 @@ export class Waiting implements WatchListener {
     return fresh.length > 0
   }
 
+  private async watching({ key }: Snapshot): Promise<void> {
+    try {
+      await Promise.all([...this.watches.values()].map(watch => watch.ready))
+    } catch (error) {
+      throw translated(error, key.path)
+    }
+  }
+
   private async read(snapshot: Snapshot): Promise<Snapshot> {
     if (this.signal.aborted) return snapshot
     this.stale = false
@@ -96,15 +104,19 @@ export class Waiting implements WatchListener {
     return fresh
   }
 
-  private async woken(until: Timestamp | undefined): Promise<void> {
-    if (this.signal.aborted) return
+  private woken(until: Timestamp | undefined): Promise<void> {
+    if (this.signal.aborted) return Promise.resolve()
     const ms = until === undefined ? Infinity : this.engine.clock.now().secondsUntil(until) * 1000 + 1
-    let timer: NodeJS.Timeout | undefined
-    await new Promise<void>(resolve => {
-      this.wake = resolve
-      timer = setTimeout(resolve, Math.min(Math.max(ms, 1), this.rereadMs, LONGEST_TIMEOUT_MS))
+    return new Promise(resolve => {
+      const timer = setTimeout(
+        () => this.wake(),
+        Math.min(Math.max(ms, 1), this.rereadMs, LONGEST_TIMEOUT_MS),
+      )
+      this.wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
     })
-    clearTimeout(timer)
   }
 }
 
