@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { build } from 'esbuild'
+import type { ContenderOptions } from './contender.js'
+
+const root = resolve(import.meta.dirname, '../..')
+let bundled: Promise<string> | undefined
+
+/** One bundle for all contenders of this test run. */
+function bundle(): Promise<string> {
+  bundled ??= (async () => {
+    const outfile = join(root, 'node_modules/.cache/spicelock', `contender-${process.pid}.mjs`)
+    const entryPoints = [join(root, 'spec/support/contender.ts')]
+    await build({ entryPoints, outfile, bundle: true, platform: 'node', format: 'esm', packages: 'external' })
+    return outfile
+  })()
+  return bundled
+}
+
+/** A process that contends for a lock. */
+export class ContenderProcess {
+  /** What it has said so far. */
+  readonly lines: string[] = []
+
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly owner: string,
+  ) {
+    createInterface(child.stdout!).on('line', line => this.lines.push(line))
+  }
+
+  /** Resolves when the process can talk to etcd. */
+  static async start(
+    options: Partial<ContenderOptions> & Pick<ContenderOptions, 'endpoints' | 'name' | 'owner'>,
+  ): Promise<ContenderProcess> {
+    const terms = { concurrency: 1, ttl: 60, wait: 60, ...options }
+    const child = spawn(process.execPath, [await bundle(), JSON.stringify(terms)], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    const contender = new ContenderProcess(child, options.owner)
+    await contender.said('ready')
+    return contender
+  }
+
+  acquire(): void {
+    this.child.stdin!.write('acquire\n')
+  }
+
+  /** Resolves to the id when it holds the lock. */
+  async held(): Promise<string> {
+    return (await this.said('held ')).slice('held '.length)
+  }
+
+  /** Releases, and resolves when the process has ended. */
+  async release(): Promise<void> {
+    this.child.stdin!.write('release\n')
+    await this.ended()
+  }
+
+  /** Kills it without warning. */
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL')
+    await this.ended()
+  }
+
+  private async said(start: string): Promise<string> {
+    for (;;) {
+      const line = this.lines.find(said => said.startsWith(start))
+      if (line) return line
+      if (this.child.exitCode !== null)
+        throw new Error(`${this.owner} ended with ${this.child.exitCode}, said: ${this.lines.join()}`)
+      await Promise.race([once(this.child.stdout!, 'data'), once(this.child, 'exit')])
+    }
+  }
+
+  private async ended(): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit')
+  }
+}
