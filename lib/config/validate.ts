@@ -54,11 +54,12 @@ function mismatch(field: keyof LockConfig, value: unknown): string {
   return `the option '${field}' must be ${EXPECTED[field]}, got ${got}.`
 }
 
-/** `{password:secret}` is one key in YAML: only what can be the name of an option is repeated. */
+/** `{password:secret}` is one key in YAML: what cannot be the name of an option is not repeated. */
 function unknownOption(field: string): string {
-  const near = nearest(field, options)
+  const [name] = /^[\w-]*/.exec(field)!
+  const near = nearest(name, options)
   const advice = near ? `did you mean '${near}'?` : `expected one of: ${options.join(', ')}.`
-  return `unknown option '${field.replace(/[^\w-].*/s, '…')}', ${advice}`
+  return `unknown option '${name === field ? name : `${name}…`}', ${advice}`
 }
 
 function conflictIn(config: LockConfig): string | undefined {

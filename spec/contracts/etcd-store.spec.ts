@@ -1,10 +1,8 @@
 import { describe } from '@jest/globals'
-import { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
+import { storeAt, useEtcdServer } from '../support/etcd.js'
 import { storeContract } from './store-contract.js'
 
-describe('EtcdStore', () =>
-  storeContract(() =>
-    Promise.resolve(
-      new EtcdStore({ endpoints: ['http://127.0.0.1:22379'], callTimeoutMs: 5000, failover: true }),
-    ),
-  ))
+describe('EtcdStore', () => {
+  const etcd = useEtcdServer()
+  storeContract(() => Promise.resolve(storeAt(etcd.get().endpoint)))
+})

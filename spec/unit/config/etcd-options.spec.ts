@@ -105,8 +105,8 @@ describe('resolveEndpoints with an srv_domain', () => {
       return Promise.reject(Object.assign(new Error(`querySrv ${answer} ${name}`), { code: answer }))
     }
   }
-  const all = { [SSL]: [record('ssl')], [PLAIN]: [record('plain')], [OLD]: [record('old')] }
-  const { [SSL]: _ssl, ...withoutSsl } = all
+  const withoutSsl = { [PLAIN]: [record('plain')], [OLD]: [record('old')] }
+  const all = { [SSL]: [record('ssl')], ...withoutSsl }
 
   it.each<[string, LockConfig, Parameters<typeof dns>[0], string]>([
     ['the service with TLS first', {}, all, 'https://ssl:2379'],

@@ -1,0 +1,428 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import {
+  type AcquireOptions,
+  KeyLocks,
+  Lock,
+  type LockOptions,
+  LockUnavailableError,
+} from '../../lib/index.js'
+import type { Transaction } from '../../lib/kv/transaction.js'
+import type { Store } from '../../lib/store/store.js'
+import { eventually } from '../support/eventually.js'
+import { freshName } from '../support/etcd.js'
+import { logSpy } from '../support/log-spy.js'
+
+const exclusive = { concurrency: 1, ttl: 60 }
+
+/** What a Lock does, on every store. */
+export function lockContract(make: () => Promise<Store>): void {
+  let store: Store
+  let commits: Transaction[]
+  let locks: Lock[]
+  let lock: Lock
+  let other: Lock
+  let name: string
+
+  beforeEach(async () => {
+    store = await make()
+    commits = []
+    const counted: Store = {
+      commit: transaction => {
+        commits.push(transaction)
+        return store.commit(transaction)
+      },
+      watch: (range, listener) => store.watch(range, listener),
+      leases: store.leases,
+      close: () => store.close(),
+    }
+    locks = []
+    name = freshName()
+    lock = makeLock({ store: counted })
+    other = makeLock({ owner: 'other' })
+  })
+  afterEach(async () => {
+    await Promise.all(locks.map(made => made.close()))
+    await store.close()
+  })
+
+  function makeLock(options: Partial<LockOptions> = {}): Lock {
+    const made = new Lock({ store, prefix: 'custom', owner: 'tester', dryRun: false, ...options })
+    locks.push(made)
+    return made
+  }
+
+  const key = (): string => `/spicerack/locks/custom/${name}`
+  const ids = async (): Promise<string[]> => [...(await other.get(name)).locks.keys()]
+  const queueLength = async (): Promise<number> => (await other.inspect(name)).waiters.length
+  const queued = (length: number): Promise<void> =>
+    eventually(async () => expect(await queueLength()).toBe(length))
+  const writeByHand = (value: string): Promise<unknown> =>
+    store.commit({ compare: [], success: [{ type: 'put', key: key(), value }], failure: [] })
+  const valueInStore = async (): Promise<string | undefined> => {
+    const { results } = await store.commit({
+      compare: [],
+      success: [{ type: 'range', key: key() }],
+      failure: [],
+    })
+    return results[0]![0]?.value
+  }
+  const tryAcquire = (options: Partial<AcquireOptions> = {}): Promise<string> =>
+    other.acquire(name, { ...exclusive, wait: 0, ...options })
+
+  describe('acquire and release', () => {
+    it('shows the holder while it holds, and nothing afterwards', async () => {
+      const id = await lock.acquire(name, { concurrency: 3, ttl: 120 })
+      const [held] = (await other.get(name)).locks.values()
+      expect(held).toMatchObject({ uuid: id, concurrency: 3, owner: 'tester', ttl: 120 })
+      await lock.release(name, id)
+      expect(await other.get(name)).toEqual(new KeyLocks(key()))
+      expect(await valueInStore()).toBeUndefined()
+    })
+
+    it('are one call each when the lease is there and nobody contends', async () => {
+      await lock.release(name, await lock.acquire(name, exclusive))
+      commits.length = 0
+      const id = await lock.acquire(name, exclusive)
+      expect(commits).toHaveLength(1)
+      await lock.release(name, id)
+      expect(commits).toHaveLength(2)
+    })
+
+    it('keep to the smallest limit of holders and newcomer; 0 limits nobody', async () => {
+      const held = [await lock.acquire(name, { concurrency: 0, ttl: 60 })]
+      held.push(await lock.acquire(name, { concurrency: 0, ttl: 60 }))
+      held.push(await lock.acquire(name, { concurrency: 3, ttl: 60 }))
+      await expect(tryAcquire({ concurrency: 0 })).rejects.toThrow(LockUnavailableError)
+      await lock.release(name, held[2]!)
+      await expect(tryAcquire({ concurrency: 2 })).rejects.toThrow(LockUnavailableError)
+      held[2] = await tryAcquire({ concurrency: 0 })
+      expect(await ids()).toEqual(held)
+    })
+
+    it('by id work from another instance, twice without harm', async () => {
+      const { log, lines } = logSpy()
+      const third = makeLock({ owner: 'third', logger: log })
+      const id = await lock.acquire(name, exclusive)
+      await third.release(name, id)
+      await third.release(name, id)
+      expect(await ids()).toEqual([])
+      expect(lines).toContainEqual(
+        expect.objectContaining({ level: 'info', msg: 'Released lock', id, key: key() }),
+      )
+      expect(lines).toContainEqual(
+        expect.objectContaining({
+          level: 'warn',
+          msg: expect.stringContaining('not found') as unknown,
+          id,
+          key: key(),
+        }),
+      )
+      await lock.release(name, id)
+      await lock.release(name, await lock.acquire(name, exclusive))
+    })
+
+    it('grows the fencing token with every grant', async () => {
+      const tokens: bigint[] = []
+      for (let round = 0; round < 3; round++) {
+        const id = await lock.acquire(name, exclusive)
+        tokens.push((await other.inspect(name)).holders[0]!.fencingToken!)
+        await lock.release(name, id)
+      }
+      expect(tokens[1]).toBeGreaterThan(tokens[0]!)
+      expect(tokens[2]).toBeGreaterThan(tokens[1]!)
+    })
+
+    it('of many names from one instance do not disturb each other', async () => {
+      const names = Array.from({ length: 40 }, (_, index) => `${name}-${index}`)
+      const held = await Promise.all(names.map(each => lock.acquire(each, exclusive)))
+      expect(new Set(held).size).toBe(40)
+      await Promise.all(names.map((each, index) => lock.release(each, held[index]!)))
+      expect((await lock.list()).filter(state => state.name.startsWith(name))).toEqual([])
+    })
+
+    it('of one name by many at once never let two in', async () => {
+      let inside = 0
+      let most = 0
+      await Promise.all(
+        Array.from({ length: 30 }, (_, index) =>
+          (index % 2 ? lock : other).acquired(name, exclusive, async () => {
+            most = Math.max(most, ++inside)
+            await Promise.resolve()
+            inside--
+          }),
+        ),
+      )
+      expect(most).toBe(1)
+      expect(await other.inspect(name)).toMatchObject({ holders: [], waiters: [] })
+    })
+
+    it('frees the lock when its ttl is over', async () => {
+      await lock.acquire(name, { concurrency: 1, ttl: 2 })
+      const start = performance.now()
+      const id = await other.acquire(name, exclusive)
+      expect(performance.now() - start).toBeGreaterThan(1_900)
+      expect(await ids()).toEqual([id])
+    })
+  })
+
+  describe('acquired and hold', () => {
+    it('hand on what the function returns, and release', async () => {
+      const result = await lock.acquired(name, exclusive, async id =>
+        (await ids())[0] === id ? 'inside' : 'outside',
+      )
+      expect(result).toBe('inside')
+      expect(await ids()).toEqual([])
+    })
+
+    it('hand on what the function throws, even when the release fails', async () => {
+      const failing = lock.acquired(name, exclusive, async () => {
+        await store.close()
+        throw new Error('from the function')
+      })
+      await expect(failing).rejects.toThrow('from the function')
+    })
+
+    it('release at the end of the block', async () => {
+      {
+        await using held = await lock.hold(name, exclusive)
+        expect(await ids()).toEqual([held.id])
+      }
+      expect(await ids()).toEqual([])
+    })
+  })
+
+  describe('waiting', () => {
+    it('is served in the order of arrival', async () => {
+      const first = await lock.acquire(name, exclusive)
+      const order: number[] = []
+      const waiting: Promise<void>[] = []
+      for (let place = 1; place <= 4; place++) {
+        waiting.push(other.acquired(name, exclusive, () => void order.push(place)))
+        await queued(place)
+      }
+      await lock.release(name, first)
+      await Promise.all(waiting)
+      expect(order).toEqual([1, 2, 3, 4])
+    })
+
+    it('is not passed by one whom the limits would admit', async () => {
+      const shared = await lock.acquire(name, { concurrency: 0, ttl: 60 })
+      const writer = lock.acquire(name, exclusive)
+      await queued(1)
+      await expect(tryAcquire({ concurrency: 0 })).rejects.toThrow('1 waiter:')
+      await lock.release(name, shared)
+      await lock.release(name, await writer)
+      await tryAcquire({ concurrency: 0 })
+    })
+
+    it('ends with who holds and who waits when its time is over', async () => {
+      await lock.acquire(name, exclusive)
+      const start = performance.now()
+      const error = (await other
+        .acquire(name, { ...exclusive, wait: 0.3 })
+        .catch((thrown: unknown) => thrown)) as Error
+      expect(performance.now() - start).toBeGreaterThan(290)
+      expect(error).toBeInstanceOf(LockUnavailableError)
+      expect(error).toMatchObject({ code: 'LOCK_UNAVAILABLE', key: key() })
+      expect(error.message).toContain('1 holder:\n')
+      expect(error.message).toMatch(/\d\d\d\d-\d\d-\d\d \d\d:\d\d:\d\d.*\+00:00: tester/)
+      expect(await queueLength()).toBe(0)
+    })
+
+    it('for no time tries once and writes nothing', async () => {
+      const id = await lock.acquire(name, exclusive)
+      commits.length = 0
+      await expect(lock.acquire(name, { ...exclusive, wait: 0 })).rejects.toThrow(LockUnavailableError)
+      expect(commits.length).toBeLessThanOrEqual(2)
+      expect(await ids()).toEqual([id])
+      expect(await queueLength()).toBe(0)
+    })
+
+    it('ends at once by its signal, with the signal’s reason, and leaves nothing behind', async () => {
+      await lock.acquire(name, exclusive)
+      const controller = new AbortController()
+      const waiting = other.acquire(name, { ...exclusive, signal: controller.signal })
+      await queued(1)
+      controller.abort(new Error('enough'))
+      await expect(waiting).rejects.toThrow('enough')
+      expect(await queueLength()).toBe(0)
+    })
+
+    it('does not begin with a signal that is aborted already', async () => {
+      commits.length = 0
+      const signal = AbortSignal.abort(new Error('too late'))
+      await expect(lock.acquire(name, { ...exclusive, signal })).rejects.toThrow('too late')
+      expect(commits).toEqual([])
+    })
+
+    it('goes on behind one who gives up in the middle', async () => {
+      const first = await lock.acquire(name, exclusive)
+      const controller = new AbortController()
+      const second = other.acquire(name, { ...exclusive, signal: controller.signal })
+      await queued(1)
+      const third = lock.acquire(name, exclusive)
+      await queued(2)
+      controller.abort()
+      await expect(second).rejects.toThrow()
+      await lock.release(name, first)
+      const id = await third
+      expect(await ids()).toEqual([id])
+    })
+
+    it('tells who holds and the place in the queue', async () => {
+      await lock.acquire(name, exclusive)
+      const seen: { place: number; owner: string | undefined }[] = []
+      const controller = new AbortController()
+      const waiting = other.acquire(name, {
+        ...exclusive,
+        signal: controller.signal,
+        onWait: ({ place, holders }) => void seen.push({ place, owner: holders[0]?.owner }),
+      })
+      await eventually(() => expect(seen).toContainEqual({ place: 1, owner: 'tester' }))
+      controller.abort()
+      await expect(waiting).rejects.toThrow()
+    })
+
+    it('keeps its place for longer than its leases last without renewal', async () => {
+      const first = await lock.acquire(name, exclusive)
+      const waiting = other.acquire(name, { concurrency: 1, ttl: 2 })
+      await queued(1)
+      await eventually(async () => {
+        const [waiter] = (await other.inspect(name)).waiters
+        expect(Date.now() - waiter!.since!.toDate().getTime()).toBeGreaterThan(4_000)
+      })
+      expect(await queueLength()).toBe(1)
+      await lock.release(name, first)
+      const id = await waiting
+      expect(await ids()).toEqual([id])
+    })
+  })
+
+  describe('what others have written', () => {
+    const entry = (created: Date, ttl: number): string =>
+      JSON.stringify({
+        'by-hand': {
+          concurrency: 1,
+          created: created.toISOString().replace('Z', '+00:00'),
+          owner: 'hand',
+          ttl,
+        },
+      })
+
+    it('an entry by hand is respected until created + ttl, then replaced', async () => {
+      await writeByHand(entry(new Date(Date.now() - 59_000), 60))
+      await expect(tryAcquire()).rejects.toThrow(/hand/)
+      const id = await other.acquire(name, exclusive)
+      expect(await ids()).toEqual([id])
+    })
+
+    it('an expired entry is replaced at once, and logged', async () => {
+      const { log, lines } = logSpy()
+      await writeByHand(entry(new Date(Date.now() - 61_000), 60))
+      const id = await makeLock({ logger: log }).acquire(name, { ...exclusive, wait: 0 })
+      expect(await ids()).toEqual([id])
+      expect(lines).toContainEqual(
+        expect.objectContaining({ msg: 'Releasing expired lock', id: 'by-hand', owner: 'hand' }),
+      )
+    })
+
+    it('an entry of a host whose clock runs ahead is respected', async () => {
+      await writeByHand(entry(new Date(Date.now() + 3_600_000), 60))
+      await expect(tryAcquire()).rejects.toThrow(LockUnavailableError)
+    })
+
+    it('a lock deleted by hand is free, and wakes the first waiter', async () => {
+      await lock.acquire(name, exclusive)
+      const waiting = other.acquire(name, exclusive)
+      await queued(1)
+      await store.commit({ compare: [], success: [{ type: 'delete', key: key() }], failure: [] })
+      const id = await waiting
+      const { holders } = await other.inspect(name)
+      expect(holders.map(held => held.id)).toEqual([id])
+      const { results } = await store.commit({
+        compare: [],
+        success: [
+          {
+            type: 'range',
+            key: `/spicerack/locks/holders/custom/${name}/`,
+            end: `/spicerack/locks/holders/custom/${name}0`,
+          },
+        ],
+        failure: [],
+      })
+      expect(results[0]).toHaveLength(1)
+    })
+
+    it.each(['', 'no json', '[]', '{"a": 1}', '{"a": {"concurrency": 1, "owner": "o", "ttl": 1}}'])(
+      'a value that is no KeyLocks (%j) is reported and left alone',
+      async value => {
+        await writeByHand(value)
+        const unreadable = { code: 'LOCK_UNREADABLE', key: key() }
+        await expect(lock.get(name)).rejects.toMatchObject(unreadable)
+        await expect(lock.acquire(name, exclusive)).rejects.toMatchObject(unreadable)
+        await lock.release(name, 'some-id')
+        expect(await valueInStore()).toBe(value)
+        await eventually(async () => {
+          const listed = (await other.list()).find(state => state.name === name)
+          expect(listed).toMatchObject({ problem: expect.stringContaining(key()) as unknown, waiters: [] })
+        })
+      },
+    )
+  })
+
+  describe('extend', () => {
+    it('lets the holding last from now on', async () => {
+      const id = await lock.acquire(name, { concurrency: 1, ttl: 2 })
+      await lock.extend(name, id, 60)
+      const [held] = (await other.inspect(name)).holders
+      expect(held!.ttl).toBe(60)
+      await expect(other.acquire(name, { ...exclusive, wait: 3 })).rejects.toThrow(LockUnavailableError)
+      await lock.release(name, id)
+      expect(await ids()).toEqual([])
+    })
+
+    it('fails for one who does not hold', async () => {
+      await expect(lock.extend(name, 'nobody', 60)).rejects.toMatchObject({ code: 'LOCK_ERROR', key: key() })
+    })
+  })
+
+  describe('dry-run', () => {
+    it('is the default, takes nothing and says so', async () => {
+      const { log, lines } = logSpy()
+      const dry = new Lock({ store, prefix: 'custom', owner: 'dry', logger: log })
+      const id = await dry.acquire(name, exclusive)
+      expect(await ids()).toEqual([])
+      await dry.release(name, id)
+      const skipped = lines.filter(line => line.msg === 'Skipping lock acquire/release in DRY-RUN mode')
+      expect(skipped).toHaveLength(2)
+    })
+
+    it('says after one try that a lock is not available, and releases nothing', async () => {
+      const id = await lock.acquire(name, exclusive)
+      const dry = makeLock({ dryRun: true })
+      await expect(dry.acquire(name, exclusive)).rejects.toThrow(LockUnavailableError)
+      await dry.release(name, id)
+      expect(await ids()).toEqual([id])
+    })
+  })
+
+  it('leaves no key behind after many cycles with contention', async () => {
+    await Promise.all(
+      Array.from({ length: 8 }, async (_, worker) => {
+        for (let round = 0; round < 15; round++) {
+          await (worker % 2 ? lock : other).acquired(
+            name,
+            { concurrency: (worker % 3) + 1, ttl: 30 },
+            () => {},
+          )
+        }
+      }),
+    )
+    const { results } = await store.commit({
+      compare: [],
+      success: [{ type: 'range', key: '/spicerack/locks/', end: '/spicerack/locks0' }],
+      failure: [],
+    })
+    expect(results[0]!.filter(kv => kv.key.includes(name))).toEqual([])
+  })
+}

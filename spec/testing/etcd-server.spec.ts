@@ -1,0 +1,228 @@
+import { afterEach, describe, expect, it, jest } from '@jest/globals'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { EtcdServer, type EtcdServerOptions } from '../../lib/testing/index.js'
+import { eventually } from '../support/eventually.js'
+import { spawnTs } from '../support/run-ts.js'
+
+jest.setTimeout(60_000)
+
+const servers: EtcdServer[] = []
+
+async function start(options?: EtcdServerOptions): Promise<EtcdServer> {
+  const server = await EtcdServer.start(options)
+  servers.push(server)
+  return server
+}
+
+afterEach(() => Promise.all(servers.splice(0).map(server => server.stop())))
+
+async function call(server: EtcdServer, method: string, body: object, timeoutMs = 5000): Promise<unknown> {
+  const signal = AbortSignal.timeout(timeoutMs)
+  const response = await fetch(`${server.endpoint}/v3/${method}`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+    signal,
+  })
+  return response.json()
+}
+
+const key = Buffer.from('key').toString('base64')
+const value = Buffer.from('value').toString('base64')
+const put = (server: EtcdServer) => call(server, 'kv/put', { key, value })
+const get = (server: EtcdServer, timeoutMs?: number) => call(server, 'kv/range', { key }, timeoutMs)
+
+function isRunning(pid: number | undefined): boolean {
+  try {
+    return pid !== undefined && process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+describe('EtcdServer', () => {
+  it('serves when start resolves', async () => {
+    const server = await start()
+    expect(server.endpoint).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+    expect(server.endpoints).toEqual([server.endpoint])
+    expect(server.version).toMatch(/^3\.\d+\.\d+/)
+    expect(isRunning(server.pid)).toBe(true)
+    await put(server)
+    expect(await get(server)).toMatchObject({ kvs: [{ value }] })
+    expect(server.log).toContain(server.endpoint)
+  })
+
+  it('keeps two servers apart', async () => {
+    const [one, two] = await Promise.all([start(), start()])
+    expect(one.pid).not.toBe(two.pid)
+    await put(one)
+    expect(await get(one)).toMatchObject({ kvs: [{ value }] })
+    expect(await get(two)).not.toHaveProperty('kvs')
+  })
+
+  it('hangs while it is paused, and goes on after resume', async () => {
+    const server = await start()
+    await put(server)
+    await server.pause()
+    await expect(get(server, 300)).rejects.toThrow(/timeout/)
+    expect(isRunning(server.pid)).toBe(true)
+    await server.resume()
+    expect(await get(server)).toMatchObject({ kvs: [{ value }] })
+  })
+
+  it('keeps its endpoint and its data over kill and restart', async () => {
+    const server = await start()
+    await put(server)
+    const { pid, endpoint } = server
+    await server.kill()
+    expect(isRunning(pid)).toBe(false)
+    expect(server.pid).toBeUndefined()
+    await expect(get(server)).rejects.toThrow()
+    await server.restart()
+    expect(server.endpoint).toBe(endpoint)
+    expect(server.pid).not.toBe(pid)
+    expect(await get(server)).toMatchObject({ kvs: [{ value }] })
+  })
+
+  it('restarts while it runs or is paused', async () => {
+    const server = await start()
+    await put(server)
+    await server.pause()
+    const { pid } = server
+    await server.restart()
+    expect(isRunning(pid)).toBe(false)
+    expect(await get(server)).toMatchObject({ kvs: [{ value }] })
+  })
+
+  it('does not take another etcd on its port for itself, and restarts once the port is free', async () => {
+    const server = await start()
+    await put(server)
+    await server.kill()
+    const asked: (string | undefined)[] = []
+    const impostor = createServer((request, response) => {
+      asked.push(request.url)
+      response.end('{"header":{"member_id":"1"},"leader":"1","members":[{"ID":"1","name":"impostor"}]}')
+    })
+    await once(impostor.listen(Number(new URL(server.endpoint).port), '127.0.0.1'), 'listening')
+    try {
+      const restarted = server.restart()
+      let isRestarted = false
+      void restarted.then(
+        () => (isRestarted = true),
+        () => undefined,
+      )
+      await eventually(() => {
+        expect(asked).toContain('/v3/cluster/member/list')
+        expect(server.log).toContain('address already in use')
+      })
+      expect(isRestarted).toBe(false)
+      impostor.close().closeAllConnections()
+      await restarted
+    } finally {
+      impostor.close().closeAllConnections()
+    }
+    expect(await get(server)).toMatchObject({ kvs: [{ value }] })
+  })
+
+  it('leaves neither process nor data after stop, which may be repeated', async () => {
+    const server = await start()
+    const { pid, dataDir } = server
+    expect(await readdir(dataDir)).toContain('member')
+    await Promise.all([server.stop(), server.stop()])
+    await server.stop()
+    expect(isRunning(pid)).toBe(false)
+    expect(existsSync(dataDir)).toBe(false)
+    await expect(server.restart()).rejects.toThrow(/was stopped: start a new one/)
+  })
+
+  it('stops a paused and a killed server', async () => {
+    const [paused, killed] = await Promise.all([start(), start()])
+    const { pid } = paused
+    await paused.pause()
+    await killed.kill()
+    await Promise.all([paused.stop(), killed.stop()])
+    expect(isRunning(pid)).toBe(false)
+    expect(existsSync(paused.dataDir) || existsSync(killed.dataDir)).toBe(false)
+  })
+
+  it('stops at the end of an await using block', async () => {
+    let dataDir: string
+    {
+      await using server = await EtcdServer.start()
+      dataDir = server.dataDir
+    }
+    expect(existsSync(dataDir)).toBe(false)
+  })
+
+  it('keeps a data directory that was given', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'spicelock-spec-'))
+    try {
+      const first = await start({ dataDir })
+      await put(first)
+      await first.stop()
+      const second = await start({ dataDir })
+      expect(await get(second)).toMatchObject({ kvs: [{ value }] })
+      await second.stop()
+      expect(existsSync(dataDir)).toBe(true)
+    } finally {
+      await rm(dataDir, { recursive: true })
+    }
+  })
+
+  it('passes flags and variables on, but not the ETCD_ variables of this process', async () => {
+    process.env['ETCD_MAX_TXN_OPS'] = 'nonsense'
+    try {
+      const server = await start({
+        args: ['--max-request-bytes=100'],
+        env: { ETCD_QUOTA_BACKEND_BYTES: '4444444' },
+      })
+      expect(await call(server, 'kv/put', { key, value: 'A'.repeat(1000) })).toMatchObject({
+        message: expect.stringContaining('too large'),
+      })
+      expect(server.log).toContain('4444444')
+    } finally {
+      delete process.env['ETCD_MAX_TXN_OPS']
+    }
+  })
+
+  it('throws the end of the log when etcd does not start', async () => {
+    await expect(start({ args: ['--no-such-flag'] })).rejects.toThrow(
+      /ended before it served[^]*no-such-flag/,
+    )
+  })
+
+  it('throws when etcd does not serve in time', async () => {
+    const args = ['--listen-client-urls=http://127.0.0.1:0']
+    await expect(start({ args, startTimeoutMs: 500 })).rejects.toThrow(
+      /did not serve on .* in time \(.*REFUSED/,
+    )
+  })
+})
+
+describe('a process that does not stop its EtcdServer', () => {
+  it.each([
+    ['is killed', 'wait', true],
+    ['exits', 'exit', false],
+    ['comes to its end', 'end', false],
+    ['exits while etcd is paused', 'pause', false],
+  ])('leaves neither etcd nor data when it %s', async (_, how, isKilled) => {
+    const parent = await spawnTs('spec/testing/careless-parent.ts', [how])
+    const [line] = (await once(createInterface(parent.stdout!), 'line')) as [string]
+    const { pid, dataDir } = JSON.parse(line) as { pid: number; dataDir: string }
+    if (isKilled) {
+      expect(isRunning(pid)).toBe(true)
+      expect(existsSync(dataDir)).toBe(true)
+      parent.kill('SIGKILL')
+    }
+    if (parent.exitCode === null && parent.signalCode === null) await once(parent, 'exit')
+    await eventually(() => {
+      expect(isRunning(pid)).toBe(false)
+      expect(existsSync(dataDir)).toBe(false)
+    })
+  })
+})
