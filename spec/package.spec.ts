@@ -1,0 +1,68 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+
+const run = promisify(execFile)
+const root = resolve(import.meta.dirname, '..')
+let user: string
+
+/** The packed tarball, unpacked where a user would have it, beside the packages that it depends on. */
+beforeAll(async () => {
+  user = await mkdtemp(join(tmpdir(), 'spicelock-package-'))
+  await run('npm', ['run', 'build'], { cwd: root })
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', user], {
+    cwd: root,
+  })
+  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }]
+  await run('tar', ['-xzf', filename], { cwd: user })
+  await symlink(join(root, 'node_modules'), join(user, 'node_modules'))
+}, 120_000)
+afterAll(() => rm(user, { recursive: true, force: true }))
+
+async function print(file: string, code: string): Promise<string> {
+  await writeFile(join(user, 'package', file), code)
+  return (await run(process.execPath, ['--no-warnings', file], { cwd: join(user, 'package') })).stdout.trim()
+}
+
+describe('The packed package', () => {
+  const names = 'typeof Lock, typeof EtcdServer'
+
+  it('is imported by ES modules', async () => {
+    const imports = `import { Lock } from 'spicelock'; import { EtcdServer } from 'spicelock/testing';`
+    expect(await print('user.mjs', `${imports} console.log(${names})`)).toBe('function function')
+  })
+
+  it('is required by CommonJS', async () => {
+    const requires = `const { Lock } = require('spicelock'); const { EtcdServer } = require('spicelock/testing');`
+    expect(await print('user.cjs', `${requires} console.log(${names})`)).toBe('function function')
+  })
+
+  it('does not load what only the command or the tests need', async () => {
+    const loaded = `
+      import { createRequire } from 'node:module'
+      await import('spicelock')
+      const cache = Object.keys(createRequire(import.meta.url).cache)
+      console.log(cache.filter(path => /node_modules.(commander|cli-table3|esbuild|jest)/.test(path)).length)
+    `
+    expect(await print('lean.mjs', loaded)).toBe('0')
+  })
+
+  it('has the command', async () => {
+    const { stdout } = await run(process.execPath, ['dist/cli/main.js', '--version'], {
+      cwd: join(user, 'package'),
+    })
+    expect(stdout.trim()).toMatch(/^\d+\.\d+\.\d+/)
+  })
+
+  it('holds types, licence and readme, and no tests', async () => {
+    const { stdout } = await run('find', ['.', '-type', 'f'], { cwd: join(user, 'package') })
+    const files = stdout.split('\n')
+    expect(files).toEqual(
+      expect.arrayContaining(['./dist/index.d.ts', './dist/testing/index.d.ts', './LICENSE', './README.md']),
+    )
+    expect(files.filter(file => /\.spec\.|\/spec\/|\/bench\//.test(file))).toEqual([])
+  })
+})
