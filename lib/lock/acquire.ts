@@ -41,13 +41,15 @@ export async function acquire(
   const waiting = new Waiting(engine, asked.uuid, stop.signal, onWait && SHOWN_REREAD_MS)
   try {
     const pursuit = approach(engine, claim, waiting, stop.signal, onWait).finally(() => waiting.close())
-    const step = await within(LEAVE_MS, stop.signal, finish(engine, claim, stop, pursuit))
+    const work = finish(engine, claim, stop, pursuit).finally(() => engine.waits.delete(stop))
+    engine.waits.set(stop, work)
+    const step = await within(LEAVE_MS, stop.signal, work)
     if (step?.kind === 'held') {
       const holding = claim.holding(step.token)
       engine.holdings.add(holding)
       return holding
     }
-    signal?.throwIfAborted()
+    if (stop.isAbandoned) throw stop.reason
     throw unavailable(claim.snapshot, asked, engine.clock.now())
   } finally {
     stop.isAbandoned = true

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { LockError, LockUnreadableError } from '../model/errors.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import { readSnapshot, settle, type Snapshot, snapshotReads } from '../protocol/snapshot.js'
 import type { Transaction, TransactionResult } from '../kv/transaction.js'
@@ -8,6 +9,7 @@ import { Guesses } from './guesses.js'
 import { Holdings } from './holdings.js'
 import { LeasePool } from './lease-pool.js'
 import { persist } from './persist.js'
+import type { Stop } from './stop.js'
 
 /** Two minutes: Spicerack's budget for getting a write through. */
 const WRITE_BUDGET_MS = 120_000
@@ -19,6 +21,8 @@ export class Engine {
   readonly pool: LeasePool
   readonly guesses = new Guesses()
   readonly holdings: Holdings
+  /** The acquisitions under way, and the promises of their ends. */
+  readonly waits = new Map<Stop, Promise<unknown>>()
   private contacted = false
 
   constructor(
@@ -62,12 +66,26 @@ export class Engine {
    * it has never been reached). `work` must find out by itself what an attempt before it has left.
    * @throws EtcdLockUnavailableError when the time is over, LockError when etcd refuses.
    */
-  persist<T>(key: LockKey, work: () => Promise<T>, { signal, budgetMs }: PersistOptions = {}): Promise<T> {
+  async persist<T>(
+    key: { readonly path: string },
+    work: () => Promise<T>,
+    options: PersistOptions = {},
+  ): Promise<T> {
+    const { signal, budgetMs } = options
     const budget = (): number => budgetMs ?? (this.contacted ? WRITE_BUDGET_MS : FIRST_CONTACT_MS)
-    return persist(work, { key: key.path, clock: this.clock, budget, signal })
+    try {
+      return await persist(work, { key: key.path, clock: this.clock, budget, signal })
+    } catch (error) {
+      // Somebody may mend the value: the next call shall look at it anew.
+      if (error instanceof LockUnreadableError) this.guesses.delete(key)
+      throw error
+    }
   }
 
+  /** Ends the waits, whose callers get a LockError, and the connection. */
   async close(): Promise<void> {
+    for (const stop of this.waits.keys()) stop.abort(new LockError('The lock was closed during the wait.'))
+    await Promise.allSettled(this.waits.values())
     await this.pool.close()
     await this.store.close()
   }

@@ -23,7 +23,7 @@ export class Guesses {
     if (this.seen.size > MOST && oldest !== undefined) this.seen.delete(oldest)
   }
 
-  delete(key: LockKey): void {
+  delete(key: Pick<LockKey, 'path'>): void {
     this.seen.delete(key.path)
   }
 }

@@ -1,16 +1,15 @@
 import { EtcdLockUnavailableError, LockError } from '../model/errors.js'
 import type { Engine } from './engine.js'
-import { persist } from './persist.js'
 
 /** How long a mere read is repeated, milliseconds. */
 const READ_BUDGET_MS = 5_000
 
 /** A read for a caller, repeated for a few seconds. @throws LockError when etcd fails. */
-export async function reading<T>(engine: Engine, key: string, work: () => Promise<T>): Promise<T> {
+export async function reading<T>(engine: Engine, path: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await persist(work, { key, clock: engine.clock, budget: () => READ_BUDGET_MS, signal: undefined })
+    return await engine.persist({ path }, work, { budgetMs: READ_BUDGET_MS })
   } catch (error) {
     if (!(error instanceof EtcdLockUnavailableError)) throw error
-    throw new LockError(`Failed to get key ${key}: ${error.message}`, { key, cause: error })
+    throw new LockError(`Failed to get key ${path}: ${error.message}`, { key: path, cause: error })
   }
 }

@@ -1,9 +1,11 @@
 import { type Clock, LONGEST_TIMEOUT_MS } from './clock.js'
 
-/** The end of a wait: the caller's signal, or the time that he gave it. */
+/** The end of a wait: by the caller's signal, by {@link abort}, or because its time is over. */
 export class Stop {
   /** The caller wants nothing any more, not even a lock that is granted at the last moment. */
   isAbandoned = false
+  /** Why it was aborted. */
+  reason: unknown
   private readonly controller = new AbortController()
   private timer: NodeJS.Timeout | undefined
 
@@ -20,15 +22,18 @@ export class Stop {
     return this.controller.signal
   }
 
+  abort(reason: unknown): void {
+    this.isAbandoned = true
+    this.reason ??= reason
+    this.controller.abort()
+  }
+
   close(): void {
     clearTimeout(this.timer)
     this.caller?.removeEventListener('abort', this.onAbort)
   }
 
-  private readonly onAbort = (): void => {
-    this.isAbandoned = true
-    this.controller.abort()
-  }
+  private readonly onAbort = (): void => this.abort(this.caller?.reason)
 
   private arm(end: number): void {
     const left = end - this.clock.monotonic()

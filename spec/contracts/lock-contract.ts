@@ -370,6 +370,22 @@ export function lockContract(make: () => Promise<Store>): void {
     )
   })
 
+  it('reads a value anew that was unreadable before', async () => {
+    await writeByHand('no json')
+    await expect(lock.acquire(name, exclusive)).rejects.toMatchObject({ code: 'LOCK_UNREADABLE' })
+    await writeByHand('{}')
+    const id = await lock.acquire(name, exclusive)
+    expect(await ids()).toEqual([id])
+  })
+
+  it('ends the waits when it is closed, and leaves the queue', async () => {
+    await other.acquire(name, exclusive)
+    const waiting = lock.acquire(name, exclusive)
+    await queued(1)
+    await Promise.all([lock.close(), expect(waiting).rejects.toMatchObject({ code: 'LOCK_ERROR' })])
+    expect(await queueLength()).toBe(0)
+  })
+
   describe('extend', () => {
     it('lets the holding last from now on', async () => {
       const id = await lock.acquire(name, { concurrency: 1, ttl: 2 })
