@@ -12,7 +12,6 @@ let user: string
 /** The packed tarball, unpacked where a user would have it, beside the packages that it depends on. */
 beforeAll(async () => {
   user = await mkdtemp(join(tmpdir(), 'spicelock-package-'))
-  await run('npm', ['run', 'build'], { cwd: root })
   const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', user], {
     cwd: root,
   })

@@ -13,7 +13,15 @@ function bundle(): Promise<string> {
   bundled ??= (async () => {
     const outfile = join(root, 'node_modules/.cache/spicelock', `contender-${process.pid}.mjs`)
     const entryPoints = [join(root, 'spec/support/contender.ts')]
-    await build({ entryPoints, outfile, bundle: true, platform: 'node', format: 'esm', packages: 'external' })
+    await build({
+      entryPoints,
+      outfile,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node20',
+      packages: 'external',
+    })
     return outfile
   })()
   return bundled
