@@ -1,0 +1,62 @@
+import { CommanderError } from 'commander'
+import { isSpicerackError, type SpicelockErrorCode } from '../model/errors.js'
+
+/** What the command ends with, apart from the code of the command that it runs. The numbers of sysexits.h. */
+export const EXIT = {
+  ok: 0,
+  notHeld: 1,
+  usage: 64,
+  unreadable: 65,
+  unreachable: 69,
+  unexpected: 70,
+  unavailable: 75,
+  notExecutable: 126,
+  notFound: 127,
+} as const
+
+const MEANINGS: readonly (readonly [code: string, meaning: string])[] = [
+  [String(EXIT.ok), 'done'],
+  [String(EXIT.notHeld), 'release: nobody holds the lock under this id'],
+  [String(EXIT.usage), 'wrong usage or configuration'],
+  [String(EXIT.unreadable), 'the value in etcd is not a lock; it is left as it is'],
+  [String(EXIT.unreachable), 'etcd cannot be reached, or does not serve'],
+  [String(EXIT.unexpected), 'unexpected failure'],
+  [String(EXIT.unavailable), 'others hold the lock, and the time to wait for them is over'],
+  [String(EXIT.notExecutable), 'run: the command cannot be executed'],
+  [String(EXIT.notFound), 'run: the command is not found'],
+  ['128+N', 'run: signal N ended the command, or the wait for the lock'],
+]
+
+export const EXIT_CODES_HELP = [
+  'Exit codes (run: otherwise that of the command):',
+  ...MEANINGS.map(([code, meaning]) => `  ${code.padEnd(5)}  ${meaning}`),
+].join('\n')
+
+const EXIT_BY_ERROR: Readonly<Record<SpicelockErrorCode, number>> = {
+  LOCK_ERROR: EXIT.unreachable,
+  INVALID_LOCK: EXIT.usage,
+  INVALID_CONFIG: EXIT.usage,
+  LOCK_UNREADABLE: EXIT.unreadable,
+  LOCK_UNWRITABLE: EXIT.unexpected,
+  LOCK_EXISTING: EXIT.unexpected,
+  LOCK_UNAVAILABLE: EXIT.unavailable,
+  ETCD_UNAVAILABLE: EXIT.unreachable,
+}
+
+/** An end of the command that is none of the library's errors. */
+export class CliError extends Error {
+  constructor(
+    message: string,
+    readonly exitCode: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+/** @param error anything but the CommanderErrors of help and version. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CliError) return error.exitCode
+  if (error instanceof CommanderError) return EXIT.usage
+  return isSpicerackError(error) ? EXIT_BY_ERROR[error.code] : EXIT.unexpected
+}

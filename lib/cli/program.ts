@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { isSpicerackError } from '../model/errors.js'
+import { CONNECTION_HELP } from './connection.js'
+import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.js'
+import { addLs } from './ls.js'
+import { printJson, say } from './output.js'
+import { addRelease } from './release.js'
+import { addRun } from './run.js'
+import { addShow } from './show.js'
+
+const HELP = `
+Examples:
+  $ spicelock run deploy -- make deploy
+  $ spicelock run backup --concurrency 2 --wait 60 -- ./backup.sh --full
+  $ spicelock ls --json
+  $ spicelock show deploy
+  $ spicelock release deploy 0b6b8a4e-5d2f-4a53-a3c7-3a8f4c8f0a1e
+
+${CONNECTION_HELP}
+
+${EXIT_CODES_HELP}`
+
+/** Does what a command line says, and resolves to the exit code. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  process.stdout.on('error', ignoreBrokenPipe)
+  try {
+    await program(argv).parseAsync(argv, { from: 'user' })
+    return Number(process.exitCode ?? EXIT.ok)
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
+    return fail(error, argv)
+  }
+}
+
+function program(argv: readonly string[]): Command {
+  const command = new Command('spicelock')
+    .description('Distributed locks on etcd.')
+    .version(version())
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .addHelpText('after', HELP)
+  addRun(command, argv)
+  addLs(command)
+  addShow(command)
+  addRelease(command)
+  return command
+}
+
+function fail(error: unknown, argv: readonly string[]): number {
+  const exitCode = exitCodeOf(error)
+  const message = messageOf(error)
+  if (message !== undefined) say(message)
+  if (wantsJson(argv)) {
+    const [code, key] = isSpicerackError(error)
+      ? [error.code, error.key]
+      : [exitCode === EXIT.usage ? 'USAGE' : 'UNEXPECTED', undefined]
+    printJson({ error: { code, message, key } })
+  }
+  return exitCode
+}
+
+/** Undefined when the help was shown instead. */
+function messageOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return String(error)
+  if (!(error instanceof CommanderError)) return error.message
+  return error.code === 'commander.help' ? undefined : error.message.replace(/^error: /, '')
+}
+
+/** Also when the command line is wrong otherwise. */
+function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return argv.slice(0, end === -1 ? undefined : end).includes('--json')
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
+
+/** The reader, `head` perhaps, has seen enough. */
+function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+}

@@ -1,0 +1,46 @@
+import type { Command } from 'commander'
+import { openEngine } from '../lock/open-engine.js'
+import { release as releaseById } from '../lock/release.js'
+import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
+import { lockKey } from '../protocol/lock-name.js'
+import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
+import { EXIT } from './exit-codes.js'
+import { localTime } from './format.js'
+import { print, printable, printJson, say } from './output.js'
+
+interface ReleaseOptions extends ConnectionOptions {
+  readonly prefix: string
+  readonly json?: true
+}
+
+export function addRelease(program: Command): void {
+  withConnection(program.command('release'))
+    .description('release a lock, whoever holds it')
+    .argument('<name>', 'of the lock')
+    .argument('<id>', 'of the holding, as show tells it')
+    .option('--prefix <prefix>', 'of the lock', COOKBOOKS_CUSTOM_PREFIX)
+    .option('--json', 'as one JSON document')
+    .action(release)
+}
+
+async function release(name: string, id: string, options: ReleaseOptions): Promise<void> {
+  const { prefix, json } = options
+  const connection = connectionOf(options)
+  prefixesOf(connection, prefix)
+  const key = lockKey(prefix, name)
+  const engine = await openEngine(connection)
+  try {
+    const lock = await releaseById(engine, key, id)
+    if (!lock) process.exitCode = EXIT.notHeld
+    const released = lock !== undefined
+    if (json) printJson({ prefix, name, id, released, owner: lock?.owner, since: lock?.created.toISO() })
+    else if (lock)
+      print(printable(`Released ${prefix}/${name}, held by ${lock.owner} since ${localTime(lock.created)}.`))
+    else
+      say(
+        `nobody holds ${prefix}/${name} under the id ${id} (any more); see: spicelock show ${name} --prefix ${prefix}`,
+      )
+  } finally {
+    await engine.close()
+  }
+}

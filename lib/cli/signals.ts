@@ -1,0 +1,34 @@
+import { constants } from 'node:os'
+import { CliError } from './exit-codes.js'
+
+/** Those by which others ask a process to end, or tell it something. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
+
+/** Until the returned function is called, these signals do not end this process. */
+export function onSignal(listener: (signal: NodeJS.Signals) => void): () => void {
+  for (const signal of SIGNALS) process.on(signal, listener)
+  return () => {
+    for (const signal of SIGNALS) process.off(signal, listener)
+  }
+}
+
+/** As shells do: 128+N. */
+export function exitCodeOfSignal(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal]
+}
+
+/** The first signal aborts an AbortSignal, with an error that says so. */
+export class Interruption {
+  private readonly controller = new AbortController()
+  private readonly off = onSignal(signal => {
+    this.controller.abort(new CliError(`${signal} came before the lock was held`, exitCodeOfSignal(signal)))
+  })
+
+  get signal(): AbortSignal {
+    return this.controller.signal
+  }
+
+  close(): void {
+    this.off()
+  }
+}

@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CliError } from '../../lib/cli/exit-codes.js'
+import { afterAll, describe, expect, it } from '@jest/globals'
+import { connectionOf, type ConnectionOptions, prefixesOf } from '../../lib/cli/connection.js'
+
+const dir = mkdtempSync(join(tmpdir(), 'spicelock-spec-'))
+afterAll(() => rmSync(dir, { recursive: true }))
+
+function fileWith(name: string, text: string): string {
+  const file = join(dir, name)
+  writeFileSync(file, text)
+  return file
+}
+const A = fileWith('a.yaml', 'host: a\nport: 1\nprotocol: https\nread_timeout: 7')
+const B = fileWith('b.yaml', 'endpoints: [http://b:2]')
+
+const configOf = (options: ConnectionOptions, env: Record<string, string> = {}) =>
+  connectionOf(options, env).config
+
+describe('where etcd is', () => {
+  it('is left to the library when nothing is given', () => {
+    expect(configOf({})).toEqual({})
+    expect(configOf({}, { SPICELOCK_ENDPOINTS: '', SPICELOCK_CONFIG: '' })).toEqual({})
+  })
+
+  it('is said by --endpoints before all, with the rest of the file', () => {
+    const env = { SPICELOCK_ENDPOINTS: 'http://d:4', SPICELOCK_CONFIG: B }
+    const options = { endpoints: 'https://c:3, https://d', config: A }
+    expect(configOf(options, env)).toEqual({
+      endpoints: ['https://c:3', 'https://d:2379'],
+      read_timeout: 7,
+    })
+  })
+
+  it('is said by --config before the environment', () => {
+    const env = { SPICELOCK_ENDPOINTS: 'http://d:4', SPICELOCK_CONFIG: B }
+    expect(configOf({ config: A }, env)).toMatchObject({ host: 'a', port: 1 })
+  })
+
+  it('is said by SPICELOCK_ENDPOINTS before SPICELOCK_CONFIG', () => {
+    const env = { SPICELOCK_ENDPOINTS: 'http://d:4', SPICELOCK_CONFIG: A }
+    expect(configOf({}, env)).toEqual({ endpoints: ['http://d:4'], read_timeout: 7 })
+  })
+
+  it('is said by SPICELOCK_CONFIG when nothing else is given', () => {
+    expect(configOf({}, { SPICELOCK_CONFIG: B })).toEqual({ endpoints: ['http://b:2'] })
+  })
+
+  it.each([
+    [{ endpoints: 'nonsense' }, {}, '--endpoints: "nonsense" must be a URL'],
+    [{}, { SPICELOCK_ENDPOINTS: 'ftp://a' }, 'SPICELOCK_ENDPOINTS: "ftp://a" must be a URL'],
+    [{ config: '/nowhere/etcd.yaml' }, {}, '/nowhere/etcd.yaml: there is no such file'],
+    [{}, { SPICELOCK_LOG: 'loud' }, "SPICELOCK_LOG: unknown level 'loud', expected one of: trace, debug"],
+  ])('given wrongly (%j, %j) is named in the error', (options, env: Record<string, string>, message) => {
+    expect(() => configOf(options, env)).toThrow(message)
+  })
+})
+
+describe('prefixes', () => {
+  const connection = connectionOf({ allowPrefix: ['mine', 'custom'] }, {})
+
+  it('are the default ones and those that are allowed besides, each once', () => {
+    expect(prefixesOf(connection)).toEqual(['cookbooks', 'custom', 'modules', 'mine'])
+    expect(prefixesOf(connection, 'mine')).toEqual(['mine'])
+  })
+
+  it('that are not allowed are wrong usage', () => {
+    expect(() => prefixesOf(connection, 'other')).toThrow(CliError)
+    expect(() => connectionOf({ allowPrefix: ['etcd'] }, {})).toThrow('is reserved')
+  })
+})

@@ -1,0 +1,216 @@
+import { isatty } from 'node:tty'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import type { Lock } from '../../lib/index.js'
+import { CommandProcess } from '../support/command.js'
+import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
+import { eventually } from '../support/eventually.js'
+
+const etcd = useEtcdServer()
+let lock: Lock
+let name: string
+
+beforeAll(() => {
+  lock = lockAt(etcd.get().endpoint, { owner: 'holder' })
+})
+afterAll(() => lock.close())
+beforeEach(() => {
+  name = freshName()
+})
+
+const terms = { concurrency: 1, ttl: 60 }
+/** A command that says so when it has started, and ends with its stdin. */
+const UNTIL_EOF = ['--', 'sh', '-c', 'echo started; cat']
+
+const start = (args: readonly string[]): Promise<CommandProcess> =>
+  CommandProcess.start(['run', name, '--endpoints', etcd.get().endpoint, ...args])
+
+async function run(args: readonly string[]): Promise<CommandProcess & { code: number | string }> {
+  const command = await start(args)
+  return Object.assign(command, { code: await command.ended() })
+}
+
+const said = (command: CommandProcess, text: string): Promise<void> =>
+  eventually(() => expect(command.stdout + command.stderr).toContain(text))
+
+async function isFree(): Promise<boolean> {
+  const { holders, waiters } = await lock.inspect(name)
+  return holders.length + waiters.length === 0
+}
+
+const queueIsOne = (): Promise<void> =>
+  eventually(async () => expect((await lock.inspect(name)).waiters).toHaveLength(1))
+
+describe('while its command runs', () => {
+  it('it holds the lock, and no longer', async () => {
+    const command = await start(['--concurrency', '2', '--ttl', '90', '--owner', 'alice', ...UNTIL_EOF])
+    await said(command, 'started')
+    const { holders } = await lock.inspect(name)
+    expect(holders).toMatchObject([{ owner: 'alice', concurrency: 2, ttl: 90 }])
+    expect(await command.ended()).toBe(0)
+    expect(command.stderr).toBe('')
+    expect(await isFree()).toBe(true)
+  })
+
+  it('it holds as user@host [pid] unless told otherwise', async () => {
+    const command = await start(UNTIL_EOF)
+    await said(command, 'started')
+    const { holders } = await lock.inspect(name)
+    expect(holders[0]!.owner).toMatch(new RegExp(`^.+@.+ \\[${command.child.pid}\\]$`))
+    await command.ended()
+  })
+
+  it('it passes stdin on', async () => {
+    const command = await start(['--', 'cat'])
+    command.child.stdin!.write('first\nsecond')
+    expect(await command.ended()).toBe(0)
+    expect(command.stdout).toBe('first\nsecond')
+  })
+
+  it('it leaves all that follows -- to the command', async () => {
+    const { stdout, code } = await run(['--', 'printf', '%s\n', '--json', '--ttl', 'x', '--', '--help'])
+    expect(stdout).toBe('--json\n--ttl\nx\n--\n--help\n')
+    expect(code).toBe(0)
+  })
+
+  // On a terminal, a SIGINT is the terminal's to send.
+  const signals = [0, 1, 2].some(isatty) ? ['SIGTERM', 'SIGHUP'] : ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT']
+  it.each(signals)('it passes %s on, and then ends as the command does', async signal => {
+    const script = `trap 'exit 7' ${signal.slice(3)}; echo started; while :; do read line; done`
+    const command = await start(['--', 'sh', '-c', script])
+    await said(command, 'started')
+    command.child.kill(signal as NodeJS.Signals)
+    expect(await command.ended()).toBe(7)
+    expect(await isFree()).toBe(true)
+  })
+})
+
+describe('when its command ends', () => {
+  it.each([
+    ['with a code: that code', 'exit 42', 42],
+    ['by a signal: 128 and its number', 'kill -KILL $$', 137],
+  ])('%s', async (_, script, expected) => {
+    const { code, stderr } = await run(['--', 'sh', '-c', script])
+    expect(code).toBe(expected)
+    expect(stderr).toBe('')
+    expect(await isFree()).toBe(true)
+  })
+
+  it.each([
+    ['does not exist: 127', 'no-such-command', 127, 'spicelock: no-such-command: command not found\n'],
+    ['is not executable: 126', import.meta.filename, 126, 'cannot be executed (EACCES)\n'],
+  ])('because it %s', async (_, file, expected, message) => {
+    const { code, stderr } = await run(['--', file])
+    expect(code).toBe(expected)
+    expect(stderr).toContain(message)
+    expect(await isFree()).toBe(true)
+  })
+
+  it('after its lock: it says that somebody else released it', async () => {
+    const command = await start(UNTIL_EOF)
+    await said(command, 'started')
+    const { holders } = await lock.inspect(name)
+    await lock.release(name, holders[0]!.id)
+    expect(await command.ended()).toBe(0)
+    expect(command.stderr).toMatch(/^spicelock: warn: Lock not found.*key=\/spicerack\/locks\/custom\/.*\n$/)
+  })
+})
+
+describe('while others hold the lock', () => {
+  let id: string
+  beforeEach(async () => {
+    id = await lock.acquire(name, terms)
+  })
+
+  it('it says who, waits, and then runs', async () => {
+    const command = await start(UNTIL_EOF)
+    await said(command, `waiting for custom/${name} at place 1, held by holder since 20`)
+    expect(command.stdout).toBe('')
+    await lock.release(name, id)
+    await said(command, 'started')
+    expect(await command.ended()).toBe(0)
+    expect(command.stderr.match(/\n/g)).toHaveLength(1)
+  })
+
+  it('it says nothing with --quiet', async () => {
+    const command = await start(['--quiet', ...UNTIL_EOF])
+    await queueIsOne()
+    await lock.release(name, id)
+    await said(command, 'started')
+    await command.ended()
+    expect(command.stderr).toBe('')
+  })
+
+  it.each(['0', '0.3'])('--wait %s ends with 75 and says who', async wait => {
+    const { code, stdout, stderr } = await run(['--wait', wait, '--', 'echo', 'started'])
+    expect(code).toBe(75)
+    expect(stdout).toBe('')
+    expect(stderr).toMatch(/spicelock: The lock \S+ is not available/)
+    expect(stderr).toContain(': holder (concurrency 1)')
+    expect((await lock.inspect(name)).waiters).toEqual([])
+  })
+
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+    ['SIGHUP', 129],
+  ] as const)('%s ends the wait and leaves nothing in the queue', async (signal, expected) => {
+    const command = await start(['--', 'echo', 'started'])
+    await queueIsOne()
+    command.child.kill(signal)
+    expect(await command.ended()).toBe(expected)
+    expect(command.stderr).toContain(`spicelock: ${signal} came before the lock was held\n`)
+    expect(command.stdout).toBe('')
+    const { holders, waiters } = await lock.inspect(name)
+    expect([holders.length, waiters.length]).toEqual([1, 0])
+  })
+
+  it('--dry-run does not wait and runs nothing', async () => {
+    const { code, stdout } = await run(['--dry-run', '--', 'echo', 'started'])
+    expect(code).toBe(75)
+    expect(stdout).toBe('')
+  })
+})
+
+describe('--dry-run on a free lock', () => {
+  it('runs the command and takes nothing', async () => {
+    const command = await start(['--dry-run', ...UNTIL_EOF])
+    await said(command, 'started')
+    expect(await isFree()).toBe(true)
+    expect(await command.ended()).toBe(0)
+    expect(command.stderr).toBe(`spicelock: dry run: custom/${name} could be taken, and is not\n`)
+  })
+})
+
+describe('wrong usage', () => {
+  it.each([
+    [
+      ['--ttl', '0', '--', 'true'],
+      "option '--ttl <seconds>' argument '0' is invalid. It must be a whole number",
+    ],
+    [['--ttl', '1.5', '--', 'true'], "argument '1.5' is invalid. It must be a whole number from 1 on."],
+    [['--concurrency', '-1', '--', 'true'], "argument '-1' is invalid. It must be a whole number from 0 on."],
+    [
+      ['--wait', 'long', '--', 'true'],
+      "argument 'long' is invalid. It must be a number of seconds from 0 on.",
+    ],
+    [['--owner', '', '--', 'true'], 'owner'],
+    [
+      ['--ttl', '9000000001', '--', 'true'],
+      "'ttl' must be a positive integer of seconds, at most 9000000000",
+    ],
+    [
+      ['--prefix', 'other', '--', 'true'],
+      'Invalid prefix "other", must be one of: cookbooks, custom, modules',
+    ],
+    [['--'], "missing required argument 'command'"],
+    [['true'], 'the command to run must follow --'],
+    [['sh', '--', 'true'], 'the command to run must follow --'],
+    [['--', ''], 'the command to run must follow --'],
+  ])('%j ends with 64 and says what is wrong', async (args, message) => {
+    const { code, stdout, stderr } = await run(args)
+    expect(stderr).toContain(message)
+    expect(stderr).toMatch(/^spicelock: /)
+    expect([code, stdout]).toEqual([64, ''])
+    expect(await isFree()).toBe(true)
+  })
+})

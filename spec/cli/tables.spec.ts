@@ -1,0 +1,310 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import type { Lock } from '../../lib/index.js'
+import { freePorts } from '../../lib/testing/free-port.js'
+import { CommandProcess } from '../support/command.js'
+import { freshName, lockAt, storeAt, useEtcdServer } from '../support/etcd.js'
+import { eventually } from '../support/eventually.js'
+
+const etcd = useEtcdServer()
+let lock: Lock
+let name: string
+
+beforeAll(() => {
+  lock = lockAt(etcd.get().endpoint, { owner: 'alice' })
+})
+afterAll(() => lock.close())
+beforeEach(() => {
+  name = freshName()
+})
+
+const terms = { concurrency: 1, ttl: 60 }
+const RFC_3339 = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
+
+interface Ended {
+  readonly code: number | string
+  readonly stdout: string
+  readonly stderr: string
+}
+
+async function ended(args: readonly string[], env?: Record<string, string>): Promise<Ended> {
+  const command = await CommandProcess.start(args, env)
+  const code = await command.ended()
+  return { code, stdout: command.stdout, stderr: command.stderr }
+}
+
+const spicelock = (...args: string[]): Promise<Ended> =>
+  ended(args, { SPICELOCK_ENDPOINTS: etcd.get().endpoint })
+
+const parsed = ({ stdout }: Ended): unknown => JSON.parse(stdout)
+
+/** Bob waits while Alice holds; resolves to her id. */
+async function withQueue(check: (id: string) => Promise<void>): Promise<void> {
+  const bob = lockAt(etcd.get().endpoint, { owner: 'bob' })
+  const id = await lock.acquire(name, terms)
+  const waiting = bob.acquire(name, terms)
+  await eventually(async () => expect((await lock.inspect(name)).waiters).toHaveLength(1))
+  try {
+    await check(id)
+  } finally {
+    await lock.release(name, id)
+    await bob.release(name, await waiting)
+    await bob.close()
+  }
+}
+
+describe('spicelock ls', () => {
+  it('shows the locks of all prefixes, with a row for each holder', () =>
+    withQueue(async () => {
+      const modules = lockAt(etcd.get().endpoint, { prefix: 'modules', owner: 'carol' })
+      const ids = [await modules.acquire('spicerack.dns', { concurrency: 2, ttl: 7_200 })]
+      ids.push(await modules.acquire('spicerack.dns', { concurrency: 3, ttl: 7_200 }))
+      const { code, stdout, stderr } = await spicelock('ls')
+      for (const id of ids) await modules.release('spicerack.dns', id)
+      await modules.close()
+      const rows = stdout
+        .trim()
+        .split('\n')
+        .map(line => line.split(/ {2,}/))
+      expect(rows).toEqual([
+        ['PREFIX', 'NAME', 'HOLDER', 'SINCE', 'REMAINING', 'CONCURRENCY', 'WAITERS'],
+        [
+          'custom',
+          name,
+          'alice',
+          expect.stringMatching(/^\d+s ago$/),
+          expect.stringMatching(/^(1m|\d\ds)$/),
+          '1',
+          '1',
+        ],
+        [
+          'modules',
+          'spicerack.dns',
+          'carol',
+          expect.anything(),
+          expect.stringMatching(/^(2h|1h 59m)$/),
+          '2',
+          '0',
+        ],
+        ['modules', 'spicerack.dns', 'carol', expect.anything(), expect.anything(), '3', '0'],
+      ])
+      expect([code, stderr]).toEqual([0, ''])
+    }))
+
+  it('--json tells all of it', () =>
+    withQueue(async id => {
+      const { key, holders } = await lock.inspect(name)
+      const answer = await spicelock('ls', '--json', '--prefix', 'custom')
+      expect(parsed(answer)).toEqual({
+        locks: [
+          {
+            prefix: 'custom',
+            name,
+            key,
+            holders: [
+              {
+                id,
+                owner: 'alice',
+                since: RFC_3339,
+                remaining: expect.any(Number),
+                concurrency: 1,
+                ttl: 60,
+                fencingToken: String(holders[0]!.fencingToken),
+              },
+            ],
+            waiters: [{ id: expect.any(String), owner: 'bob', since: RFC_3339, place: 1 }],
+            problem: null,
+          },
+        ],
+      })
+      expect([answer.code, answer.stderr]).toEqual([0, ''])
+    }))
+
+  it('has nothing to show under a prefix without locks', async () => {
+    const args = ['ls', '--prefix', 'empty', '--allow-prefix', 'empty']
+    expect(await spicelock(...args)).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'spicelock: no locks under empty\n',
+    })
+    expect(parsed(await spicelock(...args, '--json'))).toEqual({ locks: [] })
+  })
+
+  it('ends quietly when its reader has seen enough', async () => {
+    const id = await lock.acquire(name, terms)
+    const command = await CommandProcess.start(['ls', '--endpoints', etcd.get().endpoint])
+    command.child.stdout!.destroy()
+    expect(await command.ended()).toBe(0)
+    expect(command.stderr).toBe('')
+    await lock.release(name, id)
+  })
+})
+
+describe('spicelock show', () => {
+  it('shows holders and queue', () =>
+    withQueue(async id => {
+      const token = String((await lock.inspect(name)).holders[0]!.fencingToken)
+      const { code, stdout } = await spicelock('show', name)
+      const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S+ \(\d+s ago\)`
+      expect(stdout).toMatch(
+        new RegExp(
+          [
+            `^custom/${name} is held by:`,
+            'ID +OWNER +SINCE +REMAINING +CONCURRENCY +FENCING TOKEN',
+            String.raw`${id}  alice  ${time}  \S+ +1 +${token}`,
+            '',
+            'These wait for it:',
+            'PLACE  OWNER  SINCE',
+            `1 +bob    ${time}\n$`,
+          ].join('\n'),
+        ),
+      )
+      expect(code).toBe(0)
+    }))
+
+  it('says when nobody holds or waits', async () => {
+    const { code, stdout } = await spicelock('show', name)
+    expect([code, stdout]).toEqual([0, `Nobody holds custom/${name}.\n\nNobody waits for it.\n`])
+    expect(parsed(await spicelock('show', name, '--json'))).toMatchObject({ name, holders: [], waiters: [] })
+  })
+})
+
+describe('spicelock release', () => {
+  it('releases by id and says whose it was', async () => {
+    const id = await lock.acquire(name, terms)
+    const { code, stdout } = await spicelock('release', name, id)
+    expect(stdout).toMatch(`Released custom/${name}, held by alice since 20`)
+    expect(code).toBe(0)
+    expect((await lock.inspect(name)).holders).toEqual([])
+  })
+
+  it('ends with 1 when nobody holds under the id, and leaves the others alone', async () => {
+    const id = await lock.acquire(name, terms)
+    const { code, stdout, stderr } = await spicelock('release', name, 'other')
+    expect(stderr).toContain(`nobody holds custom/${name} under the id other`)
+    expect([code, stdout]).toEqual([1, ''])
+    expect((await lock.inspect(name)).holders).toMatchObject([{ id }])
+    await lock.release(name, id)
+  })
+
+  it('--json says both', async () => {
+    const id = await lock.acquire(name, terms)
+    const common = { prefix: 'custom', name, id }
+    const first = await spicelock('release', name, id, '--json')
+    expect(parsed(first)).toEqual({ ...common, released: true, owner: 'alice', since: RFC_3339 })
+    const second = await spicelock('release', name, id, '--json')
+    expect(parsed(second)).toEqual({ ...common, released: false, owner: null, since: null })
+    expect([first.code, second.code, second.stderr]).toEqual([0, 1, ''])
+  })
+})
+
+describe('a value in etcd that is no lock', () => {
+  it('ends show and release with 65, and is a row of ls', async () => {
+    const store = storeAt(etcd.get().endpoint)
+    const key = `/spicerack/locks/custom/${name}`
+    await store.commit({ compare: [], success: [{ type: 'put', key, value: 'no json' }], failure: [] })
+    const shown = await spicelock('show', name, '--json')
+    expect(parsed(shown)).toMatchObject({ error: { code: 'LOCK_UNREADABLE', key } })
+    const released = await spicelock('release', name, 'id')
+    expect([shown.code, released.code]).toEqual([65, 65])
+    const listed = await spicelock('ls')
+    expect(listed.stdout).toMatch(new RegExp(`${name} +\\(unreadable\\)`))
+    expect(listed.stderr).toMatch(/^spicelock: \S/)
+    expect(listed.code).toBe(0)
+    await store.commit({ compare: [], success: [{ type: 'delete', key }], failure: [] })
+    await store.close()
+  })
+})
+
+describe('an etcd that nobody runs', () => {
+  it.each([
+    [['ls'], 'LOCK_ERROR'],
+    [['show', 'some'], 'LOCK_ERROR'],
+    [['release', 'some', 'id'], 'ETCD_UNAVAILABLE'],
+  ])(
+    'ends %j with 69 in seconds, without a stack trace',
+    async (args, code) => {
+      const [port] = await freePorts(1)
+      const answer = await ended([...args, '--json', '--endpoints', `http://127.0.0.1:${port}`])
+      expect(answer.code).toBe(69)
+      expect(parsed(answer)).toMatchObject({
+        error: { code, message: expect.stringContaining('cannot be reached') },
+      })
+      expect(answer.stderr).toMatch(/^spicelock: .*\n$/)
+    },
+    10_000,
+  )
+
+  it('ends run with 69, without running the command', async () => {
+    const [port] = await freePorts(1)
+    const args = ['run', 'some', '--endpoints', `http://127.0.0.1:${port}`, '--', 'echo', 'started']
+    const { code, stdout, stderr } = await ended(args)
+    expect([code, stdout]).toEqual([69, ''])
+    expect(stderr).toMatch(/^spicelock: .*cannot be reached.*\n$/)
+  }, 10_000)
+})
+
+describe('connecting', () => {
+  it('takes etcd from a file, before the environment', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'spicelock-spec-'))
+    const { hostname, port } = new URL(etcd.get().endpoint)
+    writeFileSync(join(dir, 'etcd.yaml'), `host: ${hostname}\nport: ${port}\n`)
+    const env = { SPICELOCK_ENDPOINTS: 'http://127.0.0.1:1' }
+    const { code } = await ended(['show', name, '--config', join(dir, 'etcd.yaml')], env)
+    expect(code).toBe(0)
+    rmSync(dir, { recursive: true })
+  })
+
+  it('--verbose logs what is done, as SPICELOCK_LOG does', async () => {
+    const command = ['run', name, '--endpoints', etcd.get().endpoint]
+    const verbose = await ended([...command, '--verbose', '--', 'true'])
+    expect(verbose.stderr).toMatch(/^spicelock: debug: Acquiring lock \(key=\/spicerack/)
+    const info = await ended([...command, '--', 'true'], { SPICELOCK_LOG: 'info' })
+    expect(info.stderr).toMatch(/^spicelock: info: Acquired lock .*\nspicelock: info: Released lock .*\n$/)
+  })
+})
+
+describe('the command line', () => {
+  it.each([
+    [['shw', 'name'], "unknown command 'shw'"],
+    [['ls', '--jsn'], "unknown option '--jsn'"],
+    [['ls', 'extra'], 'too many arguments'],
+    [['show'], "missing required argument 'name'"],
+    [['show', 'a/b'], "The lock name cannot contain '/'"],
+    [['ls', '--prefix', 'other'], 'Invalid prefix "other"'],
+    [['ls', '--endpoints', 'nonsense'], '--endpoints: "nonsense" must be a URL'],
+    [['ls', '--config', '/nowhere/etcd.yaml'], 'there is no such file'],
+  ])('%j ends with 64 and says what is wrong', async (args, message) => {
+    const { code, stdout, stderr } = await ended(args)
+    expect(stderr).toContain(message)
+    expect(stderr).toMatch(/^spicelock: /)
+    expect([code, stdout]).toEqual([64, ''])
+  })
+
+  it('is reported in JSON too when it asks for that', async () => {
+    const answer = await ended(['show', '--json'])
+    const error = { code: 'USAGE', message: "missing required argument 'name'", key: null }
+    expect(parsed(answer)).toEqual({ error })
+  })
+
+  it('without a command shows the help on stderr and ends with 64', async () => {
+    const { code, stdout, stderr } = await ended([])
+    expect(stderr).toMatch(/^Usage: spicelock/)
+    expect([code, stdout]).toEqual([64, ''])
+  })
+
+  it('--version tells the version of the package', async () => {
+    expect(await ended(['--version'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    })
+  })
+
+  it('--help tells the exit codes', async () => {
+    const { code, stdout } = await ended(['--help'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/ 75 +others hold the lock/)
+  })
+})

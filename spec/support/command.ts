@@ -1,0 +1,52 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { build } from 'esbuild'
+
+const root = resolve(import.meta.dirname, '../..')
+let built: Promise<string> | undefined
+
+/** The command, built once for a test file, in the layout of the published package. */
+function main(): Promise<string> {
+  built ??= (async () => {
+    const dir = join(root, 'node_modules/.cache/spicelock', `command-${process.pid}`)
+    const outfile = join(dir, 'dist/cli/main.js')
+    const entryPoints = [join(root, 'lib/cli/main.ts')]
+    await build({ entryPoints, outfile, bundle: true, platform: 'node', format: 'esm', packages: 'external' })
+    await copyFile(join(root, 'package.json'), join(dir, 'package.json'))
+    return outfile
+  })()
+  return built
+}
+
+/** One run of the command `spicelock`, as a process. Its environment names no etcd unless told so. */
+export class CommandProcess {
+  stdout = ''
+  stderr = ''
+  private readonly end: Promise<unknown[]>
+
+  private constructor(readonly child: ChildProcess) {
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.stdout += text))
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
+    this.end = once(child, 'close')
+  }
+
+  static async start(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<CommandProcess> {
+    const clean = Object.entries(process.env).filter(([name]) => !name.startsWith('SPICELOCK_'))
+    const child = spawn(process.execPath, [await main(), ...args], {
+      env: { ...Object.fromEntries(clean), HOME: '/nowhere', ...env },
+    })
+    return new CommandProcess(child)
+  }
+
+  /** Ends its stdin, and resolves to its exit code, or to the signal that has killed it. */
+  async ended(): Promise<number | string> {
+    this.child.stdin!.end()
+    const [code, signal] = (await this.end) as [number | null, string | null]
+    return code ?? signal!
+  }
+}
