@@ -45,6 +45,7 @@ export class Door {
   }
 
   private send(message: Passage | Ready): void {
-    process.send!(message)
+    // Nothing to do when it cannot be sent: then the parent is gone, and `disconnect` ends this process.
+    process.send!(message, undefined, undefined, () => {})
   }
 }
