@@ -1,4 +1,5 @@
 import { InvalidLockError } from '../model/errors.js'
+import { shown } from '../model/shown.js'
 import type { LockState } from './lock-state.js'
 
 export interface AcquireOptions {
@@ -26,12 +27,12 @@ const DEFAULT_WAIT = 1_800
 export function waitMsOf({ wait = DEFAULT_WAIT }: AcquireOptions): number {
   if (typeof wait === 'number' && wait >= 0) return wait * 1000
   throw new InvalidLockError(
-    `Unable to acquire, 'wait' must be a number of seconds from 0 on, got ${String(wait)}.`,
+    `Unable to acquire, 'wait' must be a number of seconds from 0 on, got ${shown(wait)}.`,
   )
 }
 
 /** @throws InvalidLockError */
 export function checkOwner(owner: string): void {
   if (typeof owner === 'string' && owner !== '' && owner.isWellFormed()) return
-  throw new InvalidLockError(`The owner of locks must be a non-empty string, got ${JSON.stringify(owner)}.`)
+  throw new InvalidLockError(`The owner of locks must be a non-empty string, got ${shown(owner)}.`)
 }

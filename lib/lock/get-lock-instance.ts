@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { loadConfig } from '../config/load.js'
 import { ALLOWED_PREFIXES } from '../model/constants.js'
-import { checkPrefix } from '../protocol/lock-name.js'
+import { checkAllowedPrefix, checkPrefix } from '../protocol/lock-name.js'
 import { Lock } from './lock.js'
 import { NoLock } from './no-lock.js'
 
@@ -17,7 +17,9 @@ export interface LockInstanceOptions {
 
 /** @throws LockError for a prefix that is not allowed, LockConfigError for a missing or broken file. */
 export function getLockInstance({ configFile, ...options }: LockInstanceOptions): Lock | NoLock {
-  checkPrefix(options.prefix, [...ALLOWED_PREFIXES, ...(options.allowedPrefixes ?? [])])
+  const { prefix, allowedPrefixes = [] } = options
+  allowedPrefixes.forEach(checkAllowedPrefix)
+  checkPrefix(prefix, [...ALLOWED_PREFIXES, ...allowedPrefixes])
   if (configFile === null) return new NoLock()
   const { config, warnings } = loadConfig(configFile)
   for (const warning of warnings) options.logger?.warn(warning)

@@ -1,6 +1,7 @@
 import { Ajv, type ErrorObject } from 'ajv'
 import { v4 as uuid4 } from 'uuid'
 import { InvalidLockError } from './errors.js'
+import { shorten, shown } from './shown.js'
 import { Timestamp } from './timestamp.js'
 
 /** The JSON of one holder: exactly these four fields, in this order. */
@@ -58,8 +59,7 @@ export class ConcurrentLock {
   /** @throws InvalidLockError naming the field, its value and what was expected. */
   constructor(fields: ConcurrentLockFields) {
     const { concurrency, owner, ttl, uuid = uuid4(), created = Timestamp.now() } = fields
-    check(uuid, { concurrency, owner, ttl, created: String(created) })
-    if (!(created instanceof Timestamp)) throw invalid('created', created, 'a Timestamp')
+    check(uuid, { concurrency, owner, ttl, created: written(created) })
     if (Timestamp.now().isBefore(created))
       throw invalid('created', String(created), 'a time that is not in the future')
     this.concurrency = concurrency
@@ -109,6 +109,15 @@ function check(uuid: unknown, dict: unknown): asserts dict is ConcurrentLockDict
   if (typeof uuid !== 'string' || uuid === '') throw invalid('uuid', uuid)
 }
 
+function written(created: unknown): string {
+  if (!(created instanceof Timestamp)) throw invalid('created', created, 'a Timestamp')
+  try {
+    return String(created)
+  } catch (cause) {
+    throw invalid('created', `${created.epochMicros} µs`, 'a time in the years 1 to 9999', cause)
+  }
+}
+
 function parseCreated(text: string): Timestamp {
   try {
     return Timestamp.parse(text)
@@ -129,17 +138,14 @@ function invalidBy({ keyword, instancePath, params }: ErrorObject, dict: unknown
   }
   const field = instancePath.slice(1)
   if (field === '') {
-    return new InvalidLockError(
-      `Unable to create concurrent lock, expected an object, got ${JSON.stringify(dict)}.`,
-    )
+    return new InvalidLockError(`Unable to create concurrent lock, expected an object, got ${shown(dict)}.`)
   }
   return invalid(field, (dict as Record<string, unknown>)[field])
 }
 
 function invalid(field: string, value: unknown, wanted = expected[field], cause?: unknown): InvalidLockError {
-  const got = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return new InvalidLockError(
-    `Unable to create concurrent lock, argument '${field}' must be ${wanted}, got ${got}.`,
+    `Unable to create concurrent lock, argument '${shorten(field)}' must be ${wanted}, got ${shown(value)}.`,
     { cause },
   )
 }

@@ -5,6 +5,7 @@ import {
   LockUnreadableError,
   LockUnwritableError,
 } from './errors.js'
+import { shorten } from './shown.js'
 import { Timestamp } from './timestamp.js'
 
 /** What tells the living from the dead among the entries of a KeyLocks. */
@@ -13,8 +14,6 @@ export interface Liveness {
   /** Ids whose holder key stands in etcd: these are alive whatever the clock says. */
   readonly alive?: ReadonlySet<string>
 }
-
-const SHOWN_TEXT = 200
 
 /** Who holds one lock: the value under its key. */
 export class KeyLocks {
@@ -38,12 +37,9 @@ export class KeyLocks {
         Object.entries(dicts).map(([uuid, dict]) => ConcurrentLock.fromDict(uuid, dict)),
       )
     } catch (cause) {
-      const shown = text.length > SHOWN_TEXT ? `${text.slice(0, SHOWN_TEXT)}…` : text
       const why = cause instanceof Error ? cause.message : String(cause)
-      throw new LockUnreadableError(`Unable to read the locks of ${key}: ${why}\nThe value is: ${shown}`, {
-        key,
-        cause,
-      })
+      const message = `Unable to read the locks of ${key}: ${why}\nThe value is: ${shorten(text)}`
+      throw new LockUnreadableError(message, { key, cause })
     }
   }
 

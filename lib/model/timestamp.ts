@@ -1,6 +1,7 @@
 import { DateTime } from 'luxon'
 
-const FORM = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6})0*)?(Z|[+-]\d\d:?\d\d)?$/
+const FORM =
+  /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6})0{0,3})?(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?$/
 const MICROS_PER_SECOND = 1_000_000n
 
 /** An instant to the microsecond, which is finer than a Date: what Python writes comes back unchanged. */
@@ -26,7 +27,7 @@ export class Timestamp {
   static parse(text: string): Timestamp {
     const [, date, time, fraction = '', offset = 'Z'] = FORM.exec(text) ?? []
     const seconds = DateTime.fromISO(`${date}T${time}${offset}`, { zone: 'utc' })
-    if (!date || date.startsWith('0000') || time?.startsWith('24') || !seconds.isValid) {
+    if (!seconds.isValid || time?.startsWith('24') || seconds.year < 1 || seconds.year > 9999) {
       throw new RangeError(
         `${JSON.stringify(text)} is not a time: expected a form like 2023-07-16 16:46:52.161053+00:00`,
       )
@@ -53,7 +54,7 @@ export class Timestamp {
 
   /** To the millisecond. */
   toDate(): Date {
-    return new Date(this.wholeMillis)
+    return new Date(Number((this.epochMicros - (this.fraction % 1000n)) / 1000n))
   }
 
   /**
@@ -63,26 +64,23 @@ export class Timestamp {
   toString(): string {
     const micros = this.fraction
     const fraction = micros === 0n ? '' : `.${String(micros).padStart(6, '0')}`
-    return `${this.format('yyyy-MM-dd HH:mm:ss')}${fraction}+00:00`
+    return `${this.seconds.replace('T', ' ')}${fraction}+00:00`
   }
 
   /** RFC 3339 with microseconds: `2023-07-16T16:46:52.161053Z`. */
   toISO(): string {
-    return `${this.format("yyyy-MM-dd'T'HH:mm:ss")}.${String(this.fraction).padStart(6, '0')}Z`
+    return `${this.seconds}.${String(this.fraction).padStart(6, '0')}Z`
   }
 
   private get fraction(): bigint {
     return ((this.epochMicros % MICROS_PER_SECOND) + MICROS_PER_SECOND) % MICROS_PER_SECOND
   }
 
-  private get wholeMillis(): number {
-    return Number((this.epochMicros - (this.fraction % 1000n)) / 1000n)
-  }
-
-  private format(form: string): string {
-    const time = DateTime.fromMillis(this.wholeMillis, { zone: 'utc', locale: 'en' })
-    if (!(time.year >= 1 && time.year <= 9999))
-      throw new RangeError(`The time ${this.epochMicros} µs is out of range.`)
-    return time.toFormat(form)
+  /** Not printed by luxon, whose digits depend on settings that belong to the whole process. */
+  private get seconds(): string {
+    const date = this.toDate()
+    const year = date.getUTCFullYear()
+    if (!(year >= 1 && year <= 9999)) throw new RangeError(`The time ${this.epochMicros} µs is out of range.`)
+    return date.toISOString().slice(0, 19)
   }
 }

@@ -1,0 +1,62 @@
+import { describe, expect, it } from '@jest/globals'
+import { InvalidLockError, Lock, LockError, type LockOptions } from '../../../lib/index.js'
+import { MemoryStore } from '../../../lib/testing/index.js'
+
+const make = (options: Partial<LockOptions> = {}): Lock =>
+  new Lock({ prefix: 'custom', owner: 'tester', ...options })
+
+describe('new Lock', () => {
+  it.each(['cookbooks', 'custom', 'modules'])('takes the prefix %s', prefix => {
+    expect(make({ prefix })).toMatchObject({ prefix, owner: 'tester', dryRun: true })
+  })
+
+  it.each(['site', 'A.b_c-9', '..', 'x'.repeat(64)])('takes the prefix %s when it is allowed', prefix => {
+    expect(make({ prefix, allowedPrefixes: ['another', prefix] }).prefix).toBe(prefix)
+  })
+
+  it.each(['wrong', '', 'Custom', 'custom/', 'etcd', undefined, 7])(
+    'refuses the prefix %j and names those allowed',
+    wrong => {
+      const attempt = (): unknown => make({ prefix: wrong as string, allowedPrefixes: ['site'] })
+      expect(attempt).toThrow(LockError)
+      expect(attempt).toThrow(
+        `Invalid prefix ${JSON.stringify(wrong)}, must be one of: cookbooks, custom, modules, site`,
+      )
+    },
+  )
+
+  it.each(['etcd', 'holders', 'relukko'])('refuses to allow the reserved prefix %s', prefix => {
+    const attempt = (): unknown => make({ allowedPrefixes: [prefix] })
+    expect(attempt).toThrow(LockError)
+    expect(attempt).toThrow(`The allowed prefix "${prefix}" is reserved (etcd, holders, relukko).`)
+  })
+
+  it.each(['', 'a/b', '/', 'a b', 'ä', 'a\n', 'x'.repeat(65)])('refuses to allow the prefix %j', prefix => {
+    const attempt = (): unknown => make({ allowedPrefixes: ['site', prefix] })
+    expect(attempt).toThrow(LockError)
+    expect(attempt).toThrow(`The allowed prefix ${JSON.stringify(prefix)} must be 1 to 64 letters, digits`)
+  })
+
+  it.each(['', '\ud800', undefined, null, 7])('refuses the owner %j', owner => {
+    const attempt = (): unknown => make({ owner: owner as string })
+    expect(attempt).toThrow(InvalidLockError)
+    expect(attempt).toThrow(`The owner of locks must be a non-empty string, got ${JSON.stringify(owner)}.`)
+  })
+
+  it('writes only where the dry-run is switched off', () => {
+    expect(make({ dryRun: false }).dryRun).toBe(false)
+  })
+})
+
+describe('close', () => {
+  it('leaves a store of the caller open, and may come first and twice', async () => {
+    const store = new MemoryStore()
+    const lock = make({ store, dryRun: false })
+    await lock.close()
+    const id = await lock.acquire('name', { concurrency: 1, ttl: 60 })
+    await lock.close()
+    await lock.close()
+    const other = make({ store })
+    expect([...(await other.get('name')).locks.keys()]).toEqual([id])
+  })
+})

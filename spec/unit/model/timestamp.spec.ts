@@ -1,0 +1,142 @@
+import { describe, expect, it } from '@jest/globals'
+import fc from 'fast-check'
+import { Settings } from 'luxon'
+import { Timestamp } from '../../../lib/index.js'
+
+const seed = 20_230_716
+const first = BigInt(Date.parse('0001-01-01T00:00:00Z')) * 1_000n
+const last = BigInt(Date.parse('9999-12-31T23:59:59.999Z')) * 1_000n + 999n
+const instant = fc.bigInt({ min: first, max: last }).map(micros => new Timestamp(micros))
+
+describe('Timestamp.parse', () => {
+  it.each([
+    ['2023-07-16 16:46:52.161053+00:00', '2023-07-16T16:46:52.161053Z'],
+    ['2023-07-16 16:46:52.161053', '2023-07-16T16:46:52.161053Z'],
+    ['2023-07-16 16:46:52', '2023-07-16T16:46:52.000000Z'],
+    ['2023-07-16 16:46:52+00:00', '2023-07-16T16:46:52.000000Z'],
+    ['2023-07-16T16:46:52.161053Z', '2023-07-16T16:46:52.161053Z'],
+    ['2023-07-16T16:46:52Z', '2023-07-16T16:46:52.000000Z'],
+    ['2023-07-16 16:46:52.1', '2023-07-16T16:46:52.100000Z'],
+    ['2023-07-16 16:46:52.000001', '2023-07-16T16:46:52.000001Z'],
+    ['2023-07-16 16:46:52.161053000Z', '2023-07-16T16:46:52.161053Z'],
+    ['2023-07-16 16:46:52.161053+02:00', '2023-07-16T14:46:52.161053Z'],
+    ['2023-07-16 16:46:52.161053-0530', '2023-07-16T22:16:52.161053Z'],
+    ['2024-02-29 23:59:59.999999+00:00', '2024-02-29T23:59:59.999999Z'],
+    ['1969-12-31 23:59:59.999999+00:00', '1969-12-31T23:59:59.999999Z'],
+    ['0001-01-01 00:00:00+00:00', '0001-01-01T00:00:00.000000Z'],
+    ['9999-12-31 23:59:59.999999+00:00', '9999-12-31T23:59:59.999999Z'],
+  ])('reads %s', (text, iso) => {
+    expect(Timestamp.parse(text).toISO()).toBe(iso)
+  })
+
+  it.each([
+    '',
+    'invalid',
+    '2023-07-16',
+    '2023-07-16 16:46',
+    '16:46:52',
+    '1689526012',
+    '2023-07-16  16:46:52',
+    ' 2023-07-16 16:46:52',
+    '2023-07-16 16:46:52\n',
+    '2023-07-16 16:46:52.',
+    '2023-07-16 16:46:52,161053',
+    '2023-07-16 16:46:52.1610534',
+    '2023-07-16 16:46:52.1610530000',
+    '2023-07-16 16:46:52 UTC',
+    '2023-07-16 16:46:52+00',
+    '2023-07-16 16:46:52+24:00',
+    '2023-07-16 16:46:52+00:60',
+    '2023-7-16 16:46:52',
+    '12023-07-16 16:46:52',
+    '-2023-07-16 16:46:52',
+    '2023-02-29 16:46:52',
+    '2023-13-01 16:46:52',
+    '2023-00-01 16:46:52',
+    '2023-07-16 24:00:00',
+    '2023-07-16 16:60:52',
+    '2023-07-16 16:46:60',
+    '0000-12-31 23:59:59',
+    '0001-01-01 00:00:00+00:01',
+    '9999-12-31 23:59:59-00:01',
+  ])('rejects %j and names it', text => {
+    const named = expect.objectContaining({
+      message: expect.stringContaining(JSON.stringify(text)) as unknown,
+    })
+    expect(() => Timestamp.parse(text)).toThrow(RangeError)
+    expect(() => Timestamp.parse(text)).toThrow(named)
+  })
+})
+
+describe('Timestamp', () => {
+  it('comes back unchanged from what it prints', () => {
+    fc.assert(
+      fc.property(instant, time => {
+        expect(Timestamp.parse(String(time)).epochMicros).toBe(time.epochMicros)
+        expect(Timestamp.parse(time.toISO()).epochMicros).toBe(time.epochMicros)
+      }),
+      { seed, numRuns: 500 },
+    )
+  })
+
+  it('prints what a Date prints, to the microsecond', () => {
+    fc.assert(
+      fc.property(instant, time => {
+        const micros = String(((time.epochMicros % 1_000n) + 1_000n) % 1_000n).padStart(3, '0')
+        expect(time.toISO()).toBe(time.toDate().toISOString().replace('Z', `${micros}Z`))
+      }),
+      { seed, numRuns: 500 },
+    )
+  })
+
+  it.each([
+    [0n, '1970-01-01 00:00:00+00:00'],
+    [1n, '1970-01-01 00:00:00.000001+00:00'],
+    [-1n, '1969-12-31 23:59:59.999999+00:00'],
+    [100_000n, '1970-01-01 00:00:00.100000+00:00'],
+    [1_689_526_012_161_053n, '2023-07-16 16:46:52.161053+00:00'],
+  ])('prints %s µs as Python does', (micros, text) => {
+    expect(String(new Timestamp(micros))).toBe(text)
+  })
+
+  it.each([first - 1n, last + 1n])('does not print %s µs, which has no year of four digits', micros => {
+    expect(() => String(new Timestamp(micros))).toThrow(RangeError)
+    expect(() => new Timestamp(micros).toISO()).toThrow(RangeError)
+  })
+
+  it('is printed alike whatever luxon is set to', () => {
+    const before = Settings.defaultNumberingSystem
+    Settings.defaultNumberingSystem = 'arab'
+    try {
+      expect(String(new Timestamp(1n))).toBe('1970-01-01 00:00:00.000001+00:00')
+      expect(new Timestamp(1n).toISO()).toBe('1970-01-01T00:00:00.000001Z')
+    } finally {
+      Settings.defaultNumberingSystem = before
+    }
+  })
+
+  it('counts in seconds, to the microsecond', () => {
+    const start = Timestamp.parse('2023-07-16 16:46:52.161053')
+    const end = start.plusSeconds(0.000001)
+    expect(String(end)).toBe('2023-07-16 16:46:52.161054+00:00')
+    expect(start.secondsUntil(end)).toBe(0.000001)
+    expect(end.secondsUntil(start)).toBe(-0.000001)
+    expect(start.plusSeconds(9_000_000_000).plusSeconds(-9_000_000_000).equals(start)).toBe(true)
+  })
+
+  it('is before a later one only', () => {
+    const start = new Timestamp(5n)
+    expect(start.isBefore(new Timestamp(6n))).toBe(true)
+    expect(start.isBefore(new Timestamp(5n))).toBe(false)
+    expect(start.isBefore(new Timestamp(4n))).toBe(false)
+    expect(start.equals(new Timestamp(5n))).toBe(true)
+    expect(start.equals(new Timestamp(6n))).toBe(false)
+  })
+
+  it('of now is now', () => {
+    const before = Date.now()
+    const now = Timestamp.now().toDate().getTime()
+    expect(now).toBeGreaterThanOrEqual(before)
+    expect(now).toBeLessThanOrEqual(Date.now())
+  })
+})

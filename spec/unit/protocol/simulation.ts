@@ -1,0 +1,260 @@
+import { isDeepStrictEqual } from 'node:util'
+import { expect } from '@jest/globals'
+import type { KeyValue, LeaseId } from '../../../lib/kv/key-value.js'
+import type { Transaction, TransactionResult } from '../../../lib/kv/transaction.js'
+import { Timestamp } from '../../../lib/model/timestamp.js'
+import { decide } from '../../../lib/protocol/decide.js'
+import { extend } from '../../../lib/protocol/extend.js'
+import { giveUp } from '../../../lib/protocol/give-up.js'
+import { grant } from '../../../lib/protocol/grant.js'
+import { LockKey } from '../../../lib/protocol/lock-key.js'
+import { release } from '../../../lib/protocol/release.js'
+import type { Request } from '../../../lib/protocol/request.js'
+import {
+  emptySnapshot,
+  keyLocksOf,
+  readSnapshot,
+  settle,
+  type Snapshot,
+  snapshotReads,
+} from '../../../lib/protocol/snapshot.js'
+import { KeySpace } from '../../../lib/store/memory/key-space.js'
+import { isStoreError } from '../../../lib/store/store-error.js'
+
+/** What one client does next, from the snapshot that is `age` old. */
+export interface Action {
+  readonly kind: 'acquire' | 'release' | 'giveUp' | 'extend' | 'loseLease' | 'crash' | 'deleteByHand'
+  readonly client: number
+  readonly age: number
+  /** Of the next request of this client. */
+  readonly concurrency: number
+  readonly waits: boolean
+  readonly seconds: number
+}
+
+interface Client {
+  /** How wrong its clock is, seconds. */
+  readonly skew: number
+  request: Request
+  isHolding: boolean
+  /** Of the last grant. */
+  token: bigint
+}
+
+const key = new LockKey('custom', 'name')
+const ttl = 30
+
+/** Clients on one lock, one transaction at a time, checked at every step. */
+export class Simulation {
+  readonly stats = { granted: 0, grantedFromOld: 0, settledFromOld: 0, queued: 0, failed: 0 }
+  private readonly leases = new Set<LeaseId>()
+  private readonly keySpace = new KeySpace(id => this.leases.has(id))
+  private readonly known: Snapshot[] = [emptySnapshot(key)]
+  private readonly clients: Client[]
+  private time = Timestamp.parse('2023-07-16 16:46:52')
+  private serial = 0
+  private lastToken = 0n
+
+  constructor(
+    skews: readonly number[],
+    /** Whether keys vanish only by the clients' transactions. */
+    private readonly isUndisturbed: boolean,
+  ) {
+    this.clients = skews.map(skew => ({
+      skew,
+      request: this.newRequest(1, true),
+      isHolding: false,
+      token: 0n,
+    }))
+  }
+
+  act(action: Action): void {
+    this.step(action)
+    if (!this.isUndisturbed) return
+    const holding = this.clients.filter(client => client.isHolding).map(({ request }) => request.uuid)
+    expect(new Set(this.read().holders.keys())).toEqual(new Set(holding))
+  }
+
+  /** Everybody leaves, those who wait in their order; then nothing is left. */
+  drain(): void {
+    const queue = [...this.read().tickets.keys()]
+    const served: string[] = []
+    const last = { concurrency: 1, waits: false }
+    for (let round = 0; round <= 2 * this.clients.length; round++) {
+      this.time = this.time.plusSeconds(1_000)
+      for (const client of this.clients) {
+        if (client.isHolding) this.release(client, this.read(), last)
+        else if (this.read().tickets.has(client.request.uuid)) this.acquire(client, this.read())
+        if (client.isHolding) served.push(client.request.uuid)
+      }
+    }
+    expect(served).toEqual(queue)
+    const [client] = this.clients
+    this.acquire(client!, this.read())
+    this.release(client!, this.read(), last)
+    expect(this.keySpace.range({ key: '\0', end: '\u{10ffff}' })).toEqual([])
+  }
+
+  private step(action: Action): void {
+    const client = this.clients[action.client % this.clients.length]!
+    const seen = this.known[Math.max(0, this.known.length - 1 - action.age)]!
+    this.time = this.time.plusSeconds(action.seconds)
+    switch (action.kind) {
+      case 'acquire':
+        return client.isHolding ? undefined : this.acquire(client, seen)
+      case 'release':
+        return client.isHolding ? this.release(client, seen, action) : undefined
+      case 'giveUp':
+        return client.isHolding ? undefined : this.giveUp(client, seen, action)
+      case 'extend':
+        return client.isHolding ? this.extend(client, seen) : undefined
+      case 'loseLease':
+        return client.isHolding ? this.revoke(client.request.holderLease) : undefined
+      case 'crash':
+        this.revoke(client.request.holderLease)
+        if (client.request.ticketLease) this.revoke(client.request.ticketLease)
+        return this.restart(client, action)
+      case 'deleteByHand':
+        this.keySpace.run({ compare: [], success: [{ type: 'delete', key: key.path }], failure: [] })
+        this.known.push(this.read())
+    }
+  }
+
+  private acquire(client: Client, seen: Snapshot): void {
+    const { request } = client
+    const step = decide(seen, request, this.clockOf(client))
+    if (step.kind === 'wait' || step.kind === 'held') return
+    const from = step.kind === 'grant' ? seen : emptySnapshot(key)
+    const { transaction } = grant(from, request, this.clockOf(client))
+    const before = this.read()
+    if (this.commit(from, transaction)) {
+      client.isHolding = true
+      client.token = this.checkGrant(before, request.uuid)
+      this.stats.granted++
+      if (from.revision < before.revision) this.stats.grantedFromOld++
+      return
+    }
+    this.stats.queued += Number(this.read().tickets.size > before.tickets.size)
+    if (request.ticketLease === undefined) expect(this.keySpace.revision).toBe(before.revision)
+  }
+
+  private release(client: Client, seen: Snapshot, next: Pick<Action, 'concurrency' | 'waits'>): void {
+    const { uuid } = client.request
+    const from = release(seen, uuid, this.clockOf(client)) ? seen : this.read()
+    const plan = release(from, uuid, this.clockOf(client))
+    if (plan && !this.commit(from, plan.transaction)) return
+    const after = this.read()
+    expect(after.holders.has(uuid) || keyLocksOf(after).locks.has(uuid)).toBe(false)
+    this.restart(client, next)
+  }
+
+  private giveUp(client: Client, seen: Snapshot, next: Action): void {
+    this.commit(seen, giveUp(seen, client.request.uuid), 'ticket')
+    expect(this.read().tickets.has(client.request.uuid)).toBe(false)
+    this.restart(client, next)
+  }
+
+  private extend(client: Client, seen: Snapshot): void {
+    const { uuid, holderLease } = client.request
+    const lease = this.newLease()
+    const now = this.clockOf(client)
+    const transaction = extend(seen, { uuid, ttl: 2 * ttl, lease }, now)
+    if (!transaction || !this.commit(seen, transaction)) return
+    client.request = { ...client.request, holderLease: lease }
+    this.revoke(holderLease)
+    expect(this.read().holders.get(uuid)).toMatchObject({ lease, createRevision: client.token })
+  }
+
+  /** @param relied on which part of the snapshot the transaction succeeds. */
+  private commit(
+    before: Snapshot,
+    transaction: Transaction,
+    relied: 'keyLocks' | 'ticket' = 'keyLocks',
+  ): boolean {
+    const isTrue = isDeepStrictEqual(textOf(before), textOf(this.read()))
+    let result: TransactionResult
+    try {
+      result = this.keySpace.run(transaction).result
+    } catch (error) {
+      if (this.isUndisturbed || !isStoreError(error, 'lease-not-found')) throw error
+      return false
+    }
+    const truth = this.read()
+    const after = settle(before, transaction, result)
+    if (!result.succeeded || isTrue) expect(textOf(after)).toEqual(textOf(truth))
+    else if (this.isUndisturbed && relied === 'keyLocks') {
+      expect({ ...textOf(after), tickets: [] }).toEqual({ ...textOf(truth), tickets: [] })
+      this.stats.settledFromOld++
+    }
+    if (!result.succeeded) this.stats.failed++
+    if (this.isUndisturbed) checkKeyLocks(truth)
+    this.known.push(truth, after)
+    return result.succeeded
+  }
+
+  private checkGrant(before: Snapshot, uuid: string): bigint {
+    const [first] = before.tickets.keys()
+    expect(first ?? uuid).toBe(uuid)
+    const after = this.read()
+    expect(after.tickets.has(uuid)).toBe(false)
+    const { locks } = keyLocksOf(after)
+    const limits = [...after.holders.keys()].map(id => locks.get(id)!.concurrency || Infinity)
+    expect(limits.length).toBeLessThanOrEqual(Math.min(...limits))
+    const token = after.holders.get(uuid)!.createRevision
+    expect(token).toBeGreaterThan(this.lastToken)
+    this.lastToken = token
+    return token
+  }
+
+  private read(): Snapshot {
+    const { result } = this.keySpace.run({ compare: [], success: snapshotReads(key), failure: [] })
+    return readSnapshot(key, result)
+  }
+
+  private revoke(lease: LeaseId): void {
+    this.leases.delete(lease)
+    const attached = this.keySpace.range({ key: '\0', end: '\u{10ffff}' }).filter(kv => kv.lease === lease)
+    const success = attached.map(kv => ({ type: 'delete' as const, key: kv.key }))
+    this.keySpace.run({ compare: [], success, failure: [] })
+    this.known.push(this.read())
+  }
+
+  private restart(client: Client, { concurrency, waits }: Pick<Action, 'concurrency' | 'waits'>): void {
+    client.request = this.newRequest(concurrency, waits)
+    client.isHolding = false
+  }
+
+  private newRequest(concurrency: number, waits: boolean): Request {
+    const ticketLease = waits ? this.newLease() : undefined
+    const uuid = `request-${this.serial++}`
+    return { uuid, owner: 'tester', concurrency, ttl, holderLease: this.newLease(), ticketLease }
+  }
+
+  private newLease(): LeaseId {
+    const lease = `lease-${this.serial++}`
+    this.leases.add(lease)
+    return lease
+  }
+
+  private clockOf({ skew }: Client): Timestamp {
+    return this.time.plusSeconds(skew)
+  }
+}
+
+/** Each entry has its holder key; a sole holder's lease takes the KeyLocks along. */
+function checkKeyLocks(truth: Snapshot): void {
+  const holders = [...truth.holders.values()]
+  expect(new Set(keyLocksOf(truth).locks.keys())).toEqual(new Set(truth.holders.keys()))
+  expect(truth.keyLocks?.lease).toBe(holders.length === 1 ? holders[0]!.lease : undefined)
+}
+
+function textOf({ revision, keyLocks, holders, tickets }: Snapshot): Record<string, unknown> {
+  const texts = (kvs: Iterable<KeyValue>): string[] =>
+    [...kvs].map(kv => [kv.key, kv.value, kv.createRevision, kv.modRevision, kv.lease].join(' '))
+  return {
+    revision: String(revision),
+    keyLocks: texts(keyLocks ? [keyLocks] : []),
+    holders: texts(holders.values()).sort(),
+    tickets: texts(tickets.values()),
+  }
+}
