@@ -1,5 +1,7 @@
 import type { WaitStatus } from '../lock/acquire-options.js'
-import { localTime } from './format.js'
+import type { HolderState } from '../lock/lock-state.js'
+import { Timestamp } from '../model/timestamp.js'
+import { duration, localTime } from './format.js'
 import { printable } from './output.js'
 
 export interface WaitOutput {
@@ -16,11 +18,15 @@ export class WaitLine {
 
   constructor(private readonly output: WaitOutput) {}
 
-  show(status: WaitStatus): void {
-    const text = `spicelock: ${printable(waitText(status))}`
+  show(status: WaitStatus, now = Timestamp.now()): void {
+    const { columns } = this.output
+    const held = ({ owner, since }: HolderState): string =>
+      columns === undefined
+        ? `${owner} since ${localTime(since)}`
+        : `${owner} for ${duration(Math.max(0, since.secondsUntil(now)))}`
+    const text = `spicelock: ${printable(waitText(status, held))}`
     if (text === this.shown) return
     this.shown = text
-    const { columns } = this.output
     if (columns === undefined) this.output.write(`${text}\n`)
     else this.output.write(CLEAR + [...text].slice(0, columns - 1).join(''))
   }
@@ -32,8 +38,10 @@ export class WaitLine {
   }
 }
 
-function waitText({ prefix, name, place, holders }: WaitStatus): string {
-  const owners = holders.map(({ owner, since }) => `${owner} since ${localTime(since)}`)
-  const held = owners.length > 0 ? `held by ${owners.join(', ')}` : 'held by nobody'
-  return `waiting for ${prefix}/${name} at place ${place}, ${held}`
+function waitText(
+  { prefix, name, place, holders }: WaitStatus,
+  held: (holder: HolderState) => string,
+): string {
+  const holding = holders.length > 0 ? holders.map(held).join(', ') : 'nobody'
+  return `waiting for ${prefix}/${name} at place ${place}, held by ${holding}`
 }

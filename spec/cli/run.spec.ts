@@ -1,7 +1,6 @@
-import { isatty } from 'node:tty'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Lock } from '../../lib/index.js'
-import { CommandProcess } from '../support/command.js'
+import { CommandProcess, type Ended, runCommand } from '../support/command.js'
 import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
 
@@ -24,10 +23,8 @@ const UNTIL_EOF = ['--', 'sh', '-c', 'echo started; cat']
 const start = (args: readonly string[]): Promise<CommandProcess> =>
   CommandProcess.start(['run', name, '--endpoints', etcd.get().endpoint, ...args])
 
-async function run(args: readonly string[]): Promise<CommandProcess & { code: number | string }> {
-  const command = await start(args)
-  return Object.assign(command, { code: await command.ended() })
-}
+const run = (args: readonly string[]): Promise<Ended> =>
+  runCommand(['run', name, '--endpoints', etcd.get().endpoint, ...args])
 
 const said = (command: CommandProcess, text: string): Promise<void> =>
   eventually(() => expect(command.stdout + command.stderr).toContain(text))
@@ -72,16 +69,17 @@ describe('while its command runs', () => {
     expect(code).toBe(0)
   })
 
-  // On a terminal, a SIGINT is the terminal's to send.
-  const signals = [0, 1, 2].some(isatty) ? ['SIGTERM', 'SIGHUP'] : ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT']
-  it.each(signals)('it passes %s on, and then ends as the command does', async signal => {
-    const script = `trap 'exit 7' ${signal.slice(3)}; echo started; while :; do read line; done`
-    const command = await start(['--', 'sh', '-c', script])
-    await said(command, 'started')
-    command.child.kill(signal as NodeJS.Signals)
-    expect(await command.ended()).toBe(7)
-    expect(await isFree()).toBe(true)
-  })
+  it.each(['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const)(
+    'it passes %s on, and then ends as the command does',
+    async signal => {
+      const script = `trap 'exit 7' ${signal.slice(3)}; echo started; while :; do read line; done`
+      const command = await start(['--', 'sh', '-c', script])
+      await said(command, 'started')
+      command.child.kill(signal)
+      expect(await command.ended()).toBe(7)
+      expect(await isFree()).toBe(true)
+    },
+  )
 })
 
 describe('when its command ends', () => {
@@ -178,39 +176,5 @@ describe('--dry-run on a free lock', () => {
     expect(await isFree()).toBe(true)
     expect(await command.ended()).toBe(0)
     expect(command.stderr).toBe(`spicelock: dry run: custom/${name} could be taken, and is not\n`)
-  })
-})
-
-describe('wrong usage', () => {
-  it.each([
-    [
-      ['--ttl', '0', '--', 'true'],
-      "option '--ttl <seconds>' argument '0' is invalid. It must be a whole number",
-    ],
-    [['--ttl', '1.5', '--', 'true'], "argument '1.5' is invalid. It must be a whole number from 1 on."],
-    [['--concurrency', '-1', '--', 'true'], "argument '-1' is invalid. It must be a whole number from 0 on."],
-    [
-      ['--wait', 'long', '--', 'true'],
-      "argument 'long' is invalid. It must be a number of seconds from 0 on.",
-    ],
-    [['--owner', '', '--', 'true'], 'owner'],
-    [
-      ['--ttl', '9000000001', '--', 'true'],
-      "'ttl' must be a positive integer of seconds, at most 9000000000",
-    ],
-    [
-      ['--prefix', 'other', '--', 'true'],
-      'Invalid prefix "other", must be one of: cookbooks, custom, modules',
-    ],
-    [['--'], "missing required argument 'command'"],
-    [['true'], 'the command to run must follow --'],
-    [['sh', '--', 'true'], 'the command to run must follow --'],
-    [['--', ''], 'the command to run must follow --'],
-  ])('%j ends with 64 and says what is wrong', async (args, message) => {
-    const { code, stdout, stderr } = await run(args)
-    expect(stderr).toContain(message)
-    expect(stderr).toMatch(/^spicelock: /)
-    expect([code, stdout]).toEqual([64, ''])
-    expect(await isFree()).toBe(true)
   })
 })

@@ -53,15 +53,24 @@ describe('a wait that is not shown on a terminal', () => {
 })
 
 describe('a wait that is shown on a terminal', () => {
-  it('is one line that is rewritten, no wider than the terminal, and cleared at the end', () => {
-    const line = lineOn(30)
-    line.show(statusOf(2, 'alice'))
-    line.show(statusOf(1, 'alice'))
+  const clear = '\r\u001b[K'
+
+  it('is one line that is rewritten as time goes by, and cleared at the end', () => {
+    const line = lineOn(80)
+    line.show(statusOf(2, 'alice'), since.plusSeconds(200))
+    line.show(statusOf(1, 'alice'), since.plusSeconds(202))
     line.clear()
     line.clear()
-    const clear = '\r\u001b[K'
-    const cut = 'spicelock: waiting for custom'
-    expect(written).toEqual([clear + cut, clear + cut, clear])
+    expect(written).toEqual([
+      `${clear}spicelock: waiting for custom/deploy at place 2, held by alice for 3m 20s`,
+      `${clear}spicelock: waiting for custom/deploy at place 1, held by alice for 3m 22s`,
+      clear,
+    ])
+  })
+
+  it('is no wider than the terminal', () => {
+    lineOn(30).show(statusOf(2, 'alice'))
+    expect(written).toEqual([`${clear}spicelock: waiting for custom`])
   })
 
   it('is not cleared when it was never shown', () => {

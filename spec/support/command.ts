@@ -50,3 +50,19 @@ export class CommandProcess {
     return code ?? signal!
   }
 }
+
+export interface Ended {
+  readonly code: number | string
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs the command to its end, with nothing on its stdin. */
+export async function runCommand(
+  args: readonly string[],
+  env?: Readonly<Record<string, string>>,
+): Promise<Ended> {
+  const command = await CommandProcess.start(args, env)
+  const code = await command.ended()
+  return { code, stdout: command.stdout, stderr: command.stderr }
+}

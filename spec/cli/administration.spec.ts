@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Lock } from '../../lib/index.js'
-import { freePorts } from '../../lib/testing/free-port.js'
-import { CommandProcess } from '../support/command.js'
+import { CommandProcess, type Ended, runCommand } from '../support/command.js'
 import { freshName, lockAt, storeAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
 
@@ -23,20 +22,8 @@ beforeEach(() => {
 const terms = { concurrency: 1, ttl: 60 }
 const RFC_3339 = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
 
-interface Ended {
-  readonly code: number | string
-  readonly stdout: string
-  readonly stderr: string
-}
-
-async function ended(args: readonly string[], env?: Record<string, string>): Promise<Ended> {
-  const command = await CommandProcess.start(args, env)
-  const code = await command.ended()
-  return { code, stdout: command.stdout, stderr: command.stderr }
-}
-
 const spicelock = (...args: string[]): Promise<Ended> =>
-  ended(args, { SPICELOCK_ENDPOINTS: etcd.get().endpoint })
+  runCommand(args, { SPICELOCK_ENDPOINTS: etcd.get().endpoint })
 
 const parsed = ({ stdout }: Ended): unknown => JSON.parse(stdout)
 
@@ -218,93 +205,22 @@ describe('a value in etcd that is no lock', () => {
   })
 })
 
-describe('an etcd that nobody runs', () => {
-  it.each([
-    [['ls'], 'LOCK_ERROR'],
-    [['show', 'some'], 'LOCK_ERROR'],
-    [['release', 'some', 'id'], 'ETCD_UNAVAILABLE'],
-  ])(
-    'ends %j with 69 in seconds, without a stack trace',
-    async (args, code) => {
-      const [port] = await freePorts(1)
-      const answer = await ended([...args, '--json', '--endpoints', `http://127.0.0.1:${port}`])
-      expect(answer.code).toBe(69)
-      expect(parsed(answer)).toMatchObject({
-        error: { code, message: expect.stringContaining('cannot be reached') },
-      })
-      expect(answer.stderr).toMatch(/^spicelock: .*\n$/)
-    },
-    10_000,
-  )
-
-  it('ends run with 69, without running the command', async () => {
-    const [port] = await freePorts(1)
-    const args = ['run', 'some', '--endpoints', `http://127.0.0.1:${port}`, '--', 'echo', 'started']
-    const { code, stdout, stderr } = await ended(args)
-    expect([code, stdout]).toEqual([69, ''])
-    expect(stderr).toMatch(/^spicelock: .*cannot be reached.*\n$/)
-  }, 10_000)
-})
-
 describe('connecting', () => {
   it('takes etcd from a file, before the environment', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'spicelock-spec-'))
     const { hostname, port } = new URL(etcd.get().endpoint)
     writeFileSync(join(dir, 'etcd.yaml'), `host: ${hostname}\nport: ${port}\n`)
     const env = { SPICELOCK_ENDPOINTS: 'http://127.0.0.1:1' }
-    const { code } = await ended(['show', name, '--config', join(dir, 'etcd.yaml')], env)
+    const { code } = await runCommand(['show', name, '--config', join(dir, 'etcd.yaml')], env)
     expect(code).toBe(0)
     rmSync(dir, { recursive: true })
   })
 
   it('--verbose logs what is done, as SPICELOCK_LOG does', async () => {
     const command = ['run', name, '--endpoints', etcd.get().endpoint]
-    const verbose = await ended([...command, '--verbose', '--', 'true'])
+    const verbose = await runCommand([...command, '--verbose', '--', 'true'])
     expect(verbose.stderr).toMatch(/^spicelock: debug: Acquiring lock \(key=\/spicerack/)
-    const info = await ended([...command, '--', 'true'], { SPICELOCK_LOG: 'info' })
+    const info = await runCommand([...command, '--', 'true'], { SPICELOCK_LOG: 'info' })
     expect(info.stderr).toMatch(/^spicelock: info: Acquired lock .*\nspicelock: info: Released lock .*\n$/)
-  })
-})
-
-describe('the command line', () => {
-  it.each([
-    [['shw', 'name'], "unknown command 'shw'"],
-    [['ls', '--jsn'], "unknown option '--jsn'"],
-    [['ls', 'extra'], 'too many arguments'],
-    [['show'], "missing required argument 'name'"],
-    [['show', 'a/b'], "The lock name cannot contain '/'"],
-    [['ls', '--prefix', 'other'], 'Invalid prefix "other"'],
-    [['ls', '--endpoints', 'nonsense'], '--endpoints: "nonsense" must be a URL'],
-    [['ls', '--config', '/nowhere/etcd.yaml'], 'there is no such file'],
-  ])('%j ends with 64 and says what is wrong', async (args, message) => {
-    const { code, stdout, stderr } = await ended(args)
-    expect(stderr).toContain(message)
-    expect(stderr).toMatch(/^spicelock: /)
-    expect([code, stdout]).toEqual([64, ''])
-  })
-
-  it('is reported in JSON too when it asks for that', async () => {
-    const answer = await ended(['show', '--json'])
-    const error = { code: 'USAGE', message: "missing required argument 'name'", key: null }
-    expect(parsed(answer)).toEqual({ error })
-  })
-
-  it('without a command shows the help on stderr and ends with 64', async () => {
-    const { code, stdout, stderr } = await ended([])
-    expect(stderr).toMatch(/^Usage: spicelock/)
-    expect([code, stdout]).toEqual([64, ''])
-  })
-
-  it('--version tells the version of the package', async () => {
-    expect(await ended(['--version'])).toMatchObject({
-      code: 0,
-      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
-    })
-  })
-
-  it('--help tells the exit codes', async () => {
-    const { code, stdout } = await ended(['--help'])
-    expect(code).toBe(0)
-    expect(stdout).toMatch(/ 75 +others hold the lock/)
   })
 })

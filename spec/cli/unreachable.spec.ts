@@ -1,0 +1,44 @@
+import { describe, expect, it } from '@jest/globals'
+import { freePorts } from '../../lib/testing/free-port.js'
+import { CommandProcess, runCommand } from '../support/command.js'
+import { eventually } from '../support/eventually.js'
+
+const nowhere = async (): Promise<string> => `http://127.0.0.1:${(await freePorts(1))[0]}`
+
+describe('an etcd that nobody runs', () => {
+  it.concurrent.each([
+    [['ls'], 'LOCK_ERROR'],
+    [['show', 'some'], 'LOCK_ERROR'],
+    [['release', 'some', 'id'], 'ETCD_UNAVAILABLE'],
+  ])(
+    'ends %j with 69 in seconds, without a stack trace',
+    async (args, code) => {
+      const answer = await runCommand([...args, '--json', '--endpoints', await nowhere()])
+      const message = expect.stringContaining('cannot be reached')
+      expect(JSON.parse(answer.stdout)).toMatchObject({ error: { code, message } })
+      expect(answer.stderr).toMatch(/^spicelock: .*\n$/)
+      expect(answer.code).toBe(69)
+    },
+    20_000,
+  )
+
+  it.concurrent(
+    'ends run with 69, without running the command',
+    async () => {
+      const args = ['run', 'some', '--endpoints', await nowhere(), '--', 'echo', 'started']
+      const { code, stdout, stderr } = await runCommand(args)
+      expect([code, stdout]).toEqual([69, ''])
+      expect(stderr).toMatch(/^spicelock: .*cannot be reached.*\n$/)
+    },
+    20_000,
+  )
+
+  it('does not keep run from ending at a signal', async () => {
+    const args = ['run', 'some', '--verbose', '--endpoints', await nowhere(), '--', 'echo', 'started']
+    const command = await CommandProcess.start(args)
+    await eventually(() => expect(command.stderr).toContain('Acquiring lock'))
+    command.child.kill('SIGTERM')
+    expect(await command.ended()).toBe(143)
+    expect(command.stdout).toBe('')
+  })
+})

@@ -1,0 +1,69 @@
+import { describe, expect, it } from '@jest/globals'
+import { runCommand } from '../support/command.js'
+
+const runLock = ['run', 'some', '--endpoints', 'http://127.0.0.1:1']
+const atLeastOne = 'is invalid. It must be a whole number from 1 on.'
+
+describe('wrong usage', () => {
+  it.concurrent.each([
+    [['shw', 'name'], "unknown command 'shw'"],
+    [['ls', '--jsn'], "unknown option '--jsn'"],
+    [['ls', 'extra'], 'too many arguments'],
+    [['show'], "missing required argument 'name'"],
+    [['show', 'a/b'], "The lock name cannot contain '/'"],
+    [['ls', '--prefix', 'other'], 'Invalid prefix "other", must be one of: cookbooks, custom, modules'],
+    [['ls', '--endpoints', 'nonsense'], '--endpoints: "nonsense" must be a URL'],
+    [['ls', '--config', '/nowhere/etcd.yaml'], 'there is no such file'],
+    [[...runLock, '--ttl', '0', '--', 'true'], `option '--ttl <seconds>' argument '0' ${atLeastOne}`],
+    [[...runLock, '--ttl', '1.5', '--', 'true'], `option '--ttl <seconds>' argument '1.5' ${atLeastOne}`],
+    [[...runLock, '--concurrency', '-1', '--', 'true'], 'It must be a whole number from 0 on.'],
+    [
+      [...runLock, '--wait', 'long', '--', 'true'],
+      "'long' is invalid. It must be a number of seconds from 0 on.",
+    ],
+    [[...runLock, '--owner', '', '--', 'true'], 'The owner of locks must be a non-empty string, got "".'],
+    [
+      [...runLock, '--ttl', '9000000001', '--', 'true'],
+      "'ttl' must be a positive integer of seconds, at most",
+    ],
+    [[...runLock, '--prefix', 'other', '--', 'true'], 'Invalid prefix "other"'],
+    [[...runLock, '--'], "missing required argument 'command'"],
+    [[...runLock, 'true'], 'the command to run must follow --'],
+    [[...runLock, 'sh', '--', 'true'], 'the command to run must follow --'],
+    [[...runLock, '--', ''], 'the command to run must follow --'],
+  ])(
+    '%j ends with 64 and says what is wrong',
+    async (args, message) => {
+      const { code, stdout, stderr } = await runCommand(args)
+      expect(stderr).toContain(message)
+      expect(stderr).toMatch(/^spicelock: /)
+      expect([code, stdout]).toEqual([64, ''])
+    },
+    20_000,
+  )
+
+  it('is reported in JSON too when the command line asks for that', async () => {
+    const { stdout } = await runCommand(['show', '--json'])
+    const error = { code: 'USAGE', message: "missing required argument 'name'", key: null }
+    expect(JSON.parse(stdout)).toEqual({ error })
+  })
+})
+
+describe('help', () => {
+  it('is shown on stderr when no command is given, which ends with 64', async () => {
+    const { code, stdout, stderr } = await runCommand([])
+    expect(stderr).toMatch(/^Usage: spicelock/)
+    expect([code, stdout]).toEqual([64, ''])
+  })
+
+  it('tells the exit codes', async () => {
+    const { code, stdout } = await runCommand(['--help'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/ 75 +others hold the lock/)
+  })
+
+  it('--version tells the version of the package', async () => {
+    const version = expect.stringMatching(/^\d+\.\d+\.\d+\n$/)
+    expect(await runCommand(['--version'])).toEqual({ code: 0, stdout: version, stderr: '' })
+  })
+})
