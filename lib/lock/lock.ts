@@ -113,7 +113,7 @@ export class Lock {
    * anyway. Never rejects.
    */
   async release(name: string, id: string): Promise<void> {
-    const fields = { key: `${this.prefix}/${name}`, id, owner: this.owner }
+    const fields = { key: `${this.prefix}/${String(name)}`, id, owner: this.owner }
     this.log.debug(fields, 'Releasing lock')
     try {
       const key = lockKey(this.prefix, name)

@@ -26,7 +26,7 @@ export function checkPrefix(prefix: string, allowed: readonly string[]): void {
 export function checkAllowedPrefix(prefix: string): void {
   const expected = RESERVED_PREFIXES.includes(prefix)
     ? `is reserved (${RESERVED_PREFIXES.join(', ')})`
-    : /^[A-Za-z0-9._-]{1,64}$/.test(prefix)
+    : typeof prefix === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(prefix)
       ? undefined
       : 'must be 1 to 64 letters, digits, dots, underscores or hyphens'
   if (expected) throw new LockError(`The allowed prefix ${shown(prefix)} ${expected}.`)
