@@ -2,9 +2,11 @@ import type { Step } from '../protocol/decide.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import type { Asked } from '../protocol/request.js'
 import type { Snapshot } from '../protocol/snapshot.js'
+import { StoreError } from '../store/store-error.js'
 import { Claim } from './claim.js'
 import type { Engine } from './engine.js'
 import type { Holding } from './holdings.js'
+import { translated } from './persist.js'
 import { release } from './release.js'
 import { Stop } from './stop.js'
 import { unavailable } from './unavailable.js'
@@ -50,7 +52,8 @@ export async function acquire(
       return holding
     }
     if (stop.isAbandoned) throw stop.reason
-    throw unavailable(claim.snapshot, asked, engine.clock.now())
+    if (step) throw unavailable(claim.snapshot, asked, engine.clock.now())
+    throw translated(new StoreError('unreachable', `no answer within ${LEAVE_MS} ms`), key.path)
   } finally {
     stop.isAbandoned = true
     stop.close()
@@ -82,6 +85,7 @@ async function finish(
   pursuit: Promise<Step>,
 ): Promise<Step | undefined> {
   let step: Step | undefined
+  let failure: Error | undefined
   try {
     step = await pursuit
   } catch (error) {
@@ -89,15 +93,22 @@ async function finish(
       claim.settle(undefined)
       throw error
     }
+    failure = error as Error
   }
   if (step?.kind !== 'held') {
     const leave = engine.persist(claim.key, () => claim.withdraw(), { budgetMs: LEAVE_MS })
-    step = await leave.catch(() => undefined)
+    step = await leave.catch((error: Error) => void (failure ??= error))
   }
   claim.settle(step)
-  if (step?.kind !== 'held' || !stop.isAbandoned) return step
-  engine.holdings.add(claim.holding(step.token))
-  await release(engine, claim.key, claim.asked.uuid)
+  if (!stop.isAbandoned) {
+    if (failure && step?.kind !== 'held') throw failure
+    return step
+  }
+  if (step?.kind === 'held') {
+    engine.holdings.add(claim.holding(step.token))
+    // When this fails, it has revoked the lease at least.
+    await release(engine, claim.key, claim.asked.uuid).catch(() => {})
+  }
   return undefined
 }
 

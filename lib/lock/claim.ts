@@ -3,6 +3,7 @@ import { giveUp } from '../protocol/give-up.js'
 import { grant } from '../protocol/grant.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import type { Asked } from '../protocol/request.js'
+import { release } from '../protocol/release.js'
 import { emptySnapshot, type Snapshot } from '../protocol/snapshot.js'
 import { isStoreError } from '../store/store-error.js'
 import type { Engine } from './engine.js'
@@ -22,7 +23,10 @@ export class Claim {
   /** What is true, or at the start a guess. */
   snapshot: Snapshot
   private isGuess = true
-  /** A grant was sent and no answer came: it may be applied at any time, even much later. */
+  /**
+   * What etcd has is not known: a grant was sent and no answer came, so that it may be applied at any time,
+   * even much later; or the lease was lost after it.
+   */
   private isUnsettled = false
   private holderLease: Lease | undefined
   private ticketLease: Lease | undefined
@@ -47,11 +51,13 @@ export class Claim {
       if (this.isUnsettled) await this.recover()
       const holderLease = await this.takeLeases()
       const step = decide(this.snapshot, this.asked, this.engine.clock.now())
+      if (step.kind === 'held') {
+        if (await this.isKept()) return step
+        continue
+      }
       if (stop.aborted || step.kind === 'wait') return step
       if (step.kind === 'blocked' && !this.isGuess && !this.mayWait) return step
-      if (step.kind !== 'held')
-        await this.attempt(step.kind === 'grant' ? this.snapshot : emptySnapshot(this.key), holderLease)
-      else if (await this.isKept(holderLease)) return step
+      await this.attempt(step.kind === 'grant' ? this.snapshot : emptySnapshot(this.key), holderLease)
     }
   }
 
@@ -64,20 +70,21 @@ export class Claim {
 
   /** Leaves the queue. Resolves to `held` when the lock was granted meanwhile. @throws StoreError */
   async withdraw(): Promise<Step> {
-    if (this.isUnsettled) {
-      this.snapshot = await this.engine.read(this.key)
-      this.isUnsettled = !this.stands
+    for (;;) {
+      if (this.isUnsettled) await this.recover()
+      else if (this.isGuess) await this.look()
+      if (this.snapshot.tickets.has(this.asked.uuid)) {
+        const { after } = await this.engine.transit(this.snapshot, giveUp(this.snapshot, this.asked.uuid))
+        this.snapshot = after
+      }
+      const step = decide(this.snapshot, this.asked, this.engine.clock.now())
+      if (step.kind !== 'held' || (await this.isKept())) return step
     }
-    if (this.snapshot.tickets.has(this.asked.uuid)) {
-      const { after } = await this.engine.transit(this.snapshot, giveUp(this.snapshot, this.asked.uuid))
-      this.snapshot = after
-    }
-    return decide(this.snapshot, this.asked, this.engine.clock.now())
   }
 
   /** Lets go of the leases that are not needed any more; of all unless the lock is held. */
   settle(step: Step | undefined): void {
-    const isClean = step !== undefined && !this.isUnsettled && !this.snapshot.tickets.has(this.asked.uuid)
+    const isClean = step !== undefined && !this.snapshot.tickets.has(this.asked.uuid)
     for (const lease of this.leases) {
       this.stopKeeping(lease)
       if (step?.kind === 'held' && lease === this.holderLease) continue
@@ -103,7 +110,10 @@ export class Claim {
     const { pool } = this.engine
     const take = async (): Promise<Lease> => (this.holderLease ??= await pool.take(this.asked.ttl))
     const takeTicket = async (): Promise<void> => void (this.ticketLease ??= await pool.take(TICKET_TTL))
-    const [holderLease] = await Promise.all([take(), this.mayWait && takeTicket()])
+    const taking = [take(), this.mayWait ? takeTicket() : Promise.resolve()] as const
+    // Both have come or failed before another attempt may take one anew.
+    await Promise.allSettled(taking)
+    const [holderLease] = await Promise.all(taking)
     return holderLease
   }
 
@@ -113,9 +123,10 @@ export class Claim {
    */
   private async attempt(guess: Snapshot, holder: Lease): Promise<void> {
     const ticket = this.ticketLease
-    const created = holder.isFresh ? holder.since : this.engine.clock.now()
+    const now = this.engine.clock.now()
+    const created = holder.isFresh ? holder.since : now
     const request = { ...this.asked, holderLease: holder.id, ticketLease: ticket?.id }
-    const { transaction, expired } = grant(guess, request, created)
+    const { transaction, expired } = grant(guess, request, now, created)
     const due = [...(holder.isFresh ? [] : [holder]), ...(ticket?.isAging ? [ticket] : [])]
     const renewals = due.map(lease => this.renew(lease))
     this.isUnsettled = true
@@ -140,11 +151,11 @@ export class Claim {
     await this.engine.pool.renew(lease).catch(() => false)
   }
 
-  /** Whether the lease of the holding counts from now on. If not, the truth is read again. */
-  private async isKept(lease: Lease): Promise<boolean> {
-    if (lease.isFresh || (await this.engine.pool.renew(lease))) return true
-    this.snapshot = await this.engine.read(this.key)
-    return false
+  /** Whether the lease of the holding counts from now on. If not, it is gone, and the holding with it. */
+  private async isKept(): Promise<boolean> {
+    const lease = this.holderLease!
+    if (!lease.isFresh) this.isUnsettled = !(await this.engine.pool.renew(lease))
+    return !this.isUnsettled
   }
 
   /**
@@ -152,13 +163,30 @@ export class Claim {
    * are revoked, after which etcd would refuse it.
    */
   private async recover(): Promise<void> {
-    this.snapshot = await this.engine.read(this.key)
-    this.isGuess = false
+    await this.look()
     if (!this.stands) {
       await Promise.all(this.leases.map(lease => this.engine.pool.revoke(lease)))
       this.forget(this.leases)
+      await this.clear()
     }
     this.isUnsettled = false
+  }
+
+  private async look(): Promise<void> {
+    this.snapshot = await this.engine.read(this.key)
+    this.isGuess = false
+  }
+
+  /** A grant whose lease is gone has left its entry, which would stand in the way, ours too, until its ttl. */
+  private async clear(): Promise<void> {
+    for (;;) {
+      await this.look()
+      const left = release(this.snapshot, this.asked.uuid, this.engine.clock.now())
+      if (!left) return
+      await this.engine.transit(this.snapshot, left.transaction).catch((error: unknown) => {
+        if (!isStoreError(error, 'lease-not-found')) throw error
+      })
+    }
   }
 
   /** A lease is gone, it is not said which. The ticket's is not while the ticket stands. */

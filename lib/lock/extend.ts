@@ -10,14 +10,10 @@ import type { Lease } from './lease.js'
  */
 export async function extend(engine: Engine, key: LockKey, uuid: string, ttl: number): Promise<void> {
   const lease = await engine.persist(key, () => engine.pool.takeFresh(ttl))
-  let isExtended = false
-  try {
-    isExtended = await engine.persist(key, () => move(engine, key, uuid, lease))
-  } finally {
-    if (!isExtended) engine.pool.discard(lease)
-  }
-  if (!isExtended)
-    throw new LockError(`Nobody holds ${key.path} under the id ${uuid} (any more).`, { key: key.path })
+  // When this fails, the holding may be on the new lease all the same: that is left to end by itself.
+  if (await engine.persist(key, () => move(engine, key, uuid, lease))) return
+  engine.pool.discard(lease)
+  throw new LockError(`Nobody holds ${key.path} under the id ${uuid} (any more).`, { key: key.path })
 }
 
 /** One attempt, which may be repeated: it looks first whether one before it has come through. */
@@ -33,7 +29,7 @@ async function move(engine: Engine, key: LockKey, uuid: string, lease: Lease): P
     if (before !== undefined) engine.pool.discard({ id: before })
     break
   }
-  const holding = engine.holdings.take(uuid)
+  const holding = engine.holdings.take(key, uuid)
   if (holding) engine.holdings.add({ ...holding, ttl: lease.asked, lease })
   return true
 }

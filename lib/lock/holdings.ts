@@ -13,27 +13,27 @@ export interface Holding extends Asked {
 
 const SWEEP_FROM = 256
 
-/** The holdings of this process by id. Those that nobody releases are forgotten after their time. */
+/** The holdings of this process. Those that nobody releases are forgotten after their time. */
 export class Holdings {
-  private readonly byId = new Map<string, Holding>()
+  private readonly byHolderKey = new Map<string, Holding>()
   private sweepAt = SWEEP_FROM
 
   constructor(private readonly clock: Clock) {}
 
   add(holding: Holding): void {
-    this.byId.set(holding.uuid, holding)
-    if (this.byId.size >= this.sweepAt) this.sweep()
+    this.byHolderKey.set(holding.key.holder(holding.uuid), holding)
+    if (this.byHolderKey.size >= this.sweepAt) this.sweep()
   }
 
-  take(uuid: string): Holding | undefined {
-    const holding = this.byId.get(uuid)
-    this.byId.delete(uuid)
+  take(key: LockKey, uuid: string): Holding | undefined {
+    const holding = this.byHolderKey.get(key.holder(uuid))
+    this.byHolderKey.delete(key.holder(uuid))
     return holding
   }
 
   private sweep(): void {
     const now = this.clock.monotonic()
-    for (const [uuid, { lease }] of this.byId) if (lease.deadline < now) this.byId.delete(uuid)
-    this.sweepAt = Math.max(SWEEP_FROM, 2 * this.byId.size)
+    for (const [key, { lease }] of this.byHolderKey) if (lease.deadline < now) this.byHolderKey.delete(key)
+    this.sweepAt = Math.max(SWEEP_FROM, 2 * this.byHolderKey.size)
   }
 }

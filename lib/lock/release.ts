@@ -21,6 +21,7 @@ class Releasing {
   private isGuess = true
   /** A release was sent and no answer came. */
   private unsettled: Release | undefined
+  /** Of the holder key, when it was we who deleted that: another process may use it again otherwise. */
   private lease: LeaseId | undefined
 
   constructor(
@@ -32,7 +33,7 @@ class Releasing {
   }
 
   async run(): Promise<ConcurrentLock | undefined> {
-    const holding = this.engine.holdings.take(this.uuid)
+    const holding = this.engine.holdings.take(this.key, this.uuid)
     let isClean = false
     try {
       const done = await this.engine.persist(this.key, () => this.advance())
@@ -61,13 +62,15 @@ class Releasing {
   }
 
   private async attempt(next: Release): Promise<boolean> {
-    this.lease = this.snapshot.holders.get(this.uuid)?.lease
+    const lease = this.snapshot.holders.get(this.uuid)?.lease
     try {
       const { succeeded, after } = await this.engine.transit(this.snapshot, next.transaction)
       this.snapshot = after
       this.isGuess = false
-      if (succeeded) logExpired(this.engine.log, this.key, next.expired)
-      return succeeded
+      if (!succeeded) return false
+      this.lease = lease
+      logExpired(this.engine.log, this.key, next.expired)
+      return true
     } catch (error) {
       if (isStoreError(error, 'unreachable')) this.unsettled = next
       // The one who stays holds on a lease that is over: what we believe of him is old.

@@ -14,15 +14,16 @@ export interface Grant {
 }
 
 /**
- * Takes the lock if the snapshot is true: nobody waits, or the first ticket is this request's. If it is
+ * Takes the lock, as held since `created`, if the snapshot is true: nobody waits, or the first ticket is this request's. If it is
  * not, takes a ticket (where the request has a lease for one and none stands) and reads the truth.
  * @throws LockUnavailableError, LockExistingError when the request does not fit into the snapshot.
  */
-export function grant(snapshot: Snapshot, request: Request, now: Timestamp): Grant {
+export function grant(snapshot: Snapshot, request: Request, now: Timestamp, created = now): Grant {
   const { key, holders } = snapshot
-  const lock = lockOf(request, now)
+  const lock = lockOf(request, created)
   const keyLocks = keyLocksOf(snapshot)
   const expired = keyLocks.add(lock, { now, alive: new Set(holders.keys()) })
+  lock.updateCreated(created)
   const leases = new Map([...holders].map(([id, kv]) => [id, kv.lease]))
   leases.set(request.uuid, request.holderLease)
   const ticket = snapshot.tickets.get(request.uuid)
@@ -41,8 +42,8 @@ export function grant(snapshot: Snapshot, request: Request, now: Timestamp): Gra
   }
 }
 
-function lockOf({ uuid, owner, concurrency, ttl }: Request, now: Timestamp): ConcurrentLock {
-  return ConcurrentLock.fromDict(uuid, { concurrency, created: String(now), owner, ttl })
+function lockOf({ uuid, owner, concurrency, ttl }: Request, created: Timestamp): ConcurrentLock {
+  return ConcurrentLock.fromDict(uuid, { concurrency, created: String(created), owner, ttl })
 }
 
 function putTicket({ key }: Snapshot, request: Request, lock: ConcurrentLock): Op[] {

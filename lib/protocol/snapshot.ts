@@ -40,7 +40,10 @@ export function readSnapshot(key: LockKey, { revision, results }: TransactionRes
   }
 }
 
-/** What is true after a transaction that was made from `before` and reads a snapshot when it fails. */
+/**
+ * What is true after a transaction that was made from `before` and reads a snapshot when it fails. When it
+ * succeeds, what it did not compare is as old as `before`.
+ */
 export function settle(before: Snapshot, transaction: Transaction, result: TransactionResult): Snapshot {
   if (!result.succeeded) return readSnapshot(before.key, result)
   const events = transaction.success.flatMap(op => eventOf(op, result.revision))

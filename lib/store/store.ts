@@ -27,7 +27,7 @@ export interface WatchListener {
   onEvents(events: readonly KeyEvent[]): void
   /** Changes may have been missed (compaction): read again. The watch goes on from now. */
   onGap(): void
-  /** The watch has ended for good, because etcd refused it. */
+  /** The watch has ended for good, because etcd refused it or the store was closed. */
   onEnd(error: Error): void
 }
 

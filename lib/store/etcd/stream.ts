@@ -33,6 +33,10 @@ export class Stream<Request, Response> {
     connection.onFailure(() => this.fail(new Error('The connection to etcd was lost.')))
   }
 
+  get isOpen(): boolean {
+    return this.current !== undefined
+  }
+
   write(request: Request): void {
     clearTimeout(this.idleTimer)
     const stream = (this.current ??= this.start())

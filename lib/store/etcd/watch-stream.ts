@@ -1,6 +1,7 @@
 import type { IWatchRequest, IWatchResponse } from 'etcd3'
 import type { KeyRange } from '../../kv/key-value.js'
 import type { Watch, WatchListener } from '../store.js'
+import { StoreError } from '../store-error.js'
 import { classify } from './classify.js'
 import type { Connection } from './connection.js'
 import { reconnectDelays } from './reconnect.js'
@@ -10,6 +11,8 @@ import { EtcdWatch } from './watch.js'
 /** All watches of this process on one stream, each resumed after a cut from the last revision it saw. */
 export class WatchStream {
   private readonly watches = new Map<string, EtcdWatch>()
+  /** Those asked for on the stream and not answered, in the order in which etcd will answer. */
+  private creating: EtcdWatch[] = []
   private readonly stream: Stream<IWatchRequest, IWatchResponse>
   private readonly delays = reconnectDelays()
   private reopenTimer: NodeJS.Timeout | undefined
@@ -23,36 +26,49 @@ export class WatchStream {
   }
 
   watch(range: KeyRange, listener: WatchListener): Watch {
-    const id = String(this.nextId++)
     const watch = new EtcdWatch(range, listener)
-    this.watches.set(id, watch)
-    if (!this.reopenTimer) this.create(id, watch)
-    return { ready: watch.ready, close: () => this.remove(id) }
+    this.enlist(watch)
+    return { ready: watch.ready, close: () => this.remove(watch) }
   }
 
   close(): void {
     clearTimeout(this.reopenTimer)
-    this.watches.clear()
     this.stream.close()
+    const closed = new StoreError('closed', 'The connection to etcd is closed.')
+    for (const watch of this.watches.values()) this.end(watch, closed)
   }
 
-  private create(id: string, watch: EtcdWatch): void {
+  private enlist(watch: EtcdWatch): void {
+    watch.id = String(this.nextId++)
+    this.watches.set(watch.id, watch)
+    if (!this.reopenTimer) this.create(watch)
+  }
+
+  private create(watch: EtcdWatch): void {
     try {
-      this.stream.write({ create_request: { ...watch.createRequest(), watch_id: id } })
+      if (!this.stream.isOpen) this.creating = []
+      this.stream.write({ create_request: watch.createRequest() })
+      this.creating.push(watch)
     } catch (error) {
-      this.watches.delete(id)
-      watch.end(classify(error))
+      this.end(watch, classify(error))
     }
   }
 
-  private remove(id: string): void {
-    if (!this.watches.delete(id)) return
-    if (!this.reopenTimer) this.stream.write({ cancel_request: { watch_id: id } })
+  private end(watch: EtcdWatch, error: StoreError): void {
+    this.watches.delete(watch.id)
+    watch.end(error)
+  }
+
+  private remove(watch: EtcdWatch): void {
+    if (!this.watches.delete(watch.id)) return
+    if (this.stream.isOpen) this.stream.write({ cancel_request: { watch_id: watch.id } })
     if (this.watches.size === 0) this.stream.idle()
   }
 
   private receive(response: IWatchResponse): void {
-    const watch = this.watches.get(response.watch_id)
+    // A watch that is refused is answered under no id.
+    const id = response.created ? this.creating.shift()?.id : response.watch_id
+    const watch = id !== undefined && this.watches.get(id)
     if (!watch) return
     this.delays.reset()
     // "created" and "canceled" may come in one response: permission denied.
@@ -60,16 +76,14 @@ export class WatchStream {
     else watch.receive(response)
   }
 
-  private onCanceled(
-    { watch_id: id, compact_revision, cancel_reason }: IWatchResponse,
-    watch: EtcdWatch,
-  ): void {
+  private onCanceled({ compact_revision, cancel_reason }: IWatchResponse, watch: EtcdWatch): void {
     if (compact_revision !== '0') {
+      // Under a new id: etcd does not forget the old one while the stream lasts, and refuses it.
+      this.watches.delete(watch.id)
       watch.restart()
-      this.create(id, watch)
+      this.enlist(watch)
     } else if (/permission denied/.test(cancel_reason)) {
-      this.watches.delete(id)
-      watch.end(classify(new Error(`etcd ended the watch: ${cancel_reason}`)))
+      this.end(watch, new StoreError('refused', `etcd ended the watch: ${cancel_reason}`))
     } else {
       this.stream.fail(new Error(`etcd ended the watch: ${cancel_reason || 'no reason given'}`))
     }
@@ -79,7 +93,7 @@ export class WatchStream {
     if (this.watches.size === 0 || this.reopenTimer) return
     this.reopenTimer = setTimeout(() => {
       this.reopenTimer = undefined
-      for (const [id, watch] of this.watches) this.create(id, watch)
+      for (const watch of this.watches.values()) this.create(watch)
     }, this.delays.next())
   }
 }

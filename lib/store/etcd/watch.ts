@@ -6,6 +6,8 @@ import { decodeEvent, encodeRange } from './wire.js'
 /** One watch: where it stands in the history, and whether it has missed something. */
 export class EtcdWatch {
   readonly ready: Promise<void>
+  /** On the stream. */
+  id = ''
   private markReady!: () => void
   private markFailed!: (error: Error) => void
   /** The first revision not seen yet; undefined until etcd has said where "now" is. */
@@ -30,6 +32,7 @@ export class EtcdWatch {
   createRequest(): IWatchCreateRequest {
     return {
       ...encodeRange(this.range),
+      watch_id: this.id,
       ...(this.next !== undefined && { start_revision: String(this.next) }),
     }
   }

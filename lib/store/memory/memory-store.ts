@@ -49,6 +49,7 @@ export class MemoryStore implements Store {
 
   close(): Promise<void> {
     this.closed = true
+    for (const { listener } of this.watchers) listener.onEnd(new StoreError('closed', 'The store is closed.'))
     this.watchers.clear()
     for (const lease of this.live.values()) lease.cancel()
     return Promise.resolve()

@@ -1,0 +1,77 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals'
+import { Etcd3, Range } from 'etcd3'
+import { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
+import type { Watch } from '../../lib/store/store.js'
+import { EtcdServer } from '../../lib/testing/etcd-server.js'
+import { eventually } from '../support/eventually.js'
+
+const TOKEN_TTL = 2
+const auth = { username: 'locker', password: 'secret' }
+let folder: string
+let server: EtcdServer
+let store: EtcdStore
+let events: number
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'spicelock-auth-'))
+  server = await EtcdServer.start({ args: ['--auth-token', await jwt()] })
+  const admin = new Etcd3({ hosts: server.endpoint })
+  await admin.role('root').create()
+  await (await admin.user('root').create('secret')).addRole('root')
+  const role = await admin.role('locker').create()
+  await role.grant({ permission: 'Readwrite', range: Range.prefix('/allowed/') })
+  await (await admin.user(auth.username).create(auth.password)).addRole('locker')
+  await admin.auth.authEnable()
+  admin.close()
+}, 120_000)
+afterAll(async () => {
+  await server.stop()
+  await rm(folder, { recursive: true })
+})
+beforeEach(() => {
+  store = new EtcdStore({ endpoints: server.endpoints, callTimeoutMs: 5_000, failover: true, auth })
+  events = 0
+})
+afterEach(() => store.close())
+
+/** Tokens that etcd forgets soon; its simple ones last for five minutes. */
+async function jwt(): Promise<string> {
+  const keys = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
+  })
+  const [pub, priv] = [join(folder, 'public.pem'), join(folder, 'private.pem')]
+  await Promise.all([writeFile(pub, keys.publicKey), writeFile(priv, keys.privateKey)])
+  return `jwt,pub-key=${pub},priv-key=${priv},sign-method=RS256,ttl=${TOKEN_TTL}s`
+}
+
+const watch = (key: string): Watch =>
+  store.watch(
+    { key },
+    { onEvents: told => void (events += told.length), onGap: () => {}, onEnd: () => void (events = -1) },
+  )
+const put = (key: string): Promise<unknown> =>
+  store.commit({ compare: [], success: [{ type: 'put', key, value: 'v' }], failure: [] })
+
+it('a watch that etcd does not allow ends, and others go on', async () => {
+  const allowed = watch('/allowed/a')
+  const denied = store.watch({ key: '/denied' }, { onEvents() {}, onGap() {}, onEnd() {} })
+  await expect(denied.ready).rejects.toMatchObject({ reason: 'refused' })
+  await allowed.ready
+  await put('/allowed/a')
+  await eventually(() => expect(events).toBe(1))
+})
+
+it('a watch is opened although the token of the stream has expired', async () => {
+  await watch('/allowed/a').ready
+  // Nothing tells that a token has expired, and to ask would renew it.
+  await new Promise(resolve => setTimeout(resolve, TOKEN_TTL * 1000 + 1_000))
+  await watch('/allowed/b').ready
+  await put('/allowed/b')
+  await eventually(() => expect(events).toBe(1))
+}, 15_000)

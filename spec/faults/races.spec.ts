@@ -1,0 +1,138 @@
+import { describe, expect, it } from '@jest/globals'
+import { acquire } from '../../lib/lock/acquire.js'
+import { release } from '../../lib/lock/release.js'
+import { LockKey } from '../../lib/protocol/lock-key.js'
+import { StoreError } from '../../lib/store/store-error.js'
+import type { Fault } from '../support/faulty-store.js'
+import { World } from '../support/world.js'
+
+const unreachable = (): StoreError => new StoreError('unreachable', 'The test cut the line.')
+const never: Fault = () => Promise.reject(unreachable())
+const elsewhere = new LockKey('custom', 'elsewhere')
+
+describe('a lease that serves a second holding', () => {
+  const holdsElsewhere = async (world: World): Promise<void> => {
+    const terms = { uuid: 'second', owner: 'us', concurrency: 1, ttl: World.TTL }
+    await acquire(world.us, elsewhere, terms, { waitMs: 0 })
+  }
+  const expectHeldElsewhere = async (world: World): Promise<void> => {
+    await world.us.close()
+    await world.rival.close()
+    expect((await world.keys()).map(kv => kv.key)).toContain(elsewhere.holder('second'))
+  }
+
+  it('outlives another process that releases the first one again', async () => {
+    const world = new World()
+    const first = await world.acquire(1)
+    await world.rival.read(world.key)
+    await world.release(first)
+    await holdsElsewhere(world)
+    await release(world.rival, world.key, first.uuid)
+    await expectHeldElsewhere(world)
+  })
+})
+
+it('a release under another name leaves the holding alone', async () => {
+  const world = new World()
+  const holding = await world.acquire(1)
+  await release(world.us, elsewhere, holding.uuid)
+  await world.us.close()
+  await expect(world.rivalTries(1)).rejects.toMatchObject({ code: 'LOCK_UNAVAILABLE' })
+})
+
+it('a lock is got the moment that a dead entry expires', async () => {
+  const world = new World()
+  const created = String(world.time.clock.now().plusSeconds(-9.96))
+  const value = JSON.stringify({ dead: { concurrency: 1, created, owner: 'hand', ttl: 10 } })
+  await world.memory.commit({
+    compare: [],
+    success: [{ type: 'put', key: world.key.path, value }],
+    failure: [],
+  })
+  const holding = await world.acquire(1, { waitMs: 5_000 })
+  expect(holding.uuid).toMatch('us')
+})
+
+it('a wait ends when the store is closed under it', async () => {
+  const world = new World()
+  await world.rivalHolds(1)
+  let closing: Promise<void> | undefined
+  const acquiring = world.acquire(1, { onWait: () => void (closing ??= world.memory.close()) })
+  await expect(acquiring).rejects.toMatchObject({ code: 'LOCK_ERROR' })
+  await closing
+})
+
+it('a wait without end for the longest ttl overflows no timer', async () => {
+  const world = new World()
+  const warnings: string[] = []
+  const listen = ({ name }: Error): void => void warnings.push(name)
+  process.on('warning', listen)
+  await world.rivalHolds(1)
+  const terms = { uuid: 'patient', owner: 'us', concurrency: 1, ttl: 9_000_000_000 }
+  const onWait = (): void => void world.rivalReleases()
+  const { uuid } = await acquire(world.us, world.key, terms, { waitMs: Infinity, onWait })
+  await world.release({ uuid })
+  process.off('warning', listen)
+  expect(warnings).toEqual([])
+})
+
+describe('when etcd fails', () => {
+  it('the end of the wait says so, and not that others hold', async () => {
+    const world = new World()
+    world.line.befall(1, never, Infinity)
+    await expect(world.acquire(1, { waitMs: 50 })).rejects.toMatchObject({ code: 'ETCD_UNAVAILABLE' })
+  })
+
+  it('an aborted wait ends with the reason of its signal all the same', async () => {
+    const world = new World()
+    world.line.befall(1, never, Infinity)
+    const acquiring = world.acquire(1, { signal: AbortSignal.timeout(50) })
+    await expect(acquiring).rejects.toMatchObject({ name: 'TimeoutError' })
+  })
+
+  it('a wait that ends is told of no holding without its full time', async () => {
+    const world = new World()
+    await world.haveUsedLeases()
+    const { leases } = world.line
+    const broken = { ...leases, renew: () => never(() => leases.renew(''), world.line) as Promise<number> }
+    Object.assign(world.us.pool, { leases: broken })
+    const acquiring = world.acquire(1, { waitMs: 50 })
+    const outcome = await acquiring.catch((error: { code: string }) => error.code)
+    expect(outcome).toBe('ETCD_UNAVAILABLE')
+  })
+
+  it('an extension that fails takes nothing of the time that was there', async () => {
+    const world = new World()
+    const holding = await world.acquire(1)
+    let isApplied = false
+    const refuseAfterCommit: Fault = async work => {
+      if (isApplied) throw new StoreError('refused', 'The test refuses all that comes after.')
+      await work()
+      isApplied = true
+      throw unreachable()
+    }
+    world.line.befall(3, refuseAfterCommit, 2)
+    await expect(world.extend(holding, 2 * World.TTL)).rejects.toMatchObject({ code: 'LOCK_ERROR' })
+    expect(isApplied).toBe(true)
+    await world.us.close()
+    await expect(world.rivalTries(1)).rejects.toMatchObject({ code: 'LOCK_UNAVAILABLE' })
+  })
+})
+
+it('a grant that is lost before it is known is sought again, without a trace of the first', async () => {
+  const world = new World()
+  await world.haveUsedLeases()
+  await world.rivalHolds(2)
+  await world.us.read(world.key)
+  const renewals = 1
+  let calls = 0
+  const loseTheGrant: Fault = async (work, line) => {
+    if (++calls <= renewals) throw unreachable()
+    const answer = await work()
+    await line.loseLeases()
+    return answer
+  }
+  world.line.befall(1, loseTheGrant, renewals + 1)
+  const { uuid } = await world.acquire(2, { waitMs: 0 })
+  expect([...(await world.rival.read(world.key)).holders.keys()]).toContain(uuid)
+})

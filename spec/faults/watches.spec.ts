@@ -1,0 +1,69 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals'
+import { Etcd3 } from 'etcd3'
+import type { KeyEvent } from '../../lib/kv/key-value.js'
+import type { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
+import { eventually } from '../support/eventually.js'
+import { freshName, storeAt, useEtcdServer } from '../support/etcd.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
+
+const etcd = useEtcdServer()
+let proxy: TcpProxy
+let direct: EtcdStore
+let proxied: EtcdStore
+let key: string
+let seen: string[]
+
+beforeEach(async () => {
+  proxy = await TcpProxy.to(etcd.get().endpoint)
+  direct = storeAt(etcd.get().endpoint)
+  proxied = storeAt(proxy.endpoint)
+  key = `/${freshName()}`
+  seen = []
+})
+afterEach(async () => {
+  await Promise.all([direct.close(), proxied.close()])
+  await proxy.close()
+})
+
+const put = (value: string) =>
+  direct.commit({ compare: [], success: [{ type: 'put', key, value }], failure: [] })
+const tell = (event: KeyEvent): void => void seen.push(event.type === 'put' ? event.kv.value : 'deleted')
+const watch = () =>
+  proxied.watch(
+    { key },
+    {
+      onEvents: events => events.forEach(tell),
+      onGap: () => void seen.push('gap'),
+      onEnd: error => void seen.push(`end: ${error.message}`),
+    },
+  )
+
+async function compact(revision: bigint): Promise<void> {
+  const client = new Etcd3({ hosts: etcd.get().endpoint })
+  await client.kv.compact({ revision: String(revision), physical: true })
+  client.close()
+}
+
+it('a watch tells all that happened while it was cut, once', async () => {
+  await watch().ready
+  await put('before')
+  await eventually(() => expect(seen).toEqual(['before']))
+  proxy.mute()
+  await put('unheard')
+  await put('unheard too')
+  proxy.cut()
+  await eventually(() => expect(seen).toEqual(['before', 'unheard', 'unheard too']))
+  await put('after')
+  await eventually(() => expect(seen).toEqual(['before', 'unheard', 'unheard too', 'after']))
+})
+
+it('a watch that was cut, and whose place in the history is compacted, says so and goes on', async () => {
+  await watch().ready
+  proxy.mute()
+  await put('unheard')
+  await compact((await put('unheard too')).revision)
+  proxy.cut()
+  await eventually(() => expect(seen).toEqual(['gap']))
+  await put('after')
+  await eventually(() => expect(seen).toEqual(['gap', 'after']))
+})

@@ -1,0 +1,72 @@
+import { pino } from 'pino'
+import type { KeyValue } from '../../lib/kv/key-value.js'
+import { acquire, type AcquireOptions } from '../../lib/lock/acquire.js'
+import { Engine } from '../../lib/lock/engine.js'
+import { extend } from '../../lib/lock/extend.js'
+import type { Holding } from '../../lib/lock/holdings.js'
+import { release } from '../../lib/lock/release.js'
+import { LockKey } from '../../lib/protocol/lock-key.js'
+import type { Asked } from '../../lib/protocol/request.js'
+import { MemoryStore } from '../../lib/store/memory/memory-store.js'
+import { FaultyStore } from './faulty-store.js'
+import { VirtualTime } from './virtual-time.js'
+
+const log = pino({ level: 'silent' })
+
+/** One lock in a small etcd; us, whose line to it may fail, and a rival, whose line is good. */
+export class World {
+  static readonly TTL = 60
+
+  readonly key = new LockKey('custom', 'fought over')
+  readonly time = new VirtualTime()
+  readonly memory = new MemoryStore(this.time.timers)
+  readonly line = new FaultyStore(this.memory)
+  readonly us = new Engine(this.line, this.time.clock, log)
+  readonly rival = new Engine(new FaultyStore(this.memory), this.time.clock, log)
+  private serial = 0
+  private theirs: string | undefined
+
+  acquire(concurrency: number, options: Partial<AcquireOptions> = {}): Promise<Holding> {
+    return acquire(this.us, this.key, this.asked('us', concurrency), { waitMs: 60_000, ...options })
+  }
+
+  async release({ uuid }: Pick<Holding, 'uuid'>): Promise<void> {
+    await release(this.us, this.key, uuid)
+  }
+
+  extend({ uuid }: Holding, ttl: number): Promise<void> {
+    return extend(this.us, this.key, uuid, ttl)
+  }
+
+  /** The rival tries once. */
+  rivalTries(concurrency: number): Promise<Holding> {
+    return acquire(this.rival, this.key, this.asked('rival', concurrency), { waitMs: 0 })
+  }
+
+  async rivalHolds(concurrency: number): Promise<void> {
+    this.theirs = (await this.rivalTries(concurrency)).uuid
+  }
+
+  /** What the rival took by {@link rivalHolds}. */
+  async rivalReleases(): Promise<void> {
+    const uuid = this.theirs
+    this.theirs = undefined
+    if (uuid) await release(this.rival, this.key, uuid)
+  }
+
+  /** We have leases in store, a third of whose time has passed. */
+  async haveUsedLeases(): Promise<void> {
+    await this.release(await this.acquire(1))
+    this.time.turn(14_000)
+  }
+
+  async keys(): Promise<readonly KeyValue[]> {
+    const all = { type: 'range' as const, key: '/', end: '0' }
+    const { results } = await this.memory.commit({ compare: [], success: [all], failure: [] })
+    return results[0]!
+  }
+
+  private asked(owner: string, concurrency: number): Asked {
+    return { uuid: `${owner} ${this.serial++}`, owner, concurrency, ttl: World.TTL }
+  }
+}
