@@ -107,7 +107,7 @@ async function finish(
   if (step?.kind === 'held') {
     engine.holdings.add(claim.holding(step.token))
     // When this fails, it has revoked the lease at least.
-    await release(engine, claim.key, claim.asked.uuid).catch(() => {})
+    await release(engine, claim.key, claim.asked.uuid, { budgetMs: LEAVE_MS }).catch(() => {})
   }
   return undefined
 }

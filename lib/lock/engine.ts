@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { LockError, LockUnreadableError } from '../model/errors.js'
+import { LockError } from '../model/errors.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import { readSnapshot, settle, type Snapshot, snapshotReads } from '../protocol/snapshot.js'
 import type { Transaction, TransactionResult } from '../kv/transaction.js'
@@ -66,20 +66,14 @@ export class Engine {
    * it has never been reached). `work` must find out by itself what an attempt before it has left.
    * @throws EtcdLockUnavailableError when the time is over, LockError when etcd refuses.
    */
-  async persist<T>(
+  persist<T>(
     key: { readonly path: string },
     work: () => Promise<T>,
     options: PersistOptions = {},
   ): Promise<T> {
     const { signal, budgetMs } = options
     const budget = (): number => budgetMs ?? (this.contacted ? WRITE_BUDGET_MS : FIRST_CONTACT_MS)
-    try {
-      return await persist(work, { key: key.path, clock: this.clock, budget, signal })
-    } catch (error) {
-      // Somebody may mend the value: the next call shall look at it anew.
-      if (error instanceof LockUnreadableError) this.guesses.delete(key)
-      throw error
-    }
+    return persist(work, { key: key.path, clock: this.clock, budget, signal })
   }
 
   /** Ends the waits, whose callers get a LockError, and the connection. */

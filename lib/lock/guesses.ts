@@ -1,5 +1,6 @@
 import type { LockKey } from '../protocol/lock-key.js'
-import { emptySnapshot, type Snapshot } from '../protocol/snapshot.js'
+import { LockUnreadableError } from '../model/errors.js'
+import { emptySnapshot, keyLocksOf, type Snapshot } from '../protocol/snapshot.js'
 
 const MOST = 1_000
 
@@ -10,8 +11,10 @@ const MOST = 1_000
 export class Guesses {
   private readonly seen = new Map<string, Snapshot>()
 
+  /** Never an unreadable one: somebody may have mended it, so it is to be looked at anew. */
   get(key: LockKey): Snapshot {
-    return this.seen.get(key.path) ?? emptySnapshot(key)
+    const seen = this.seen.get(key.path)
+    return seen && isReadable(seen) ? seen : emptySnapshot(key)
   }
 
   /** Remembers the truth, for the locks used last. */
@@ -25,5 +28,15 @@ export class Guesses {
 
   delete(key: Pick<LockKey, 'path'>): void {
     this.seen.delete(key.path)
+  }
+}
+
+function isReadable(snapshot: Snapshot): boolean {
+  try {
+    keyLocksOf(snapshot)
+    return true
+  } catch (error) {
+    if (error instanceof LockUnreadableError) return false
+    throw error
   }
 }

@@ -3,6 +3,10 @@ import type { Leases } from '../store/store.js'
 import type { Clock } from './clock.js'
 import { Lease, sentNow } from './lease.js'
 import { LeaseKeeper } from './lease-keeper.js'
+import { persist } from './persist.js'
+
+/** How long a revocation is repeated while etcd cannot be reached. */
+const DISCARD_MS = 30_000
 
 /**
  * Leases without keys, kept for the next lock of the same ttl, so that a steady stream of locks needs no
@@ -11,6 +15,7 @@ import { LeaseKeeper } from './lease-keeper.js'
 export class LeasePool {
   private readonly idle = new Map<number, Lease[]>()
   private readonly discards = new Set<Promise<void>>()
+  private readonly closing = new AbortController()
 
   constructor(
     private readonly leases: Leases,
@@ -31,7 +36,12 @@ export class LeasePool {
   async takeFresh(ttl: number): Promise<Lease> {
     for (;;) {
       const lease = await this.take(ttl)
-      if (lease.isFresh || (await this.renew(lease))) return lease
+      if (lease.isFresh) return lease
+      const isAlive = await this.renew(lease).catch((error: unknown) => {
+        this.give(lease)
+        throw error
+      })
+      if (isAlive) return lease
     }
   }
 
@@ -60,10 +70,14 @@ export class LeasePool {
     await this.leases.revoke(lease.id)
   }
 
-  /** Revokes in the background. If that fails, the lease ends by itself. */
-  discard(lease: { readonly id: LeaseId }): void {
-    const discard = this.leases
-      .revoke(lease.id)
+  /**
+   * Revokes in the background, and does not give up at once: a write with the lease may have been delayed by the
+   * same outage that befalls the revocation. If that fails, the lease ends by itself.
+   */
+  discard({ id }: { readonly id: LeaseId }): void {
+    const { clock, closing } = this
+    const options = { key: `lease ${id}`, clock, budget: () => DISCARD_MS, signal: closing.signal }
+    const discard = persist(() => this.leases.revoke(id), { ...options, isBackground: true })
       .catch(() => {})
       .finally(() => this.discards.delete(discard))
     this.discards.add(discard)
@@ -73,6 +87,7 @@ export class LeasePool {
   async close(): Promise<void> {
     for (const lease of [...this.idle.values()].flat()) this.discard(lease)
     this.idle.clear()
+    this.closing.abort()
     await Promise.all(this.discards)
   }
 }

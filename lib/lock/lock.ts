@@ -12,7 +12,7 @@ import { type AcquireOptions, checkOwner, waitMsOf } from './acquire-options.js'
 import type { Engine } from './engine.js'
 import { extend } from './extend.js'
 import { HeldLock } from './held-lock.js'
-import { type LockState, stateOf } from './lock-state.js'
+import { type LockState, stateOf, stateOrProblem } from './lock-state.js'
 import { listStates } from './list.js'
 import { openEngine } from './open-engine.js'
 import { reading } from './reading.js'
@@ -85,7 +85,7 @@ export class Lock {
     else {
       const terms = { uuid: lock.uuid, owner: this.owner, concurrency, ttl }
       const report = (snapshot: Snapshot, place: number): void => {
-        onWait?.({ ...stateOf(snapshot, engine.clock.now()), place })
+        onWait?.({ ...stateOrProblem(snapshot, engine.clock.now()), place })
       }
       await acquire(engine, key, terms, { waitMs, signal, onWait: onWait && report })
     }

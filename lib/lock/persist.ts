@@ -11,6 +11,8 @@ export interface Persistence {
   readonly budget: () => number
   /** Ends the repetition after the attempt in hand, with its error. */
   readonly signal: AbortSignal | undefined
+  /** Whether the process may end during the pauses. */
+  readonly isBackground?: boolean
 }
 
 const backoff = new ExponentialBackoff({ initialDelay: 20, maxDelay: 1_000 })
@@ -25,7 +27,7 @@ export async function persist<T>(work: () => Promise<T>, options: Persistence): 
     isStoreError(error, 'unreachable') && options.clock.monotonic() - start < options.budget()
   const policy = retry(handleWhen(isWorthwhile), { maxAttempts: Number.MAX_SAFE_INTEGER, backoff })
   try {
-    return await policy.execute(work, options.signal)
+    return await (options.isBackground ? policy.dangerouslyUnref() : policy).execute(work, options.signal)
   } catch (error) {
     throw translated(error, options.key)
   }

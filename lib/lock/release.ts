@@ -8,12 +8,17 @@ import type { Engine } from './engine.js'
 import { logExpired } from './log-expired.js'
 
 /**
- * Takes a holder out of a lock, by id alone. Resolves to what was released, undefined when nobody holds
- * under this id (any more).
+ * Takes a holder out of a lock, by id alone, within the budget of any write or `budgetMs`. Resolves to what
+ * was released, undefined when nobody holds under this id (any more).
  * @throws EtcdLockUnavailableError, LockUnreadableError, LockError.
  */
-export function release(engine: Engine, key: LockKey, uuid: string): Promise<ConcurrentLock | undefined> {
-  return new Releasing(engine, key, uuid).run()
+export function release(
+  engine: Engine,
+  key: LockKey,
+  uuid: string,
+  options: { readonly budgetMs?: number } = {},
+): Promise<ConcurrentLock | undefined> {
+  return new Releasing(engine, key, uuid).run(options)
 }
 
 class Releasing {
@@ -32,11 +37,11 @@ class Releasing {
     this.snapshot = engine.guesses.get(key)
   }
 
-  async run(): Promise<ConcurrentLock | undefined> {
+  async run(options: { readonly budgetMs?: number }): Promise<ConcurrentLock | undefined> {
     const holding = this.engine.holdings.take(this.key, this.uuid)
     let isClean = false
     try {
-      const done = await this.engine.persist(this.key, () => this.advance())
+      const done = await this.engine.persist(this.key, () => this.advance(), options)
       isClean = done !== undefined && this.unsettled === undefined
       return done?.released
     } finally {

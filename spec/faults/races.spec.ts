@@ -4,6 +4,7 @@ import { release } from '../../lib/lock/release.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import { StoreError } from '../../lib/store/store-error.js'
 import type { Fault } from '../support/faulty-store.js'
+import { eventually } from '../support/eventually.js'
 import { World } from '../support/world.js'
 
 const unreachable = (): StoreError => new StoreError('unreachable', 'The test cut the line.')
@@ -117,6 +118,53 @@ describe('when etcd fails', () => {
     await world.us.close()
     await expect(world.rivalTries(1)).rejects.toMatchObject({ code: 'LOCK_UNAVAILABLE' })
   })
+})
+
+it('a grant that arrives after an outage in which the caller gave up leaves no lock', async () => {
+  const world = new World()
+  const leases = 2
+  let isUp = false
+  let isSent = false
+  const outage: Fault = (work, line) => {
+    if (isUp) return work()
+    if (!isSent) line.delay(work, Infinity)
+    isSent = true
+    return Promise.reject(unreachable())
+  }
+  world.line.befall(leases + 1, outage, Infinity)
+  await expect(world.acquire(1, { signal: AbortSignal.timeout(50) })).rejects.toThrow('timeout')
+  await eventually(() => expect(world.line.revocations).toBeGreaterThanOrEqual(leases))
+  isUp = true
+  await world.line.arrive()
+  await eventually(async () => expect(await world.keys()).toEqual([]), 5_000)
+  await world.us.close()
+})
+
+it('an outage at the moment of an abort does not hold up the close', async () => {
+  const world = new World()
+  const leases = 2
+  const controller = new AbortController()
+  let isGranted = false
+  const outage: Fault = work => {
+    if (isGranted) return Promise.reject(unreachable())
+    isGranted = true
+    controller.abort(new Error('enough'))
+    return work()
+  }
+  world.line.befall(leases + 1, outage, Infinity)
+  await expect(world.acquire(1, { signal: controller.signal })).rejects.toThrow('enough')
+  await world.us.close()
+}, 8_000)
+
+it('a value that was unreadable when it was last seen is looked at anew', async () => {
+  const world = new World()
+  const write = (value: string): Promise<unknown> =>
+    world.memory.commit({ compare: [], success: [{ type: 'put', key: world.key.path, value }], failure: [] })
+  await write('no json')
+  await world.us.read(world.key)
+  await write('{}')
+  await world.release(await world.acquire(1, { waitMs: 0 }))
+  expect(await world.keys()).toEqual([])
 })
 
 it('a grant that is lost before it is known is sought again, without a trace of the first', async () => {

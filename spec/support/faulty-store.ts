@@ -39,6 +39,8 @@ function unreachable(): StoreError {
 export class FaultyStore implements Store {
   /** How many calls there were, of whatever kind. */
   calls = 0
+  /** How many of them were to revoke a lease, whatever became of it. */
+  revocations = 0
   readonly granted = new Set<LeaseId>()
   /** The leases that {@link loseLeases} has ended. */
   readonly lost = new Set<LeaseId>()
@@ -50,7 +52,10 @@ export class FaultyStore implements Store {
         return lease
       }),
     renew: id => this.call(() => this.store.leases.renew(id)),
-    revoke: id => this.call(() => this.store.leases.revoke(id)),
+    revoke: id => {
+      this.revocations++
+      return this.call(() => this.store.leases.revoke(id))
+    },
   }
   private fault: { from: number; to: number; fault: Fault } | undefined
   private delayed: { due: number; work: Work }[] = []
