@@ -5,6 +5,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export class TcpProxy {
   private readonly sockets = new Set<Socket>()
   private isMute = false
+  private isDeaf = false
 
   private constructor(private readonly server: Server) {}
 
@@ -12,7 +13,10 @@ export class TcpProxy {
     const { hostname, port } = new URL(endpoint)
     const server = createServer()
     const proxy = new TcpProxy(server)
-    server.on('connection', client => proxy.join(client, connect(Number(port), hostname)))
+    server.on('connection', client => {
+      if (proxy.isDeaf) proxy.keep(client.resume())
+      else proxy.join(client, connect(Number(port), hostname))
+    })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     return proxy
@@ -25,6 +29,11 @@ export class TcpProxy {
   /** From now on, what the server says is lost; what the client says arrives. */
   mute(): void {
     this.isMute = true
+  }
+
+  /** From now on, new connections are accepted and lead nowhere, for good; or not any more. */
+  deafen(isDeaf = true): void {
+    this.isDeaf = isDeaf
   }
 
   /** Cuts all connections; new ones work. */
@@ -41,15 +50,17 @@ export class TcpProxy {
 
   private join(client: Socket, upstream: Socket): void {
     for (const socket of [client, upstream]) {
-      this.sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        this.sockets.delete(socket)
+      this.keep(socket).on('close', () => {
         client.destroy()
         upstream.destroy()
       })
     }
     client.on('data', data => upstream.write(data))
     upstream.on('data', data => this.isMute || client.write(data))
+  }
+
+  private keep(socket: Socket): Socket {
+    this.sockets.add(socket)
+    return socket.on('error', () => {}).on('close', () => this.sockets.delete(socket))
   }
 }

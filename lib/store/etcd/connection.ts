@@ -22,6 +22,14 @@ const grpcOptions = {
   'grpc.max_receive_message_length': -1,
 }
 
+let opened = 0
+
+/**
+ * Makes grpc-js connect anew: clients of equal options share a connection, also one that hangs because nobody
+ * answers, and grpc-js never gives up on that by itself.
+ */
+const distinct = (): object => ({ 'grpc.primary_user_agent': `spicelock-${++opened}` })
+
 /**
  * The way to etcd: one client at a time, on one endpoint, kept while it works. A client that fails is
  * closed and the next endpoint takes over, so that a black hole is left after one deadline. Nothing is
@@ -87,7 +95,7 @@ export class Connection {
         },
       }),
       ...(auth && { auth }),
-      grpcOptions,
+      grpcOptions: { ...grpcOptions, ...distinct() },
       faultHandling: { host: () => noop, global: noop },
       defaultCallOptions: ({ isStream }) =>
         isStream
