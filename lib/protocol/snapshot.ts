@@ -41,11 +41,12 @@ export function readSnapshot(key: LockKey, { revision, results }: TransactionRes
 }
 
 /**
- * What is true after a transaction that was made from `before` and reads a snapshot when it fails. When it
- * succeeds, what it did not compare is as old as `before`.
+ * What is true after a transaction that was made from `before`. Where the branch that ran ends in no reads of a
+ * snapshot, what was not compared is as old as `before`.
  */
 export function settle(before: Snapshot, transaction: Transaction, result: TransactionResult): Snapshot {
-  if (!result.succeeded) return readSnapshot(before.key, result)
+  const ran = result.succeeded ? transaction.success : transaction.failure
+  if (ran.at(-1)?.type === 'range') return readSnapshot(before.key, result)
   const events = transaction.success.flatMap(op => eventOf(op, result.revision))
   return { ...events.reduce(applyEvent, before), revision: result.revision }
 }

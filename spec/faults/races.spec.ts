@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from '@jest/globals'
 import { acquire } from '../../lib/lock/acquire.js'
 import { release } from '../../lib/lock/release.js'
@@ -165,6 +166,38 @@ it('a value that was unreadable when it was last seen is looked at anew', async 
   await write('{}')
   await world.release(await world.acquire(1, { waitMs: 0 }))
   expect(await world.keys()).toEqual([])
+})
+
+it('a lease that comes slowly while another fails is not forgotten', async () => {
+  const world = new World()
+  const slow = delay(100)
+  const trouble: Fault = async work => {
+    if (world.line.calls === 1) throw unreachable()
+    await slow
+    return work()
+  }
+  world.line.befall(1, trouble, 2)
+  await world.release(await world.acquire(1))
+  await slow
+  await eventually(() => expect(world.line.granted.size).toBe(2), 1_000)
+  await world.us.close()
+  for (const id of world.line.granted) expect(await world.memory.leases.renew(id)).toBe(0)
+})
+
+it('one who gives up far back in the queue is told who holds now', async () => {
+  const world = new World()
+  const { uuid } = await world.acquire(2)
+  await world.rivalHolds(2)
+  const first = new AbortController()
+  const queueing: Promise<unknown> = world.acquire(1, { signal: first.signal })
+  await eventually(async () => expect(await world.keys()).toHaveLength(4))
+  const late = world.acquire(1, { waitMs: 300 })
+  await eventually(async () => expect(await world.keys()).toHaveLength(5))
+  await world.rivalReleases()
+  await expect(late).rejects.toThrow(/1 holder:\n.*us \(concurrency 2\)\n1 waiter:/)
+  first.abort(new Error('enough'))
+  await expect(queueing).rejects.toThrow('enough')
+  await world.release({ uuid })
 })
 
 it('a grant that is lost before it is known is sought again, without a trace of the first', async () => {

@@ -29,7 +29,16 @@ const refusals = [
 export function classify(error: unknown): StoreError {
   if (isStoreError(error)) return error
   const message = error instanceof Error ? error.message : String(error)
-  return new StoreError(reasonOf(error), message, { cause: error })
+  return new StoreError(reasonOf(error), inWords(message), { cause: error })
+}
+
+/** Without what grpc-js adds for its own developers. */
+function inWords(message: string): string {
+  return message
+    .replace(/^\d+ [A-Z_]+: /, '')
+    .replace(/^Deadline exceeded after (\d+(?:\.\d*[1-9])?)\.?0*s.*$/s, 'no answer within $1 s')
+    .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/(?:\. )?Resolution note: .*$/s, '')
 }
 
 function reasonOf(error: unknown): StoreErrorReason {

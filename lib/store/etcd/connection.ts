@@ -55,11 +55,12 @@ export class Connection {
     try {
       return await work(client)
     } catch (error) {
+      if (this.closed) throw new StoreError('unreachable', 'The connection was closed during the call.')
       const classified = classify(error)
-      if (classified.reason === 'unreachable') this.fail(client)
-      throw this.closed
-        ? new StoreError('unreachable', 'The connection was closed during the call.')
-        : classified
+      if (classified.reason !== 'unreachable') throw classified
+      const endpoint = this.options.endpoints[this.endpoint]!
+      this.fail(client)
+      throw new StoreError('unreachable', `${endpoint}: ${classified.message}`, { cause: error })
     }
   }
 
