@@ -1,23 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { build } from 'esbuild'
+import { join } from 'node:path'
+import { bundle, bundles, root } from './bundle.js'
 
-const root = resolve(import.meta.dirname, '../..')
-let built: Promise<string> | undefined
-
-/** The command, built once for a test file, in the layout of the published package. */
-function main(): Promise<string> {
-  built ??= (async () => {
-    const dir = join(root, 'node_modules/.cache/spicelock', `command-${process.pid}`)
-    const outfile = join(dir, 'dist/cli/main.js')
-    const entryPoints = [join(root, 'lib/cli/main.ts')]
-    await build({ entryPoints, outfile, bundle: true, platform: 'node', format: 'esm', packages: 'external' })
-    await copyFile(join(root, 'package.json'), join(dir, 'package.json'))
-    return outfile
-  })()
-  return built
+/** The command in the layout of the published package, whose version it reads. */
+async function main(): Promise<string> {
+  const file = await bundle('lib/cli/main.ts', 'dist/cli/main.js')
+  await copyFile(join(root, 'package.json'), join(bundles, 'package.json'))
+  return file
 }
 
 /** One run of the command `spicelock`, as a process. Its environment names no etcd unless told so. */

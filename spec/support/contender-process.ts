@@ -1,31 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { build } from 'esbuild'
 import type { ContenderOptions } from './contender.js'
-
-const root = resolve(import.meta.dirname, '../..')
-let bundled: Promise<string> | undefined
-
-/** One bundle for all contenders of this test run. */
-function bundle(): Promise<string> {
-  bundled ??= (async () => {
-    const outfile = join(root, 'node_modules/.cache/spicelock', `contender-${process.pid}.mjs`)
-    const entryPoints = [join(root, 'spec/support/contender.ts')]
-    await build({
-      entryPoints,
-      outfile,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-      packages: 'external',
-    })
-    return outfile
-  })()
-  return bundled
-}
+import { spawnTs } from './run-ts.js'
 
 /** A process that contends for a lock. */
 export class ContenderProcess {
@@ -44,9 +21,7 @@ export class ContenderProcess {
     options: Partial<ContenderOptions> & Pick<ContenderOptions, 'endpoints' | 'name' | 'owner'>,
   ): Promise<ContenderProcess> {
     const terms = { concurrency: 1, ttl: 60, wait: 60, ...options }
-    const child = spawn(process.execPath, [await bundle(), JSON.stringify(terms)], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
+    const child = await spawnTs('spec/support/contender.ts', [JSON.stringify(terms)])
     const contender = new ContenderProcess(child, options.owner)
     await contender.said('ready')
     return contender

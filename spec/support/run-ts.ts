@@ -1,10 +1,5 @@
-import { execFile, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
-import { rm } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
-import { promisify } from 'node:util'
-
-const root = resolve(import.meta.dirname, '../..')
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
+import { bundle } from './bundle.js'
 
 /**
  * Runs a TypeScript file, given by its path from the root of the package, in a Node process of its own. Its stdin and
@@ -15,13 +10,8 @@ export async function spawnTs(
   args: readonly string[] = [],
   options: SpawnOptions = {},
 ): Promise<ChildProcess> {
-  // Below node_modules, so that packages are found from there.
-  const bundle = join(root, 'node_modules/.cache/spicelock', `${basename(file, '.ts')}-${randomUUID()}.mjs`)
-  const flags = ['--bundle', '--platform=node', '--format=esm', '--packages=external', '--log-level=warning']
-  const esbuild = join(root, 'node_modules/.bin/esbuild')
-  await promisify(execFile)(esbuild, [resolve(root, file), ...flags, `--outfile=${bundle}`])
-
-  const child = spawn(process.execPath, [bundle, ...args], { stdio: ['pipe', 'pipe', 'inherit'], ...options })
-  child.once('exit', () => void rm(bundle, { force: true }))
-  return child
+  return spawn(process.execPath, [await bundle(file), ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    ...options,
+  })
 }

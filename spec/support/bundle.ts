@@ -1,0 +1,27 @@
+import { rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { afterAll } from '@jest/globals'
+import { build } from 'esbuild'
+
+export const root = resolve(import.meta.dirname, '../..')
+/** Below node_modules, so that packages are found from there; of this process alone. */
+export const bundles = join(root, 'node_modules/.cache/spicelock', `spec-${process.pid}`)
+afterAll(() => rm(bundles, { recursive: true, force: true }))
+
+const built = new Map<string, Promise<string>>()
+
+/** A TypeScript file, given by its path from the root, as one that Node runs; built once for a test file. */
+export function bundle(file: string, name = file.replace(/\.ts$/, '.mjs')): Promise<string> {
+  const outfile = join(bundles, name)
+  const options = {
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    packages: 'external',
+  } as const
+  const building =
+    built.get(outfile) ?? build({ entryPoints: [join(root, file)], outfile, ...options }).then(() => outfile)
+  built.set(outfile, building)
+  return building
+}
