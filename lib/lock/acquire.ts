@@ -40,7 +40,7 @@ export async function acquire(
   signal?.throwIfAborted()
   const stop = new Stop(signal, waitMs, engine.clock)
   const claim = new Claim(engine, key, asked, waitMs > 0)
-  const waiting = new Waiting(engine, asked.uuid, stop.signal, onWait && SHOWN_REREAD_MS)
+  const waiting = new Waiting(engine, key, asked.uuid, stop.signal, onWait && SHOWN_REREAD_MS)
   try {
     const pursuit = approach(engine, claim, waiting, stop.signal, onWait).finally(() => waiting.close())
     const work = finish(engine, claim, stop, pursuit).finally(() => engine.waits.delete(stop))
@@ -49,6 +49,7 @@ export async function acquire(
     if (step?.kind === 'held') {
       const holding = claim.holding(step.token)
       engine.holdings.add(holding)
+      if (claim.wasHanded) engine.learn(key)
       return holding
     }
     if (stop.isAbandoned) throw stop.reason

@@ -4,7 +4,7 @@ import { grant } from '../protocol/grant.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import type { Asked } from '../protocol/request.js'
 import { release } from '../protocol/release.js'
-import { emptySnapshot, type Snapshot } from '../protocol/snapshot.js'
+import { emptySnapshot, keyLocksOf, type Snapshot } from '../protocol/snapshot.js'
 import { isStoreError } from '../store/store-error.js'
 import type { Engine } from './engine.js'
 import type { Holding } from './holdings.js'
@@ -28,6 +28,7 @@ export class Claim {
    * even much later; or the lease was lost after it.
    */
   private isUnsettled = false
+  private isGrantedByUs = false
   private holderLease: Lease | undefined
   private ticketLease: Lease | undefined
   private readonly keepers = new Map<Lease, LeaseKeeper>()
@@ -55,6 +56,10 @@ export class Claim {
         if (await this.isKept()) return step
         continue
       }
+      if (step.kind === 'lost') {
+        this.isUnsettled = true
+        continue
+      }
       if (stop.aborted || step.kind === 'wait') return step
       if (step.kind === 'blocked' && !this.isGuess && !this.mayWait) return step
       await this.attempt(step.kind === 'grant' ? this.snapshot : emptySnapshot(this.key), holderLease)
@@ -78,7 +83,8 @@ export class Claim {
         this.snapshot = after
       }
       const step = decide(this.snapshot, this.asked, this.engine.clock.now())
-      if (step.kind !== 'held' || (await this.isKept())) return step
+      if (step.kind === 'lost') this.isUnsettled = true
+      else if (step.kind !== 'held' || (await this.isKept())) return step
     }
   }
 
@@ -98,12 +104,19 @@ export class Claim {
     return { ...this.asked, key: this.key, token, lease: this.holderLease! }
   }
 
+  /** Whether one who left handed the lock over: the queue behind is not known then. */
+  get wasHanded(): boolean {
+    return !this.isGrantedByUs
+  }
+
   private get leases(): Lease[] {
     return [this.holderLease, this.ticketLease].filter(lease => lease !== undefined)
   }
 
   private get stands(): boolean {
-    return this.snapshot.holders.has(this.asked.uuid) || this.snapshot.tickets.has(this.asked.uuid)
+    const { holders, tickets } = this.snapshot
+    const { uuid } = this.asked
+    return holders.has(uuid) || (tickets.has(uuid) && !keyLocksOf(this.snapshot).locks.has(uuid))
   }
 
   private async takeLeases(): Promise<Lease> {
@@ -134,6 +147,7 @@ export class Claim {
       const { succeeded, after } = await this.engine.transit(guess, transaction)
       this.snapshot = after
       this.isGuess = false
+      this.isGrantedByUs = succeeded
       if (succeeded) logExpired(this.engine.log, this.key, expired)
     } catch (error) {
       if (isStoreError(error, 'unreachable')) throw error
@@ -181,7 +195,9 @@ export class Claim {
   private async clear(): Promise<void> {
     for (;;) {
       await this.look()
-      const left = release(this.snapshot, this.asked.uuid, this.engine.clock.now())
+      const left = release(this.snapshot, this.asked.uuid, this.engine.clock.now(), {
+        mayHandOver: false,
+      })
       if (!left) return
       await this.engine.transit(this.snapshot, left.transaction).catch((error: unknown) => {
         if (!isStoreError(error, 'lease-not-found')) throw error

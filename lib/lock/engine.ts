@@ -23,6 +23,7 @@ export class Engine {
   readonly holdings: Holdings
   /** The acquisitions under way, and the promises of their ends. */
   readonly waits = new Map<Stop, Promise<unknown>>()
+  private readonly learning = new Map<string, Promise<unknown>>()
   private contacted = false
 
   constructor(
@@ -59,6 +60,19 @@ export class Engine {
     const snapshot = readSnapshot(key, result)
     this.guesses.set(snapshot)
     return snapshot
+  }
+
+  /** Reads in the background, so that the next guess is right. */
+  learn(key: LockKey): void {
+    const reading = this.read(key).catch(() => {})
+    this.learning.set(key.path, reading)
+    void reading.finally(() => this.learning.delete(key.path))
+  }
+
+  /** What is believed of a lock, after what is being learnt of it. */
+  async guess(key: LockKey): Promise<Snapshot> {
+    await this.learning.get(key.path)
+    return this.guesses.get(key)
   }
 
   /**

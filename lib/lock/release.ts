@@ -22,8 +22,9 @@ export function release(
 }
 
 class Releasing {
-  private snapshot: Snapshot
+  private snapshot!: Snapshot
   private isGuess = true
+  private mayHandOver = true
   /** A release was sent and no answer came. */
   private unsettled: Release | undefined
   /** Of the holder key, when it was we who deleted that: another process may use it again otherwise. */
@@ -33,12 +34,11 @@ class Releasing {
     private readonly engine: Engine,
     private readonly key: LockKey,
     private readonly uuid: string,
-  ) {
-    this.snapshot = engine.guesses.get(key)
-  }
+  ) {}
 
   async run(options: { readonly budgetMs?: number }): Promise<ConcurrentLock | undefined> {
     const holding = this.engine.holdings.take(this.key, this.uuid)
+    this.snapshot = await this.engine.guess(this.key)
     let isClean = false
     try {
       const done = await this.engine.persist(this.key, () => this.advance(), options)
@@ -54,7 +54,8 @@ class Releasing {
   private async advance(): Promise<Release | undefined> {
     if (this.unsettled) await this.look()
     for (;;) {
-      const next = plan(this.snapshot, this.uuid, this.engine.clock.now())
+      const { snapshot, uuid, mayHandOver } = this
+      const next = plan(snapshot, uuid, this.engine.clock.now(), { mayHandOver })
       if (!next && !this.isGuess) return this.unsettled
       if (!next) await this.look()
       else if (await this.attempt(next)) return next
@@ -78,8 +79,9 @@ class Releasing {
       return true
     } catch (error) {
       if (isStoreError(error, 'unreachable')) this.unsettled = next
-      // The one who stays holds on a lease that is over: what we believe of him is old.
       if (!isStoreError(error, 'lease-not-found')) throw error
+      // One who stays, or waits, has lost his lease: what we believe of him is old, and he is not to be trusted.
+      this.mayHandOver = false
       await this.look()
       return false
     }

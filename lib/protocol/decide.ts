@@ -6,6 +6,8 @@ import { keyLocksOf, type Snapshot } from './snapshot.js'
 export type Step =
   /** The holder key stands: the lock is held, and this is its fencing token. */
   | { readonly kind: 'held'; readonly token: bigint }
+  /** The entry stands without its holder key: the lease is gone, or the snapshot shows half of a transaction. */
+  | { readonly kind: 'lost' }
   /** Nobody is before this request and its limits allow it: try `grant` from this snapshot. */
   | { readonly kind: 'grant' }
   /** Held or queued for, and this request has no ticket. */
@@ -18,10 +20,11 @@ export function decide(snapshot: Snapshot, asked: Pick<Asked, 'uuid' | 'concurre
   const held = snapshot.holders.get(asked.uuid)
   if (held) return { kind: 'held', token: held.createRevision }
   const place = [...snapshot.tickets.keys()].indexOf(asked.uuid) + 1
-  if (place === 0 && snapshot.tickets.size > 0) return { kind: 'blocked' }
   if (place > 1) return { kind: 'wait', place, until: undefined }
   const alive = new Set(snapshot.holders.keys())
   const keyLocks = keyLocksOf(snapshot)
+  if (keyLocks.locks.has(asked.uuid)) return { kind: 'lost' }
+  if (place === 0 && snapshot.tickets.size > 0) return { kind: 'blocked' }
   if (keyLocks.fits(asked, { now, alive })) return { kind: 'grant' }
   if (place === 0) return { kind: 'blocked' }
   const silent = [...keyLocks.locks.values()].filter(

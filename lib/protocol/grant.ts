@@ -36,6 +36,8 @@ export function grant(snapshot: Snapshot, request: Request, now: Timestamp, crea
         { type: 'put', key: key.holder(request.uuid), value: formatTerms(lock), lease: request.holderLease },
         ...(ticket ? [{ type: 'delete' as const, key: ticket.key }] : []),
         ...orphans(snapshot, keyLocks),
+        // Those who came meanwhile are the ones to hand over to.
+        ...(ticket ? snapshotReads(key) : []),
       ],
       failure: [...(ticket ? [] : putTicket(snapshot, request, lock)), ...snapshotReads(key)],
     },

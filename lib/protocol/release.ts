@@ -1,6 +1,7 @@
-import type { Transaction } from '../kv/transaction.js'
+import type { Compare, Transaction } from '../kv/transaction.js'
 import type { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { Timestamp } from '../model/timestamp.js'
+import { handOver, putSuccessors, stillWait, type Successor } from './hand-over.js'
 import { putKeyLocks, unchanged } from './key-locks-ops.js'
 import { keyLocksOf, type Snapshot, snapshotReads } from './snapshot.js'
 
@@ -12,8 +13,16 @@ export interface Release {
   readonly expired: readonly ConcurrentLock[]
 }
 
-/** Takes the holder `uuid` out of the lock. Undefined when the snapshot does not know it. */
-export function release(snapshot: Snapshot, uuid: string, now: Timestamp): Release | undefined {
+/**
+ * Takes the holder `uuid` out of the lock and hands it over, where that may be, to the first who wait. Undefined when
+ * the snapshot does not know the holder. It fails when somebody came to a queue that the snapshot shows empty.
+ */
+export function release(
+  snapshot: Snapshot,
+  uuid: string,
+  now: Timestamp,
+  { mayHandOver = true } = {},
+): Release | undefined {
   const { key, holders } = snapshot
   const keyLocks = keyLocksOf(snapshot)
   const released = keyLocks.remove(uuid)
@@ -21,17 +30,28 @@ export function release(snapshot: Snapshot, uuid: string, now: Timestamp): Relea
   if (!released && !holder) return undefined
   const dead = keyLocks.expired({ now, alive: new Set(holders.keys()) })
   for (const lock of dead) keyLocks.remove(lock.uuid)
-  const leases = new Map([...holders].map(([id, kv]) => [id, kv.lease]))
+  const successors = mayHandOver ? handOver(snapshot, keyLocks, now) : []
+  const leases = new Map([
+    ...[...holders].map(([id, kv]) => [id, kv.lease] as const),
+    ...successors.map(({ uuid: id, lease }) => [id, lease] as const),
+  ])
   return {
     released,
     expired: dead,
     transaction: {
-      compare: unchanged(snapshot),
+      compare: [...unchanged(snapshot), ...(mayHandOver ? queueStands(snapshot, successors) : [])],
       success: [
-        ...(released ? [putKeyLocks(keyLocks, leases)] : []),
+        ...(released || successors.length > 0 ? [putKeyLocks(keyLocks, leases)] : []),
         { type: 'delete', key: key.holder(uuid) },
+        ...putSuccessors(snapshot, successors),
       ],
       failure: snapshotReads(key),
     },
   }
+}
+
+/** One who leaves while nobody waits, as far as he knows, is to learn of those who do. */
+function queueStands({ key, tickets }: Snapshot, successors: readonly Successor[]): Compare[] {
+  if (tickets.size > 0) return stillWait(successors)
+  return [{ target: 'create', ...key.tickets, is: '=', revision: 0n }]
 }

@@ -6,6 +6,7 @@ import {
   type LockOptions,
   LockUnavailableError,
 } from '../../lib/index.js'
+import { withPrefix } from '../../lib/kv/key-value.js'
 import type { Transaction } from '../../lib/kv/transaction.js'
 import type { Store } from '../../lib/store/store.js'
 import { eventually } from '../support/eventually.js'
@@ -296,6 +297,68 @@ export function lockContract(make: () => Promise<Store>): void {
       const id = await waiting
       expect(await ids()).toEqual([id])
     })
+  })
+
+  describe('handing over', () => {
+    const brief = { concurrency: 1, ttl: 30 }
+    const isRead = ({ success, failure }: Transaction): boolean =>
+      [...success, ...failure].every(({ type }) => type === 'range')
+
+    it('is one call once the queue is known', async () => {
+      const first = await other.acquire(name, brief)
+      const second = lock.acquire(name, brief)
+      await queued(1)
+      const third = lock.acquire(name, brief)
+      await queued(2)
+      await other.release(name, first)
+      const id = await second
+      commits = []
+      await lock.release(name, id)
+      await third
+      expect(commits.filter(commit => !isRead(commit))).toHaveLength(1)
+      await lock.release(name, await third)
+    })
+
+    it('lets in all who fit, and nobody past one who does not', async () => {
+      const first = await lock.acquire(name, brief)
+      const readers = [0, 1, 2].map(() => other.hold(name, { concurrency: 0, ttl: 30 }))
+      await queued(3)
+      const writer = other.acquire(name, brief)
+      await queued(4)
+      const last = other.acquire(name, { concurrency: 0, ttl: 30 })
+      await queued(5)
+      await lock.release(name, first)
+      const held = await Promise.all(readers)
+      const { holders, waiters } = await other.inspect(name)
+      expect(new Set(holders.map(({ fencingToken }) => fencingToken)).size).toBe(1)
+      expect([holders.length, waiters.length]).toEqual([3, 2])
+      for (const reader of held) await reader.release()
+      await other.release(name, await writer)
+      await other.release(name, await last)
+    })
+
+    it.each<[string, number, string | object]>([
+      ['wants to hold for long', 61, {}],
+      ['has a ticket that is not to be trusted', 30, 'junk'],
+      ['has lost the lease for its holding', 30, { lease: '1234567' }],
+    ])('is not to one who %s, and who takes the lock by itself', async (_, ttl, ticket) => {
+      const first = await lock.acquire(name, brief)
+      const waiter = other.acquire(name, { concurrency: 1, ttl })
+      await queued(1)
+      await rewriteTicket(ticket)
+      await lock.release(name, first)
+      await other.release(name, await waiter)
+    })
+
+    async function rewriteTicket(change: string | object): Promise<void> {
+      const queue = withPrefix(`/spicerack/locks/etcd/custom/${name}/`)
+      const reads = [{ type: 'range' as const, ...queue }]
+      const [ticket] = (await store.commit({ compare: [], success: reads, failure: [] })).results[0]!
+      const terms = { ...(JSON.parse(ticket!.value) as object), ...(change as object) }
+      const value = typeof change === 'string' ? change : JSON.stringify(terms)
+      const put = { type: 'put' as const, key: ticket!.key, value, lease: ticket!.lease }
+      await store.commit({ compare: [], success: [put], failure: [] })
+    }
   })
 
   describe('what others have written', () => {

@@ -1,3 +1,4 @@
+import { expect } from '@jest/globals'
 import { pino } from 'pino'
 import type { KeyValue } from '../../lib/kv/key-value.js'
 import { acquire, type AcquireOptions } from '../../lib/lock/acquire.js'
@@ -8,6 +9,7 @@ import { release } from '../../lib/lock/release.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import type { Asked } from '../../lib/protocol/request.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
+import { eventually } from './eventually.js'
 import { FaultyStore } from './faulty-store.js'
 import { VirtualTime } from './virtual-time.js'
 
@@ -25,6 +27,7 @@ export class World {
   readonly rival = new Engine(new FaultyStore(this.memory), this.time.clock, log)
   private serial = 0
   private theirs: string | undefined
+  private queueing: Promise<Holding> | undefined
 
   acquire(concurrency: number, options: Partial<AcquireOptions> = {}): Promise<Holding> {
     return acquire(this.us, this.key, this.asked('us', concurrency), { waitMs: 60_000, ...options })
@@ -47,10 +50,20 @@ export class World {
     this.theirs = (await this.rivalTries(concurrency)).uuid
   }
 
-  /** What the rival took by {@link rivalHolds}. */
+  /** The rival queues up behind us. */
+  async rivalQueues(concurrency: number): Promise<void> {
+    const asked = this.asked('rival', concurrency)
+    this.queueing = acquire(this.rival, this.key, asked, { waitMs: 60_000 })
+    await eventually(async () => {
+      const { tickets, holders } = await this.rival.read(this.key)
+      expect([...tickets.keys(), ...holders.keys()]).toContain(asked.uuid)
+    })
+  }
+
+  /** What the rival took by {@link rivalHolds}, or takes when its turn comes. */
   async rivalReleases(): Promise<void> {
-    const uuid = this.theirs
-    this.theirs = undefined
+    const uuid = (await this.queueing)?.uuid ?? this.theirs
+    this.theirs = this.queueing = undefined
     if (uuid) await release(this.rival, this.key, uuid)
   }
 

@@ -1,0 +1,69 @@
+import type { KeyValue, LeaseId } from '../kv/key-value.js'
+import type { Compare, Op } from '../kv/transaction.js'
+import { ConcurrentLock } from '../model/concurrent-lock.js'
+import type { KeyLocks } from '../model/key-locks.js'
+import type { Timestamp } from '../model/timestamp.js'
+import type { Snapshot } from './snapshot.js'
+import { formatTerms, parseTerms } from './terms.js'
+
+/** Seconds. Who is handed the lock may have died just before, and then holds it for as long as its lease lasts. */
+const LONGEST_TTL = 60
+/** Bounds one transaction; who is left over takes its place by itself. */
+const MOST_AT_ONCE = 16
+
+/** A waiter that gets the lock from one who leaves. */
+export interface Successor {
+  readonly uuid: string
+  readonly ticket: KeyValue
+  readonly lock: ConcurrentLock
+  /** The lease that it keeps for its holder key. */
+  readonly lease: LeaseId
+}
+
+/**
+ * The first waiters that fit beside those who stay, in the order of arrival: up to the first that does not fit, so
+ * that nobody is passed. They are added to `keyLocks`.
+ */
+export function handOver(snapshot: Snapshot, keyLocks: KeyLocks, now: Timestamp): Successor[] {
+  const alive = new Set(snapshot.holders.keys())
+  const successors: Successor[] = []
+  for (const [uuid, ticket] of snapshot.tickets) {
+    const successor = successorOf(uuid, ticket, now)
+    if (!successor || alive.has(uuid) || keyLocks.locks.has(uuid)) break
+    if (successors.length === MOST_AT_ONCE || !keyLocks.fits(successor.lock, { now, alive })) break
+    keyLocks.add(successor.lock, { now, alive })
+    alive.add(uuid)
+    successors.push(successor)
+  }
+  return successors
+}
+
+/** Those who are handed the lock still wait. Nobody older can have come: the queue grows at its end. */
+export function stillWait(successors: readonly Successor[]): Compare[] {
+  return successors.map(({ ticket: { key, createRevision } }) => ({
+    target: 'create',
+    key,
+    is: '=',
+    revision: createRevision,
+  }))
+}
+
+export function putSuccessors({ key }: Snapshot, successors: readonly Successor[]): Op[] {
+  return successors.flatMap(({ uuid, lock, lease, ticket }): Op[] => [
+    { type: 'put', key: key.holder(uuid), value: formatTerms(lock), lease },
+    { type: 'delete', key: ticket.key },
+  ])
+}
+
+/** Undefined for a ticket that is not to be handed the lock: its owner takes it by itself when it is first. */
+function successorOf(uuid: string, ticket: KeyValue, now: Timestamp): Successor | undefined {
+  const terms = parseTerms(ticket.value)
+  if (!terms?.lease || !/^[1-9]\d{0,18}$/.test(terms.lease)) return undefined
+  const { concurrency, owner, ttl, lease } = terms
+  try {
+    const lock = ConcurrentLock.fromDict(uuid, { concurrency, owner, ttl, created: String(now) })
+    return ttl <= LONGEST_TTL ? { uuid, ticket, lock, lease } : undefined
+  } catch {
+    return undefined
+  }
+}
