@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { resolveEndpoints } from '../../../lib/config/etcd-options.js'
 import type { LockConfig } from '../../../lib/config/schema.js'
 import type { SrvResolver } from '../../../lib/config/srv.js'
 import { EtcdLockUnavailableError, LockConfigError } from '../../../lib/model/errors.js'
+import { useCertificates } from '../../support/certificates.js'
+
+const files = useCertificates()
 
 describe('resolveEndpoints', () => {
   it('has defaults for everything', async () => {
@@ -47,50 +47,6 @@ describe('resolveEndpoints', () => {
   })
 })
 
-describe('resolveEndpoints with certificates', () => {
-  let directory: string
-  const at = (name: string): string => join(directory, name)
-
-  beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), 'spicelock-tls-'))
-    for (const name of ['ca', 'crt', 'key', 'both']) writeFileSync(at(name), `PEM of ${name}`)
-  })
-  afterEach(() => rmSync(directory, { recursive: true }))
-
-  const text = (tls: object | undefined): unknown =>
-    tls && Object.fromEntries(Object.entries(tls).map(([field, pem]) => [field, String(pem)]))
-
-  it('reads certificate and key from two files', async () => {
-    const { tls, endpoints } = await resolveEndpoints({ ca_cert: at('ca'), cert: [at('crt'), at('key')] })
-    expect(text(tls)).toEqual({ ca: 'PEM of ca', cert: 'PEM of crt', key: 'PEM of key' })
-    expect(endpoints).toEqual(['https://127.0.0.1:2379'])
-  })
-
-  it('reads certificate and key from one file, and needs no authority', async () => {
-    const { tls, endpoints } = await resolveEndpoints({ cert: at('both') })
-    expect(text(tls)).toEqual({ cert: 'PEM of both', key: 'PEM of both' })
-    expect(endpoints).toEqual(['https://127.0.0.1:2379'])
-  })
-
-  it('needs no certificate for https, and has none for http', async () => {
-    expect((await resolveEndpoints({ protocol: 'https' })).tls).toEqual({})
-    expect((await resolveEndpoints({ endpoints: ['https://a:1'] })).tls).toEqual({})
-    expect(await resolveEndpoints({ protocol: 'http' })).not.toHaveProperty('tls')
-  })
-
-  it.each<[string, (gone: string) => LockConfig]>([
-    ['ca_cert', gone => ({ ca_cert: gone })],
-    ['cert', gone => ({ cert: gone })],
-    ['cert', gone => ({ cert: [at('crt'), gone] })],
-  ])('names the option %s and the file when it is missing', async (field, configOf) => {
-    const failure = resolveEndpoints(configOf(at('gone')))
-    await expect(failure).rejects.toThrow(LockConfigError)
-    await expect(failure).rejects.toThrow(
-      `Unable to read the file ${at('gone')} of the option '${field}': ENOENT`,
-    )
-  })
-})
-
 describe('resolveEndpoints with an srv_domain', () => {
   const SSL = '_etcd-client-ssl._tcp.example'
   const PLAIN = '_etcd-client._tcp.example'
@@ -121,7 +77,7 @@ describe('resolveEndpoints with an srv_domain', () => {
   })
 
   it('implies https for a certificate', async () => {
-    const config = { srv_domain: 'example', ca_cert: import.meta.filename }
+    const config = { srv_domain: 'example', ca_cert: files.get().ca }
     expect((await resolveEndpoints(config, dns(withoutSsl))).endpoints).toEqual(['https://old:2379'])
   })
 
