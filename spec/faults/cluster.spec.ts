@@ -1,0 +1,84 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import type { Lock } from '../../lib/index.js'
+import { freshName, lockAt } from '../support/etcd.js'
+import { EtcdCluster } from '../support/etcd-cluster.js'
+import { eventually } from '../support/eventually.js'
+
+const terms = { concurrency: 1, ttl: 60 }
+let cluster: EtcdCluster
+let killed: number[]
+let locks: Lock[]
+
+beforeAll(async () => {
+  cluster = await EtcdCluster.start()
+  await eventually(() => cluster.leader(), 30_000)
+}, 120_000)
+afterAll(() => cluster.stop())
+beforeEach(() => {
+  killed = []
+  locks = []
+})
+afterEach(async () => {
+  await Promise.all(locks.map(lock => lock.close()))
+  await Promise.all(killed.map(index => cluster.members[index]!.restart()))
+  await eventually(() => cluster.leader(), 30_000)
+}, 60_000)
+
+const kill = async (index: number): Promise<void> => {
+  killed.push(index)
+  await cluster.members[index]!.kill()
+}
+
+/** A lock whose client talks to this member first. */
+function lockVia(index: number, owner: string): Lock {
+  const endpoints = [...cluster.endpoints.slice(index), ...cluster.endpoints.slice(0, index)]
+  const lock = lockAt(endpoints[0]!, { owner, config: { endpoints, read_timeout: 2 } })
+  locks.push(lock)
+  return lock
+}
+
+describe.each([
+  ['a follower', async () => ((await cluster.leader()) + 1) % 3],
+  ['the leader', () => cluster.leader()],
+])('when %s dies, to which holder and waiter talk,', (_, chosen) => {
+  it('the holding stands, the wait goes on, and the release hands the lock over', async () => {
+    const index = await chosen()
+    const [holder, waiter, witness] = [
+      lockVia(index, 'holder'),
+      lockVia(index, 'waiter'),
+      lockVia((index + 1) % 3, 'witness'),
+    ]
+    const name = freshName()
+    const id = await holder.acquire(name, terms)
+    let isGranted = false
+    const waiting = waiter.acquire(name, terms).finally(() => (isGranted = true))
+    await eventually(async () => expect((await witness.inspect(name)).waiters).toHaveLength(1))
+
+    await kill(index)
+    await eventually(async () => {
+      const { holders, waiters } = await witness.inspect(name)
+      expect([holders.map(({ id }) => id), waiters.length]).toEqual([[id], 1])
+    }, 30_000)
+    expect(isGranted).toBe(false)
+
+    await holder.release(name, id)
+    const next = await waiting
+    expect([...(await witness.get(name)).locks.keys()]).toEqual([next])
+    await waiter.release(name, next)
+  }, 60_000)
+})
+
+it('without a majority an acquire fails in time, and works when a member is back', async () => {
+  const lock = lockVia(2, 'lonely')
+  const name = freshName()
+  await lock.release(name, await lock.acquire(name, terms))
+  await kill(0)
+  await kill(1)
+  const start = performance.now()
+  const wait = lock.acquire(name, { ...terms, wait: 3 })
+  await expect(wait).rejects.toMatchObject({ code: 'ETCD_UNAVAILABLE' })
+  expect(performance.now() - start).toBeLessThan(8_000)
+  await cluster.members[0]!.restart()
+  killed = [1]
+  await lock.release(name, await lock.acquire(name, terms))
+}, 60_000)

@@ -1,0 +1,88 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import type { Lock, LockConfig } from '../../lib/index.js'
+import { freePorts } from '../../lib/testing/free-port.js'
+import { type Certificates, useCertificates } from '../support/certificates.js'
+import { freshName, lockAt } from '../support/etcd.js'
+import { EtcdProcess } from '../support/etcd-process.js'
+
+const terms = { concurrency: 1, ttl: 60 }
+const files = useCertificates()
+let etcd: EtcdProcess
+/** One that asks for a certificate of the client, too. */
+let strict: EtcdProcess
+let port: number
+let strictPort: number
+let lock: Lock
+
+const start = async (clientPort: number, flags: readonly string[]): Promise<EtcdProcess> => {
+  const { server } = files.get()
+  const [peerPort] = await freePorts(1)
+  const [client, peer] = [`https://127.0.0.1:${clientPort}`, `http://127.0.0.1:${peerPort}`]
+  return EtcdProcess.start([
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=default=${peer}`,
+    `--cert-file=${server[0]}`,
+    `--key-file=${server[1]}`,
+    ...flags,
+  ])
+}
+
+beforeAll(async () => {
+  ;[port, strictPort] = (await freePorts(2)) as [number, number]
+  const { ca } = files.get()
+  etcd = await start(port, [])
+  strict = await start(strictPort, ['--client-cert-auth', `--trusted-ca-file=${ca}`])
+}, 120_000)
+afterAll(() => Promise.all([etcd.stop(), strict.stop()]))
+afterEach(() => lock.close())
+
+const url = (scheme: string, at: number): string => `${scheme}://127.0.0.1:${at}`
+
+describe('etcd with TLS', () => {
+  it.each<[string, (of: Certificates) => LockConfig]>([
+    ['an endpoint and its authority', of => ({ endpoints: [url('https', port)], ca_cert: of.ca })],
+    ['host, port and authority', of => ({ host: '127.0.0.1', port, ca_cert: of.ca })],
+    [
+      'a certificate of its own, in one file',
+      of => ({ endpoints: [url('https', strictPort)], ca_cert: of.ca, cert: of.clientBoth }),
+    ],
+    [
+      'a certificate of its own, in two files',
+      of => ({ host: '127.0.0.1', port: strictPort, protocol: 'https', ca_cert: of.ca, cert: of.client }),
+    ],
+  ])('serves a client with %s', async (_, config) => {
+    lock = lockAt('', { config: config(files.get()) })
+    const name = freshName()
+    const id = await lock.acquire(name, terms)
+    expect([...(await lock.get(name)).locks.keys()]).toEqual([id])
+    await lock.release(name, id)
+    expect((await lock.get(name)).locks.size).toBe(0)
+  })
+
+  it.each<[string, (of: Certificates) => LockConfig, RegExp]>([
+    ['without the authority', () => ({ endpoints: [url('https', port)] }), /certificate/],
+    [
+      'with another authority',
+      of => ({ endpoints: [url('https', port)], ca_cert: of.otherCa }),
+      /certificate/,
+    ],
+    [
+      'without the certificate that etcd asks for',
+      of => ({ endpoints: [url('https', strictPort)], ca_cert: of.ca }),
+      /cannot be reached/,
+    ],
+    ['without TLS', () => ({ endpoints: [url('http', port)] }), /cannot be reached/],
+  ])(
+    'refuses a client %s, in words and in seconds',
+    async (_, config, message) => {
+      lock = lockAt('', { config: { ...config(files.get()), read_timeout: 2 } })
+      const error = await lock.acquire(freshName(), terms).catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ code: 'ETCD_UNAVAILABLE' })
+      expect((error as Error).message).toMatch(message)
+    },
+    12_000,
+  )
+})

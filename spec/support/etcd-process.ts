@@ -1,0 +1,39 @@
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { findEtcd } from '../../lib/testing/etcd-binary/find-etcd.js'
+import { etcdEnvironment } from '../../lib/testing/etcd-environment.js'
+import { EtcdWatchdog } from '../../lib/testing/etcd-watchdog.js'
+
+/** An etcd with flags of our own, which ends with this process at the latest. */
+export class EtcdProcess {
+  private constructor(
+    private readonly watchdog: EtcdWatchdog,
+    private readonly flags: readonly string[],
+  ) {}
+
+  /** Resolves when it runs, which may be before it serves. */
+  static async start(flags: readonly string[]): Promise<EtcdProcess> {
+    const dataDir = await mkdtemp(join(tmpdir(), 'spicelock-spec-etcd-'))
+    const { path } = await findEtcd(line => process.stderr.write(`${line}\n`))
+    const watchdog = new EtcdWatchdog(path, dataDir, etcdEnvironment())
+    const etcd = new EtcdProcess(watchdog, [...flags, `--data-dir=${dataDir}`, '--logger=zap'])
+    await etcd.restart()
+    return etcd
+  }
+
+  /** SIGKILL, as in a crash; the data stay. */
+  async kill(): Promise<void> {
+    this.watchdog.signal('SIGKILL')
+    await this.watchdog.ended()
+  }
+
+  restart(): Promise<void> {
+    return this.watchdog.start(this.flags)
+  }
+
+  async stop(): Promise<void> {
+    await this.kill()
+    await this.watchdog.close()
+  }
+}
