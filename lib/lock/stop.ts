@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { type Clock, LONGEST_TIMEOUT_MS } from './clock.js'
 
 /** The end of a wait: by the caller's signal, by {@link abort}, or because its time is over. */
@@ -14,6 +15,8 @@ export class Stop {
     waitMs: number,
     private readonly clock: Clock,
   ) {
+    // One signal may well end many waits: Node's warning of a leak would be wrong.
+    if (caller) setMaxListeners(0, caller)
     caller?.addEventListener('abort', this.onAbort, { once: true })
     if (waitMs > 0) this.arm(clock.monotonic() + waitMs)
   }

@@ -57,25 +57,27 @@ export class Stream<Request, Response> {
     this.listener.onDown(classify(error))
   }
 
-  /**
-   * Nothing is expected of the stream at the moment: ends it soon, without a word to the listener. Not by
-   * cancelling: etcd3 would take that for a fault and cut the calls in flight on the same client.
-   */
+  /** Nothing is expected of the stream at the moment: cuts it soon, without a word to the listener. */
   idle(): void {
     clearTimeout(this.idleTimer)
-    this.idleTimer = setTimeout(() => this.drop(duplex => duplex.end()), IDLE_MS)
+    this.idleTimer = setTimeout(() => this.close(), IDLE_MS)
   }
 
-  /** Cuts the stream without a word to the listener. */
+  /**
+   * Cuts the stream without a word to the listener. To end it is not enough: etcd keeps an ended watch stream open.
+   * Nor is to cancel it: etcd3 would take that for a fault, and cut the calls in flight on the same client.
+   */
   close(): void {
-    this.drop(duplex => duplex.cancel())
-  }
-
-  private drop(finish: (duplex: Duplex<Request, Response>) => void): void {
     clearTimeout(this.idleTimer)
     const dropped = this.current
     this.current = undefined
-    dropped?.duplex.then(finish, () => {})
+    dropped?.duplex.then(
+      duplex => {
+        duplex.end()
+        duplex.cancel()
+      },
+      () => {},
+    )
   }
 
   private start(): { client: Etcd3; duplex: Promise<Duplex<Request, Response>> } {

@@ -1,0 +1,50 @@
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { expect, it } from '@jest/globals'
+import type { CyclerReport } from '../support/cycler.js'
+import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
+import { eventually } from '../support/eventually.js'
+import { spawnTs } from '../support/run-ts.js'
+
+const etcd = useEtcdServer()
+
+const post = async (method: string, body: object = {}): Promise<Record<string, unknown>> => {
+  const url = `${etcd.get().endpoint}/v3/${method}`
+  const response = await fetch(url, { method: 'POST', body: JSON.stringify(body) })
+  return (await response.json()) as Record<string, unknown>
+}
+
+/** What clients have left in etcd. */
+async function leftovers(): Promise<object> {
+  const all = Buffer.from('\0').toString('base64')
+  const { kvs = [] } = await post('kv/range', { key: all, range_end: all, keys_only: true })
+  const { leases = [] } = await post('lease/leases')
+  const metrics = await (await fetch(`${etcd.get().endpoint}/metrics`)).text()
+  const watchers = /^etcd_debugging_mvcc_watcher_total (\d+)/m.exec(metrics)?.[1]
+  return { kvs, leases, watchers }
+}
+
+it('10,000 cycles, a tenth of them contended, leave nothing in etcd nor in the process, which ends', async () => {
+  const options = { endpoints: etcd.get().endpoints, cycles: 10_000, loops: 16 }
+  const child = await spawnTs('spec/support/cycler.ts', [JSON.stringify(options)])
+  const said = text(child.stdout!)
+  const [code] = (await once(child, 'close')) as [number]
+  const { heapGrowth, ...rest } = JSON.parse(await said) as CyclerReport
+  expect({ code, ...rest }).toEqual({ code: 0, warnings: 0, listeners: 0 })
+  expect(heapGrowth).toBeLessThan(3_000_000)
+  await eventually(async () => expect(await leftovers()).toEqual({ kvs: [], leases: [], watchers: '0' }))
+}, 120_000)
+
+it('a process that never closes its lock ends by itself', async () => {
+  const lock = lockAt(etcd.get().endpoint)
+  const taken = freshName()
+  const id = await lock.acquire(taken, { concurrency: 1, ttl: 60 })
+  const child = await spawnTs('spec/support/careless.ts', [etcd.get().endpoint, taken])
+  expect(await text(child.stdout!)).toBe('LOCK_UNAVAILABLE')
+  const start = performance.now()
+  if (child.exitCode === null) await once(child, 'exit')
+  expect(child.exitCode).toBe(0)
+  expect(performance.now() - start).toBeLessThan(4_000)
+  await lock.release(taken, id)
+  await lock.close()
+}, 30_000)
