@@ -20,7 +20,8 @@ export async function openEngine({
   if (store) return new Engine(borrowed(store), systemClock, logger)
   const checked = validateConfig(config ?? {}, 'config')
   for (const warning of checked.warnings) logger.warn(warning)
-  return new Engine(new EtcdStore(await resolveEndpoints(checked.config)), systemClock, logger)
+  const warn = (message: string): void => logger.warn(message)
+  return new Engine(new EtcdStore(await resolveEndpoints(checked.config), warn), systemClock, logger)
 }
 
 /** A store that somebody else closes. */

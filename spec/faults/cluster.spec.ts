@@ -1,8 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import type { Logger } from 'pino'
 import type { Lock } from '../../lib/index.js'
+import { knownDefect } from '../../lib/store/etcd/known-defects.js'
 import { freshName, lockAt } from '../support/etcd.js'
 import { EtcdCluster } from '../support/etcd-cluster.js'
 import { eventually } from '../support/eventually.js'
+import { logSpy } from '../support/log-spy.js'
 
 const terms = { concurrency: 1, ttl: 60 }
 let cluster: EtcdCluster
@@ -30,9 +33,10 @@ const kill = async (index: number): Promise<void> => {
 }
 
 /** A lock whose client talks to this member first. */
-function lockVia(index: number, owner: string): Lock {
+function lockVia(index: number, owner: string, logger?: Logger): Lock {
   const endpoints = [...cluster.endpoints.slice(index), ...cluster.endpoints.slice(0, index)]
-  const lock = lockAt(endpoints[0]!, { owner, config: { endpoints, read_timeout: 2 } })
+  const config = { endpoints, read_timeout: 2 }
+  const lock = lockAt(endpoints[0]!, { owner, config, ...(logger && { logger }) })
   locks.push(lock)
   return lock
 }
@@ -66,6 +70,19 @@ describe.each([
     expect([...(await witness.get(name)).locks.keys()]).toEqual([next])
     await waiter.release(name, next)
   }, 60_000)
+})
+
+it('a version that is known to lose leases in a cluster is warned of once', async () => {
+  const { log, lines } = logSpy()
+  const lock = lockVia(0, 'warned', log)
+  const name = freshName()
+  await lock.release(name, await lock.acquire(name, terms))
+  const version = await cluster.version()
+  const warnings = (): unknown[] => lines.filter(({ level }) => level === 'warn').map(({ msg }) => msg)
+  const expected = knownDefect(version, 3)
+  if (expected) await eventually(() => expect(warnings()).toEqual([expected]))
+  await lock.release(name, await lock.acquire(name, terms))
+  expect(warnings()).toEqual(expected ? [expected] : [])
 })
 
 it('without a majority an acquire fails in time, and works when a member is back', async () => {

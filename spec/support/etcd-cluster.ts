@@ -4,6 +4,7 @@ import { EtcdProcess } from './etcd-process.js'
 interface Status {
   readonly header: { readonly member_id: string }
   readonly leader: string
+  readonly version: string
 }
 
 /** Three members of one etcd. */
@@ -41,6 +42,11 @@ export class EtcdCluster {
     const index = states.findIndex(status => status?.header.member_id === leader)
     if (index === -1) throw new Error('The cluster has no leader.')
     return index
+  }
+
+  /** Of the first member. */
+  async version(): Promise<string> {
+    return (await statusOf(this.endpoints[0]!))!.version
   }
 
   async stop(): Promise<void> {

@@ -4,6 +4,7 @@ import type { GrantedLease, Leases, Store, Watch, WatchListener } from '../store
 import { isStoreError } from '../store-error.js'
 import { Connection } from './connection.js'
 import { LeaseStream } from './lease-stream.js'
+import { knownDefect } from './known-defects.js'
 import type { EtcdOptions } from './options.js'
 import { WatchStream } from './watch-stream.js'
 import { decodeTransaction, encodeTransaction } from './wire.js'
@@ -18,8 +19,13 @@ export class EtcdStore implements Store {
   private readonly connection: Connection
   private readonly watches: WatchStream
   private readonly renewals: LeaseStream
+  private isInspected = false
 
-  constructor(options: EtcdOptions) {
+  /** @param warn told at most once, when etcd turns out to be of a version that is known to lose leases. */
+  constructor(
+    options: EtcdOptions,
+    private readonly warn: (message: string) => void = () => {},
+  ) {
     this.connection = new Connection(options)
     this.watches = new WatchStream(this.connection)
     this.renewals = new LeaseStream(this.connection, options.callTimeoutMs)
@@ -27,7 +33,9 @@ export class EtcdStore implements Store {
 
   async commit(transaction: Transaction): Promise<TransactionResult> {
     const request = encodeTransaction(transaction)
-    return decodeTransaction(await this.connection.call(client => client.kv.txn(request)))
+    const response = await this.connection.call(client => client.kv.txn(request))
+    if (!this.isInspected) void this.inspect()
+    return decodeTransaction(response)
   }
 
   watch(range: KeyRange, listener: WatchListener): Watch {
@@ -39,6 +47,22 @@ export class EtcdStore implements Store {
     this.renewals.close()
     this.connection.close()
     return Promise.resolve()
+  }
+
+  /** In the background; one who may not ask is not warned. */
+  private async inspect(): Promise<void> {
+    this.isInspected = true
+    try {
+      const client = this.connection.current()
+      const [{ version }, { members }] = await Promise.all([
+        client.maintenance.status(),
+        client.cluster.memberList({}),
+      ])
+      const defect = knownDefect(version, members.length)
+      if (defect) this.warn(defect)
+    } catch {
+      // What matters has its own calls.
+    }
   }
 
   private async grant(ttl: number): Promise<GrantedLease> {
