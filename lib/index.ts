@@ -1,6 +1,12 @@
 export { type LockConfig } from './config/schema.js'
-export { type AcquireOptions, type WaitStatus } from './lock/acquire-options.js'
+export {
+  type AcquiredOptions,
+  type AcquireOptions,
+  type HoldOptions,
+  type WaitStatus,
+} from './lock/acquire-options.js'
 export { cookbookLock, type LockArgs } from './lock/cookbook-lock.js'
+export { type FaceOptions } from './lock/faces.js'
 export { getLockInstance, type LockInstanceOptions } from './lock/get-lock-instance.js'
 export { type HeldLock } from './lock/held-lock.js'
 export { Lock, type LockOptions } from './lock/lock.js'
@@ -15,4 +21,6 @@ export * from './model/constants.js'
 export * from './model/errors.js'
 export { KeyLocks, type Liveness } from './model/key-locks.js'
 export { Timestamp } from './model/timestamp.js'
+export { type GuardedWrite } from './protocol/guard.js'
+export { type Compare, type Op, type TransactionResult } from './kv/transaction.js'
 export { type Store } from './store/store.js'

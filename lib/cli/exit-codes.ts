@@ -10,6 +10,7 @@ export const EXIT = {
   unreachable: 69,
   unexpected: 70,
   unavailable: 75,
+  lost: 76,
   notExecutable: 126,
   notFound: 127,
 } as const
@@ -22,6 +23,7 @@ const MEANINGS: readonly (readonly [code: string, meaning: string])[] = [
   [String(EXIT.unreachable), 'etcd cannot be reached, or does not serve'],
   [String(EXIT.unexpected), 'unexpected failure'],
   [String(EXIT.unavailable), 'others hold the lock, and the time to wait for them is over'],
+  [String(EXIT.lost), 'run: the lock was lost while the command ran'],
   [String(EXIT.notExecutable), 'run: the command cannot be executed'],
   [String(EXIT.notFound), 'run: the command is not found'],
   ['128+N', 'run: signal N ended the command, or the wait for the lock'],
@@ -40,6 +42,8 @@ const EXIT_BY_ERROR: Readonly<Record<SpicelockErrorCode, number>> = {
   LOCK_UNWRITABLE: EXIT.unexpected,
   LOCK_EXISTING: EXIT.unexpected,
   LOCK_UNAVAILABLE: EXIT.unavailable,
+  LOCK_LOST: EXIT.lost,
+  LOCK_REENTERED: EXIT.unexpected,
   ETCD_UNAVAILABLE: EXIT.unreachable,
 }
 

@@ -1,6 +1,7 @@
 import { InvalidLockError } from '../model/errors.js'
 import { shown } from '../model/shown.js'
 import type { LockState } from './lock-state.js'
+import type { TenureOptions } from './tenure.js'
 
 export interface AcquireOptions {
   /** How many may hold at once: 1 = exclusive, 0 = any number, tracked. */
@@ -13,6 +14,20 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal
   /** Told who holds and waits, again and again while waiting. Must not throw. */
   readonly onWait?: (status: WaitStatus) => void
+  /** Lets code wait inside `acquired` for the very lock that it holds; otherwise a LockReentryError at once. */
+  readonly allowReentry?: boolean
+}
+
+export interface HoldOptions extends AcquireOptions {
+  /** Renews the lock until it is released or lost; otherwise it ends after `ttl`, as in Spicerack. */
+  readonly keepAlive?: boolean
+  /** Seconds before the deadline at which the handle says `expiring`: a fifth of the ttl when not given. */
+  readonly expiring?: number
+}
+
+export interface AcquiredOptions extends HoldOptions {
+  /** What a lock that was lost while the function ran, without an error of its own, is to the caller: an error when not given. */
+  readonly onLost?: 'throw' | 'ignore'
 }
 
 export interface WaitStatus extends LockState {
@@ -29,6 +44,21 @@ export function waitMsOf({ wait = DEFAULT_WAIT }: AcquireOptions): number {
   throw new InvalidLockError(
     `Unable to acquire, 'wait' must be a number of seconds from 0 on, got ${shown(wait)}.`,
   )
+}
+
+/** How a holding of `ttl` seconds is looked after. @throws InvalidLockError */
+export function tenureOptionsOf({ ttl, keepAlive = false, expiring = ttl / 5 }: HoldOptions): TenureOptions {
+  if (typeof keepAlive !== 'boolean') {
+    throw new InvalidLockError(
+      `Unable to acquire, 'keepAlive' must be true or false, got ${shown(keepAlive)}.`,
+    )
+  }
+  if (typeof expiring !== 'number' || !(expiring >= 0 && expiring < ttl)) {
+    throw new InvalidLockError(
+      `Unable to acquire, 'expiring' must be a number of seconds from 0 to less than the ttl, got ${shown(expiring)}.`,
+    )
+  }
+  return { keepAlive, expiringMs: expiring * 1000 }
 }
 
 /** @throws InvalidLockError */

@@ -10,6 +10,7 @@ import { Holdings } from './holdings.js'
 import { LeasePool } from './lease-pool.js'
 import { persist } from './persist.js'
 import type { Stop } from './stop.js'
+import type { Tenure } from './tenure.js'
 
 /** Two minutes: Spicerack's budget for getting a write through. */
 const WRITE_BUDGET_MS = 120_000
@@ -23,6 +24,8 @@ export class Engine {
   readonly holdings: Holdings
   /** The acquisitions under way, and the promises of their ends. */
   readonly waits = new Map<Stop, Promise<unknown>>()
+  /** What is held by handles. */
+  readonly tenures = new Set<Tenure>()
   private readonly learning = new Map<string, Promise<unknown>>()
   private contacted = false
 
@@ -90,10 +93,11 @@ export class Engine {
     return persist(work, { key: key.path, clock: this.clock, budget, signal })
   }
 
-  /** Ends the waits, whose callers get a LockError, and the connection. */
+  /** Ends the waits, whose callers get a LockError, the care for what is held, and the connection. */
   async close(): Promise<void> {
     for (const stop of this.waits.keys()) stop.abort(new LockError('The lock was closed during the wait.'))
     await Promise.allSettled(this.waits.values())
+    for (const tenure of this.tenures) tenure.lose('closed', 'its Lock was closed')
     await this.pool.close()
     await this.store.close()
   }

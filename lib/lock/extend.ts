@@ -1,3 +1,4 @@
+import { ConcurrentLock } from '../model/concurrent-lock.js'
 import { LockError } from '../model/errors.js'
 import { extend as plan } from '../protocol/extend.js'
 import type { LockKey } from '../protocol/lock-key.js'
@@ -5,13 +6,14 @@ import type { Engine } from './engine.js'
 import type { Lease } from './lease.js'
 
 /**
- * Moves a holding to a lease of `ttl` seconds from now.
- * @throws LockError when nobody holds under this id (any more), EtcdLockUnavailableError.
+ * Moves a holding to a lease of `ttl` seconds from now, and resolves to that.
+ * @throws InvalidLockError for a bad ttl, LockError when nobody holds under this id (any more), EtcdLockUnavailableError.
  */
-export async function extend(engine: Engine, key: LockKey, uuid: string, ttl: number): Promise<void> {
+export async function extend(engine: Engine, key: LockKey, uuid: string, ttl: number): Promise<Lease> {
+  new ConcurrentLock({ concurrency: 0, owner: 'the holder', ttl })
   const lease = await engine.persist(key, () => engine.pool.takeFresh(ttl))
   // When this fails, the holding may be on the new lease all the same: that is left to end by itself.
-  if (await engine.persist(key, () => move(engine, key, uuid, lease))) return
+  if (await engine.persist(key, () => move(engine, key, uuid, lease))) return lease
   engine.pool.discard(lease)
   throw new LockError(`Nobody holds ${key.path} under the id ${uuid} (any more).`, { key: key.path })
 }

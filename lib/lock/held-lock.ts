@@ -1,23 +1,45 @@
-/** What a handle needs of the lock that made it. */
-interface Releaser {
-  release(name: string, id: string): Promise<void>
-}
+import type { TransactionResult } from '../kv/transaction.js'
+import type { GuardedWrite } from '../protocol/guard.js'
 
-/** A lock that is held, and released when the block that declared it with `await using` ends. */
-export class HeldLock implements AsyncDisposable {
-  constructor(
-    private readonly lock: Releaser,
-    readonly name: string,
-    /** Empty when locking is disabled. */
-    readonly id: string,
-  ) {}
-
-  /** Never rejects; see `Lock.release`. */
-  release(): Promise<void> {
-    return this.lock.release(this.name, this.id)
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.release()
-  }
+/**
+ * A lock that is held, until it is released, lost, or the block that declared it with `await using` ends. Any process
+ * can be paused for longer than its lease lasts, so that nobody knows for certain that he holds: what must never happen
+ * twice is to be guarded by {@link guard}, or by the {@link fencingToken}.
+ */
+export interface HeldLock extends AsyncDisposable {
+  /** Empty when locking is disabled. */
+  readonly id: string
+  readonly name: string
+  /** Full etcd key. */
+  readonly key: string
+  readonly owner: string
+  /** Grows with every grant of this name: a resource that has seen a larger one refuses this one. */
+  readonly fencingToken: bigint
+  /** Until when it is held for certain, by the clocks of this host and from before the call that granted or renewed it. */
+  readonly deadline: Date
+  /** Aborts when the lock is lost, before the deadline passes, with a `LockLostError` as its reason. */
+  readonly signal: AbortSignal
+  /** Seconds for which it is held for certain; 0 when it is lost or released. Looks at the clocks. */
+  remaining(): number
+  /**
+   * Calls back whenever the deadline comes near ({@link HoldOptions.expiring}), so that work can be wound up. With
+   * `keepAlive`, that is when renewals do not get through.
+   */
+  on(event: 'expiring', listener: () => void): this
+  off(event: 'expiring', listener: () => void): this
+  /** Looks at the clocks: right even when the process was paused and no timer could run. @throws LockLostError */
+  assertHeld(): void
+  /** Asks etcd. @throws LockLostError, EtcdLockUnavailableError, LockError */
+  verify(): Promise<void>
+  /** Lets it last `ttl` seconds from now. @throws LockLostError, InvalidLockError, EtcdLockUnavailableError, LockError */
+  extend(ttl: number): Promise<void>
+  /**
+   * A write to etcd that is applied only while this holding stands. `succeeded` is false when a condition of the
+   * write's own does not hold.
+   * @throws LockLostError with both fencing tokens, EtcdLockUnavailableError when it is not known whether it was
+   * applied, LockError.
+   */
+  guard(write: GuardedWrite): Promise<TransactionResult>
+  /** Lets go. May be repeated; never rejects; gives up after 5 s, when the lock ends with its ttl. */
+  release(): Promise<void>
 }

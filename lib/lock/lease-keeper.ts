@@ -5,6 +5,9 @@ const RETRY_MS = 500
 
 /** Renews one lease three times per ttl, more often while that fails, until it is stopped or the lease is over. */
 export class LeaseKeeper {
+  /** Milliseconds by which the last renewal left too late, because this process did not run. */
+  lateness = 0
+  private isRetrying = false
   private timer: NodeJS.Timeout | undefined
   private stopped = false
 
@@ -27,7 +30,9 @@ export class LeaseKeeper {
   }
 
   private async tick(): Promise<void> {
+    if (!this.isRetrying) this.lateness = Math.max(0, -this.lease.untilRenewal)
     const isAlive = await this.renew().catch(() => undefined)
+    this.isRetrying = !isAlive
     if (isAlive) this.schedule(this.lease.untilRenewal)
     else if (isAlive === undefined && !this.lease.isOver)
       this.schedule(Math.min(RETRY_MS, this.lease.ttl * 100))

@@ -45,6 +45,13 @@ export class LeasePool {
     }
   }
 
+  /** A lease that another process was granted, with its whole ttl before it; undefined when it is gone. @throws StoreError */
+  async adopt(id: LeaseId): Promise<Lease | undefined> {
+    const sent = sentNow(this.clock)
+    const ttl = await this.leases.renew(id)
+    return ttl > 0 ? new Lease(id, ttl, ttl, this.clock, sent) : undefined
+  }
+
   /** Takes back a lease that certainly has no key and no write under way. */
   give(lease: Lease): void {
     const idle = this.idle.get(lease.asked)

@@ -6,6 +6,9 @@ import type { Clock } from './clock.js'
 const FRESH_MS = 100
 const FRESH_SHARE = 0.01
 const RENEWALS_PER_TTL = 3
+/** What clocks that run at different speeds, and one call, may cost: milliseconds, and share of the ttl. */
+const MARGIN_MS = 50
+const MARGIN_SHARE = 0.001
 
 /** A lease of this process and what it knows of its life. */
 export class Lease {
@@ -29,6 +32,17 @@ export class Lease {
   /** Monotonic time until which it lives for certain, as far as etcd keeps time. */
   get deadline(): number {
     return this.renewedAt + this.ttl * 1000
+  }
+
+  /**
+   * Milliseconds for which it lives for certain. The larger of what both clocks say has passed counts: while a machine
+   * sleeps, only the wall clock goes on.
+   */
+  get remaining(): number {
+    const monotonic = this.clock.monotonic() - this.renewedAt
+    const wall = this.since.secondsUntil(this.clock.now()) * 1000
+    const ttl = this.ttl * 1000
+    return ttl - MARGIN_MS - ttl * MARGIN_SHARE - Math.max(monotonic, wall)
   }
 
   get isFresh(): boolean {

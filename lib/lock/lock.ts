@@ -8,14 +8,26 @@ import { checkAllowedPrefix, checkPrefix, lockKey } from '../protocol/lock-name.
 import { keyLocksOf, type Snapshot } from '../protocol/snapshot.js'
 import type { Store } from '../store/store.js'
 import { acquire } from './acquire.js'
-import { type AcquireOptions, checkOwner, waitMsOf } from './acquire-options.js'
+import {
+  type AcquiredOptions,
+  type AcquireOptions,
+  checkOwner,
+  type HoldOptions,
+  tenureOptionsOf,
+  waitMsOf,
+} from './acquire-options.js'
 import type { Engine } from './engine.js'
 import { extend } from './extend.js'
-import { HeldLock } from './held-lock.js'
+import { Faces } from './faces.js'
+import type { HeldLock } from './held-lock.js'
+import type { Holding } from './holdings.js'
+import { LiveHeldLock } from './live-held-lock.js'
 import { type LockState, stateOf, stateOrProblem } from './lock-state.js'
 import { listStates } from './list.js'
 import { openEngine } from './open-engine.js'
+import { PretendedLock } from './pretended-lock.js'
 import { reading } from './reading.js'
+import { checkReentry, runHolding } from './reentry.js'
 import { release } from './release.js'
 import { unavailable } from './unavailable.js'
 
@@ -36,10 +48,12 @@ export interface LockOptions {
   readonly logger?: Logger
 }
 
+/** How long a handle tries to release; after that the lock ends with its ttl. */
+const RELEASE_MS = 5_000
 const SKIPPED = 'Skipping lock acquire/release in DRY-RUN mode'
 
 /** The locks under one prefix, for one owner. */
-export class Lock {
+export class Lock extends Faces {
   readonly prefix: string
   readonly owner: string
   readonly dryRun: boolean
@@ -48,6 +62,7 @@ export class Lock {
 
   /** @throws LockError for a prefix that is not allowed, InvalidLockError for a bad owner. */
   constructor(private readonly options: LockOptions) {
+    super()
     const { prefix, owner, dryRun = true, allowedPrefixes = [], logger = pino({ level: 'silent' }) } = options
     allowedPrefixes.forEach(checkAllowedPrefix)
     checkPrefix(prefix, [...ALLOWED_PREFIXES, ...allowedPrefixes])
@@ -76,56 +91,49 @@ export class Lock {
    */
   async acquire(name: string, options: AcquireOptions): Promise<string> {
     const key = lockKey(this.prefix, name)
-    const { concurrency, ttl, signal, onWait } = options
-    const lock = new ConcurrentLock({ concurrency, ttl, owner: this.owner })
-    const waitMs = waitMsOf(options)
-    this.log.debug({ key: key.path, id: lock.uuid, owner: this.owner, concurrency, ttl }, 'Acquiring lock')
-    const engine = await this.open()
-    if (this.dryRun) await this.pretend(engine, key, lock)
-    else {
-      const terms = { uuid: lock.uuid, owner: this.owner, concurrency, ttl }
-      const report = (snapshot: Snapshot, place: number): void => {
-        onWait?.({ ...stateOrProblem(snapshot, engine.clock.now()), place })
-      }
-      await acquire(engine, key, terms, { waitMs, signal, onWait: onWait && report })
-    }
-    this.log.info({ key: key.path, id: lock.uuid, owner: this.owner, concurrency, ttl }, 'Acquired lock')
-    return lock.uuid
+    const { uuid } = await this.take(key, options)
+    return uuid
   }
 
-  /** Runs `fn` while holding the lock, which is released however `fn` ends. Rejects as `fn` does. */
-  async acquired<T>(name: string, options: AcquireOptions, fn: (id: string) => Promise<T> | T): Promise<T> {
-    const id = await this.acquire(name, options)
+  /**
+   * Runs `fn` while holding the lock, which is released however `fn` ends. Rejects as {@link acquire} and `fn` do, and
+   * with a LockLostError when the lock was lost while `fn` ran; `held.signal` tells `fn` of that in time.
+   */
+  async acquired<T>(
+    name: string,
+    options: AcquiredOptions,
+    fn: (held: HeldLock) => Promise<T> | T,
+  ): Promise<T> {
+    const held = await this.hold(name, options)
+    const { concurrency, onLost = 'throw' } = options
+    const isHeld = (): boolean => held.remaining() > 0
     try {
-      return await fn(id)
+      const result = await runHolding({ key: held.key, concurrency, isHeld }, () => fn(held))
+      // Looks at the clocks: the timer that aborts the signal may not have had a chance to run.
+      held.remaining()
+      if (onLost === 'throw') held.signal.throwIfAborted()
+      return result
     } finally {
-      await this.release(name, id)
+      await held.release()
     }
   }
 
-  /** Like {@link acquire}, for `await using held = await lock.hold(…)`. */
-  async hold(name: string, options: AcquireOptions): Promise<HeldLock> {
-    return new HeldLock(this, name, await this.acquire(name, options))
+  /** Like {@link acquire}, with a handle, for `await using held = await lock.hold(…)`. */
+  async hold(name: string, options: HoldOptions): Promise<HeldLock> {
+    const key = lockKey(this.prefix, name)
+    const tenure = tenureOptionsOf(options)
+    const taken = await this.take(key, options)
+    const letGo = (): Promise<void> => this.letGo(name, taken.uuid, { budgetMs: RELEASE_MS })
+    if (!taken.holding) return new PretendedLock(name, key.path, this.owner, taken.uuid, letGo)
+    return new LiveHeldLock(await this.open(), taken.holding, tenure, letGo)
   }
 
   /**
    * Releases by id, from any process. Best effort: what fails is logged, and the lock ends with its ttl
    * anyway. Never rejects.
    */
-  async release(name: string, id: string): Promise<void> {
-    const fields = { key: `${this.prefix}/${String(name)}`, id, owner: this.owner }
-    this.log.debug(fields, 'Releasing lock')
-    try {
-      const key = lockKey(this.prefix, name)
-      fields.key = key.path
-      if (this.dryRun) return this.log.info(fields, SKIPPED)
-      const engine = await this.open()
-      const released = await release(engine, key, id)
-      if (released) this.log.info(fields, 'Released lock')
-      else this.log.warn(fields, 'Lock not found. Unable to release it. Was expired?')
-    } catch (error) {
-      this.log.error({ ...fields, err: error }, 'Failed to release lock')
-    }
+  release(name: string, id: string): Promise<void> {
+    return this.letGo(name, id)
   }
 
   /**
@@ -134,7 +142,6 @@ export class Lock {
    */
   async extend(name: string, id: string, ttl: number): Promise<void> {
     const key = lockKey(this.prefix, name)
-    new ConcurrentLock({ concurrency: 0, owner: this.owner, ttl })
     if (this.dryRun) return this.log.info({ key: key.path, id, owner: this.owner }, SKIPPED)
     await extend(await this.open(), key, id, ttl)
     this.log.info({ key: key.path, id, owner: this.owner, ttl }, 'Extended lock')
@@ -165,6 +172,49 @@ export class Lock {
       throw error
     })
     return this.engine
+  }
+
+  /** Takes the lock; without a holding in dry-run. */
+  private async take(
+    key: LockKey,
+    options: AcquireOptions,
+  ): Promise<{ readonly uuid: string; readonly holding?: Holding }> {
+    const { concurrency, ttl, signal, onWait, allowReentry } = options
+    const lock = new ConcurrentLock({ concurrency, ttl, owner: this.owner })
+    const waitMs = waitMsOf(options)
+    if (waitMs > 0 && !allowReentry) checkReentry(key.path, concurrency)
+    const { uuid } = lock
+    const fields = { key: key.path, id: uuid, owner: this.owner, concurrency, ttl }
+    this.log.debug(fields, 'Acquiring lock')
+    const engine = await this.open()
+    if (this.dryRun) {
+      await this.pretend(engine, key, lock)
+      this.log.info(fields, 'Acquired lock')
+      return { uuid }
+    }
+    const report = (snapshot: Snapshot, place: number): void => {
+      onWait?.({ ...stateOrProblem(snapshot, engine.clock.now()), place })
+    }
+    const terms = { uuid, owner: this.owner, concurrency, ttl }
+    const holding = await acquire(engine, key, terms, { waitMs, signal, onWait: onWait && report })
+    this.log.info(fields, 'Acquired lock')
+    return { uuid, holding }
+  }
+
+  private async letGo(name: string, id: string, options: { readonly budgetMs?: number } = {}): Promise<void> {
+    const fields = { key: `${this.prefix}/${String(name)}`, id, owner: this.owner }
+    this.log.debug(fields, 'Releasing lock')
+    try {
+      const key = lockKey(this.prefix, name)
+      fields.key = key.path
+      if (this.dryRun) return this.log.info(fields, SKIPPED)
+      const engine = await this.open()
+      const released = await release(engine, key, id, options)
+      if (released) this.log.info(fields, 'Released lock')
+      else this.log.warn(fields, 'Lock not found. Unable to release it. Was expired?')
+    } catch (error) {
+      this.log.error({ ...fields, err: error }, 'Failed to release lock')
+    }
   }
 
   private async pretend(engine: Engine, key: LockKey, lock: ConcurrentLock): Promise<void> {

@@ -1,11 +1,13 @@
 import { KeyLocks } from '../model/key-locks.js'
-import type { AcquireOptions } from './acquire-options.js'
-import { HeldLock } from './held-lock.js'
+import type { AcquiredOptions, AcquireOptions, HoldOptions } from './acquire-options.js'
+import { Faces } from './faces.js'
+import type { HeldLock } from './held-lock.js'
 import type { Lock } from './lock.js'
 import type { LockState } from './lock-state.js'
+import { PretendedLock } from './pretended-lock.js'
 
 /** The surface of a {@link Lock} that does nothing, for where locking is disabled. Ids are empty. */
-export class NoLock implements Pick<Lock, keyof Lock> {
+export class NoLock extends Faces implements Pick<Lock, keyof Lock> {
   readonly prefix = ''
   readonly owner = ''
   readonly dryRun = true
@@ -18,12 +20,16 @@ export class NoLock implements Pick<Lock, keyof Lock> {
     return Promise.resolve('')
   }
 
-  async acquired<T>(_name: string, _options: AcquireOptions, fn: (id: string) => Promise<T> | T): Promise<T> {
-    return await fn('')
+  async acquired<T>(
+    name: string,
+    options: AcquiredOptions,
+    fn: (held: HeldLock) => Promise<T> | T,
+  ): Promise<T> {
+    return await fn(await this.hold(name, options))
   }
 
-  hold(name: string, _options: AcquireOptions): Promise<HeldLock> {
-    return Promise.resolve(new HeldLock(this, name, ''))
+  hold(name: string, _options: HoldOptions): Promise<HeldLock> {
+    return Promise.resolve(new PretendedLock(name, name, '', ''))
   }
 
   release(_name: string, _id: string): Promise<void> {

@@ -1,4 +1,3 @@
-import type { LeaseId } from '../kv/key-value.js'
 import type { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import { type Release, release as plan } from '../protocol/release.js'
@@ -27,8 +26,6 @@ class Releasing {
   private mayHandOver = true
   /** A release was sent and no answer came. */
   private unsettled: Release | undefined
-  /** Of the holder key, when it was we who deleted that: another process may use it again otherwise. */
-  private lease: LeaseId | undefined
 
   constructor(
     private readonly engine: Engine,
@@ -45,9 +42,8 @@ class Releasing {
       isClean = done !== undefined && this.unsettled === undefined
       return done?.released
     } finally {
-      const lease = holding?.lease.id ?? this.lease
       if (holding && isClean) this.engine.pool.give(holding.lease)
-      else if (lease !== undefined) this.engine.pool.discard({ id: lease })
+      else if (holding) this.engine.pool.discard(holding.lease)
     }
   }
 
@@ -68,13 +64,11 @@ class Releasing {
   }
 
   private async attempt(next: Release): Promise<boolean> {
-    const lease = this.snapshot.holders.get(this.uuid)?.lease
     try {
       const { succeeded, after } = await this.engine.transit(this.snapshot, next.transaction)
       this.snapshot = after
       this.isGuess = false
       if (!succeeded) return false
-      this.lease = lease
       logExpired(this.engine.log, this.key, next.expired)
       return true
     } catch (error) {

@@ -7,6 +7,8 @@ export type SpicelockErrorCode =
   | 'LOCK_UNWRITABLE'
   | 'LOCK_EXISTING'
   | 'LOCK_UNAVAILABLE'
+  | 'LOCK_LOST'
+  | 'LOCK_REENTERED'
   | 'ETCD_UNAVAILABLE'
 
 export interface ErrorDetails {
@@ -63,6 +65,44 @@ export class LockUnwritableError extends LockError {
 /** A lock with the same id is already held under this key. */
 export class LockExistingError extends LockError {
   override readonly code = 'LOCK_EXISTING'
+}
+
+/** The caller waits for a lock that it holds itself, and would for ever. */
+export class LockReentryError extends LockError {
+  override readonly code = 'LOCK_REENTERED'
+}
+
+/**
+ * - `expired`: its time is over.
+ * - `released elsewhere`: somebody released it by its id, or by force.
+ * - `lease lost`: etcd ended its lease before its time.
+ * - `unreachable past the deadline`: no renewal got through in time.
+ * - `closed`: the `Lock` that made it was closed. It stands in etcd until its time is over.
+ */
+export type LossReason =
+  'expired' | 'released elsewhere' | 'lease lost' | 'unreachable past the deadline' | 'closed'
+
+/** What was held is not held any more, or not for certain. */
+export class LockLostError extends LockError {
+  override readonly code = 'LOCK_LOST'
+  readonly reason: LossReason
+  /** Fencing token of what was held. */
+  readonly fencingToken: bigint
+  /** Fencing token of the youngest holder that was seen instead. */
+  readonly currentToken: bigint | undefined
+
+  constructor(message: string, details: LossDetails) {
+    super(message, details)
+    this.reason = details.reason
+    this.fencingToken = details.fencingToken
+    this.currentToken = details.currentToken
+  }
+}
+
+export interface LossDetails extends ErrorDetails {
+  readonly reason: LossReason
+  readonly fencingToken: bigint
+  readonly currentToken?: bigint | undefined
 }
 
 /** Others hold the lock and the time to wait for them is over. */

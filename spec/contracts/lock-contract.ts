@@ -168,8 +168,8 @@ export function lockContract(make: () => Promise<Store>): void {
 
   describe('acquired and hold', () => {
     it('hand on what the function returns, and release', async () => {
-      const result = await lock.acquired(name, exclusive, async id =>
-        (await ids())[0] === id ? 'inside' : 'outside',
+      const result = await lock.acquired(name, exclusive, async held =>
+        (await ids())[0] === held.id ? 'inside' : 'outside',
       )
       expect(result).toBe('inside')
       expect(await ids()).toEqual([])

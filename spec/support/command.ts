@@ -4,11 +4,16 @@ import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundle, bundles, root } from './bundle.js'
 
-/** The command in the layout of the published package, whose version it reads. */
-async function main(): Promise<string> {
-  const file = await bundle('lib/cli/main.ts', 'dist/cli/main.js')
-  await copyFile(join(root, 'package.json'), join(bundles, 'package.json'))
-  return file
+let built: Promise<string> | undefined
+
+/** The command in the layout of the published package, whose version it reads; built once for a test file. */
+function main(): Promise<string> {
+  built ??= (async () => {
+    const file = await bundle('lib/cli/main.ts', 'dist/cli/main.js')
+    await copyFile(join(root, 'package.json'), join(bundles, 'package.json'))
+    return file
+  })()
+  return built
 }
 
 /** One run of the command `spicelock`, as a process. Its environment names no etcd unless told so. */

@@ -1,8 +1,12 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { afterAll } from '@jest/globals'
 import type { ContenderOptions } from './contender.js'
 import { spawnTs } from './run-ts.js'
+
+const running = new Set<ChildProcess>()
+afterAll(() => running.forEach(child => child.kill('SIGKILL')))
 
 /** A process that contends for a lock. */
 export class ContenderProcess {
@@ -22,6 +26,7 @@ export class ContenderProcess {
   ): Promise<ContenderProcess> {
     const terms = { concurrency: 1, ttl: 60, wait: 60, ...options }
     const child = await spawnTs('spec/support/contender.ts', [JSON.stringify(terms)])
+    running.add(child.once('exit', () => running.delete(child)))
     const contender = new ContenderProcess(child, options.owner)
     await contender.said('ready')
     return contender

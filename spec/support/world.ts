@@ -37,8 +37,8 @@ export class World {
     await release(this.us, this.key, uuid)
   }
 
-  extend({ uuid }: Holding, ttl: number): Promise<void> {
-    return extend(this.us, this.key, uuid, ttl)
+  async extend({ uuid }: Holding, ttl: number): Promise<void> {
+    await extend(this.us, this.key, uuid, ttl)
   }
 
   /** The rival tries once. */

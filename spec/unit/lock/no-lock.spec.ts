@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
 import { KeyLocks, Lock, NoLock } from '../../../lib/index.js'
-import { HeldLock } from '../../../lib/lock/held-lock.js'
 
 const lock = new NoLock()
 const options = { concurrency: 1, ttl: 60 }
@@ -8,7 +7,7 @@ const options = { concurrency: 1, ttl: 60 }
 describe('NoLock', () => {
   it('has the whole surface of a Lock', () => {
     const methods = Object.getOwnPropertyNames(Lock.prototype).filter(
-      name => !['open', 'pretend'].includes(name),
+      name => !['open', 'pretend', 'take', 'letGo'].includes(name),
     )
     expect(Object.getOwnPropertyNames(NoLock.prototype)).toEqual(methods)
     expect(lock).toMatchObject({ prefix: '', owner: '', dryRun: true })
@@ -35,7 +34,9 @@ describe('NoLock', () => {
   })
 
   it('runs the function, and hands on what it returns', async () => {
-    expect(await lock.acquired('name', options, id => `ran with ${JSON.stringify(id)}`)).toBe('ran with ""')
+    expect(await lock.acquired('name', options, ({ id }) => `ran with ${JSON.stringify(id)}`)).toBe(
+      'ran with ""',
+    )
     expect(await lock.acquired('name', options, () => Promise.resolve(7))).toBe(7)
   })
 
@@ -48,7 +49,22 @@ describe('NoLock', () => {
 
   it('holds for a block', async () => {
     await using held = await lock.hold('name', options)
-    expect(held).toBeInstanceOf(HeldLock)
-    expect(held).toMatchObject({ name: 'name', id: '' })
+    expect(held).toMatchObject({ name: 'name', id: '', fencingToken: 0n })
+    expect(held.remaining()).toBe(Infinity)
+    held.assertHeld()
+    await held.verify()
+    await held.extend(60)
+    await expect(held.guard({ success: [] })).rejects.toThrow('Locking is disabled')
+  })
+
+  it('has every kind of lock', async () => {
+    for (const held of [
+      await lock.exclusive('name'),
+      await lock.shared('name'),
+      await lock.semaphore('name', 3),
+      await lock.tryAcquire('name'),
+    ]) {
+      expect(held).toMatchObject({ name: 'name', id: '' })
+    }
   })
 })

@@ -1,0 +1,179 @@
+import type { KeyEvent, KeyValue, LeaseId } from '../kv/key-value.js'
+import { LockLostError, type LossReason } from '../model/errors.js'
+import type { Watch, WatchListener } from '../store/store.js'
+import { LONGEST_TIMEOUT_MS } from './clock.js'
+import type { Engine } from './engine.js'
+import type { Holding } from './holdings.js'
+import type { Lease } from './lease.js'
+import type { LeaseKeeper } from './lease-keeper.js'
+
+/** What is held for less than this is not watched: the watch would cost more than the holding. */
+const WATCH_AFTER_MS = 100
+/** Lateness of timers that is worth mentioning. */
+const LAG_MS = 200
+
+export interface TenureOptions {
+  /** Whether the lease is renewed until the end. */
+  readonly keepAlive: boolean
+  /** How long before the deadline to say that it comes, milliseconds. */
+  readonly expiringMs: number
+}
+
+/** Must not throw. */
+export interface TenureListener {
+  onLost(error: LockLostError): void
+  onExpiring(): void
+}
+
+/** One holding from its grant to its end: renews it, and says that it is lost before anybody else can hold. */
+export class Tenure implements WatchListener {
+  private loss: LockLostError | undefined
+  private isOver = false
+  private isExpiring = false
+  private timer: NodeJS.Timeout | undefined
+  private due = 0
+  private watch: Watch | undefined
+  private keeper: LeaseKeeper | undefined
+
+  constructor(
+    private readonly engine: Engine,
+    private holding: Holding,
+    private readonly options: TenureOptions,
+    private readonly listener: TenureListener,
+  ) {
+    engine.tenures.add(this)
+    this.moveTo(holding.lease)
+  }
+
+  /** Milliseconds for which it lasts for certain, by the clocks and not by any timer. */
+  get remaining(): number {
+    return this.loss || this.isOver ? 0 : Math.max(0, this.holding.lease.remaining)
+  }
+
+  /** The error that says how it was lost; undefined while it is held. Looks at the clocks. */
+  lost(): LockLostError | undefined {
+    if (!this.isOver && this.remaining === 0) this.runOut()
+    return this.loss
+  }
+
+  /** The holding has got another lease. */
+  moveTo(lease: Lease): void {
+    this.holding = { ...this.holding, lease, ttl: lease.asked }
+    this.keeper?.stop()
+    if (this.options.keepAlive) this.keeper = this.engine.pool.keep(lease, () => this.onLeaseEnd())
+    this.arm()
+  }
+
+  /** Says that it is lost, once. */
+  lose(reason: LossReason, detail: string, currentToken?: bigint): void {
+    if (this.isOver) return
+    const { key, uuid, token, lease } = this.holding
+    this.end()
+    this.loss = new LockLostError(`The lock ${key.path} (id ${uuid}) is lost: ${detail}.`, {
+      key: key.path,
+      reason,
+      fencingToken: token,
+      currentToken,
+    })
+    if (reason !== 'closed') {
+      this.engine.holdings.take(key, uuid)
+      // It may stand for a moment longer, and is of no use to anybody.
+      this.engine.pool.discard(lease)
+    }
+    this.listener.onLost(this.loss)
+  }
+
+  /** Stops looking after it. */
+  end(): void {
+    this.isOver = true
+    clearTimeout(this.timer)
+    this.keeper?.stop()
+    this.watch?.close()
+    this.engine.tenures.delete(this)
+  }
+
+  onEvents(events: readonly KeyEvent[]): void {
+    const last = events.at(-1)!
+    this.onSeen(last.type === 'put' ? last.kv : undefined)
+  }
+
+  onGap(): void {
+    void this.look()
+  }
+
+  /** Nothing is to be seen any more; the deadline stays. */
+  onEnd(): void {}
+
+  private arm(): void {
+    clearTimeout(this.timer)
+    if (this.isOver) return
+    const untilNext = this.remaining - (this.isExpiring ? 0 : this.options.expiringMs)
+    const ms = Math.max(0, Math.min(this.watch ? untilNext : WATCH_AFTER_MS, untilNext, LONGEST_TIMEOUT_MS))
+    this.due = this.engine.clock.monotonic() + ms
+    this.timer = setTimeout(() => this.tick(), Math.ceil(ms))
+  }
+
+  private tick(): void {
+    if (this.remaining === 0) return this.runOut()
+    this.watch ??= this.openWatch()
+    const isNear = this.remaining <= this.options.expiringMs
+    if (isNear && !this.isExpiring) this.listener.onExpiring()
+    this.isExpiring = isNear
+    this.arm()
+  }
+
+  private runOut(): void {
+    const ownLag = this.engine.clock.monotonic() - this.due
+    const lag = Math.max(ownLag, this.keeper?.lateness ?? 0)
+    const pause = `this process did not run for ${(lag / 1000).toFixed(1)} s (it was paused, or its event loop blocked)`
+    const cause = lag > LAG_MS ? `; ${pause}` : ''
+    const ttl = `its ttl of ${this.holding.lease.asked} s is over`
+    if (!this.keeper || lag > LAG_MS) this.lose('expired', ttl + cause)
+    else this.lose('unreachable past the deadline', `${ttl}; etcd could not be reached to renew it`)
+  }
+
+  private onLeaseEnd(): void {
+    if (this.remaining === 0) this.runOut()
+    else this.lose('lease lost', 'etcd ended its lease')
+  }
+
+  private openWatch(): Watch {
+    const { key, uuid } = this.holding
+    const watch = this.engine.store.watch({ key: key.holder(uuid) }, this)
+    watch.ready.then(
+      () => this.look(),
+      () => {},
+    )
+    return watch
+  }
+
+  private async look(): Promise<void> {
+    const { key, uuid, token } = this.holding
+    const range = { type: 'range' as const, key: key.holder(uuid) }
+    try {
+      const { results } = await this.engine.commit({ compare: [], success: [range], failure: [] })
+      this.onSeen(results[0]!.find(kv => kv.createRevision === token))
+    } catch {
+      // Whoever cannot look has a deadline all the same.
+    }
+  }
+
+  private onSeen(kv: KeyValue | undefined): void {
+    if (this.isOver) return
+    if (!kv) void this.onGone()
+    else if (kv.lease !== undefined && kv.lease !== this.holding.lease.id) void this.adopt(kv.lease)
+  }
+
+  /** Released by somebody, or with its lease, which tells. */
+  private async onGone(): Promise<void> {
+    const isAlive = await this.engine.pool.renew(this.holding.lease).catch(() => true)
+    if (isAlive) this.lose('released elsewhere', 'somebody released it')
+    else this.onLeaseEnd()
+  }
+
+  /** Somebody extended it by its id. */
+  private async adopt(id: LeaseId): Promise<void> {
+    const lease = await this.engine.pool.adopt(id).catch(() => undefined)
+    if (lease && !this.isOver) this.moveTo(lease)
+  }
+}
