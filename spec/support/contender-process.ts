@@ -28,7 +28,7 @@ export class ContenderProcess {
     const child = await spawnTs('spec/support/contender.ts', [JSON.stringify(terms)])
     running.add(child.once('exit', () => running.delete(child)))
     const contender = new ContenderProcess(child, options.owner)
-    await contender.said('ready')
+    await contender.said(/^ready$/)
     return contender
   }
 
@@ -38,7 +38,7 @@ export class ContenderProcess {
 
   /** Resolves to the id when it holds the lock. */
   async held(): Promise<string> {
-    return (await this.said('held ')).slice('held '.length)
+    return (await this.said(/^held /)).slice('held '.length)
   }
 
   /** Releases, and resolves when the process has ended. */
@@ -47,15 +47,35 @@ export class ContenderProcess {
     await this.ended()
   }
 
+  /** Whether it believes that it holds. */
+  async believes(): Promise<boolean> {
+    const before = this.lines.length
+    this.child.stdin!.write('assert\n')
+    return (await this.said(/^(yes|no)$/, before)) === 'yes'
+  }
+
+  /** Resolves to the reason when it has lost the lock. */
+  async lost(): Promise<string> {
+    return (await this.said(/^lost /)).slice('lost '.length)
+  }
+
+  pause(): void {
+    this.child.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.child.kill('SIGCONT')
+  }
+
   /** Kills it without warning. */
   async kill(): Promise<void> {
     this.child.kill('SIGKILL')
     await this.ended()
   }
 
-  private async said(start: string): Promise<string> {
+  private async said(form: RegExp, from = 0): Promise<string> {
     for (;;) {
-      const line = this.lines.find(said => said.startsWith(start))
+      const line = this.lines.slice(from).find(said => form.test(said))
       if (line) return line
       if (this.child.exitCode !== null)
         throw new Error(`${this.owner} ended with ${this.child.exitCode}, said: ${this.lines.join()}`)

@@ -1,13 +1,12 @@
 import { createInterface } from 'node:readline'
-import { Lock } from '../../lib/index.js'
+import { type HeldLock, Lock, type LockLostError } from '../../lib/index.js'
 
 /**
- * A process of its own that acquires one lock. It says `ready`, acquires when told `acquire`, says
- * `held ID` or `failed CODE`, and releases and ends when told `release`.
+ * A process of its own that contends for one lock. It says `ready`, acquires when told `acquire`, says
+ * `held ID` or `failed CODE`, and `lost REASON` when that happens; says `yes` or `no` when told `assert`, and releases
+ * and ends when told `release`.
  */
-const { endpoints, name, owner, concurrency, ttl, wait, clockOffset } = JSON.parse(
-  process.argv[2]!,
-) as ContenderOptions
+const { endpoints, name, owner, clockOffset, ...terms } = JSON.parse(process.argv[2]!) as ContenderOptions
 
 if (clockOffset) {
   const realNow = Date.now
@@ -18,17 +17,21 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`)
 const lock = new Lock({ config: { endpoints }, prefix: 'custom', owner, dryRun: false })
 await lock.get(name)
 say('ready')
-let id = ''
+let held: HeldLock | undefined
 for await (const line of createInterface(process.stdin)) {
   if (line === 'acquire') {
     try {
-      id = await lock.acquire(name, { concurrency, ttl, wait })
+      held = await lock.hold(name, terms)
+      const { id, signal } = held
       say(`held ${id}`)
+      signal.addEventListener('abort', () => say(`lost ${(signal.reason as LockLostError).reason}`))
     } catch (error) {
       say(`failed ${(error as { code?: string }).code}`)
     }
+  } else if (line === 'assert') {
+    say(held!.remaining() > 0 ? 'yes' : 'no')
   } else {
-    await lock.release(name, id)
+    await held?.release()
     break
   }
 }
@@ -42,6 +45,7 @@ export interface ContenderOptions {
   readonly concurrency: number
   readonly ttl: number
   readonly wait: number
+  readonly keepAlive?: boolean
   /** Seconds by which the process's wall clock is wrong. */
   readonly clockOffset?: number
 }
