@@ -10,7 +10,6 @@ import { Holdings } from './holdings.js'
 import { LeasePool } from './lease-pool.js'
 import { persist } from './persist.js'
 import type { Stop } from './stop.js'
-import type { Tenure } from './tenure.js'
 
 /** Two minutes: Spicerack's budget for getting a write through. */
 const WRITE_BUDGET_MS = 120_000
@@ -24,8 +23,8 @@ export class Engine {
   readonly holdings: Holdings
   /** The acquisitions under way, and the promises of their ends. */
   readonly waits = new Map<Stop, Promise<unknown>>()
-  /** What is held by handles. */
-  readonly tenures = new Set<Tenure>()
+  /** What looks after the holdings that handles hold. */
+  readonly tenures = new Set<{ close(): void }>()
   private readonly learning = new Map<string, Promise<unknown>>()
   private contacted = false
 
@@ -97,7 +96,7 @@ export class Engine {
   async close(): Promise<void> {
     for (const stop of this.waits.keys()) stop.abort(new LockError('The lock was closed during the wait.'))
     await Promise.allSettled(this.waits.values())
-    for (const tenure of this.tenures) tenure.lose('closed', 'its Lock was closed')
+    for (const tenure of this.tenures) tenure.close()
     await this.pool.close()
     await this.store.close()
   }

@@ -83,6 +83,10 @@ export class Tenure implements WatchListener {
     this.listener.onLost(this.loss)
   }
 
+  close(): void {
+    this.lose('closed', 'its Lock was closed')
+  }
+
   /** Stops looking after it. */
   end(): void {
     this.isOver = true
