@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { isatty } from 'node:tty'
 import { CliError, EXIT } from './exit-codes.js'
 import { say } from './output.js'
@@ -7,34 +7,45 @@ import { exitCodeOfSignal, onSignal } from './signals.js'
 /** These a terminal sends to all that run in its foreground: the child has them already. */
 const FROM_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
 
-/**
- * Runs a command on our stdin, stdout and stderr, passes on the signals that come, and resolves to its exit
- * code as a shell tells it.
- * @throws CliError when the command cannot be started.
- */
-export async function runChild([command, ...args]: readonly [string, ...string[]]): Promise<number> {
-  const hasTerminal = [0, 1, 2].some(isatty)
-  let stopForwarding = (): void => {}
-  try {
-    return await new Promise((resolve, reject) => {
-      const child = spawn(command, args, { stdio: 'inherit' })
-      stopForwarding = onSignal(signal => {
-        if (!(hasTerminal && FROM_TERMINAL.includes(signal))) child.kill(signal)
-      })
+/** A command on our stdin, stdout and stderr, to which the signals that come are passed on. */
+export class Child {
+  /** Its exit code, as a shell tells it. Rejects with a CliError when the command cannot be started. */
+  readonly ended: Promise<number>
+  private readonly process: ChildProcess
+  /** Whether it leads a process group of its own. One that reads from a terminal must stay in ours. */
+  private readonly isLeader = !isatty(0)
+
+  constructor([command, ...args]: readonly [string, ...string[]], env: Readonly<Record<string, string>>) {
+    const options = { stdio: 'inherit', detached: this.isLeader, env: { ...process.env, ...env } } as const
+    const child = (this.process = spawn(command, args, options))
+    const stopForwarding = onSignal(signal => {
+      if (this.isLeader || !FROM_TERMINAL.includes(signal)) this.signal(signal)
+    })
+    this.ended = new Promise<number>((resolve, reject) => {
       child.on('error', error => {
-        if (child.pid === undefined) reject(error)
+        if (child.pid === undefined) reject(failure(command, error))
         else say(error.message)
       })
       child.on('exit', (code, signal) => resolve(code ?? exitCodeOfSignal(signal!)))
-    })
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const [exitCode, problem] =
-      code === 'ENOENT'
-        ? [EXIT.notFound, 'command not found']
-        : [EXIT.notExecutable, `cannot be executed (${code ?? message})`]
-    throw new CliError(`${command}: ${problem}`, exitCode, { cause: error })
-  } finally {
-    stopForwarding()
+    }).finally(stopForwarding)
   }
+
+  /** Sends a signal to it, and to the processes that it has started, as far as they are in its group. */
+  signal(signal: NodeJS.Signals): void {
+    const { pid } = this.process
+    if (pid === undefined || this.process.exitCode !== null || this.process.signalCode !== null) return
+    try {
+      process.kill(this.isLeader ? -pid : pid, signal)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
+}
+
+function failure(command: string, error: NodeJS.ErrnoException): CliError {
+  const [exitCode, problem] =
+    error.code === 'ENOENT'
+      ? [EXIT.notFound, 'command not found']
+      : [EXIT.notExecutable, `cannot be executed (${error.code ?? error.message})`]
+  return new CliError(`${command}: ${problem}`, exitCode, { cause: error })
 }

@@ -23,7 +23,7 @@ const MEANINGS: readonly (readonly [code: string, meaning: string])[] = [
   [String(EXIT.unreachable), 'etcd cannot be reached, or does not serve'],
   [String(EXIT.unexpected), 'unexpected failure'],
   [String(EXIT.unavailable), 'others hold the lock, and the time to wait for them is over'],
-  [String(EXIT.lost), 'run: the lock was lost while the command ran'],
+  [String(EXIT.lost), 'run: the lock was lost, and the command stopped for it'],
   [String(EXIT.notExecutable), 'run: the command cannot be executed'],
   [String(EXIT.notFound), 'run: the command is not found'],
   ['128+N', 'run: signal N ended the command, or the wait for the lock'],

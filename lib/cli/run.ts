@@ -1,12 +1,14 @@
 import { hostname, userInfo } from 'node:os'
 import { isatty } from 'node:tty'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import type { HeldLock } from '../lock/held-lock.js'
 import { Lock } from '../lock/lock.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
-import { runChild } from './child.js'
+import { Child } from './child.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
 import { CliError, EXIT, EXIT_CODES_HELP } from './exit-codes.js'
 import { integerFrom, seconds } from './numbers.js'
+import { LossGuard, ON_LOST, type OnLost } from './on-lost.js'
 import { say, write } from './output.js'
 import { Interruption } from './signals.js'
 import { WaitLine } from './wait-line.js'
@@ -14,7 +16,10 @@ import { WaitLine } from './wait-line.js'
 interface RunOptions extends ConnectionOptions {
   readonly prefix: string
   readonly concurrency: number
-  readonly ttl: number
+  readonly ttl?: number
+  readonly keepAlive: boolean
+  readonly onLost: OnLost
+  readonly killAfter?: number
   readonly wait: number
   readonly owner?: string
   readonly dryRun?: true
@@ -24,6 +29,16 @@ interface RunOptions extends ConnectionOptions {
 const HELP = `
 The lock is released however COMMAND ends. Signals are passed on to it; one that comes during the
 wait ends the wait. All that follows -- belongs to COMMAND.
+
+The lock is renewed while COMMAND runs; when this process is killed, it is free after --ttl seconds,
+while COMMAND goes on. With --no-keep-alive it ends after --ttl seconds in any case.
+
+When the lock is lost, or about to be because etcd cannot be reached, COMMAND and the processes it
+has started get SIGTERM (--on-lost), and SIGKILL after --kill-after seconds, which is before anybody
+else can hold the lock. (With a terminal as stdin, COMMAND alone gets them.)
+
+COMMAND finds in its environment SPICELOCK_NAME, SPICELOCK_ID, SPICELOCK_FENCING_TOKEN and
+SPICELOCK_DEADLINE, until when the lock is held if it is not renewed.
 
 ${EXIT_CODES_HELP}`
 
@@ -36,7 +51,18 @@ export function addRun(program: Command, argv: readonly string[]): void {
     .argument('<command...>', 'to run, with its arguments')
     .option('--prefix <prefix>', 'of the lock', COOKBOOKS_CUSTOM_PREFIX)
     .option('--concurrency <number>', 'how many may hold at once; 0: any number', integerFrom(0), 1)
-    .option('--ttl <seconds>', 'how long the lock is held at most', integerFrom(1), 1_800)
+    .option(
+      '--ttl <seconds>',
+      'how long the lock lasts without renewal (default: 30, or 1800)',
+      integerFrom(1),
+    )
+    .option('--no-keep-alive', 'do not renew the lock')
+    .addOption(
+      new Option('--on-lost <what>', 'what to do to COMMAND when the lock is lost')
+        .choices(ON_LOST)
+        .default('term'),
+    )
+    .option('--kill-after <seconds>', 'from SIGTERM to SIGKILL (default: 5, or a fifth of the ttl)', seconds)
     .option('--wait <seconds>', 'how long to wait for the lock; 0 tries once', seconds, 1_800)
     .option('--owner <text>', 'who holds, for people (default: user@host [pid])')
     .option('--dry-run', 'write nothing to etcd; run COMMAND only if the lock could be taken now')
@@ -51,7 +77,9 @@ export function addRun(program: Command, argv: readonly string[]): void {
 }
 
 async function run(name: string, command: [string, ...string[]], options: RunOptions): Promise<number> {
-  const { prefix, owner = defaultOwner(), concurrency, ttl, wait, dryRun = false, quiet } = options
+  const { prefix, owner = defaultOwner(), concurrency, wait, dryRun = false, quiet } = options
+  const { keepAlive, onLost, ttl = keepAlive ? 30 : 1_800, killAfter = Math.min(5, ttl / 5) } = options
+  if (killAfter >= ttl) throw new CliError(`--kill-after must be less than the ttl of ${ttl} s`, EXIT.usage)
   const connection = connectionOf(options)
   prefixesOf(connection, prefix)
   const lock = new Lock({ ...connection, prefix, owner, dryRun })
@@ -60,17 +88,37 @@ async function run(name: string, command: [string, ...string[]], options: RunOpt
   const { signal } = interruption
   const onWait = waitLine.show.bind(waitLine)
   try {
-    const terms = { concurrency, ttl, wait, signal, ...(!quiet && { onWait }) }
-    return await lock.acquired(name, terms, () => {
+    const terms = {
+      concurrency,
+      ttl,
+      wait,
+      signal,
+      keepAlive,
+      expiring: killAfter,
+      ...(!quiet && { onWait }),
+    }
+    return await lock.acquired(name, { ...terms, onLost: 'ignore' }, async held => {
       waitLine.clear()
       signal.throwIfAborted()
       if (dryRun && !quiet) say(`dry run: ${prefix}/${name} could be taken, and is not`)
-      return runChild(command)
+      const child = new Child(command, environmentOf(held))
+      const guard = new LossGuard(child, held, onLost, killAfter * 1000)
+      const exitCode = await child.ended.finally(() => guard.close())
+      return guard.hasStruck ? EXIT.lost : exitCode
     })
   } finally {
     waitLine.clear()
     await lock.close()
     interruption.close()
+  }
+}
+
+function environmentOf({ name, id, fencingToken, deadline }: HeldLock): Record<string, string> {
+  return {
+    SPICELOCK_NAME: name,
+    SPICELOCK_ID: id,
+    SPICELOCK_FENCING_TOKEN: String(fencingToken),
+    SPICELOCK_DEADLINE: deadline.toISOString(),
   }
 }
 

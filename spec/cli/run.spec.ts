@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Lock } from '../../lib/index.js'
+import { EtcdServer } from '../../lib/testing/etcd-server.js'
 import { CommandProcess, type Ended, runCommand } from '../support/command.js'
 import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
@@ -102,15 +103,118 @@ describe('when its command ends', () => {
     expect(stderr).toContain(message)
     expect(await isFree()).toBe(true)
   })
+})
 
-  it('after its lock: it says that somebody else released it', async () => {
-    const command = await start(UNTIL_EOF)
-    await said(command, 'started')
+describe('when its lock is lost', () => {
+  const STUBBORN = ['--', 'sh', '-c', "trap 'echo told' TERM; echo started; while :; do sleep 0.05; done"]
+  const release = async (): Promise<void> => {
     const { holders } = await lock.inspect(name)
     await lock.release(name, holders[0]!.id)
-    expect(await command.ended()).toBe(0)
-    expect(command.stderr).toMatch(/^spicelock: warn: Lock not found.*key=\/spicerack\/locks\/custom\/.*\n$/)
+  }
+
+  it('its command is told to end, and the code says why', async () => {
+    const command = await start([
+      '--',
+      'sh',
+      '-c',
+      "trap 'echo told; exit 3' TERM; echo started; sleep 60 & wait",
+    ])
+    await said(command, 'started')
+    await release()
+    expect(await command.ended()).toBe(76)
+    expect(command.stdout).toContain('told')
+    expect(command.stderr).toMatch(/^spicelock: The lock \/spicerack.* is lost: somebody released it\.\n$/)
   })
+
+  it('its command is killed when it does not end in time, with all that it has started', async () => {
+    const command = await start(['--kill-after', '0.3', ...STUBBORN])
+    await said(command, 'started')
+    await release()
+    expect(await command.ended()).toBe(76)
+    expect(command.stdout).toContain('told')
+  })
+
+  it('its command is killed at once with --on-lost kill', async () => {
+    const command = await start(['--on-lost', 'kill', ...STUBBORN])
+    await said(command, 'started')
+    await release()
+    expect(await command.ended()).toBe(76)
+    expect(command.stdout).not.toContain('told')
+  })
+
+  it('its command goes on with --on-lost warn', async () => {
+    const command = await start(['--on-lost', 'warn', ...UNTIL_EOF])
+    await said(command, 'started')
+    await release()
+    await said(command, 'somebody released it')
+    expect(await command.ended()).toBe(0)
+  })
+
+  it('because etcd is gone: its command is dead before the ttl is over', async () => {
+    const server = await EtcdServer.start()
+    try {
+      const args = [
+        'run',
+        name,
+        '--endpoints',
+        server.endpoint,
+        '--ttl',
+        '4',
+        '--kill-after',
+        '1',
+        ...STUBBORN,
+      ]
+      const command = await CommandProcess.start(args)
+      await said(command, 'started')
+      await server.pause()
+      const start = performance.now()
+      expect(await command.ended()).toBe(76)
+      expect(performance.now() - start).toBeLessThan(4_000 + 6_000)
+      expect(command.stdout).toContain('told')
+      expect(command.stderr).toMatch(
+        /ends in (1\.0|0\.\d) s\n[^]*is lost: its ttl of 4 s is over; etcd could not/,
+      )
+    } finally {
+      await server.resume()
+      await server.stop()
+    }
+  }, 40_000)
+
+  it('because it is not to be renewed: its command ends with its ttl', async () => {
+    const command = await start([
+      '--no-keep-alive',
+      '--ttl',
+      '2',
+      '--',
+      'sh',
+      '-c',
+      'echo started; exec sleep 60',
+    ])
+    await said(command, 'started')
+    expect(await command.ended()).toBe(76)
+    expect(await isFree()).toBe(true)
+  })
+})
+
+it('its lock outlives its ttl, and dies with it within seconds', async () => {
+  const command = await start(['--ttl', '2', ...UNTIL_EOF])
+  await said(command, 'started')
+  const taking = lock.acquire(name, { ...terms, wait: 4 })
+  await expect(taking).rejects.toMatchObject({ code: 'LOCK_UNAVAILABLE' })
+  command.child.kill('SIGKILL')
+  await command.ended()
+  await lock.release(name, await lock.acquire(name, { ...terms, wait: 5 }))
+}, 20_000)
+
+it('tells its command what it holds', async () => {
+  const names = ['NAME', 'ID', 'FENCING_TOKEN', 'DEADLINE'].map(variable => `"$SPICELOCK_${variable}"`)
+  const command = await start(['--', 'sh', '-c', `printf '%s\\n' ${names.join(' ')}; echo started; cat`])
+  await said(command, 'started')
+  const [holder] = (await lock.inspect(name)).holders
+  const [name_, id, token, deadline] = command.stdout.split('\n')
+  expect([name_, id, token]).toEqual([name, holder!.id, String(holder!.fencingToken)])
+  expect(Date.parse(deadline!) - Date.now()).toBeGreaterThan(20_000)
+  await command.ended()
 })
 
 describe('while others hold the lock', () => {

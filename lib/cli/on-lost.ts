@@ -1,0 +1,52 @@
+import type { HeldLock } from '../lock/held-lock.js'
+import type { LockLostError } from '../model/errors.js'
+import type { Child } from './child.js'
+import { say } from './output.js'
+
+/**
+ * What happens to a command whose lock is lost: nothing but a word; SIGTERM, and SIGKILL before anybody else can hold; or
+ * SIGKILL at once.
+ */
+export const ON_LOST = ['warn', 'term', 'kill'] as const
+export type OnLost = (typeof ON_LOST)[number]
+
+/** Ends a child whose lock is lost, or about to be. */
+export class LossGuard {
+  /** Whether it has ended the child. */
+  hasStruck = false
+  private killTimer: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly child: Child,
+    private readonly held: HeldLock,
+    private readonly policy: OnLost,
+    private readonly killAfterMs: number,
+  ) {
+    held.on('expiring', this.onExpiring)
+    held.signal.addEventListener('abort', this.onAbort)
+  }
+
+  close(): void {
+    clearTimeout(this.killTimer)
+    this.held.off('expiring', this.onExpiring)
+    this.held.signal.removeEventListener('abort', this.onAbort)
+  }
+
+  private readonly onExpiring = (): void => {
+    say(`the lock ${this.held.name} ends in ${this.held.remaining().toFixed(1)} s`)
+    if (this.policy !== 'warn') this.strike(this.policy === 'term' ? 'SIGTERM' : 'SIGKILL')
+  }
+
+  private readonly onAbort = (): void => {
+    say((this.held.signal.reason as LockLostError).message)
+    if (this.policy === 'warn') return
+    if (this.policy === 'kill' || this.hasStruck) return this.strike('SIGKILL')
+    this.strike('SIGTERM')
+    this.killTimer = setTimeout(() => this.strike('SIGKILL'), this.killAfterMs)
+  }
+
+  private strike(signal: NodeJS.Signals): void {
+    this.hasStruck = true
+    this.child.signal(signal)
+  }
+}
