@@ -12,7 +12,7 @@ export interface AcquireOptions {
   readonly wait?: number
   /** Ends the wait; nothing is left in the queue. */
   readonly signal?: AbortSignal
-  /** Told who holds and waits, again and again while waiting. Must not throw. */
+  /** Told who holds and waits, again and again while waiting. What it throws is logged. */
   readonly onWait?: (status: WaitStatus) => void
   /** Lets code wait inside `acquired` for the very lock that it holds; otherwise a LockReentryError at once. */
   readonly allowReentry?: boolean
@@ -35,6 +35,8 @@ export interface WaitStatus extends LockState {
   readonly place: number
 }
 
+/** Bytes of UTF-8. It stands in every entry, and entries are limited by what etcd takes. */
+const LONGEST_OWNER = 1_024
 /** Half an hour, as Spicerack waits. */
 const DEFAULT_WAIT = 1_800
 
@@ -48,11 +50,6 @@ export function waitMsOf({ wait = DEFAULT_WAIT }: AcquireOptions): number {
 
 /** How a holding of `ttl` seconds is looked after. @throws InvalidLockError */
 export function tenureOptionsOf({ ttl, keepAlive = false, expiring = ttl / 5 }: HoldOptions): TenureOptions {
-  if (typeof keepAlive !== 'boolean') {
-    throw new InvalidLockError(
-      `Unable to acquire, 'keepAlive' must be true or false, got ${shown(keepAlive)}.`,
-    )
-  }
   if (typeof expiring !== 'number' || !(expiring >= 0 && expiring < ttl)) {
     throw new InvalidLockError(
       `Unable to acquire, 'expiring' must be a number of seconds from 0 to less than the ttl, got ${shown(expiring)}.`,
@@ -63,6 +60,12 @@ export function tenureOptionsOf({ ttl, keepAlive = false, expiring = ttl / 5 }: 
 
 /** @throws InvalidLockError */
 export function checkOwner(owner: string): void {
-  if (typeof owner === 'string' && owner !== '' && owner.isWellFormed()) return
-  throw new InvalidLockError(`The owner of locks must be a non-empty string, got ${shown(owner)}.`)
+  if (typeof owner !== 'string' || owner === '' || !owner.isWellFormed()) {
+    throw new InvalidLockError(`The owner of locks must be a non-empty string, got ${shown(owner)}.`)
+  }
+  const bytes = Buffer.byteLength(owner)
+  if (bytes <= LONGEST_OWNER) return
+  throw new InvalidLockError(
+    `The owner of locks must be at most ${LONGEST_OWNER} bytes, got ${bytes}: ${shown(owner)}.`,
+  )
 }

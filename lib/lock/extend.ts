@@ -10,7 +10,7 @@ import type { Lease } from './lease.js'
  * @throws InvalidLockError for a bad ttl, LockError when nobody holds under this id (any more), EtcdLockUnavailableError.
  */
 export async function extend(engine: Engine, key: LockKey, uuid: string, ttl: number): Promise<Lease> {
-  new ConcurrentLock({ concurrency: 0, owner: 'the holder', ttl })
+  checkTtl(ttl)
   const lease = await engine.persist(key, () => engine.pool.takeFresh(ttl))
   // When this fails, the holding may be on the new lease all the same: that is left to end by itself.
   if (await engine.persist(key, () => move(engine, key, uuid, lease))) return lease
@@ -34,4 +34,9 @@ async function move(engine: Engine, key: LockKey, uuid: string, lease: Lease): P
   const holding = engine.holdings.take(key, uuid)
   if (holding) engine.holdings.add({ ...holding, ttl: lease.asked, lease })
   return true
+}
+
+/** @throws InvalidLockError */
+export function checkTtl(ttl: number): void {
+  new ConcurrentLock({ concurrency: 0, owner: 'the holder', ttl })
 }

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino'
 import { loadConfig } from '../config/load.js'
 import { ALLOWED_PREFIXES } from '../model/constants.js'
+import { LockConfigError } from '../model/errors.js'
+import { shown } from '../model/shown.js'
 import { checkAllowedPrefix, checkPrefix } from '../protocol/lock-name.js'
 import { Lock } from './lock.js'
 import { NoLock } from './no-lock.js'
@@ -21,6 +23,11 @@ export function getLockInstance({ configFile, ...options }: LockInstanceOptions)
   allowedPrefixes.forEach(checkAllowedPrefix)
   checkPrefix(prefix, [...ALLOWED_PREFIXES, ...allowedPrefixes])
   if (configFile === null) return new NoLock()
+  if (typeof configFile !== 'string') {
+    throw new LockConfigError(
+      `The configFile must be the path of a YAML file, or null to run without locks, got ${shown(configFile)}.`,
+    )
+  }
   const { config, warnings } = loadConfig(configFile)
   for (const warning of warnings) options.logger?.warn(warning)
   return new Lock({ ...options, config })

@@ -1,12 +1,11 @@
 import { type Logger, pino } from 'pino'
-import type { LockConfig } from '../config/schema.js'
 import { ConcurrentLock } from '../model/concurrent-lock.js'
 import { ALLOWED_PREFIXES } from '../model/constants.js'
 import type { KeyLocks } from '../model/key-locks.js'
+import { shown } from '../model/shown.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import { checkAllowedPrefix, checkPrefix, lockKey } from '../protocol/lock-name.js'
 import { keyLocksOf, type Snapshot } from '../protocol/snapshot.js'
-import type { Store } from '../store/store.js'
 import { acquire } from './acquire.js'
 import {
   type AcquiredOptions,
@@ -16,37 +15,22 @@ import {
   tenureOptionsOf,
   waitMsOf,
 } from './acquire-options.js'
+import { checkAcquireOptions, checkLockOptions } from './check-options.js'
 import type { Engine } from './engine.js'
-import { extend } from './extend.js'
+import { checkTtl, extend } from './extend.js'
 import { Faces } from './faces.js'
 import type { HeldLock } from './held-lock.js'
 import type { Holding } from './holdings.js'
 import { LiveHeldLock } from './live-held-lock.js'
 import { type LockState, stateOf, stateOrProblem } from './lock-state.js'
 import { listStates } from './list.js'
+import type { LockOptions } from './lock-options.js'
 import { openEngine } from './open-engine.js'
 import { PretendedLock } from './pretended-lock.js'
-import { reading } from './reading.js'
+import { READ_BUDGET_MS, reading } from './reading.js'
 import { checkReentry, runHolding } from './reentry.js'
 import { release } from './release.js'
 import { unavailable } from './unavailable.js'
-
-export interface LockOptions {
-  /** How to reach etcd; see the README. Connects at the first call. */
-  readonly config?: LockConfig
-  /** Instead of `config`: a store of the caller's, which stays open when this lock is closed. */
-  readonly store?: Store
-  /** One of `ALLOWED_PREFIXES` or of `allowedPrefixes`. */
-  readonly prefix: string
-  /** Who holds, for people: usually `user@host [pid]`. */
-  readonly owner: string
-  /** Reads and checks for real, never writes. On unless switched off, as in Spicerack. */
-  readonly dryRun?: boolean
-  /** More prefixes that may be used. */
-  readonly allowedPrefixes?: readonly string[]
-  /** Silent when not given. */
-  readonly logger?: Logger
-}
 
 /** How long a handle tries to release; after that the lock ends with its ttl. */
 const RELEASE_MS = 5_000
@@ -60,9 +44,10 @@ export class Lock extends Faces {
   private readonly log: Logger
   private engine: Promise<Engine> | undefined
 
-  /** @throws LockError for a prefix that is not allowed, InvalidLockError for a bad owner. */
+  /** @throws LockError for a prefix that is not allowed, InvalidLockError for a bad owner or option. */
   constructor(private readonly options: LockOptions) {
     super()
+    checkLockOptions(options)
     const { prefix, owner, dryRun = true, allowedPrefixes = [], logger = pino({ level: 'silent' }) } = options
     allowedPrefixes.forEach(checkAllowedPrefix)
     checkPrefix(prefix, [...ALLOWED_PREFIXES, ...allowedPrefixes])
@@ -121,6 +106,7 @@ export class Lock extends Faces {
   /** Like {@link acquire}, with a handle, for `await using held = await lock.hold(…)`. */
   async hold(name: string, options: HoldOptions): Promise<HeldLock> {
     const key = lockKey(this.prefix, name)
+    checkAcquireOptions(options)
     const tenure = tenureOptionsOf(options)
     const taken = await this.take(key, options)
     const letGo = (): Promise<void> => this.letGo(name, taken.uuid, { budgetMs: RELEASE_MS })
@@ -142,6 +128,7 @@ export class Lock extends Faces {
    */
   async extend(name: string, id: string, ttl: number): Promise<void> {
     const key = lockKey(this.prefix, name)
+    checkTtl(ttl)
     if (this.dryRun) return this.log.info({ key: key.path, id, owner: this.owner }, SKIPPED)
     await extend(await this.open(), key, id, ttl)
     this.log.info({ key: key.path, id, owner: this.owner, ttl }, 'Extended lock')
@@ -179,6 +166,7 @@ export class Lock extends Faces {
     key: LockKey,
     options: AcquireOptions,
   ): Promise<{ readonly uuid: string; readonly holding?: Holding }> {
+    checkAcquireOptions(options)
     const { concurrency, ttl, signal, onWait, allowReentry } = options
     const lock = new ConcurrentLock({ concurrency, ttl, owner: this.owner })
     const waitMs = waitMsOf(options)
@@ -193,7 +181,10 @@ export class Lock extends Faces {
       return { uuid }
     }
     const report = (snapshot: Snapshot, place: number): void => {
-      onWait?.({ ...stateOrProblem(snapshot, engine.clock.now()), place })
+      const status = { ...stateOrProblem(snapshot, engine.clock.now()), place }
+      // Its type allows an async function, too: what it throws or rejects with must not end the process.
+      const told = new Promise(resolve => resolve(onWait?.(status)))
+      told.catch((err: unknown) => this.log.error({ ...fields, err }, 'onWait has thrown'))
     }
     const terms = { uuid, owner: this.owner, concurrency, ttl }
     const holding = await acquire(engine, key, terms, { waitMs, signal, onWait: onWait && report })
@@ -202,11 +193,11 @@ export class Lock extends Faces {
   }
 
   private async letGo(name: string, id: string, options: { readonly budgetMs?: number } = {}): Promise<void> {
-    const fields = { key: `${this.prefix}/${String(name)}`, id, owner: this.owner }
-    this.log.debug(fields, 'Releasing lock')
+    const fields = { key: shown(name), id, owner: this.owner }
     try {
       const key = lockKey(this.prefix, name)
       fields.key = key.path
+      this.log.debug(fields, 'Releasing lock')
       if (this.dryRun) return this.log.info(fields, SKIPPED)
       const engine = await this.open()
       const released = await release(engine, key, id, options)
@@ -218,7 +209,7 @@ export class Lock extends Faces {
   }
 
   private async pretend(engine: Engine, key: LockKey, lock: ConcurrentLock): Promise<void> {
-    const snapshot = await reading(engine, key.path, () => engine.read(key))
+    const snapshot = await engine.persist(key, () => engine.read(key), { budgetMs: READ_BUDGET_MS })
     const now = engine.clock.now()
     const alive = new Set(snapshot.holders.keys())
     if (snapshot.tickets.size > 0) throw unavailable(snapshot, lock, now)

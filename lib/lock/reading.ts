@@ -2,7 +2,7 @@ import { EtcdLockUnavailableError, LockError } from '../model/errors.js'
 import type { Engine } from './engine.js'
 
 /** How long a mere read is repeated, milliseconds. */
-const READ_BUDGET_MS = 5_000
+export const READ_BUDGET_MS = 5_000
 
 /** A read for a caller, repeated for a few seconds. @throws LockError when etcd fails. */
 export async function reading<T>(engine: Engine, path: string, work: () => Promise<T>): Promise<T> {

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { EtcdLockUnavailableError, type Lock, LockError } from '../../lib/index.js'
+import { EtcdServer } from '../../lib/testing/etcd-server.js'
 import { freePorts } from '../../lib/testing/free-port.js'
 import { eventually } from '../support/eventually.js'
-import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
+import { freshName, lockAt, storeAt, useEtcdServer } from '../support/etcd.js'
 
 const exclusive = { concurrency: 1, ttl: 60 }
 const etcd = useEtcdServer()
@@ -100,3 +101,41 @@ describe('etcd killed and restarted', () => {
     expect(await holders()).toEqual([id])
   }, 60_000)
 })
+
+it('one try ends in seconds when an etcd that served before is gone', async () => {
+  await lock.release(name, await lock.acquire(name, exclusive))
+  await etcd.get().kill()
+  const start = performance.now()
+  const failing = lock.acquire(name, { ...exclusive, wait: 0 })
+  await expect(failing).rejects.toMatchObject({ code: 'ETCD_UNAVAILABLE' })
+  await expect(lock.tryAcquire(name)).rejects.toMatchObject({ code: 'ETCD_UNAVAILABLE' })
+  expect(performance.now() - start).toBeLessThan(15_000)
+  await etcd.get().restart()
+}, 40_000)
+
+it('an etcd that has no room left refuses at once, and in words', async () => {
+  await using full = await EtcdServer.start({ args: ['--quota-backend-bytes', '16777216'] })
+  const crowded = lockAt(full.endpoint)
+  await fill(full.endpoint)
+  const start = performance.now()
+  const failing = crowded.acquire(name, exclusive)
+  await expect(failing).rejects.toMatchObject({ code: 'LOCK_ERROR' })
+  await expect(failing).rejects.toThrow('database space exceeded')
+  expect(performance.now() - start).toBeLessThan(5_000)
+  await crowded.close()
+}, 40_000)
+
+async function fill(endpoint: string): Promise<void> {
+  const store = storeAt(endpoint)
+  const value = 'x'.repeat(1_000_000)
+  const put = (): Promise<unknown> =>
+    store.commit({ compare: [], success: [{ type: 'put', key: '/hog', value }], failure: [] })
+  for (let written = 0; written < 40; written++) {
+    const isFull = await put().then(
+      () => false,
+      () => true,
+    )
+    if (isFull) break
+  }
+  await store.close()
+}

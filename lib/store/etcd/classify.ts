@@ -8,6 +8,7 @@ import {
   GRPCInvalidArgumentError,
   GRPCNotFoundError,
   GRPCNotImplementedError,
+  GRPCResourceExhastedError,
   GRPCUnauthenticatedError,
 } from 'etcd3'
 import { isStoreError, StoreError, type StoreErrorReason } from '../store-error.js'
@@ -19,6 +20,7 @@ const refusals = [
   GRPCInvalidArgumentError,
   GRPCNotFoundError,
   GRPCNotImplementedError,
+  GRPCResourceExhastedError,
   GRPCUnauthenticatedError,
 ]
 
@@ -45,5 +47,6 @@ function reasonOf(error: unknown): StoreErrorReason {
   if (error instanceof ClientClosedError) return 'unreachable'
   if (error instanceof EtcdLeaseInvalidError) return 'lease-not-found'
   if (error instanceof EtcdInvalidAuthTokenError) return 'unreachable'
+  if (error instanceof Error && error.message.includes('too many requests')) return 'unreachable'
   return refusals.some(refusal => error instanceof refusal) ? 'refused' : 'unreachable'
 }

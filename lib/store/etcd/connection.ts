@@ -20,6 +20,8 @@ const grpcOptions = {
   'grpc.keepalive_time_ms': 6_000,
   'grpc.keepalive_timeout_ms': 2_000,
   'grpc.max_receive_message_length': -1,
+  // A proxy of the environment is for the web.
+  'grpc.enable_http_proxy': 0,
 }
 
 let opened = 0

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { type AcquireOptions, InvalidLockError, Lock } from '../../../lib/index.js'
 import { MemoryStore } from '../../../lib/testing/index.js'
+import { eventually } from '../../support/eventually.js'
+import { logSpy } from '../../support/log-spy.js'
 
 let store: MemoryStore
 let lock: Lock
@@ -48,6 +50,62 @@ describe('acquire', () => {
     const { concurrency, ttl } = options
     expect((await lock.inspect('name')).holders).toMatchObject([{ id, concurrency, ttl }])
   })
+})
+
+it.each<[unknown, string]>([
+  [undefined, 'acquire: the options must be an object, got undefined.'],
+  [7, 'acquire: the options must be an object, got 7.'],
+  [{ signal: {} }, "the option 'signal' must be an AbortSignal, got an object."],
+  [{ onWait: 'x' }, `the option 'onWait' must be a function, got "x".`],
+  [{ keepAlive: 'yes' }, "the option 'keepAlive' must be true or false"],
+  [{ onLost: 'shrug' }, "the option 'onLost' must be 'throw' or 'ignore'"],
+  [{ tll: 5 }, "unknown option 'tll'. Did you mean 'ttl'?"],
+  [{ xyz: 5 }, "unknown option 'xyz'; known are: concurrency, ttl"],
+])('acquire, acquired and hold refuse the options %p', async (options, message) => {
+  const wrong = (
+    typeof options === 'object' ? { concurrency: 1, ttl: 60, ...options } : options
+  ) as AcquireOptions
+  for (const refused of [
+    lock.acquire('name', wrong),
+    dry.acquire('name', wrong),
+    lock.hold('name', wrong),
+    lock.acquired('name', wrong, () => 'ran'),
+  ]) {
+    await expect(refused).rejects.toBeInstanceOf(InvalidLockError)
+    await expect(refused).rejects.toThrow(message)
+  }
+})
+
+it.each([-1, 60, 61, NaN, '1', null])(
+  'hold refuses to say %p s before the deadline that it expires',
+  async expiring => {
+    const refused = lock.hold('name', { concurrency: 1, ttl: 60, expiring: expiring as number })
+    await expect(refused).rejects.toBeInstanceOf(InvalidLockError)
+    await expect(refused).rejects.toThrow(
+      "'expiring' must be a number of seconds from 0 to less than the ttl",
+    )
+  },
+)
+
+it.each<() => unknown>([
+  () => {
+    throw new Error('from onWait')
+  },
+  () => Promise.reject(new Error('from onWait')),
+])('what onWait throws or rejects with is logged, and does not end the wait', async onWait => {
+  const { log, lines } = logSpy()
+  const held = await lock.hold('name', { concurrency: 1, ttl: 60 })
+  const other = new Lock({ store, prefix: 'custom', owner: 'other', dryRun: false, logger: log })
+  const waiting = other.acquire('name', { concurrency: 1, ttl: 60, onWait: onWait })
+  await eventually(() => expect(lines.map(({ msg }) => msg)).toContain('onWait has thrown'))
+  await held.release()
+  await waiting
+  await other.close()
+})
+
+it('release never rejects, whatever it is given', async () => {
+  await lock.release(Object.create(null) as string, 'id')
+  await lock.release(undefined as unknown as string, undefined as unknown as string)
 })
 
 describe('extend', () => {

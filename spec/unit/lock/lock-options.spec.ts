@@ -60,3 +60,21 @@ describe('close', () => {
     expect([...(await other.get('name')).locks.keys()]).toEqual([id])
   })
 })
+
+it.each<[object | null | undefined, string]>([
+  [undefined, 'new Lock: the options must be an object, got undefined.'],
+  [null, 'new Lock: the options must be an object, got null.'],
+  [{ dryRun: null }, "new Lock: the option 'dryRun' must be true or false, got null."],
+  [{ dryRun: 0 }, "new Lock: the option 'dryRun' must be true or false, got 0."],
+  [{ dryRun: 'false' }, `new Lock: the option 'dryRun' must be true or false, got "false".`],
+  [{ pefix: 'custom' }, "new Lock: unknown option 'pefix'. Did you mean 'prefix'?"],
+  [{ allowedPrefixes: 'foo' }, `'allowedPrefixes' must be a list of prefixes, got "foo".`],
+  [{ logger: {} }, "'logger' must be a pino logger, got an object."],
+  [{ store: {} }, "'store' must be a Store, got an object."],
+  [{ store: new MemoryStore(), config: {} }, "give 'config' or 'store', not both"],
+  [{ owner: 'x'.repeat(1025) }, 'The owner of locks must be at most 1024 bytes, got 1025'],
+])('new Lock refuses %p', (options, message) => {
+  const wrong = options && { prefix: 'custom', owner: 'tester', ...options }
+  expect(() => new Lock(wrong as LockOptions)).toThrow(InvalidLockError)
+  expect(() => new Lock(wrong as LockOptions)).toThrow(message)
+})

@@ -1,0 +1,69 @@
+import { nearest } from '../config/nearest.js'
+import { InvalidLockError } from '../model/errors.js'
+import { shown } from '../model/shown.js'
+import type { AcquiredOptions } from './acquire-options.js'
+import type { LockOptions } from './lock-options.js'
+
+type Check = readonly [expected: string, isRight: (value: unknown) => boolean]
+
+const has = (method: string): ((value: unknown) => boolean) => {
+  return value => typeof (value as Record<string, unknown> | null)?.[method] === 'function'
+}
+const isBoolean = (value: unknown): boolean => typeof value === 'boolean'
+const any: Check = ['anything', () => true]
+
+/** What is not checked by those who use it. */
+const ACQUIRE: Readonly<Record<keyof AcquiredOptions, Check>> = {
+  concurrency: any,
+  ttl: any,
+  wait: any,
+  signal: ['an AbortSignal', has('throwIfAborted')],
+  onWait: ['a function', value => typeof value === 'function'],
+  allowReentry: ['true or false', isBoolean],
+  keepAlive: ['true or false', isBoolean],
+  expiring: any,
+  onLost: ["'throw' or 'ignore'", value => value === 'throw' || value === 'ignore'],
+}
+
+const LOCK: Readonly<Record<keyof LockOptions, Check>> = {
+  config: any,
+  store: ['a Store', has('commit')],
+  prefix: any,
+  owner: any,
+  dryRun: ['true or false', isBoolean],
+  allowedPrefixes: ['a list of prefixes', Array.isArray],
+  logger: ['a pino logger', has('info')],
+}
+
+/** @throws InvalidLockError naming the option that is unknown or wrong. */
+export function checkAcquireOptions(options: unknown): asserts options is AcquiredOptions {
+  check('acquire', options, ACQUIRE)
+}
+
+/** @throws InvalidLockError naming the option that is unknown or wrong. */
+export function checkLockOptions(options: unknown): asserts options is LockOptions {
+  check('new Lock', options, LOCK)
+  const { config, store } = options as Partial<LockOptions>
+  if (config && store) throw new InvalidLockError("new Lock: give 'config' or 'store', not both.")
+}
+
+function check(what: string, options: unknown, checks: Readonly<Record<string, Check>>): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidLockError(`${what}: the options must be an object, got ${shown(options)}.`)
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    const found = Object.hasOwn(checks, name) ? checks[name] : undefined
+    if (!found) throw new InvalidLockError(`${what}: unknown option '${name}'${suggestion(name, checks)}`)
+    const [expected, isRight] = found
+    if (!isRight(value)) {
+      throw new InvalidLockError(`${what}: the option '${name}' must be ${expected}, got ${shown(value)}.`)
+    }
+  }
+}
+
+function suggestion(name: string, checks: object): string {
+  const known = Object.keys(checks)
+  const best = nearest(name, known)
+  return best ? `. Did you mean '${best}'?` : `; known are: ${known.join(', ')}.`
+}

@@ -1,0 +1,20 @@
+import type { Logger } from 'pino'
+import type { LockConfig } from '../config/schema.js'
+import type { Store } from '../store/store.js'
+
+export interface LockOptions {
+  /** How to reach etcd; see the README. Connects at the first call. */
+  readonly config?: LockConfig
+  /** Instead of `config`: a store of the caller's, which stays open when this lock is closed. */
+  readonly store?: Store
+  /** One of `ALLOWED_PREFIXES` or of `allowedPrefixes`. */
+  readonly prefix: string
+  /** Who holds, for people: usually `user@host [pid]`. */
+  readonly owner: string
+  /** Reads and checks for real, never writes. On unless switched off, as in Spicerack. */
+  readonly dryRun?: boolean
+  /** More prefixes that may be used. */
+  readonly allowedPrefixes?: readonly string[]
+  /** Silent when not given. */
+  readonly logger?: Logger
+}
