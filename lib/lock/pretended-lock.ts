@@ -6,7 +6,7 @@ import type { HeldLock } from './held-lock.js'
 export class PretendedLock implements HeldLock {
   readonly fencingToken = 0n
   readonly deadline = new Date(8.64e15)
-  readonly signal = new AbortController().signal
+  readonly signal: AbortSignal = new AbortController().signal
 
   constructor(
     readonly name: string,
