@@ -23,8 +23,8 @@ export class Engine {
   readonly holdings: Holdings
   /** The acquisitions under way, and the promises of their ends. */
   readonly waits = new Map<Stop, Promise<unknown>>()
-  /** What looks after the holdings that handles hold. */
-  readonly tenures = new Set<{ close(): void }>()
+  /** What ends with it: the care for holdings, and feeds of events. */
+  readonly dependants = new Set<{ close(): void }>()
   private readonly learning = new Map<string, Promise<unknown>>()
   private contacted = false
 
@@ -92,11 +92,11 @@ export class Engine {
     return persist(work, { key: key.path, clock: this.clock, budget, signal })
   }
 
-  /** Ends the waits, whose callers get a LockError, the care for what is held, and the connection. */
+  /** Ends the waits, whose callers get a LockError, the care for what is held, the feeds, and the connection. */
   async close(): Promise<void> {
     for (const stop of this.waits.keys()) stop.abort(new LockError('The lock was closed during the wait.'))
     await Promise.allSettled(this.waits.values())
-    for (const tenure of this.tenures) tenure.close()
+    for (const dependant of this.dependants) dependant.close()
     await this.pool.close()
     await this.store.close()
   }

@@ -4,6 +4,7 @@ import { ALLOWED_PREFIXES } from '../model/constants.js'
 import type { KeyLocks } from '../model/key-locks.js'
 import { shown } from '../model/shown.js'
 import type { LockKey } from '../protocol/lock-key.js'
+import type { LockEvent } from '../protocol/lock-event.js'
 import { checkAllowedPrefix, checkPrefix, lockKey } from '../protocol/lock-name.js'
 import { keyLocksOf, type Snapshot } from '../protocol/snapshot.js'
 import { acquire } from './acquire.js'
@@ -17,8 +18,10 @@ import {
 } from './acquire-options.js'
 import { checkAcquireOptions, checkLockOptions } from './check-options.js'
 import type { Engine } from './engine.js'
+import { EventFeed, type EventFilter } from './event-feed.js'
 import { checkTtl, extend } from './extend.js'
 import { Faces } from './faces.js'
+import { checkReason, forceRelease } from './force-release.js'
 import type { HeldLock } from './held-lock.js'
 import type { Holding } from './holdings.js'
 import { LiveHeldLock } from './live-held-lock.js'
@@ -134,6 +137,36 @@ export class Lock extends Faces {
     this.log.info({ key: key.path, id, owner: this.owner, ttl }, 'Extended lock')
   }
 
+  /**
+   * Takes a holding, or a place in the queue, from whoever has it. The holder's handle says so, with the reason.
+   * @param options.reason for people; seen in the log, by the holder and in `events`.
+   * @throws InvalidLockError for a bad name or reason, LockError when nobody holds or waits under this id (any more),
+   * EtcdLockUnavailableError, LockUnreadableError.
+   */
+  async forceRelease(name: string, id: string, { reason }: { readonly reason: string }): Promise<void> {
+    const key = lockKey(this.prefix, name)
+    checkReason(reason)
+    const fields = { key: key.path, id, owner: this.owner, reason }
+    if (this.dryRun) return this.log.info(fields, SKIPPED)
+    await forceRelease(await this.open(), key, id, { by: this.owner, reason })
+    this.log.warn(fields, 'Released lock by force')
+  }
+
+  /**
+   * What happens from now on to the locks under the prefix, or to one of them, in its order, until the loop is left.
+   * Nothing is lost or told twice when the connection is cut; when etcd has compacted what happened meanwhile, it is
+   * told by what has come of it. Entries written by hand are not told of.
+   * @throws InvalidLockError for a bad name; LockError when etcd refuses or the lock is closed, and the reason of an
+   * aborted `signal`, from the loop.
+   */
+  events(name?: string, { signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<LockEvent, void> {
+    if (name !== undefined) lockKey(this.prefix, name)
+    return this.follow(
+      event => event.prefix === this.prefix && (name === undefined || event.name === name),
+      signal,
+    )
+  }
+
   /** Holders and waiters of one lock. @throws InvalidLockError, LockUnreadableError, LockError */
   async inspect(name: string): Promise<LockState> {
     const key = lockKey(this.prefix, name)
@@ -159,6 +192,10 @@ export class Lock extends Faces {
       throw error
     })
     return this.engine
+  }
+
+  private async *follow(filter: EventFilter, signal?: AbortSignal): AsyncGenerator<LockEvent, void> {
+    yield* new EventFeed(await this.open(), filter).events(signal)
   }
 
   /** Takes the lock; without a holding in dry-run. */

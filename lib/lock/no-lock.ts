@@ -1,4 +1,5 @@
 import { KeyLocks } from '../model/key-locks.js'
+import type { LockEvent } from '../protocol/lock-event.js'
 import type { AcquiredOptions, AcquireOptions, HoldOptions } from './acquire-options.js'
 import { Faces } from './faces.js'
 import type { HeldLock } from './held-lock.js'
@@ -39,6 +40,12 @@ export class NoLock extends Faces implements Pick<Lock, keyof Lock> {
   extend(_name: string, _id: string, _ttl: number): Promise<void> {
     return Promise.resolve()
   }
+
+  forceRelease(_name: string, _id: string, _options: { readonly reason: string }): Promise<void> {
+    return Promise.resolve()
+  }
+
+  async *events(): AsyncGenerator<LockEvent, void> {}
 
   inspect(name: string): Promise<LockState> {
     return Promise.resolve({ prefix: '', name, key: name, holders: [], waiters: [] })

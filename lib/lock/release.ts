@@ -1,3 +1,4 @@
+import type { Op } from '../kv/transaction.js'
 import type { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import { type Release, release as plan } from '../protocol/release.js'
@@ -6,18 +7,24 @@ import { isStoreError } from '../store/store-error.js'
 import type { Engine } from './engine.js'
 import { logExpired } from './log-expired.js'
 
+export interface ReleaseOptions {
+  /** Milliseconds. */
+  readonly budgetMs?: number
+  readonly alongside?: readonly Op[]
+}
+
 /**
- * Takes a holder out of a lock, by id alone, within the budget of any write or `budgetMs`. Resolves to what
- * was released, undefined when nobody holds under this id (any more).
+ * Takes a holder out of a lock, by id alone, within the budget of any write or `budgetMs`, and writes what is to be
+ * written alongside. Resolves to what was released, undefined when nobody holds under this id (any more).
  * @throws EtcdLockUnavailableError, LockUnreadableError, LockError.
  */
 export function release(
   engine: Engine,
   key: LockKey,
   uuid: string,
-  options: { readonly budgetMs?: number } = {},
+  options: ReleaseOptions = {},
 ): Promise<ConcurrentLock | undefined> {
-  return new Releasing(engine, key, uuid).run(options)
+  return new Releasing(engine, key, uuid, options.alongside ?? []).run(options)
 }
 
 class Releasing {
@@ -31,9 +38,10 @@ class Releasing {
     private readonly engine: Engine,
     private readonly key: LockKey,
     private readonly uuid: string,
+    private readonly alongside: readonly Op[],
   ) {}
 
-  async run(options: { readonly budgetMs?: number }): Promise<ConcurrentLock | undefined> {
+  async run(options: ReleaseOptions): Promise<ConcurrentLock | undefined> {
     const holding = this.engine.holdings.take(this.key, this.uuid)
     this.snapshot = await this.engine.guess(this.key)
     let isClean = false
@@ -64,8 +72,10 @@ class Releasing {
   }
 
   private async attempt(next: Release): Promise<boolean> {
+    const { success, ...rest } = next.transaction
+    const transaction = { ...rest, success: [...success, ...this.alongside] }
     try {
-      const { succeeded, after } = await this.engine.transit(this.snapshot, next.transaction)
+      const { succeeded, after } = await this.engine.transit(this.snapshot, transaction)
       this.snapshot = after
       this.isGuess = false
       if (!succeeded) return false

@@ -1,5 +1,7 @@
 import type { KeyEvent, KeyValue, LeaseId } from '../kv/key-value.js'
+import type { OpResult } from '../kv/transaction.js'
 import { LockLostError, type LossReason } from '../model/errors.js'
+import { type Force, parseForce } from '../protocol/force.js'
 import type { Watch, WatchListener } from '../store/store.js'
 import { LONGEST_TIMEOUT_MS } from './clock.js'
 import type { Engine } from './engine.js'
@@ -41,7 +43,7 @@ export class Tenure implements WatchListener {
     private readonly options: TenureOptions,
     private readonly listener: TenureListener,
   ) {
-    engine.tenures.add(this)
+    engine.dependants.add(this)
     this.moveTo(holding.lease)
   }
 
@@ -93,7 +95,7 @@ export class Tenure implements WatchListener {
     clearTimeout(this.timer)
     this.keeper?.stop()
     this.watch?.close()
-    this.engine.tenures.delete(this)
+    this.engine.dependants.delete(this)
   }
 
   onEvents(events: readonly KeyEvent[]): void {
@@ -153,10 +155,9 @@ export class Tenure implements WatchListener {
 
   private async look(): Promise<void> {
     const { key, uuid, token } = this.holding
-    const range = { type: 'range' as const, key: key.holder(uuid) }
     try {
-      const { results } = await this.engine.commit({ compare: [], success: [range], failure: [] })
-      this.onSeen(results[0]!.find(kv => kv.createRevision === token))
+      const found = await this.read(key.holder(uuid))
+      this.onSeen(found.find(kv => kv.createRevision === token))
     } catch {
       // Whoever cannot look has a deadline all the same.
     }
@@ -170,9 +171,26 @@ export class Tenure implements WatchListener {
 
   /** Released by somebody, or with its lease, which tells. */
   private async onGone(): Promise<void> {
+    const force = await this.force()
+    if (force) return this.lose('released elsewhere', `${force.by} released it by force: ${force.reason}`)
     const isAlive = await this.engine.pool.renew(this.holding.lease).catch(() => true)
     if (isAlive) this.lose('released elsewhere', 'somebody released it')
     else this.onLeaseEnd()
+  }
+
+  private async force(): Promise<Force | undefined> {
+    const { key, uuid } = this.holding
+    const [trace] = await this.read(key.forced(uuid)).catch(() => [])
+    return trace && parseForce(trace.value)
+  }
+
+  private async read(key: string): Promise<OpResult> {
+    const { results } = await this.engine.commit({
+      compare: [],
+      success: [{ type: 'range', key }],
+      failure: [],
+    })
+    return results[0]!
   }
 
   /** Somebody extended it by its id. */

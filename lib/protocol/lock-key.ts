@@ -3,9 +3,10 @@ import { ETCD_WRITER_LOCK_KEY, KEYS_BASE_PATH } from '../model/constants.js'
 
 const HOLDERS = 'holders'
 const RECORDS = 'relukko'
+const FORCED = 'forced'
 
 /** What may not be a prefix, because other keys live there. */
-export const RESERVED_PREFIXES: readonly string[] = [ETCD_WRITER_LOCK_KEY, HOLDERS, RECORDS]
+export const RESERVED_PREFIXES: readonly string[] = [ETCD_WRITER_LOCK_KEY, HOLDERS, RECORDS, FORCED]
 
 /** Where the keys of one lock live. Prefix and name hold no `/`, so no lock reaches into another's keys. */
 export class LockKey {
@@ -22,6 +23,22 @@ export class LockKey {
     this.path = `${KEYS_BASE_PATH}/${prefix}/${name}`
     this.tickets = withPrefix(`${KEYS_BASE_PATH}/${ETCD_WRITER_LOCK_KEY}/${prefix}/${name}/`)
     this.holders = withPrefix(`${KEYS_BASE_PATH}/${HOLDERS}/${prefix}/${name}/`)
+  }
+
+  /** All keys of all locks. */
+  static get all(): KeyRange {
+    return withPrefix(`${KEYS_BASE_PATH}/`)
+  }
+
+  /** What a key is of which lock; undefined for keys that are none of ours. */
+  static parse(path: string): ParsedKey | undefined {
+    if (!path.startsWith(`${KEYS_BASE_PATH}/`)) return undefined
+    const parts = path.slice(KEYS_BASE_PATH.length + 1).split('/')
+    const [first, second, third, uuid] = parts as [string, string?, string?, string?]
+    if (parts.length === 2) return { kind: 'keyLocks', key: new LockKey(first, second!), uuid: '' }
+    const kind = KINDS.get(first)
+    if (parts.length !== 4 || !kind) return undefined
+    return { kind, key: new LockKey(second!, third!), uuid: uuid! }
   }
 
   /** All KeyLocks, holder keys and tickets under a prefix, in this order. */
@@ -42,7 +59,25 @@ export class LockKey {
     return this.holders.key + uuid
   }
 
+  /** Where it is said why a holding was released by force. */
+  forced(uuid: string): string {
+    return `${KEYS_BASE_PATH}/${FORCED}/${this.prefix}/${this.name}/${uuid}`
+  }
+
   toString(): string {
     return this.path
   }
 }
+
+export interface ParsedKey {
+  readonly kind: 'keyLocks' | 'holder' | 'ticket' | 'forced'
+  readonly key: LockKey
+  /** Empty for a KeyLocks. */
+  readonly uuid: string
+}
+
+const KINDS: ReadonlyMap<string, ParsedKey['kind']> = new Map([
+  [HOLDERS, 'holder'],
+  [ETCD_WRITER_LOCK_KEY, 'ticket'],
+  [FORCED, 'forced'],
+])

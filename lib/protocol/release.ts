@@ -1,4 +1,4 @@
-import type { Compare, Transaction } from '../kv/transaction.js'
+import type { Compare, Op, Transaction } from '../kv/transaction.js'
 import type { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { handOver, putSuccessors, stillWait, type Successor } from './hand-over.js'
@@ -41,13 +41,23 @@ export function release(
     transaction: {
       compare: [...unchanged(snapshot), ...(mayHandOver ? queueStands(snapshot, successors) : [])],
       success: [
-        ...(released || successors.length > 0 ? [putKeyLocks(keyLocks, leases)] : []),
-        { type: 'delete', key: key.holder(uuid) },
+        ...unlikeLease([
+          ...(released || successors.length > 0 ? [putKeyLocks(keyLocks, leases)] : []),
+          { type: 'delete', key: key.holder(uuid) },
+        ]),
         ...putSuccessors(snapshot, successors),
       ],
       failure: snapshotReads(key),
     },
   }
+}
+
+/**
+ * The end of a lease deletes its keys in ascending order, on every member alike. Deleting them in descending order tells
+ * those who watch that it was a release.
+ */
+function unlikeLease(ops: readonly Op[]): Op[] {
+  return ops.toSorted((a, b) => (a.key < b.key ? 1 : -1))
 }
 
 /** One who leaves while nobody waits, as far as he knows, is to learn of those who do. */

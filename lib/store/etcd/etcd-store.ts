@@ -27,7 +27,7 @@ export class EtcdStore implements Store {
     private readonly warn: (message: string) => void = () => {},
   ) {
     this.connection = new Connection(options)
-    this.watches = new WatchStream(this.connection)
+    this.watches = new WatchStream(this.connection, options.callTimeoutMs)
     this.renewals = new LeaseStream(this.connection, options.callTimeoutMs)
   }
 

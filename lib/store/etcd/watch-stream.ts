@@ -16,12 +16,19 @@ export class WatchStream {
   private readonly stream: Stream<IWatchRequest, IWatchResponse>
   private readonly delays = reconnectDelays()
   private reopenTimer: NodeJS.Timeout | undefined
+  private answerTimer: NodeJS.Timeout | undefined
   private nextId = 1
 
-  constructor(connection: Connection) {
+  constructor(
+    connection: Connection,
+    private readonly timeoutMs: number,
+  ) {
     this.stream = new Stream(connection, client => client.watchClient.watch(), {
       onData: response => this.receive(response),
-      onDown: () => this.reopenLater(),
+      onDown: () => {
+        clearTimeout(this.answerTimer)
+        this.reopenLater()
+      },
     })
   }
 
@@ -33,6 +40,7 @@ export class WatchStream {
 
   close(): void {
     clearTimeout(this.reopenTimer)
+    clearTimeout(this.answerTimer)
     this.stream.close()
     const closed = new StoreError('closed', 'The connection to etcd is closed.')
     for (const watch of this.watches.values()) this.end(watch, closed)
@@ -49,9 +57,21 @@ export class WatchStream {
       if (!this.stream.isOpen) this.creating = []
       this.stream.write({ create_request: watch.createRequest() })
       this.creating.push(watch)
+      if (this.creating.length === 1) this.expectAnswer()
     } catch (error) {
       this.end(watch, classify(error))
     }
+  }
+
+  /** A connection to nowhere says nothing, and no call that would time out may be under way. */
+  private expectAnswer(): void {
+    clearTimeout(this.answerTimer)
+    if (this.creating.length === 0) return
+    this.answerTimer = setTimeout(() => {
+      this.stream.fail(
+        new StoreError('unreachable', `etcd did not open a watch within ${this.timeoutMs} ms.`),
+      )
+    }, this.timeoutMs)
   }
 
   private end(watch: EtcdWatch, error: StoreError): void {
@@ -68,6 +88,7 @@ export class WatchStream {
   private receive(response: IWatchResponse): void {
     // A watch that is refused is answered under no id.
     const id = response.created ? this.creating.shift()?.id : response.watch_id
+    if (response.created) this.expectAnswer()
     const watch = id !== undefined && this.watches.get(id)
     if (!watch) return
     this.delays.reset()

@@ -25,10 +25,10 @@ describe('new Lock', () => {
     },
   )
 
-  it.each(['etcd', 'holders', 'relukko'])('refuses to allow the reserved prefix %s', prefix => {
+  it.each(['etcd', 'holders', 'relukko', 'forced'])('refuses to allow the reserved prefix %s', prefix => {
     const attempt = (): unknown => make({ allowedPrefixes: [prefix] })
     expect(attempt).toThrow(LockError)
-    expect(attempt).toThrow(`The allowed prefix "${prefix}" is reserved (etcd, holders, relukko).`)
+    expect(attempt).toThrow(`The allowed prefix "${prefix}" is reserved (etcd, holders, relukko, forced).`)
   })
 
   it.each(['', 'a/b', '/', 'a b', 'ä', 'a\n', 'x'.repeat(65)])('refuses to allow the prefix %j', prefix => {

@@ -1,0 +1,127 @@
+import type { KeyEvent, KeyValue } from '../kv/key-value.js'
+import { LockError } from '../model/errors.js'
+import { type LockEvent, lockEventsOf, type Standing } from '../protocol/lock-event.js'
+import { LockKey } from '../protocol/lock-key.js'
+import type { Watch, WatchListener } from '../store/store.js'
+import type { Engine } from './engine.js'
+import { translated } from './persist.js'
+import { reading } from './reading.js'
+
+/** Which events somebody wants. */
+export type EventFilter = (event: LockEvent) => boolean
+
+/** What happens to locks from now on, in its order, none twice. One watch of all locks: only that keeps the order. */
+export class EventFeed implements WatchListener {
+  private readonly standing: Standing = new Map()
+  /** The last revision that was told. */
+  private told = 0n
+  private early: KeyEvent[] | undefined = []
+  private ready: LockEvent[] = []
+  private failure: unknown
+  private isOver = false
+  private wake: () => void = () => {}
+  private watch: Watch | undefined
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly filter: EventFilter,
+  ) {}
+
+  /** @throws LockError when etcd fails or refuses, the signal's reason when it is aborted. */
+  async *events(signal?: AbortSignal): AsyncGenerator<LockEvent, void> {
+    const onAbort = (): void => this.end(signal?.reason)
+    signal?.throwIfAborted()
+    signal?.addEventListener('abort', onAbort, { once: true })
+    this.engine.dependants.add(this)
+    try {
+      this.watch = this.engine.store.watch(LockKey.all, this)
+      await this.watch.ready.catch((error: unknown) => {
+        throw translated(error, LockKey.all.key)
+      })
+      await this.look()
+      for (;;) {
+        yield* this.ready.splice(0)
+        if (this.isOver) throw this.failure
+        if (this.ready.length === 0) await new Promise<void>(resolve => (this.wake = resolve))
+      }
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+      this.engine.dependants.delete(this)
+      this.watch?.close()
+    }
+  }
+
+  onEvents(events: readonly KeyEvent[]): void {
+    if (this.early) this.early.push(...events)
+    else this.take(events)
+  }
+
+  /** What happened meanwhile is told by what has come of it. */
+  onGap(): void {
+    this.early = []
+    this.look().catch((error: unknown) => this.onEnd(error as Error))
+  }
+
+  onEnd(error: Error): void {
+    this.end(translated(error, LockKey.all.key))
+  }
+
+  close(): void {
+    this.end(new LockError('The Lock was closed.'))
+  }
+
+  private end(failure: unknown): void {
+    this.failure = failure
+    this.isOver = true
+    this.wake()
+  }
+
+  private take(events: readonly KeyEvent[]): void {
+    for (const changes of byRevision(events)) {
+      const revision = revisionOf(changes[0]!)
+      if (revision <= this.told) continue
+      this.told = revision
+      this.ready.push(...lockEventsOf(changes, this.standing).filter(this.filter))
+    }
+    this.wake()
+  }
+
+  private async look(): Promise<void> {
+    const all = { type: 'range' as const, ...LockKey.all }
+    const { results, revision } = await reading(this.engine, all.key, () =>
+      this.engine.commit({ compare: [], success: [all], failure: [] }),
+    )
+    const isFirst = this.told === 0n
+    const changes = this.changesTo(results[0]!, revision)
+    const meant = lockEventsOf(changes, this.standing)
+    if (!isFirst) this.ready.push(...meant.filter(this.filter))
+    this.told = revision
+    const early = this.early ?? []
+    this.early = undefined
+    this.take(early)
+  }
+
+  /** From what stood when it was last seen. */
+  private changesTo(now: readonly KeyValue[], modRevision: bigint): KeyEvent[] {
+    const present = new Set(now.map(kv => kv.key))
+    const gone = [...this.standing.keys()].filter(key => !present.has(key))
+    return [
+      ...gone.map(key => ({ type: 'delete' as const, key, modRevision })),
+      ...now.map(kv => ({ type: 'put' as const, kv })),
+    ]
+  }
+}
+
+function revisionOf(event: KeyEvent): bigint {
+  return event.type === 'put' ? event.kv.modRevision : event.modRevision
+}
+
+function byRevision(events: readonly KeyEvent[]): KeyEvent[][] {
+  const groups: KeyEvent[][] = []
+  for (const event of events) {
+    const group = groups.at(-1)
+    if (group && revisionOf(group[0]!) === revisionOf(event)) group.push(event)
+    else groups.push([event])
+  }
+  return groups
+}

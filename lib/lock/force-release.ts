@@ -1,0 +1,41 @@
+import { InvalidLockError, LockError } from '../model/errors.js'
+import { shown } from '../model/shown.js'
+import { type Force, putForce } from '../protocol/force.js'
+import { giveUp } from '../protocol/give-up.js'
+import type { LockKey } from '../protocol/lock-key.js'
+import type { Engine } from './engine.js'
+import { release } from './release.js'
+
+/** Seconds for which etcd remembers why. */
+const TRACE_TTL = 3_600
+
+/**
+ * Takes a holding, or a place in the queue, from somebody; and leaves a trace that says who did it and why.
+ * @throws LockError when the id neither holds nor waits (any more), EtcdLockUnavailableError, LockUnreadableError.
+ */
+export async function forceRelease(engine: Engine, key: LockKey, uuid: string, force: Force): Promise<void> {
+  const trace = await engine.persist(key, () => engine.store.leases.grant(TRACE_TTL))
+  const alongside = [putForce(key, uuid, force, trace.id)]
+  const released = await release(engine, key, uuid, { alongside })
+  if (released) return
+  engine.pool.discard(trace)
+  if (await engine.persist(key, () => dismiss(engine, key, uuid))) return
+  throw new LockError(`Nobody holds or waits for ${key.path} under the id ${uuid} (any more).`, {
+    key: key.path,
+  })
+}
+
+/** @throws InvalidLockError */
+export function checkReason(reason: unknown): asserts reason is string {
+  if (typeof reason === 'string' && reason.trim() !== '' && Buffer.byteLength(reason) <= 1_024) return
+  throw new InvalidLockError(
+    `The reason to release by force must be a text of 1 to 1024 bytes, got ${shown(reason)}.`,
+  )
+}
+
+async function dismiss(engine: Engine, key: LockKey, uuid: string): Promise<boolean> {
+  const snapshot = await engine.read(key)
+  if (!snapshot.tickets.has(uuid)) return false
+  await engine.transit(snapshot, giveUp(snapshot, uuid))
+  return true
+}

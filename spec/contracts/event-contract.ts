@@ -1,0 +1,203 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { type HeldLock, Lock, type LockEvent, type LockLostError, type LockOptions } from '../../lib/index.js'
+import type { Store } from '../../lib/store/store.js'
+import { eventually } from '../support/eventually.js'
+import { freshName } from '../support/etcd.js'
+
+const terms = { concurrency: 1, ttl: 30 }
+const brief = { concurrency: 1, ttl: 2 }
+
+/** What is told of locks, on every store. */
+export function eventContract(make: () => Promise<Store>): void {
+  let store: Store
+  let locks: Lock[]
+  let lock: Lock
+  let other: Lock
+  let name: string
+
+  beforeEach(async () => {
+    store = await make()
+    locks = []
+    name = `spicerack.${freshName()}`
+    lock = makeLock()
+    other = makeLock({ owner: 'other' })
+  })
+  afterEach(async () => {
+    await Promise.all(locks.map(made => made.close()))
+    await store.close()
+  })
+
+  function makeLock(options: Partial<LockOptions> = {}): Lock {
+    const made = new Lock({ store, prefix: 'custom', owner: 'tester', dryRun: false, ...options })
+    locks.push(made)
+    return made
+  }
+
+  const queued = (length: number): Promise<void> =>
+    eventually(async () => expect((await other.inspect(name)).waiters).toHaveLength(length))
+
+  /** Follows the events until the end of the test. Resolves when no later one can be missed. */
+  async function follow(of: Lock, only?: string): Promise<LockEvent[]> {
+    const told: LockEvent[] = []
+    void (async () => {
+      for await (const event of of.events(only)) told.push(event)
+    })().catch(() => {})
+    const marker = only ?? `spicerack.${freshName()}`
+    await eventually(async () => {
+      await of.release(marker, await of.acquire(marker, terms))
+      expect(told.length).toBeGreaterThan(0)
+    })
+    await eventually(() => expect(told.at(-1)).toMatchObject({ name: marker, type: 'released' }))
+    told.length = 0
+    return told
+  }
+
+  const types = (told: readonly LockEvent[]): string[] => told.map(({ type, owner }) => `${owner} ${type}`)
+
+  it('tells who queues up, gets the lock, and leaves, with their tokens', async () => {
+    const told = await follow(lock)
+    const first = await lock.hold(name, terms)
+    const waiting = other.hold(name, terms)
+    await queued(1)
+    await first.release()
+    const second = await waiting
+    await second.release()
+    await eventually(() =>
+      expect(told).toMatchObject([
+        {
+          type: 'granted',
+          prefix: 'custom',
+          name,
+          id: first.id,
+          owner: 'tester',
+          revision: first.fencingToken,
+        },
+        { type: 'queued', name, id: second.id, owner: 'other' },
+        { type: 'released', name, id: first.id, owner: 'tester', revision: second.fencingToken },
+        { type: 'granted', name, id: second.id, owner: 'other', revision: second.fencingToken },
+        { type: 'released', name, id: second.id, owner: 'other' },
+      ]),
+    )
+  })
+
+  it('tells who gives up', async () => {
+    const told = await follow(lock)
+    await lock.acquire(name, terms)
+    await expect(other.acquire(name, { ...terms, wait: 0.2 })).rejects.toThrow()
+    await eventually(() => expect(types(told)).toEqual(['tester granted', 'other queued', 'other gave up']))
+  })
+
+  it.each(['custom', 'modules'])(
+    'tells an end by time from a release, under %s',
+    async prefix => {
+      const here = makeLock({ prefix })
+      const told = await follow(here)
+      await here.acquire(name, brief)
+      await eventually(() => expect(types(told)).toEqual(['tester granted', 'tester expired']))
+      await here.release(name, await here.acquire(name, brief))
+      const shared = { concurrency: 0, ttl: 2 }
+      await here.acquire(name, shared)
+      const staying = await here.hold(name, { ...shared, ttl: 30 })
+      await eventually(() =>
+        expect(types(told.slice(2))).toEqual([
+          'tester granted',
+          'tester released',
+          'tester granted',
+          'tester granted',
+          'tester expired',
+        ]),
+      )
+      await staying.release()
+      await eventually(() => expect(types(told.slice(7))).toEqual(['tester released']))
+    },
+    20_000,
+  )
+
+  it('tells of one name, or of all under the prefix, and of no other', async () => {
+    const modules = makeLock({ prefix: 'modules' })
+    const [all, one] = [await follow(lock), await follow(lock, name)]
+    for (const each of [lock, modules]) await each.release(name, await each.acquire(name, terms))
+    const another = `${name}-another`
+    await lock.release(another, await lock.acquire(another, terms))
+    await eventually(() => expect(all.at(-1)).toMatchObject({ type: 'released', name: another }))
+    expect(
+      all.filter(event => event.name === name && event.prefix === 'custom').length,
+    ).toBeGreaterThanOrEqual(2)
+    expect(all.every(event => event.prefix === 'custom')).toBe(true)
+    expect(one.map(event => [event.name, event.type])).toEqual([
+      [name, 'granted'],
+      [name, 'released'],
+    ])
+  })
+
+  it('ends with its signal, with the loop, and with the lock', async () => {
+    const controller = new AbortController()
+    const stopped = lock.events(undefined, { signal: controller.signal }).next()
+    controller.abort(new Error('enough'))
+    await expect(stopped).rejects.toThrow('enough')
+    const closed = lock.events(name).next()
+    await eventually(async () => {
+      const left = other.events(name)
+      const next = left.next()
+      await other.release(name, await other.acquire(name, terms))
+      expect((await next).done).toBe(false)
+      await left.return()
+    })
+    await closed.catch(() => {})
+    const late = lock.events(name)
+    const waiting = late.next()
+    await lock.inspect(name)
+    await lock.close()
+    await expect(waiting).rejects.toMatchObject({ code: 'LOCK_ERROR' })
+    expect(() => lock.events('a/b')).toThrow('The lock name')
+  })
+
+  describe('a release by force', () => {
+    const lossOf = ({ signal }: HeldLock): Promise<LockLostError> =>
+      new Promise(resolve => {
+        signal.addEventListener('abort', () => resolve(signal.reason as LockLostError))
+      })
+
+    it('tells the holder, and those who watch, who did it and why', async () => {
+      const told = await follow(lock)
+      const held = await lock.hold(name, terms)
+      const loss = lossOf(held)
+      await other.forceRelease(name, held.id, { reason: 'rack on fire' })
+      expect(await loss).toMatchObject({ reason: 'released elsewhere' })
+      expect((await loss).message).toContain('other released it by force: rack on fire')
+      await eventually(() =>
+        expect(told.at(-1)).toMatchObject({
+          type: 'forced',
+          id: held.id,
+          owner: 'tester',
+          by: 'other',
+          reason: 'rack on fire',
+        }),
+      )
+      expect(types(told)).toEqual(['tester granted', 'tester forced'])
+      await (await other.hold(name, terms)).release()
+    })
+
+    it('takes a place in the queue, too', async () => {
+      await lock.acquire(name, terms)
+      const waiting = lock.acquire(name, { ...terms, wait: 3 })
+      await queued(1)
+      const [waiter] = (await other.inspect(name)).waiters
+      await other.forceRelease(name, waiter!.id, { reason: 'it hangs' })
+      expect((await other.inspect(name)).waiters.map(({ id }) => id)).not.toContain(waiter!.id)
+      await expect(waiting).rejects.toMatchObject({ code: 'LOCK_UNAVAILABLE' })
+    })
+
+    it.each(['', ' ', 7, undefined, 'x'.repeat(1025)])('needs a reason, and %p is none', async reason => {
+      const id = await lock.acquire(name, terms)
+      const refused = other.forceRelease(name, id, { reason: reason as string })
+      await expect(refused).rejects.toMatchObject({ code: 'INVALID_LOCK' })
+      expect((await other.get(name)).locks.size).toBe(1)
+    })
+
+    it('of an id that neither holds nor waits is an error', async () => {
+      const nobody = other.forceRelease(name, 'nobody', { reason: 'to see' })
+      await expect(nobody).rejects.toThrow(/Nobody holds or waits for .* under the id nobody/)
+    })
+  })
+}

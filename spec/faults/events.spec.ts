@@ -1,0 +1,75 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals'
+import type { Lock, LockEvent } from '../../lib/index.js'
+import { eventually } from '../support/eventually.js'
+import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
+
+const terms = { concurrency: 1, ttl: 60 }
+const etcd = useEtcdServer()
+let proxy: TcpProxy
+/** Behind the proxy. */
+let observer: Lock
+let lock: Lock
+let name: string
+let told: LockEvent[]
+
+beforeEach(async () => {
+  proxy = await TcpProxy.to(etcd.get().endpoint)
+  observer = lockAt(proxy.endpoint, { config: { endpoints: [proxy.endpoint], read_timeout: 1 } })
+  lock = lockAt(etcd.get().endpoint)
+  name = freshName()
+  told = []
+  void (async () => {
+    for await (const event of observer.events(name)) told.push(event)
+  })().catch(() => {})
+  await eventually(async () => {
+    const id = await cycle()
+    await eventually(() => expect(told.at(-1)).toMatchObject({ type: 'released', id }), 500)
+  })
+  told.length = 0
+})
+afterEach(async () => {
+  await observer.close()
+  await lock.close()
+  await proxy.close()
+})
+
+async function cycle(): Promise<string> {
+  const id = await lock.acquire(name, terms)
+  await lock.release(name, id)
+  return id
+}
+
+it('no event is lost or told twice when the connection is cut again and again', async () => {
+  const cycles = 200
+  for (let done = 0; done < cycles; done++) {
+    if (done % 20 === 10) proxy.cut()
+    await cycle()
+  }
+  await eventually(() => expect(told.length).toBeGreaterThanOrEqual(2 * cycles))
+  const expected = Array.from({ length: cycles }, () => ['granted', 'released']).flat()
+  expect(told.map(({ type }) => type)).toEqual(expected)
+  expect(new Set(told.map(({ revision }) => revision)).size).toBe(2 * cycles)
+}, 30_000)
+
+it('what happened before a compaction that was missed is told by what has come of it', async () => {
+  const first = await lock.hold(name, terms)
+  await eventually(() => expect(told.map(({ type }) => type)).toEqual(['granted']))
+  proxy.deafen()
+  proxy.cut()
+  await first.release()
+  await cycle()
+  const last = await lock.hold(name, terms)
+  const revision = String(last.fencingToken)
+  const compaction = { method: 'POST', body: JSON.stringify({ revision, physical: true }) }
+  expect((await fetch(`${etcd.get().endpoint}/v3/kv/compaction`, compaction)).status).toBe(200)
+  proxy.deafen(false)
+  await eventually(() => expect(told.at(-1)).toMatchObject({ type: 'granted', id: last.id }), 15_000)
+  expect(told.map(({ type, id }) => [type, id])).toEqual([
+    ['granted', first.id],
+    ['released', first.id],
+    ['granted', last.id],
+  ])
+  await last.release()
+  await eventually(() => expect(told.at(-1)).toMatchObject({ type: 'released', id: last.id }))
+}, 30_000)
