@@ -8,6 +8,7 @@ import { printJson, say } from './output.js'
 import { addRelease } from './release.js'
 import { addRun } from './run.js'
 import { addShow } from './show.js'
+import { addWatch } from './watch.js'
 
 const HELP = `
 Examples:
@@ -15,6 +16,7 @@ Examples:
   $ spicelock run backup --concurrency 2 --wait 60 -- ./backup.sh --full
   $ spicelock ls --json
   $ spicelock show deploy
+  $ spicelock watch deploy
   $ spicelock release deploy 0b6b8a4e-5d2f-4a53-a3c7-3a8f4c8f0a1e
 
 ${CONNECTION_HELP}
@@ -45,6 +47,7 @@ function program(argv: readonly string[]): Command {
   addLs(command)
   addShow(command)
   addRelease(command)
+  addWatch(command)
   return command
 }
 

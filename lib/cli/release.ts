@@ -1,15 +1,20 @@
 import type { Command } from 'commander'
+import { checkReason, forceRelease } from '../lock/force-release.js'
 import { openEngine } from '../lock/open-engine.js'
 import { release as releaseById } from '../lock/release.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import { lockKey } from '../protocol/lock-name.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
-import { EXIT } from './exit-codes.js'
+import { defaultOwner } from './default-owner.js'
+import { CliError, EXIT } from './exit-codes.js'
 import { localTime } from './format.js'
 import { print, printable, printJson, say } from './output.js'
 
 interface ReleaseOptions extends ConnectionOptions {
   readonly prefix: string
+  readonly force?: true
+  readonly reason?: string
+  readonly owner?: string
   readonly json?: true
 }
 
@@ -19,12 +24,22 @@ export function addRelease(program: Command): void {
     .argument('<name>', 'of the lock')
     .argument('<id>', 'of the holding, as show tells it')
     .option('--prefix <prefix>', 'of the lock', COOKBOOKS_CUSTOM_PREFIX)
+    .option(
+      '--force',
+      'tell the holder, and those who watch, who did it and why; also takes a place in the queue',
+    )
+    .option('--reason <text>', 'why, with --force')
+    .option('--owner <text>', 'who does it, with --force (default: user@host [pid])')
     .option('--json', 'as one JSON document')
     .action(release)
 }
 
 async function release(name: string, id: string, options: ReleaseOptions): Promise<void> {
-  const { prefix, json } = options
+  const { prefix, json, force, reason } = options
+  if (!force && (reason ?? options.owner) !== undefined) {
+    throw new CliError('--reason and --owner are for --force', EXIT.usage)
+  }
+  if (force) return releaseByForce(name, id, options)
   const connection = connectionOf(options)
   prefixesOf(connection, prefix)
   const key = lockKey(prefix, name)
@@ -40,6 +55,25 @@ async function release(name: string, id: string, options: ReleaseOptions): Promi
       say(
         `nobody holds ${prefix}/${name} under the id ${id} (any more); see: spicelock show ${name} --prefix ${prefix}`,
       )
+  } finally {
+    await engine.close()
+  }
+}
+
+async function releaseByForce(name: string, id: string, options: ReleaseOptions): Promise<void> {
+  const { prefix, json, reason, owner: by = defaultOwner() } = options
+  checkReason(reason)
+  const connection = connectionOf(options)
+  prefixesOf(connection, prefix)
+  const key = lockKey(prefix, name)
+  const engine = await openEngine(connection)
+  try {
+    const released = await forceRelease(engine, key, id, { by, reason })
+    if (released) connection.logger.warn({ key: key.path, id, owner: by, reason }, 'Released lock by force')
+    else process.exitCode = EXIT.notHeld
+    if (json) printJson({ prefix, name, id, released, by, reason })
+    else if (released) print(printable(`Released ${prefix}/${name} by force.`))
+    else say(`nobody holds or waits for ${prefix}/${name} under the id ${id} (any more)`)
   } finally {
     await engine.close()
   }

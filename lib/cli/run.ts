@@ -1,4 +1,3 @@
-import { hostname, userInfo } from 'node:os'
 import { isatty } from 'node:tty'
 import { type Command, Option } from 'commander'
 import type { HeldLock } from '../lock/held-lock.js'
@@ -6,6 +5,7 @@ import { Lock } from '../lock/lock.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import { Child } from './child.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
+import { defaultOwner } from './default-owner.js'
 import { CliError, EXIT, EXIT_CODES_HELP } from './exit-codes.js'
 import { integerFrom, seconds } from './numbers.js'
 import { LossGuard, ON_LOST, type OnLost } from './on-lost.js'
@@ -84,7 +84,7 @@ async function run(name: string, command: [string, ...string[]], options: RunOpt
   prefixesOf(connection, prefix)
   const lock = new Lock({ ...connection, prefix, owner, dryRun })
   const waitLine = new WaitLine({ columns: isatty(2) ? process.stderr.columns || 80 : undefined, write })
-  const interruption = new Interruption()
+  const interruption = new Interruption('before the lock was held')
   const { signal } = interruption
   const onWait = waitLine.show.bind(waitLine)
   try {
@@ -119,18 +119,5 @@ function environmentOf({ name, id, fencingToken, deadline }: HeldLock): Record<s
     SPICELOCK_ID: id,
     SPICELOCK_FENCING_TOKEN: String(fencingToken),
     SPICELOCK_DEADLINE: deadline.toISOString(),
-  }
-}
-
-function defaultOwner(): string {
-  return `${userName()}@${hostname()} [${process.pid}]`
-}
-
-/** In some containers the user has an id only. */
-function userName(): string {
-  try {
-    return userInfo().username
-  } catch {
-    return String(process.getuid?.())
   }
 }

@@ -21,8 +21,11 @@ export function exitCodeOfSignal(signal: NodeJS.Signals): number {
 export class Interruption {
   private readonly controller = new AbortController()
   private readonly off = onSignal(signal => {
-    this.controller.abort(new CliError(`${signal} came before the lock was held`, exitCodeOfSignal(signal)))
+    this.controller.abort(new CliError(`${signal} came ${this.when}`, exitCodeOfSignal(signal)))
   })
+
+  /** @param when the signal came, for people. */
+  constructor(private readonly when: string) {}
 
   get signal(): AbortSignal {
     return this.controller.signal

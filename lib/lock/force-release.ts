@@ -1,4 +1,4 @@
-import { InvalidLockError, LockError } from '../model/errors.js'
+import { InvalidLockError } from '../model/errors.js'
 import { shown } from '../model/shown.js'
 import { type Force, putForce } from '../protocol/force.js'
 import { giveUp } from '../protocol/give-up.js'
@@ -10,19 +10,22 @@ import { release } from './release.js'
 const TRACE_TTL = 3_600
 
 /**
- * Takes a holding, or a place in the queue, from somebody; and leaves a trace that says who did it and why.
- * @throws LockError when the id neither holds nor waits (any more), EtcdLockUnavailableError, LockUnreadableError.
+ * Takes a holding, or a place in the queue, from somebody; and leaves a trace that says who did it and why. Resolves to
+ * false when the id neither holds nor waits (any more).
+ * @throws EtcdLockUnavailableError, LockUnreadableError, LockError.
  */
-export async function forceRelease(engine: Engine, key: LockKey, uuid: string, force: Force): Promise<void> {
+export async function forceRelease(
+  engine: Engine,
+  key: LockKey,
+  uuid: string,
+  force: Force,
+): Promise<boolean> {
   const trace = await engine.persist(key, () => engine.store.leases.grant(TRACE_TTL))
   const alongside = [putForce(key, uuid, force, trace.id)]
   const released = await release(engine, key, uuid, { alongside })
-  if (released) return
+  if (released) return true
   engine.pool.discard(trace)
-  if (await engine.persist(key, () => dismiss(engine, key, uuid))) return
-  throw new LockError(`Nobody holds or waits for ${key.path} under the id ${uuid} (any more).`, {
-    key: key.path,
-  })
+  return engine.persist(key, () => dismiss(engine, key, uuid))
 }
 
 /** @throws InvalidLockError */

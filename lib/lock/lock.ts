@@ -1,6 +1,7 @@
 import { type Logger, pino } from 'pino'
 import { ConcurrentLock } from '../model/concurrent-lock.js'
 import { ALLOWED_PREFIXES } from '../model/constants.js'
+import { LockError } from '../model/errors.js'
 import type { KeyLocks } from '../model/key-locks.js'
 import { shown } from '../model/shown.js'
 import type { LockKey } from '../protocol/lock-key.js'
@@ -148,7 +149,11 @@ export class Lock extends Faces {
     checkReason(reason)
     const fields = { key: key.path, id, owner: this.owner, reason }
     if (this.dryRun) return this.log.info(fields, SKIPPED)
-    await forceRelease(await this.open(), key, id, { by: this.owner, reason })
+    if (!(await forceRelease(await this.open(), key, id, { by: this.owner, reason }))) {
+      throw new LockError(`Nobody holds or waits for ${key.path} under the id ${id} (any more).`, {
+        key: key.path,
+      })
+    }
     this.log.warn(fields, 'Released lock by force')
   }
 

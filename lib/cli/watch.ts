@@ -1,0 +1,59 @@
+import type { Command } from 'commander'
+import { EventFeed } from '../lock/event-feed.js'
+import { openEngine } from '../lock/open-engine.js'
+import { Timestamp } from '../model/timestamp.js'
+import type { LockEvent } from '../protocol/lock-event.js'
+import { lockKey } from '../protocol/lock-name.js'
+import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
+import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
+import { localTime } from './format.js'
+import { print, printable } from './output.js'
+import { Interruption } from './signals.js'
+
+interface WatchOptions extends ConnectionOptions {
+  readonly prefix?: string
+  readonly json?: true
+}
+
+export function addWatch(program: Command): void {
+  withConnection(program.command('watch'))
+    .description('print what happens to locks, until a signal comes')
+    .argument('[name]', 'of one lock (default: all locks)')
+    .option(
+      '--prefix <prefix>',
+      `only the locks under this prefix (default with NAME: ${COOKBOOKS_CUSTOM_PREFIX})`,
+    )
+    .option('--json', 'a JSON document a line')
+    .action(watch)
+}
+
+async function watch(name: string | undefined, options: WatchOptions): Promise<void> {
+  const connection = connectionOf(options)
+  const prefix = options.prefix ?? (name === undefined ? undefined : COOKBOOKS_CUSTOM_PREFIX)
+  const prefixes = prefixesOf(connection, prefix)
+  if (name !== undefined) lockKey(prefixes[0]!, name)
+  const interruption = new Interruption('to end the watch')
+  const engine = await openEngine(connection)
+  const isWanted = (event: LockEvent): boolean =>
+    prefixes.includes(event.prefix) && (name === undefined || event.name === name)
+  try {
+    for await (const event of new EventFeed(engine, isWanted).events(interruption.signal)) {
+      print(options.json ? jsonLine(event) : textLine(event))
+    }
+  } finally {
+    await engine.close()
+    interruption.close()
+  }
+}
+
+/** When it was seen, which for what was missed is later than when it happened. */
+function textLine({ type, prefix, name, id, owner = 'unknown', revision, by, reason }: LockEvent): string {
+  const force = by === undefined ? '' : ` by ${by}: ${reason}`
+  const what = type === 'granted' ? `granted (token ${revision})` : type
+  return printable(`${localTime(Timestamp.now())}  ${prefix}/${name}  ${what}  ${owner}${force}  ${id}`)
+}
+
+function jsonLine({ revision, owner, ...event }: LockEvent): string {
+  const seen = Timestamp.now().toISO()
+  return JSON.stringify({ seen, ...event, owner: owner ?? null, revision: String(revision) })
+}
