@@ -131,7 +131,7 @@ export class Tenure implements WatchListener {
   private runOut(): void {
     const ownLag = this.engine.clock.monotonic() - this.due
     const lag = Math.max(ownLag, this.keeper?.lateness ?? 0)
-    const pause = `this process did not run for ${(lag / 1000).toFixed(1)} s (it was paused, or its event loop blocked)`
+    const pause = `timers are ${(lag / 1000).toFixed(1)} s late: this process was paused, or its event loop blocked`
     const cause = lag > LAG_MS ? `; ${pause}` : ''
     const ttl = `its ttl of ${this.holding.lease.asked} s is over`
     if (!this.keeper || lag > LAG_MS) this.lose('expired', ttl + cause)
