@@ -4,17 +4,20 @@ import { LockConfigError } from '../model/errors.js'
 import type { EtcdOptions } from '../store/etcd/options.js'
 import type { LockConfig } from './schema.js'
 
+/** X509Certificate reads DER from bytes, too, which TLS would pass over in silence. */
+const certificateIn = (pem: Buffer): X509Certificate => new X509Certificate(pem.toString())
+
 /**
  * Reads the certificate files, and checks them here: of a broken one, a connection would only say that it fails.
  * @throws LockConfigError naming the option and the file; never what is in it.
  */
 export function readCertificates({ ca_cert, cert: own }: LockConfig): NonNullable<EtcdOptions['tls']> {
   const ca = ca_cert === undefined ? undefined : read('ca_cert', ca_cert)
-  ca?.parse('a certificate', pem => new X509Certificate(pem))
+  ca?.parse('a certificate', certificateIn)
   const [certFile, keyFile] = typeof own === 'string' ? [own, own] : (own ?? [])
   if (certFile === undefined || keyFile === undefined) return { ...(ca && { ca: ca.pem }) }
   const [cert, key] = [read('cert', certFile), read('cert', keyFile)]
-  const certificate = cert.parse('a certificate', pem => new X509Certificate(pem))
+  const certificate = cert.parse('a certificate', certificateIn)
   if (!certificate.checkPrivateKey(key.parse('a private key without passphrase', createPrivateKey))) {
     throw new LockConfigError(
       `Option 'cert': the key in ${keyFile} is not that of the certificate in ${certFile}.`,

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +15,8 @@ export interface Certificates {
   readonly client: readonly [cert: string, key: string]
   /** Certificate and key of the client in one file. */
   readonly clientBoth: string
+  /** The authority, but not in PEM form. */
+  readonly der: string
   readonly junk: string
   readonly gone: string
 }
@@ -22,8 +25,8 @@ export interface Certificates {
 export function useCertificates(): { get: () => Certificates } {
   let folder: string
   const at = (name: string): string => join(folder, name)
-  const write = async (name: string, pem: string): Promise<string> => {
-    await writeFile(at(name), pem)
+  const write = async (name: string, content: string | Buffer): Promise<string> => {
+    await writeFile(at(name), content)
     return at(name)
   }
   const authority = (commonName: string): ReturnType<typeof generate> =>
@@ -57,6 +60,7 @@ export function useCertificates(): { get: () => Certificates } {
       server: [await write('server.pem', server.cert), await write('server-key.pem', server.private)],
       client: [await write('client.pem', client.cert), await write('client-key.pem', client.private)],
       clientBoth: await write('client-both.pem', client.cert + '\n' + client.private),
+      der: await write('ca.der', new X509Certificate(ca.cert).raw),
       junk: await write('junk.pem', 'secret junk'),
       gone: at('gone.pem'),
     }

@@ -43,6 +43,11 @@ describe('resolveEndpoints with certificates', () => {
     ['certificate is missing', of => [{ cert: of.gone }, missing(of, 'cert')]],
     ['key is missing', of => [{ cert: [of.client[0], of.gone] }, missing(of, 'cert')]],
     ['authority is junk', of => [{ ca_cert: of.junk }, junk(of.junk, 'ca_cert', 'a certificate')]],
+    ['authority is not in PEM form', of => [{ ca_cert: of.der }, junk(of.der, 'ca_cert', 'a certificate')]],
+    [
+      'certificate is not in PEM form',
+      of => [{ cert: [of.der, of.client[1]] }, junk(of.der, 'cert', 'a certificate')],
+    ],
     [
       'certificate is junk',
       of => [{ cert: [of.junk, of.client[1]] }, junk(of.junk, 'cert', 'a certificate')],
