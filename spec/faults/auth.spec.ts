@@ -2,12 +2,14 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals'
+import { inspect } from 'node:util'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { Etcd3, Range } from 'etcd3'
 import { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
 import type { Watch } from '../../lib/store/store.js'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
 import { eventually } from '../support/eventually.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 
 const TOKEN_TTL = 2
 const auth = { username: 'locker', password: 'secret' }
@@ -75,3 +77,40 @@ it('a watch is opened although the token of the stream has expired', async () =>
   await put('/allowed/b')
   await eventually(() => expect(events).toBe(1))
 }, 15_000)
+
+describe('behind a proxy', () => {
+  let proxy: TcpProxy
+  beforeEach(async () => {
+    proxy = await TcpProxy.to(server.endpoint)
+    store = new EtcdStore({ endpoints: [proxy.endpoint], callTimeoutMs: 1_000, failover: true, auth })
+    await put('/allowed/a')
+  })
+  afterEach(() => proxy.close())
+
+  it('connections that are lost without a word are replaced, that of the authentication, too', async () => {
+    proxy.lose()
+    await expect(put('/allowed/a')).rejects.toMatchObject({ reason: 'unreachable' })
+    await eventually(() => put('/allowed/a'))
+  }, 20_000)
+
+  it('no connection is left after the end', async () => {
+    expect(proxy.open).toBeGreaterThan(0)
+    await store.close()
+    await eventually(() => expect(proxy.open).toBe(0))
+  }, 20_000)
+})
+
+it('a token that has expired is renewed in the call that finds out', async () => {
+  await put('/allowed/a')
+  // Nothing tells that a token has expired, and to ask would renew it.
+  await new Promise(resolve => setTimeout(resolve, TOKEN_TTL * 1000 + 1_000))
+  await Promise.all([put('/allowed/a'), put('/allowed/b')])
+}, 15_000)
+
+it('a wrong password is refused in words that do not repeat it', async () => {
+  const wrong = { ...auth, password: 'wrong-password' }
+  store = new EtcdStore({ endpoints: server.endpoints, callTimeoutMs: 5_000, failover: true, auth: wrong })
+  const error = await put('/allowed/a').catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({ reason: 'refused', message: expect.stringMatching(/authentication failed/) })
+  expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain(wrong.password)
+})

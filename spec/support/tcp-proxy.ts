@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 /** Stands between a client and a server, and can lose what the server answers. */
 export class TcpProxy {
   private readonly sockets = new Set<Socket>()
+  private readonly lost = new Set<Socket>()
   private isMute = false
   private isDeaf = false
 
@@ -36,6 +37,16 @@ export class TcpProxy {
     this.isDeaf = isDeaf
   }
 
+  /** The connections that stand now lead nowhere for good, and nobody is told; new ones work. */
+  lose(): void {
+    for (const socket of this.sockets) this.lost.add(socket)
+  }
+
+  /** How many sockets are open, on both sides. */
+  get open(): number {
+    return this.sockets.size
+  }
+
   /** Cuts all connections; new ones work. */
   cut(): void {
     this.isMute = false
@@ -55,8 +66,8 @@ export class TcpProxy {
         upstream.destroy()
       })
     }
-    client.on('data', data => upstream.write(data))
-    upstream.on('data', data => this.isMute || client.write(data))
+    client.on('data', data => this.lost.has(client) || upstream.write(data))
+    upstream.on('data', data => this.isMute || this.lost.has(upstream) || client.write(data))
   }
 
   private keep(socket: Socket): Socket {

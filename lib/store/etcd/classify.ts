@@ -37,7 +37,7 @@ export function classify(error: unknown): StoreError {
 /** Without what grpc-js adds for its own developers. */
 function inWords(message: string): string {
   return message
-    .replace(/^\d+ [A-Z_]+: /, '')
+    .replace(/^\d+ [A-Z_]+: (Getting metadata from plugin failed with error: )?/, '')
     .replace(/^Deadline exceeded after (\d+(?:\.\d*[1-9])?)\.?0*s.*$/s, 'no answer within $1 s')
     .replace(/^No connection established\. Last error: (Error: )?/, '')
     .replace(/(?:\. )?Resolution note: .*$/s, '')

@@ -5,6 +5,7 @@ import { Etcd3 } from 'etcd3'
 import { StoreError } from '../store-error.js'
 import { classify } from './classify.js'
 import type { EtcdOptions } from './options.js'
+import { Token } from './token.js'
 
 /** Makes a member that has lost its leader refuse at once, instead of after 7 s. */
 const requireLeader: Interceptor = (options, nextCall) =>
@@ -88,7 +89,10 @@ export class Connection {
 
   private open(): Etcd3 {
     const { endpoints, tls, auth, callTimeoutMs } = this.options
-    return new Etcd3({
+    const token =
+      auth && new Token(() => client.auth.authenticate({ name: auth.username, password: auth.password }))
+    const interceptors = [requireLeader, ...(token ? [token.forgetExpired] : [])]
+    const client: Etcd3 = new Etcd3({
       hosts: [endpoints[this.endpoint]!],
       ...(tls && {
         credentials: {
@@ -97,13 +101,14 @@ export class Connection {
           ...(tls.cert && { certChain: tls.cert }),
         },
       }),
-      ...(auth && { auth }),
       grpcOptions: { ...grpcOptions, ...distinct() },
       faultHandling: { host: () => noop, global: noop },
-      defaultCallOptions: ({ isStream }) =>
-        isStream
-          ? { interceptors: [requireLeader] }
-          : { interceptors: [requireLeader], deadline: Date.now() + callTimeoutMs },
+      defaultCallOptions: ({ isStream, method }) => ({
+        interceptors,
+        ...(token && method !== 'authenticate' && { credentials: token.credentials }),
+        ...(!isStream && { deadline: Date.now() + callTimeoutMs }),
+      }),
     })
+    return client
   }
 }
