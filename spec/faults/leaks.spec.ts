@@ -5,6 +5,7 @@ import type { CyclerReport } from '../support/cycler.js'
 import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
 import { spawnTs } from '../support/run-ts.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 
 const etcd = useEtcdServer()
 
@@ -30,21 +31,48 @@ it('10,000 cycles, a tenth of them contended, leave nothing in etcd nor in the p
   const said = text(child.stdout!)
   const [code] = (await once(child, 'close')) as [number]
   const { heapGrowth, ...rest } = JSON.parse(await said) as CyclerReport
-  expect({ code, ...rest }).toEqual({ code: 0, warnings: 0, listeners: 0 })
+  expect({ code, ...rest }).toEqual({ code: 0, warnings: 0, listeners: 0, resources: [] })
   expect(heapGrowth).toBeLessThan(3_000_000)
   await eventually(async () => expect(await leftovers()).toEqual({ kvs: [], leases: [], watchers: '0' }))
 }, 120_000)
 
-it('a process that never closes its lock ends by itself', async () => {
-  const lock = lockAt(etcd.get().endpoint)
-  const taken = freshName()
-  const id = await lock.acquire(taken, { concurrency: 1, ttl: 60 })
-  const child = await spawnTs('spec/support/careless.ts', [etcd.get().endpoint, taken])
-  expect(await text(child.stdout!)).toBe('LOCK_UNAVAILABLE')
-  const start = performance.now()
-  if (child.exitCode === null) await once(child, 'exit')
-  expect(child.exitCode).toBe(0)
-  expect(performance.now() - start).toBeLessThan(4_000)
-  await lock.release(taken, id)
+it('a closed lock leaves no connection, neither of calls nor of streams', async () => {
+  const proxy = await TcpProxy.to(etcd.get().endpoint)
+  const lock = lockAt(proxy.endpoint)
+  const name = freshName()
+  const terms = { concurrency: 1, ttl: 60 }
+  const id = await lock.acquire(name, terms)
+  await expect(lock.acquire(name, { ...terms, wait: 0.2 })).rejects.toMatchObject({
+    code: 'LOCK_UNAVAILABLE',
+  })
+  await lock.release(name, id)
+  expect(proxy.open).toBeGreaterThan(0)
   await lock.close()
-}, 30_000)
+  await eventually(() => expect(proxy.open).toBe(0), 3_000)
+  await proxy.close()
+})
+
+it.each([
+  ['has released', false, 'done'],
+  ['has waited in vain', true, 'LOCK_UNAVAILABLE'],
+])(
+  'a process that %s and never closes its lock ends by itself',
+  async (_, mustWait, outcome) => {
+    const lock = lockAt(etcd.get().endpoint)
+    const taken = freshName()
+    const id = await lock.acquire(taken, { concurrency: 1, ttl: 60 })
+    const child = await spawnTs('spec/support/careless.ts', [
+      etcd.get().endpoint,
+      ...(mustWait ? [taken] : []),
+    ])
+    const ended = once(child, 'exit')
+    await once(child.stdout!, 'readable')
+    const start = performance.now()
+    expect(await text(child.stdout!)).toBe(outcome)
+    expect(await ended).toEqual([0, null])
+    expect(performance.now() - start).toBeLessThan(4_000)
+    await lock.release(taken, id)
+    await lock.close()
+  },
+  30_000,
+)

@@ -1,6 +1,6 @@
 import { Lock } from '../../lib/index.js'
 
-/** A process that uses a lock, is told to wait in vain for another, and never closes anything. */
+/** A process that uses a lock, waits in vain for another, if one is named, and never closes anything. */
 const [endpoint, taken] = process.argv.slice(2)
 const lock = new Lock({
   config: { endpoints: [endpoint!] },
@@ -10,6 +10,10 @@ const lock = new Lock({
 })
 const terms = { concurrency: 1, ttl: 60 }
 await lock.release('careless', await lock.acquire('careless', terms))
-await lock.acquire(taken!, { ...terms, wait: 0.2 }).catch((error: { code?: string }) => {
-  process.stdout.write(error.code!)
-})
+const wait = taken && lock.acquire(taken, { ...terms, wait: 0.2 })
+process.stdout.write(
+  await Promise.resolve(wait).then(
+    () => 'done',
+    (error: { code: string }) => error.code,
+  ),
+)

@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events'
+import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Lock } from '../../lib/index.js'
@@ -41,8 +42,16 @@ await run(cycles / 2)
 const before = heapBytes()
 await run(cycles / 2)
 const heapGrowth = heapBytes() - before
+const resources = (): string[] => process.getActiveResourcesInfo().filter(kind => /TCP|Timeout/.test(kind))
 await lock.close()
-const report: CyclerReport = { heapGrowth, warnings, listeners: getEventListeners(signal, 'abort').length }
+const end = performance.now() + 2_000
+while (resources().length > 0 && performance.now() < end) await setImmediate()
+const report: CyclerReport = {
+  heapGrowth,
+  warnings,
+  listeners: getEventListeners(signal, 'abort').length,
+  resources: resources(),
+}
 process.stdout.write(JSON.stringify(report))
 
 export interface CyclerOptions {
@@ -58,4 +67,6 @@ export interface CyclerReport {
   readonly warnings: number
   /** Still on the signal that all acquisitions got. */
   readonly listeners: number
+  /** Timers and connections that keep the process alive although the lock is closed. */
+  readonly resources: readonly string[]
 }
