@@ -12,6 +12,8 @@ import { Stop } from './stop.js'
 import { unavailable } from './unavailable.js'
 import { Waiting } from './waiting.js'
 
+/** How long one who does not wait bears with an etcd that cannot be reached: members elect a leader meanwhile. */
+const IMPATIENT_MS = 5_000
 /** How long leaving the queue may take; after that the leases end by themselves. */
 const LEAVE_MS = 1_000
 /** How long one try is repeated while etcd cannot be reached. */
@@ -75,8 +77,9 @@ async function approach(
   onWait: AcquireOptions['onWait'],
   budget: { readonly budgetMs?: number },
 ): Promise<Step> {
+  const options = { signal: stop, ...(!claim.mayWait && { budgetMs: IMPATIENT_MS }) }
   for (;;) {
-    const step = await engine.persist(claim.key, () => claim.advance(stop), { signal: stop, ...budget })
+    const step = await engine.persist(claim.key, () => claim.advance(stop), options)
     if (step.kind !== 'wait' || stop.aborted) return step
     onWait?.(claim.snapshot, step.place)
     claim.keep(() => waiting.look())

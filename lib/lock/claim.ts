@@ -37,7 +37,7 @@ export class Claim {
     private readonly engine: Engine,
     readonly key: LockKey,
     readonly asked: Asked,
-    private readonly mayWait: boolean,
+    readonly mayWait: boolean,
   ) {
     this.snapshot = engine.guesses.get(key)
   }
