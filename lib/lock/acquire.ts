@@ -16,8 +16,6 @@ import { Waiting } from './waiting.js'
 const IMPATIENT_MS = 5_000
 /** How long leaving the queue may take; after that the leases end by themselves. */
 const LEAVE_MS = 1_000
-/** How long one try is repeated while etcd cannot be reached. */
-const TRY_MS = 5_000
 /** How often one who shows his wait looks at it. */
 const SHOWN_REREAD_MS = 2_000
 
@@ -46,10 +44,7 @@ export async function acquire(
   const claim = new Claim(engine, key, asked, waitMs > 0)
   const waiting = new Waiting(engine, key, asked.uuid, stop.signal, onWait && SHOWN_REREAD_MS)
   try {
-    const budget = waitMs === 0 ? { budgetMs: TRY_MS } : {}
-    const pursuit = approach(engine, claim, waiting, stop.signal, onWait, budget).finally(() =>
-      waiting.close(),
-    )
+    const pursuit = approach(engine, claim, waiting, stop.signal, onWait).finally(() => waiting.close())
     const work = finish(engine, claim, stop, pursuit).finally(() => engine.waits.delete(stop))
     engine.waits.set(stop, work)
     const step = await within(LEAVE_MS, stop.signal, work)
@@ -75,7 +70,6 @@ async function approach(
   waiting: Waiting,
   stop: AbortSignal,
   onWait: AcquireOptions['onWait'],
-  budget: { readonly budgetMs?: number },
 ): Promise<Step> {
   const options = { signal: stop, ...(!claim.mayWait && { budgetMs: IMPATIENT_MS }) }
   for (;;) {
