@@ -113,10 +113,17 @@ export class Claim {
     return [this.holderLease, this.ticketLease].filter(lease => lease !== undefined)
   }
 
+  /** Not when it was handed to us on the lease of our ticket, which we have given up meanwhile. */
+  private get isOnOurLease(): boolean {
+    return this.snapshot.holders.get(this.asked.uuid)?.lease === this.holderLease?.id
+  }
+
   private get stands(): boolean {
     const { holders, tickets } = this.snapshot
     const { uuid } = this.asked
-    return holders.has(uuid) || (tickets.has(uuid) && !keyLocksOf(this.snapshot).locks.has(uuid))
+    return holders.has(uuid)
+      ? this.isOnOurLease
+      : tickets.has(uuid) && !keyLocksOf(this.snapshot).locks.has(uuid)
   }
 
   private async takeLeases(): Promise<Lease> {
@@ -167,8 +174,9 @@ export class Claim {
 
   /** Whether the lease of the holding counts from now on. If not, it is gone, and the holding with it. */
   private async isKept(): Promise<boolean> {
-    const lease = this.holderLease!
-    if (!lease.isFresh) this.isUnsettled = !(await this.engine.pool.renew(lease))
+    const lease = this.holderLease
+    this.isUnsettled =
+      !lease || !this.isOnOurLease || !(lease.isFresh || (await this.engine.pool.renew(lease)))
     return !this.isUnsettled
   }
 

@@ -168,6 +168,25 @@ it('a value that was unreadable when it was last seen is looked at anew', async 
   expect(await world.keys()).toEqual([])
 })
 
+it('one who is handed the lock on a lease that is not his any more does not believe that he holds', async () => {
+  const world = new World()
+  await world.rivalHolds(1)
+  const acquiring = world.acquire(1)
+  await eventually(async () => expect(await world.keys()).toHaveLength(3))
+  const ticket = (await world.keys()).find(({ key }) => key.startsWith(world.key.tickets.key))!
+  const { id } = await world.memory.leases.grant(World.TTL)
+  const value = JSON.stringify({ ...(JSON.parse(ticket.value) as object), lease: id })
+  const { key, lease } = ticket
+  const put = { type: 'put' as const, key, value, lease }
+  await world.memory.commit({ compare: [], success: [put], failure: [] })
+  await world.rivalReleases()
+  const holding = await acquiring
+  const holder = (await world.keys()).find(kv => kv.key === world.key.holder(holding.uuid))
+  expect(holder).toMatchObject({ lease: holding.lease.id, createRevision: holding.token })
+  await world.release(holding)
+  expect(await world.keys()).toEqual([])
+})
+
 it('a lease that comes slowly while another fails is not forgotten', async () => {
   const world = new World()
   const slow = delay(100)
