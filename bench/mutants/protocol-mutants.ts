@@ -1,0 +1,126 @@
+import type { Mutant } from './mutant.js'
+
+const protocol = ['spec/unit/protocol']
+
+/** Mistakes of decisions. */
+export const protocolMutants: readonly Mutant[] = [
+  {
+    mistake: 'release deletes what others have written meanwhile',
+    file: 'lib/protocol/key-locks-ops.ts',
+    right: "return [{ target: 'mod', key: snapshot.key.path, is: '=', revision: modRevisionOf(snapshot) }]",
+    wrong: 'return []',
+    specs: protocol,
+  },
+  {
+    mistake: 'a newcomer passes those who wait',
+    file: 'lib/protocol/grant.ts',
+    right: "if (!mine) return [{ target: 'create', ...key.tickets, is: '=', revision: 0n }]",
+    wrong: 'if (!mine) return []',
+    specs: protocol,
+  },
+  {
+    mistake: 'a waiter passes those who came before',
+    file: 'lib/protocol/decide.ts',
+    right: "if (place > 1) return { kind: 'wait', place, until: undefined }",
+    wrong: '',
+    specs: protocol,
+  },
+  {
+    mistake: 'rank off by one: a waiter watches the wrong ticket',
+    file: 'lib/protocol/decide.ts',
+    right: 'queue[queue.indexOf(uuid) - 1]',
+    wrong: 'queue[queue.indexOf(uuid) - 2]',
+    specs: protocol,
+  },
+  {
+    mistake: 'handing over without checking that the ticket stands',
+    file: 'lib/protocol/release.ts',
+    right: 'if (tickets.size > 0) return stillWait(successors)',
+    wrong: 'if (tickets.size > 0) return []',
+    specs: protocol,
+  },
+  {
+    mistake: 'handing over past a waiter that does not fit',
+    file: 'lib/protocol/hand-over.ts',
+    right: '|| !keyLocks.fits(successor.lock, { now, alive })) break',
+    wrong: '|| !keyLocks.fits(successor.lock, { now, alive })) continue',
+    specs: ['spec/contracts/memory-lock'],
+  },
+  {
+    mistake: 'handing over without looking at the limits',
+    file: 'lib/protocol/hand-over.ts',
+    right: 'successors.length === MOST_AT_ONCE || !keyLocks.fits(successor.lock, { now, alive })',
+    wrong: 'successors.length === MOST_AT_ONCE',
+    specs: ['spec/contracts/memory-lock', 'spec/unit/protocol'],
+  },
+  {
+    mistake: 'handing over, for hours, to one who may be dead',
+    file: 'lib/protocol/hand-over.ts',
+    right: 'ttl <= LONGEST_TTL ?',
+    wrong: 'ttl <= 1e9 ?',
+    specs: ['spec/contracts/memory-lock', 'spec/faults/processes'],
+  },
+  {
+    mistake: 'expired entries count towards the limit',
+    file: 'lib/model/key-locks.ts',
+    right: 'return [...this.entries.values()].filter(lock => !expired.has(lock))',
+    wrong: 'return [...this.entries.values()].filter(lock => expired !== undefined && lock)',
+    specs: ['spec/unit/model'],
+  },
+  {
+    mistake: 'a wall clock takes the lock from a living holder',
+    file: 'lib/model/key-locks.ts',
+    right: '!alive.has(lock.uuid) && lock.expiresAt.isBefore(now)',
+    wrong: 'alive !== undefined && lock.expiresAt.isBefore(now)',
+    specs: ['spec/unit/model', 'spec/unit/protocol'],
+  },
+  {
+    mistake: 'one holder too many',
+    file: 'lib/model/key-locks.ts',
+    right: 'return live.length < smallestLimit(',
+    wrong: 'return live.length <= smallestLimit(',
+    specs: ['spec/unit/model'],
+  },
+  {
+    mistake: 'the limits of those who hold do not bind a newcomer',
+    file: 'lib/model/key-locks.ts',
+    right: 'smallestLimit([concurrency, ...live.map(lock => lock.concurrency)])',
+    wrong: 'smallestLimit([concurrency])',
+    specs: ['spec/unit/model'],
+  },
+  {
+    mistake: 'fence from a read: the token is not that of the grant',
+    file: 'lib/protocol/decide.ts',
+    right: 'token: held.createRevision',
+    wrong: 'token: snapshot.revision',
+    specs: ['spec/faults/every-step', 'spec/contracts/memory-handle'],
+  },
+  {
+    mistake: 'holder keys of a lock deleted by hand are not seen',
+    file: 'lib/protocol/grant.ts',
+    right: '...isFirst(snapshot, request), ...noneUnseen(snapshot)]',
+    wrong: '...isFirst(snapshot, request)]',
+    specs: protocol,
+  },
+  {
+    mistake: 'the lease of one holder takes the entries of all',
+    file: 'lib/protocol/key-locks-ops.ts',
+    right: 'others.length === 0 ? leases.get(first) : undefined',
+    wrong: 'leases.get(first)',
+    specs: protocol,
+  },
+  {
+    mistake: 'a crash leaves the entry of the sole holder behind',
+    file: 'lib/protocol/key-locks-ops.ts',
+    right: 'others.length === 0 ? leases.get(first) : undefined',
+    wrong: 'undefined',
+    specs: ['spec/unit/protocol', 'spec/faults/every-step'],
+  },
+  {
+    mistake: 'guard writes without comparing the holder key',
+    file: 'lib/protocol/guard.ts',
+    right: "compare: [{ target: 'create', key: key.holder(uuid), is: '=', revision: token }, ...compare],",
+    wrong: 'compare: [...compare],',
+    specs: ['spec/contracts/memory-handle'],
+  },
+]

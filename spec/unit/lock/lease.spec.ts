@@ -1,0 +1,70 @@
+import { beforeEach, describe, expect, it } from '@jest/globals'
+import { Lease } from '../../../lib/lock/lease.js'
+import { LeasePool } from '../../../lib/lock/lease-pool.js'
+import { Timestamp } from '../../../lib/model/timestamp.js'
+import type { Leases } from '../../../lib/store/store.js'
+
+const TTL = 10
+/** Milliseconds that each call to etcd takes. */
+const CALL = 3_000
+let wall: number
+let monotonic: number
+const clock = { now: () => Timestamp.fromMillis(wall), monotonic: () => monotonic }
+
+beforeEach(() => {
+  wall = 1_600_000_000_000
+  monotonic = 5_000
+})
+
+function pass(ms: number): void {
+  wall += ms
+  monotonic += ms
+}
+
+const slowly = <T>(answer: T): Promise<T> => {
+  pass(CALL)
+  return Promise.resolve(answer)
+}
+const leases: Leases = {
+  grant: ttl => slowly({ id: '7', ttl }),
+  renew: () => slowly(TTL),
+  revoke: () => slowly(undefined),
+}
+
+const fresh = (): Lease => new Lease('7', TTL, TTL, clock, { wall: clock.now(), monotonic })
+
+describe('what remains of a lease', () => {
+  it('is less than its ttl by a margin, and goes by with time', () => {
+    const lease = fresh()
+    expect(lease.remaining).toBe(TTL * 1000 - 60)
+    pass(4_000)
+    expect(lease.remaining).toBe(TTL * 1000 - 60 - 4_000)
+  })
+
+  it('goes by with the faster of both clocks', () => {
+    const lease = fresh()
+    wall += 7_000
+    expect(lease.remaining).toBe(TTL * 1000 - 60 - 7_000)
+    monotonic += 9_000
+    expect(lease.remaining).toBe(TTL * 1000 - 60 - 9_000)
+    wall -= 3_600_000
+    expect(lease.remaining).toBe(TTL * 1000 - 60 - 9_000)
+  })
+
+  it.each<[string, (pool: LeasePool) => Promise<Lease>]>([
+    ['granted', pool => pool.take(TTL)],
+    ['adopted', async pool => (await pool.adopt('7'))!],
+    [
+      'renewed',
+      async pool => {
+        const lease = fresh()
+        pass(5_000)
+        await pool.renew(lease)
+        return lease
+      },
+    ],
+  ])('counts from before the call by which it was %s', async (_, get) => {
+    const { remaining } = await get(new LeasePool(leases, clock))
+    expect(remaining).toBe(TTL * 1000 - 60 - CALL)
+  })
+})
