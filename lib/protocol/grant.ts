@@ -1,10 +1,10 @@
 import type { Compare, Op, Transaction } from '../kv/transaction.js'
 import { ConcurrentLock } from '../model/concurrent-lock.js'
-import type { KeyLocks } from '../model/key-locks.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { putKeyLocks, unchanged } from './key-locks-ops.js'
+import { noneUnseen, orphans } from './orphans.js'
 import type { Request } from './request.js'
-import { keyLocksOf, modRevisionOf, type Snapshot, snapshotReads } from './snapshot.js'
+import { keyLocksOf, type Snapshot, snapshotReads } from './snapshot.js'
 import { formatTerms } from './terms.js'
 
 export interface Grant {
@@ -62,24 +62,4 @@ function isFirst({ key, tickets }: Snapshot, { uuid }: Request): Compare[] {
     { target: 'create', key: mine.key, is: '=', revision: mine.createRevision },
     { target: 'create', ...key.tickets, is: '>', revision: mine.createRevision - 1n },
   ]
-}
-
-/**
- * A holder key comes and goes with its entry, so that the KeyLocks tells of every change, except when
- * somebody deleted the KeyLocks by hand: then its holder keys, unseen, would stay.
- */
-function noneUnseen(snapshot: Snapshot): Compare[] {
-  if (modRevisionOf(snapshot) !== 0n) return []
-  const newest = [...snapshot.holders.values()].reduce(
-    (max, kv) => (kv.modRevision > max ? kv.modRevision : max),
-    0n,
-  )
-  return [{ target: 'mod', ...snapshot.key.holders, is: '<', revision: newest + 1n }]
-}
-
-/** Holder keys whose entry was removed by hand. Whoever removed it freed the lock; its holder shall see that. */
-function orphans({ holders }: Snapshot, keyLocks: KeyLocks): Op[] {
-  return [...holders]
-    .filter(([id]) => !keyLocks.locks.has(id))
-    .map(([, kv]) => ({ type: 'delete', key: kv.key }))
 }

@@ -3,6 +3,7 @@ import type { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { handOver, putSuccessors, stillWait, type Successor } from './hand-over.js'
 import { putKeyLocks, unchanged } from './key-locks-ops.js'
+import { noneUnseen, orphans } from './orphans.js'
 import { keyLocksOf, type Snapshot, snapshotReads } from './snapshot.js'
 
 export interface Release {
@@ -30,6 +31,7 @@ export function release(
   if (!released && !holder) return undefined
   const dead = keyLocks.expired({ now, alive: new Set(holders.keys()) })
   for (const lock of dead) keyLocks.remove(lock.uuid)
+  const others = { ...snapshot, holders: new Map([...holders].filter(([id]) => id !== uuid)) }
   const successors = mayHandOver ? handOver(snapshot, keyLocks, now) : []
   const leases = new Map([
     ...[...holders].map(([id, kv]) => [id, kv.lease] as const),
@@ -39,13 +41,18 @@ export function release(
     released,
     expired: dead,
     transaction: {
-      compare: [...unchanged(snapshot), ...(mayHandOver ? queueStands(snapshot, successors) : [])],
+      compare: [
+        ...unchanged(snapshot),
+        ...(mayHandOver ? queueStands(snapshot, successors) : []),
+        ...(successors.length > 0 ? noneUnseen(snapshot) : []),
+      ],
       success: [
         ...unlikeLease([
           ...(released || successors.length > 0 ? [putKeyLocks(keyLocks, leases)] : []),
           { type: 'delete', key: key.holder(uuid) },
         ]),
         ...putSuccessors(snapshot, successors),
+        ...(successors.length > 0 ? orphans(others, keyLocks) : []),
       ],
       failure: snapshotReads(key),
     },

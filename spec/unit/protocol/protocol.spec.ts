@@ -40,8 +40,8 @@ describe('whatever the clients do, from whatever they saw,', () => {
       }),
       options,
     )
-    const { granted, grantedFromOld, settledFromOld, queued, failed } = sums(seen)
-    expect(Math.min(granted, grantedFromOld, settledFromOld, queued, failed)).toBeGreaterThan(150)
+    const { granted, grantedFromOld, settledFromOld, queued, failed, handedOver } = sums(seen)
+    expect(Math.min(granted, grantedFromOld, settledFromOld, queued, failed, handedOver)).toBeGreaterThan(150)
   })
 
   it('the same holds when clients crash or lose their leases', () => {
