@@ -2,6 +2,8 @@
 import type { Config } from 'jest'
 
 const config: Config = {
+  // Most of the time the tests wait for leases, not for a processor.
+  maxWorkers: '100%',
   testMatch: ['<rootDir>/spec/**/*.spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
