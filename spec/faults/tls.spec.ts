@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs'
+import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import type { Lock, LockConfig } from '../../lib/index.js'
 import { freePorts } from '../../lib/testing/free-port.js'
 import { type Certificates, useCertificates } from '../support/certificates.js'
 import { freshName, lockAt } from '../support/etcd.js'
 import { EtcdProcess } from '../support/etcd-process.js'
+import { logSpy } from '../support/log-spy.js'
 
 const terms = { concurrency: 1, ttl: 60 }
 const files = useCertificates()
@@ -39,6 +42,9 @@ beforeAll(async () => {
 afterAll(() => Promise.all([etcd.stop(), strict.stop()]))
 afterEach(() => lock.close())
 
+/** The first line of what the file holds in PEM form. */
+const bodyOf = (file: string): string => readFileSync(file, 'utf8').split('\n')[1]!.trim()
+
 const url = (scheme: string, at: number): string => `${scheme}://127.0.0.1:${at}`
 
 describe('etcd with TLS', () => {
@@ -66,7 +72,7 @@ describe('etcd with TLS', () => {
     ['without the authority', () => ({ endpoints: [url('https', port)] }), /certificate/],
     [
       'with another authority',
-      of => ({ endpoints: [url('https', port)], ca_cert: of.otherCa }),
+      of => ({ endpoints: [url('https', port)], ca_cert: of.otherCa, cert: of.client }),
       /certificate/,
     ],
     [
@@ -78,11 +84,21 @@ describe('etcd with TLS', () => {
   ])(
     'refuses a client %s, in words and in seconds',
     async (_, config, message) => {
-      lock = lockAt('', { config: { ...config(files.get()), read_timeout: 2 } })
-      const error = await lock.acquire(freshName(), terms).catch((thrown: unknown) => thrown)
+      const { log, lines } = logSpy()
+      const secrets = { username: 'locker', password: 'hush-hush' }
+      lock = lockAt('', { config: { ...config(files.get()), ...secrets, read_timeout: 2 }, logger: log })
+      const name = freshName()
+      const [error] = await Promise.all([
+        lock.acquire(name, terms).catch((thrown: unknown) => thrown),
+        lock.release(name, 'any'),
+      ])
       expect(error).toMatchObject({ code: 'ETCD_UNAVAILABLE' })
       expect((error as Error).message).toMatch(message)
+      expect(lines).toContainEqual(expect.objectContaining({ msg: 'Failed to release lock' }))
+      const told = inspect([error, lines], { depth: Infinity, showHidden: true })
+      expect(told).not.toContain(secrets.password)
+      expect(told).not.toContain(bodyOf(files.get().client[1]))
     },
-    12_000,
+    15_000,
   )
 })
