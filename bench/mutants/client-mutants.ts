@@ -61,13 +61,6 @@ export const clientMutants: readonly Mutant[] = [
     specs: everyStep,
   },
   {
-    mistake: 'a lease is used again although a write with it may still come',
-    file: 'lib/lock/release.ts',
-    right: 'isClean = done !== undefined && this.unsettled === undefined',
-    wrong: 'isClean = true',
-    specs: ['spec/faults/every-step', 'spec/faults/races'],
-  },
-  {
     mistake: 'what was handed over on a lease that is given up is believed in',
     file: 'lib/lock/claim.ts',
     right: 'return this.snapshot.holders.get(this.asked.uuid)?.lease === this.holderLease?.id',
@@ -79,14 +72,6 @@ export const clientMutants: readonly Mutant[] = [
     file: 'lib/lock/waiting.ts',
     right: '      this.wake()\n      return this.read(snapshot)\n',
     wrong: '      this.wake()\n      return snapshot\n',
-    specs: ['spec/faults/every-step', 'spec/contracts/memory-lock'],
-  },
-  {
-    mistake: 'granted and lost again, before it looked: the waiter waits for ever',
-    file: 'lib/lock/waiting.ts',
-    right:
-      "    if (events.some(event => event.type === 'delete' && event.key === this.key.holder(this.uuid)))\n      this.stale = true\n",
-    wrong: '',
     specs: ['spec/faults/races'],
   },
   {

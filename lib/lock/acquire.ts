@@ -42,7 +42,7 @@ export async function acquire(
   signal?.throwIfAborted()
   const stop = new Stop(signal, waitMs, engine.clock)
   const claim = new Claim(engine, key, asked, waitMs > 0)
-  const waiting = new Waiting(engine, key, asked.uuid, stop.signal, onWait && SHOWN_REREAD_MS)
+  const waiting = new Waiting(engine, asked.uuid, stop.signal, onWait && SHOWN_REREAD_MS)
   try {
     const pursuit = approach(engine, claim, waiting, stop.signal, onWait).finally(() => waiting.close())
     const work = finish(engine, claim, stop, pursuit).finally(() => engine.waits.delete(stop))

@@ -41,7 +41,7 @@ const RELEASE_MS = 5_000
 const SKIPPED = 'Skipping lock acquire/release in DRY-RUN mode'
 
 /** The locks under one prefix, for one owner. */
-export class Lock extends Faces {
+export class Lock extends Faces implements AsyncDisposable {
   readonly prefix: string
   readonly owner: string
   readonly dryRun: boolean
@@ -183,6 +183,10 @@ export class Lock extends Faces {
   async list(): Promise<LockState[]> {
     const engine = await this.open()
     return listStates(engine, this.prefix)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   /** Ends the connection. What is held stays held. */

@@ -55,6 +55,10 @@ export class NoLock extends Faces implements Pick<Lock, keyof Lock> {
     return Promise.resolve([])
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
   close(): Promise<void> {
     return Promise.resolve()
   }

@@ -1,7 +1,6 @@
 import type { KeyEvent, KeyRange } from '../kv/key-value.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { watchedBy } from '../protocol/decide.js'
-import type { LockKey } from '../protocol/lock-key.js'
 import { applyEvent, type Snapshot } from '../protocol/snapshot.js'
 import type { Watch, WatchListener } from '../store/store.js'
 import { LONGEST_TIMEOUT_MS } from './clock.js'
@@ -20,7 +19,6 @@ export class Waiting implements WatchListener {
 
   constructor(
     private readonly engine: Engine,
-    private readonly key: LockKey,
     private readonly uuid: string,
     private readonly signal: AbortSignal,
     private readonly rereadMs: number = REREAD_MS,
@@ -53,9 +51,6 @@ export class Waiting implements WatchListener {
   }
 
   onEvents(events: readonly KeyEvent[]): void {
-    // Granted and lost again, before we looked: the ticket is gone too, which is not watched.
-    if (events.some(event => event.type === 'delete' && event.key === this.key.holder(this.uuid)))
-      this.stale = true
     this.events.push(...events)
     this.wake()
   }

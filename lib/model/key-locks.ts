@@ -1,4 +1,4 @@
-import { ConcurrentLock } from './concurrent-lock.js'
+import { ConcurrentLock, type ConcurrentLockDict } from './concurrent-lock.js'
 import {
   LockExistingError,
   LockUnavailableError,
@@ -58,6 +58,11 @@ export class KeyLocks {
       const message = `Unable to write the locks of ${this.key}: ${String(cause)}`
       throw new LockUnwritableError(message, { key: this.key, cause })
     }
+  }
+
+  /** For `JSON.stringify`: entries by id. What goes to etcd is {@link toJson}. */
+  toJSON(): Record<string, ConcurrentLockDict> {
+    return Object.fromEntries([...this.entries].map(([uuid, lock]) => [uuid, lock.toDict()]))
   }
 
   /** The entries whose `created + ttl` has passed and whose holder key does not stand. */

@@ -72,6 +72,10 @@ export class Timestamp {
     return `${this.seconds}.${String(this.fraction).padStart(6, '0')}Z`
   }
 
+  toJSON(): string {
+    return this.toISO()
+  }
+
   private get fraction(): bigint {
     return ((this.epochMicros % MICROS_PER_SECOND) + MICROS_PER_SECOND) % MICROS_PER_SECOND
   }

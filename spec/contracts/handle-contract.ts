@@ -148,6 +148,15 @@ export function handleContract(make: () => Promise<Store>): void {
     })
   })
 
+  it('a Lock is closed at the end of its block, and what it holds is lost to its handles', async () => {
+    let held: HeldLock
+    {
+      await using inner = new Lock({ store, prefix: 'custom', owner: 'inner', dryRun: false })
+      held = await inner.hold(name, long)
+    }
+    expect(held.signal.reason).toMatchObject({ reason: 'closed' })
+  })
+
   describe('what is lost', () => {
     it('to one who releases it by its id is lost at once', async () => {
       const held = await lock.hold(name, long)

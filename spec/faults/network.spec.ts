@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Lock } from '../../lib/index.js'
 import { eventually } from '../support/eventually.js'
-import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
+import { freshName, lockAt, storeAt, useEtcdServer } from '../support/etcd.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
 const exclusive = { concurrency: 1, ttl: 60 }
@@ -85,4 +85,17 @@ it('a watch that was cut goes on where it stood', async () => {
   await direct.release(name, first)
   const id = await acquiring
   expect(await holders()).toEqual([id])
+})
+
+it('a transaction is sent once, whatever becomes of its answer', async () => {
+  const [straight, muted] = [storeAt(etcd.get().endpoint), storeAt(proxy.endpoint, 500)]
+  const key = `/${name}`
+  const put = { compare: [], success: [{ type: 'put' as const, key, value: 'once' }], failure: [] }
+  const range = { compare: [], success: [{ type: 'range' as const, key }], failure: [] }
+  await muted.commit(range)
+  proxy.mute()
+  await expect(muted.commit(put)).rejects.toMatchObject({ reason: 'unreachable' })
+  const [written] = (await straight.commit(range)).results[0]!
+  expect(written!.modRevision).toBe(written!.createRevision)
+  await Promise.all([straight.close(), muted.close()])
 })

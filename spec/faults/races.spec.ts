@@ -168,6 +168,18 @@ it('a value that was unreadable when it was last seen is looked at anew', async 
   expect(await world.keys()).toEqual([])
 })
 
+it('a release between the look at a lock and the watch on it is not missed', async () => {
+  const world = new World()
+  await world.rivalHolds(1)
+  const watch = world.line.watch.bind(world.line)
+  world.line.watch = (range, listener) => {
+    const opening = world.rivalReleases().then(() => watch(range, listener))
+    return { ready: opening.then(({ ready }) => ready), close: () => void opening.then(each => each.close()) }
+  }
+  await world.release(await world.acquire(1, { waitMs: 5_000 }))
+  expect(await world.keys()).toEqual([])
+})
+
 it('one who is handed the lock on a lease that is not his any more does not believe that he holds', async () => {
   const world = new World()
   await world.rivalHolds(1)

@@ -284,3 +284,9 @@ json.dump(texts, sys.stdout)
   expect(returned).toHaveLength(200)
   expect(returned.map(each => each.toJson())).toEqual(locks.map(each => each.toJson()))
 })
+
+it('becomes its entries in JSON.stringify', () => {
+  const text = '{"a": {"concurrency":1,"created":"2023-07-16 16:46:52+00:00","owner":"me","ttl":60}}'
+  const keyLocks = KeyLocks.fromJson('/key', text)
+  expect(JSON.parse(JSON.stringify(keyLocks))).toEqual(JSON.parse(text))
+})

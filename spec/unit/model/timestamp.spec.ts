@@ -140,3 +140,8 @@ describe('Timestamp', () => {
     expect(now).toBeLessThanOrEqual(Date.now())
   })
 })
+
+it('becomes RFC 3339 in JSON', () => {
+  const time = Timestamp.parse('2023-07-16 16:46:52.161053+00:00')
+  expect(JSON.stringify({ time })).toBe('{"time":"2023-07-16T16:46:52.161053Z"}')
+})
