@@ -97,5 +97,6 @@ it('a transaction is sent once, whatever becomes of its answer', async () => {
   await expect(muted.commit(put)).rejects.toMatchObject({ reason: 'unreachable' })
   const [written] = (await straight.commit(range)).results[0]!
   expect(written!.modRevision).toBe(written!.createRevision)
+  proxy.cut()
   await Promise.all([straight.close(), muted.close()])
 })

@@ -27,7 +27,7 @@ async function queueOf(owners: readonly string[]): Promise<void> {
 
 describe('a process that is killed', () => {
   it('while it holds: the lock is free when its lease ends, and the first waiter gets it', async () => {
-    const holder = await contender('holder', { ttl: 2 })
+    const holder = await contender('holder', { ttl: 2, keepAlive: true })
     holder.acquire()
     await holder.held()
     const first = await contender('first')
@@ -72,7 +72,7 @@ describe('a process that is killed', () => {
   )
 
   it('as one of several holders: its place is free when its lease ends', async () => {
-    const terms = { concurrency: 2, ttl: 2 }
+    const terms = { concurrency: 2, ttl: 2, keepAlive: true }
     const killed = await contender('killed', terms)
     const staying = await contender('staying', { ...terms, ttl: 60 })
     killed.acquire()

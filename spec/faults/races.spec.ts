@@ -176,7 +176,7 @@ it('a release between the look at a lock and the watch on it is not missed', asy
     const opening = world.rivalReleases().then(() => watch(range, listener))
     return { ready: opening.then(({ ready }) => ready), close: () => void opening.then(each => each.close()) }
   }
-  await world.release(await world.acquire(1, { waitMs: 5_000 }))
+  await world.release(await world.acquire(1))
   expect(await world.keys()).toEqual([])
 })
 
