@@ -172,8 +172,10 @@ it('a release between the look at a lock and the watch on it is not missed', asy
   const world = new World()
   await world.rivalHolds(1)
   const watch = world.line.watch.bind(world.line)
+  let released: Promise<void> | undefined
   world.line.watch = (range, listener) => {
-    const opening = world.rivalReleases().then(() => watch(range, listener))
+    released ??= world.rivalReleases()
+    const opening = released.then(() => watch(range, listener))
     return { ready: opening.then(({ ready }) => ready), close: () => void opening.then(each => each.close()) }
   }
   await world.release(await world.acquire(1))
