@@ -74,7 +74,12 @@ export class LiveHeldLock implements HeldLock {
   async extend(ttl: number): Promise<void> {
     this.assertHeld()
     const lease = await extend(this.engine, this.holding.key, this.id, ttl)
-    this.assertHeld()
+    const loss = this.tenure.lost()
+    if (loss) {
+      // It came too late, and nobody would renew or release what it has got.
+      this.engine.pool.discard(lease)
+      throw loss
+    }
     this.tenure.moveTo(lease)
   }
 

@@ -3,8 +3,10 @@ import { describe, expect, it } from '@jest/globals'
 import { acquire } from '../../lib/lock/acquire.js'
 import { release } from '../../lib/lock/release.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
+import { Lock } from '../../lib/lock/lock.js'
+import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import { StoreError } from '../../lib/store/store-error.js'
-import type { Fault } from '../support/faulty-store.js'
+import { type Fault, FaultyStore } from '../support/faulty-store.js'
 import { eventually } from '../support/eventually.js'
 import { World } from '../support/world.js'
 
@@ -166,6 +168,24 @@ it('a value that was unreadable when it was last seen is looked at anew', async 
   await write('{}')
   await world.release(await world.acquire(1, { waitMs: 0 }))
   expect(await world.keys()).toEqual([])
+})
+
+it('an extension that is answered after the loss leaves nothing', async () => {
+  const memory = new MemoryStore()
+  const line = new FaultyStore(memory)
+  line.watch = () => ({ ready: new Promise(() => {}), close: () => {} })
+  const lock = new Lock({ store: line, prefix: 'custom', owner: 'late', dryRun: false })
+  const held = await lock.hold('extended', { concurrency: 1, ttl: 2 })
+  const grantAndRead = 2
+  line.befall(grantAndRead + 1, async work => {
+    const done = work()
+    await eventually(() => expect(held.signal.aborted).toBe(true))
+    return done
+  })
+  await expect(held.extend(60)).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'expired' })
+  await eventually(async () => expect((await lock.get('extended')).locks.size).toBe(0))
+  await lock.close()
+  await memory.close()
 })
 
 it('a release between the look at a lock and the watch on it is not missed', async () => {
