@@ -30,11 +30,11 @@ import { type LockState, stateOf, stateOrProblem } from './lock-state.js'
 import { listStates } from './list.js'
 import type { LockOptions } from './lock-options.js'
 import { openEngine } from './open-engine.js'
+import { pretend } from './pretend.js'
 import { PretendedLock } from './pretended-lock.js'
-import { READ_BUDGET_MS, reading } from './reading.js'
+import { reading } from './reading.js'
 import { checkReentry, runHolding } from './reentry.js'
 import { release } from './release.js'
-import { unavailable } from './unavailable.js'
 
 /** How long a handle tries to release; after that the lock ends with its ttl. */
 const RELEASE_MS = 5_000
@@ -222,7 +222,8 @@ export class Lock extends Faces implements AsyncDisposable {
     this.log.debug(fields, 'Acquiring lock')
     const engine = await this.open()
     if (this.dryRun) {
-      await this.pretend(engine, key, lock)
+      await pretend(engine, key, lock)
+      this.log.info({ key: key.path, id: uuid, owner: this.owner }, SKIPPED)
       this.log.info(fields, 'Acquired lock')
       return { uuid }
     }
@@ -252,14 +253,5 @@ export class Lock extends Faces implements AsyncDisposable {
     } catch (error) {
       this.log.error({ ...fields, err: error }, 'Failed to release lock')
     }
-  }
-
-  private async pretend(engine: Engine, key: LockKey, lock: ConcurrentLock): Promise<void> {
-    const snapshot = await engine.persist(key, () => engine.read(key), { budgetMs: READ_BUDGET_MS })
-    const now = engine.clock.now()
-    const alive = new Set(snapshot.holders.keys())
-    if (snapshot.tickets.size > 0) throw unavailable(snapshot, lock, now)
-    if (!keyLocksOf(snapshot).fits(lock, { now, alive })) throw unavailable(snapshot, lock, now)
-    this.log.info({ key: key.path, id: lock.uuid, owner: this.owner }, SKIPPED)
   }
 }
