@@ -1,40 +1,27 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import { type HeldLock, Lock, type LockEvent, type LockLostError, type LockOptions } from '../../lib/index.js'
+import { beforeEach, describe, expect, it } from '@jest/globals'
+import { type HeldLock, type Lock, type LockEvent, type LockLostError } from '../../lib/index.js'
 import type { Store } from '../../lib/store/store.js'
 import { eventually } from '../support/eventually.js'
 import { freshName } from '../support/etcd.js'
+import { useLocks } from '../support/locks.js'
 
 const terms = { concurrency: 1, ttl: 30 }
 const brief = { concurrency: 1, ttl: 2 }
 
 /** What is told of locks, on every store. */
 export function eventContract(make: () => Promise<Store>): void {
-  let store: Store
-  let locks: Lock[]
+  const locks = useLocks(make)
   let lock: Lock
   let other: Lock
   let name: string
 
-  beforeEach(async () => {
-    store = await make()
-    locks = []
+  beforeEach(() => {
     name = `spicerack.${freshName()}`
-    lock = makeLock()
-    other = makeLock({ owner: 'other' })
-  })
-  afterEach(async () => {
-    await Promise.all(locks.map(made => made.close()))
-    await store.close()
+    lock = locks.make()
+    other = locks.make({ owner: 'other' })
   })
 
-  function makeLock(options: Partial<LockOptions> = {}): Lock {
-    const made = new Lock({ store, prefix: 'custom', owner: 'tester', dryRun: false, ...options })
-    locks.push(made)
-    return made
-  }
-
-  const queued = (length: number): Promise<void> =>
-    eventually(async () => expect((await other.inspect(name)).waiters).toHaveLength(length))
+  const queued = (length: number): Promise<void> => locks.queued(other, name, length)
 
   /** Follows the events until the end of the test. Resolves when no later one can be missed. */
   async function follow(of: Lock, only?: string): Promise<LockEvent[]> {
@@ -90,7 +77,7 @@ export function eventContract(make: () => Promise<Store>): void {
   it.each(['custom', 'modules'])(
     'tells an end by time from a release, under %s',
     async prefix => {
-      const here = makeLock({ prefix })
+      const here = locks.make({ prefix })
       const told = await follow(here)
       await here.acquire(name, brief)
       await eventually(() => expect(types(told)).toEqual(['tester granted', 'tester expired']))
@@ -114,7 +101,7 @@ export function eventContract(make: () => Promise<Store>): void {
   )
 
   it('tells of one name, or of all under the prefix, and of no other', async () => {
-    const modules = makeLock({ prefix: 'modules' })
+    const modules = locks.make({ prefix: 'modules' })
     const [all, one] = [await follow(lock), await follow(lock, name)]
     for (const each of [lock, modules]) await each.release(name, await each.acquire(name, terms))
     const another = `${name}-another`

@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import { type HeldLock, Lock, type LockLostError, type LockOptions } from '../../lib/index.js'
+import { beforeEach, describe, expect, it } from '@jest/globals'
+import { type HeldLock, type Lock, type LockLostError } from '../../lib/index.js'
 import type { Store } from '../../lib/store/store.js'
 import { eventually } from '../support/eventually.js'
 import { freshName } from '../support/etcd.js'
+import { useLocks } from '../support/locks.js'
 
 /** The shortest that etcd grants. */
 const brief = { concurrency: 1, ttl: 2 }
@@ -10,29 +11,16 @@ const long = { concurrency: 1, ttl: 60 }
 
 /** What a handle does, on every store. */
 export function handleContract(make: () => Promise<Store>): void {
-  let store: Store
-  let locks: Lock[]
+  const locks = useLocks(make)
   let lock: Lock
   let other: Lock
   let name: string
 
-  beforeEach(async () => {
-    store = await make()
-    locks = []
+  beforeEach(() => {
     name = freshName()
-    lock = makeLock()
-    other = makeLock({ owner: 'other' })
+    lock = locks.make()
+    other = locks.make({ owner: 'other' })
   })
-  afterEach(async () => {
-    await Promise.all(locks.map(made => made.close()))
-    await store.close()
-  })
-
-  function makeLock(options: Partial<LockOptions> = {}): Lock {
-    const made = new Lock({ store, prefix: 'custom', owner: 'tester', dryRun: false, ...options })
-    locks.push(made)
-    return made
-  }
 
   const lossOf = ({ signal }: HeldLock): Promise<LockLostError> =>
     new Promise(resolve => {
@@ -41,8 +29,7 @@ export function handleContract(make: () => Promise<Store>): void {
       else signal.addEventListener('abort', tell)
     })
   const holders = async (): Promise<string[]> => [...(await other.get(name)).locks.keys()]
-  const queued = (length: number): Promise<void> =>
-    eventually(async () => expect((await other.inspect(name)).waiters).toHaveLength(length))
+  const queued = (length: number): Promise<void> => locks.queued(other, name, length)
   const put = (key: string, value = 'written'): { type: 'put'; key: string; value: string } => ({
     type: 'put',
     key,
@@ -50,7 +37,7 @@ export function handleContract(make: () => Promise<Store>): void {
   })
   const valueAt = async (key: string): Promise<string | undefined> => {
     const success = [{ type: 'range' as const, key }]
-    return (await store.commit({ compare: [], success, failure: [] })).results[0]![0]?.value
+    return (await locks.store.commit({ compare: [], success, failure: [] })).results[0]![0]?.value
   }
 
   describe('what is held', () => {
@@ -151,7 +138,7 @@ export function handleContract(make: () => Promise<Store>): void {
   it('a Lock is closed at the end of its block, and what it holds is lost to its handles', async () => {
     let held: HeldLock
     {
-      await using inner = new Lock({ store, prefix: 'custom', owner: 'inner', dryRun: false })
+      await using inner = locks.make({ owner: 'inner' })
       held = await inner.hold(name, long)
     }
     expect(held.signal.reason).toMatchObject({ reason: 'closed' })
@@ -169,8 +156,8 @@ export function handleContract(make: () => Promise<Store>): void {
       const held = await lock.hold(name, { ...long, keepAlive: true })
       const holder = `/spicerack/locks/holders/custom/${name}/${held.id}`
       const success = [{ type: 'range' as const, key: holder }]
-      const { results } = await store.commit({ compare: [], success, failure: [] })
-      await store.leases.revoke(results[0]![0]!.lease!)
+      const { results } = await locks.store.commit({ compare: [], success, failure: [] })
+      await locks.store.leases.revoke(results[0]![0]!.lease!)
       expect(await lossOf(held)).toMatchObject({ reason: 'lease lost' })
     })
 
@@ -286,7 +273,7 @@ export function handleContract(make: () => Promise<Store>): void {
       expect(await other.tryAcquire(name)).toBeNull()
       expect(await valueAt(key)).toBe(before)
       await queued(0)
-      await store.close()
+      await locks.store.close()
       await expect(other.tryAcquire(name)).rejects.toMatchObject({ code: 'LOCK_ERROR' })
     })
   })

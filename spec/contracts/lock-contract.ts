@@ -1,31 +1,26 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import {
-  type AcquireOptions,
-  KeyLocks,
-  Lock,
-  type LockOptions,
-  LockUnavailableError,
-} from '../../lib/index.js'
+import { beforeEach, describe, expect, it } from '@jest/globals'
+import { type AcquireOptions, KeyLocks, Lock, LockUnavailableError } from '../../lib/index.js'
 import { withPrefix } from '../../lib/kv/key-value.js'
 import type { Transaction } from '../../lib/kv/transaction.js'
 import type { Store } from '../../lib/store/store.js'
 import { eventually } from '../support/eventually.js'
 import { freshName } from '../support/etcd.js'
+import { useLocks } from '../support/locks.js'
 import { logSpy } from '../support/log-spy.js'
 
 const exclusive = { concurrency: 1, ttl: 60 }
 
 /** What a Lock does, on every store. */
 export function lockContract(make: () => Promise<Store>): void {
+  const locks = useLocks(make)
   let store: Store
   let commits: Transaction[]
-  let locks: Lock[]
   let lock: Lock
   let other: Lock
   let name: string
 
-  beforeEach(async () => {
-    store = await make()
+  beforeEach(() => {
+    store = locks.store
     commits = []
     const counted: Store = {
       commit: transaction => {
@@ -36,27 +31,15 @@ export function lockContract(make: () => Promise<Store>): void {
       leases: store.leases,
       close: () => store.close(),
     }
-    locks = []
     name = freshName()
-    lock = makeLock({ store: counted })
-    other = makeLock({ owner: 'other' })
+    lock = locks.make({ store: counted })
+    other = locks.make({ owner: 'other' })
   })
-  afterEach(async () => {
-    await Promise.all(locks.map(made => made.close()))
-    await store.close()
-  })
-
-  function makeLock(options: Partial<LockOptions> = {}): Lock {
-    const made = new Lock({ store, prefix: 'custom', owner: 'tester', dryRun: false, ...options })
-    locks.push(made)
-    return made
-  }
 
   const key = (): string => `/spicerack/locks/custom/${name}`
   const ids = async (): Promise<string[]> => [...(await other.get(name)).locks.keys()]
   const queueLength = async (): Promise<number> => (await other.inspect(name)).waiters.length
-  const queued = (length: number): Promise<void> =>
-    eventually(async () => expect(await queueLength()).toBe(length))
+  const queued = (length: number): Promise<void> => locks.queued(other, name, length)
   const writeByHand = (value: string): Promise<unknown> =>
     store.commit({ compare: [], success: [{ type: 'put', key: key(), value }], failure: [] })
   const valueInStore = async (): Promise<string | undefined> => {
@@ -102,7 +85,7 @@ export function lockContract(make: () => Promise<Store>): void {
 
     it('by id work from another instance, twice without harm', async () => {
       const { log, lines } = logSpy()
-      const third = makeLock({ owner: 'third', logger: log })
+      const third = locks.make({ owner: 'third', logger: log })
       const id = await lock.acquire(name, exclusive)
       await third.release(name, id)
       await third.release(name, id)
@@ -382,7 +365,7 @@ export function lockContract(make: () => Promise<Store>): void {
     it('an expired entry is replaced at once, and logged', async () => {
       const { log, lines } = logSpy()
       await writeByHand(entry(new Date(Date.now() - 61_000), 60))
-      const id = await makeLock({ logger: log }).acquire(name, { ...exclusive, wait: 0 })
+      const id = await locks.make({ logger: log }).acquire(name, { ...exclusive, wait: 0 })
       expect(await ids()).toEqual([id])
       expect(lines).toContainEqual(
         expect.objectContaining({ msg: 'Releasing expired lock', id: 'by-hand', owner: 'hand' }),
@@ -478,7 +461,7 @@ export function lockContract(make: () => Promise<Store>): void {
 
     it('says after one try that a lock is not available, and releases nothing', async () => {
       const id = await lock.acquire(name, exclusive)
-      const dry = makeLock({ dryRun: true })
+      const dry = locks.make({ dryRun: true })
       await expect(dry.acquire(name, exclusive)).rejects.toThrow(LockUnavailableError)
       await dry.release(name, id)
       expect(await ids()).toEqual([id])
