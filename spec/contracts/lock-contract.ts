@@ -486,5 +486,6 @@ export function lockContract(make: () => Promise<Store>): void {
       failure: [],
     })
     expect(results[0]!.filter(kv => kv.key.includes(name))).toEqual([])
-  })
+    // On a busy machine it takes a while; shorter than a waiter takes to read again, so that a lost event shows.
+  }, 20_000)
 }
