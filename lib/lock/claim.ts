@@ -90,7 +90,9 @@ export class Claim {
 
   /** Lets go of the leases that are not needed any more; of all unless the lock is held. */
   settle(step: Step | undefined): void {
-    const isClean = step !== undefined && !this.snapshot.tickets.has(this.asked.uuid)
+    // Whoever holds has no ticket any more, though he may not have seen it go.
+    const isClean =
+      step?.kind === 'held' || (step !== undefined && !this.snapshot.tickets.has(this.asked.uuid))
     for (const lease of this.leases) {
       this.stopKeeping(lease)
       if (step?.kind === 'held' && lease === this.holderLease) continue
