@@ -30,14 +30,26 @@ export class Child {
     }).finally(stopForwarding)
   }
 
+  /** Whether it runs, or anything that it has started, as far as that is in its group. */
+  get isAlive(): boolean {
+    return this.kill(0)
+  }
+
   /** Sends a signal to it, and to the processes that it has started, as far as they are in its group. */
   signal(signal: NodeJS.Signals): void {
-    const { pid } = this.process
-    if (pid === undefined || this.process.exitCode !== null || this.process.signalCode !== null) return
+    this.kill(signal)
+  }
+
+  /** Whether there was anybody to get the signal. */
+  private kill(signal: NodeJS.Signals | 0): boolean {
+    const { pid, exitCode, signalCode } = this.process
+    const hasEnded = exitCode !== null || signalCode !== null
+    if (pid === undefined || (hasEnded && !this.isLeader)) return false
     try {
-      process.kill(this.isLeader ? -pid : pid, signal)
+      return process.kill(this.isLeader ? -pid : pid, signal)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') say((error as Error).message)
+      return false
     }
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { HeldLock } from '../lock/held-lock.js'
 import type { LockLostError } from '../model/errors.js'
 import type { Child } from './child.js'
@@ -9,6 +10,9 @@ import { say } from './output.js'
  */
 export const ON_LOST = ['warn', 'term', 'kill'] as const
 export type OnLost = (typeof ON_LOST)[number]
+
+/** How often to look whether what a child has left behind has ended. */
+const LOOK_MS = 20
 
 /** Ends a child whose lock is lost, or about to be. */
 export class LossGuard {
@@ -26,7 +30,11 @@ export class LossGuard {
     held.signal.addEventListener('abort', this.onAbort)
   }
 
-  close(): void {
+  /** After the end of the child: when it was struck, what it has left behind gets its time to end, too. */
+  async close(): Promise<void> {
+    const end = performance.now() + this.killAfterMs
+    while (this.hasStruck && performance.now() < end && this.child.isAlive) await delay(LOOK_MS)
+    if (this.hasStruck) this.strike('SIGKILL')
     clearTimeout(this.killTimer)
     this.held.off('expiring', this.onExpiring)
     this.held.signal.removeEventListener('abort', this.onAbort)

@@ -134,6 +134,17 @@ describe('when its lock is lost', () => {
     expect(command.stdout).toContain('told')
   })
 
+  it('what its command leaves behind has the same time to end, and is killed then', async () => {
+    const stubborn = "trap 'echo told' TERM; echo started \\$\\$; while :; do sleep 0.05; done"
+    const command = await start(['--kill-after', '0.5', '--', 'sh', '-c', `sh -c "${stubborn}" & wait`])
+    await said(command, 'started')
+    const pid = Number(/started (\d+)/.exec(command.stdout)![1])
+    await release()
+    expect(await command.ended()).toBe(76)
+    expect(command.stdout).toContain('told')
+    await eventually(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'))
+  })
+
   it('its command is killed at once with --on-lost kill', async () => {
     const command = await start(['--on-lost', 'kill', ...STUBBORN])
     await said(command, 'started')
