@@ -1,4 +1,4 @@
-import { InvalidLockError } from '../model/errors.js'
+import { EtcdLockUnavailableError, InvalidLockError } from '../model/errors.js'
 import { shown } from '../model/shown.js'
 import { type Force, putForce } from '../protocol/force.js'
 import { giveUp } from '../protocol/give-up.js'
@@ -22,7 +22,11 @@ export async function forceRelease(
 ): Promise<boolean> {
   const trace = await engine.persist(key, () => engine.store.leases.grant(TRACE_TTL))
   const alongside = [putForce(key, uuid, force, trace.id)]
-  const released = await release(engine, key, uuid, { alongside })
+  const released = await release(engine, key, uuid, { alongside }).catch((error: unknown) => {
+    // After a failure of the line it may have been released all the same, and the holder is to learn why.
+    if (!(error instanceof EtcdLockUnavailableError)) engine.pool.discard(trace)
+    throw error
+  })
   if (released) return true
   engine.pool.discard(trace)
   return engine.persist(key, () => dismiss(engine, key, uuid))

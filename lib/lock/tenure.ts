@@ -11,6 +11,8 @@ import type { LeaseKeeper } from './lease-keeper.js'
 
 /** What is held for less than this is not watched: the watch would cost more than the holding. */
 const WATCH_AFTER_MS = 100
+/** How long to ask etcd why the holder key is gone before the loss is told without a reason. */
+const EXPLAIN_MS = 1_000
 /** Lateness of timers that is worth mentioning. */
 const LAG_MS = 200
 
@@ -31,6 +33,8 @@ export interface TenureListener {
 export class Tenure implements WatchListener {
   private loss: LockLostError | undefined
   private isOver = false
+  /** The holder key is gone from etcd: nothing is held, though why is still being asked. */
+  private isGone = false
   private isExpiring = false
   private timer: NodeJS.Timeout | undefined
   private due = 0
@@ -49,7 +53,7 @@ export class Tenure implements WatchListener {
 
   /** Milliseconds for which it lasts for certain, by the clocks and not by any timer. */
   get remaining(): number {
-    return this.loss || this.isOver ? 0 : Math.max(0, this.holding.lease.remaining)
+    return this.isOver || this.isGone ? 0 : Math.max(0, this.holding.lease.remaining)
   }
 
   /** The error that says how it was lost; undefined while it is held. Looks at the clocks. */
@@ -60,6 +64,7 @@ export class Tenure implements WatchListener {
 
   /** The holding has got another lease. */
   moveTo(lease: Lease): void {
+    if (this.isOver || this.isGone) return
     this.holding = { ...this.holding, lease, ttl: lease.asked }
     this.keeper?.stop()
     if (this.options.keepAlive) this.keeper = this.engine.pool.keep(lease, () => this.onLeaseEnd())
@@ -129,6 +134,11 @@ export class Tenure implements WatchListener {
   }
 
   private runOut(): void {
+    if (this.isGone) this.lose('released elsewhere', 'its holder key is gone from etcd')
+    else this.expire()
+  }
+
+  private expire(): void {
     const ownLag = this.engine.clock.monotonic() - this.due
     const lag = Math.max(ownLag, this.keeper?.lateness ?? 0)
     const pause = `timers are ${(lag / 1000).toFixed(1)} s late: this process was paused, or its event loop blocked`
@@ -139,7 +149,7 @@ export class Tenure implements WatchListener {
   }
 
   private onLeaseEnd(): void {
-    if (this.remaining === 0) this.runOut()
+    if (this.holding.lease.remaining <= 0) this.expire()
     else this.lose('lease lost', 'etcd ended its lease')
   }
 
@@ -164,13 +174,16 @@ export class Tenure implements WatchListener {
   }
 
   private onSeen(kv: KeyValue | undefined): void {
-    if (this.isOver) return
+    if (this.isOver || this.isGone) return
     if (!kv) void this.onGone()
     else if (kv.lease !== undefined && kv.lease !== this.holding.lease.id) void this.adopt(kv.lease)
   }
 
   /** Released by somebody, or with its lease, which tells. */
   private async onGone(): Promise<void> {
+    this.isGone = true
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => this.runOut(), EXPLAIN_MS)
     const force = await this.force()
     if (force) return this.lose('released elsewhere', `${force.by} released it by force: ${force.reason}`)
     const isAlive = await this.engine.pool.renew(this.holding.lease).catch(() => true)
@@ -196,6 +209,6 @@ export class Tenure implements WatchListener {
   /** Somebody extended it by its id. */
   private async adopt(id: LeaseId): Promise<void> {
     const lease = await this.engine.pool.adopt(id).catch(() => undefined)
-    if (lease && !this.isOver) this.moveTo(lease)
+    if (lease) this.moveTo(lease)
   }
 }

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { describe, expect, it } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import { acquire } from '../../lib/lock/acquire.js'
 import { release } from '../../lib/lock/release.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
+import type { HeldLock } from '../../lib/lock/held-lock.js'
 import { Lock } from '../../lib/lock/lock.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import { StoreError } from '../../lib/store/store-error.js'
@@ -184,6 +185,83 @@ it('an extension that is answered after the loss leaves nothing', async () => {
   })
   await expect(held.extend(60)).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'expired' })
   await eventually(async () => expect((await lock.get('extended')).locks.size).toBe(0))
+  await lock.close()
+  await memory.close()
+})
+
+describe('a handle', () => {
+  let memory: MemoryStore
+  let line: FaultyStore
+  let lock: Lock
+  let held: HeldLock
+  let isDone: () => void
+  let done: Promise<void>
+
+  beforeEach(async () => {
+    memory = new MemoryStore()
+    line = new FaultyStore(memory)
+    lock = new Lock({ store: line, prefix: 'custom', owner: 'us', dryRun: false })
+    held = await lock.hold('held', { concurrency: 1, ttl: 60, keepAlive: true })
+    done = new Promise(resolve => (isDone = resolve))
+  })
+  afterEach(async () => {
+    isDone()
+    await lock.close()
+    await memory.close()
+  })
+
+  it('that is released while it is extended renews nothing any more', async () => {
+    const onlooker = new Lock({ store: memory, prefix: 'custom', owner: 'onlooker' })
+    const grantReadAndMove = 3
+    line.befall(grantReadAndMove, async work => {
+      const moved = await work()
+      await done
+      return moved
+    })
+    const extending = held.extend(3).catch(() => {})
+    await eventually(async () => expect((await onlooker.inspect('held')).holders[0]?.ttl).toBe(3))
+    await held.release()
+    isDone()
+    await extending
+    const renew = jest.spyOn(memory.leases, 'renew')
+    await delay(1_500)
+    expect(renew).not.toHaveBeenCalled()
+  })
+
+  it('that has seen its key go is not believed in, even while nobody can tell why', async () => {
+    const callsOfGrant = line.calls
+    await eventually(() => expect(line.calls).toBeGreaterThan(callsOfGrant))
+    const lost = new Promise(resolve => held.signal.addEventListener('abort', resolve))
+    line.befall(1, () => done, Infinity)
+    const key = new LockKey('custom', 'held').holder(held.id)
+    await memory.commit({ compare: [], success: [{ type: 'delete', key }], failure: [] })
+    await delay(10)
+    expect(held.signal.aborted).toBe(false)
+    expect(() => held.assertHeld()).toThrow('its holder key is gone from etcd')
+    expect(held.signal.reason).toMatchObject({ reason: 'released elsewhere' })
+    await lost
+  })
+
+  it('says that its key is gone, though nobody asks and nobody can tell why', async () => {
+    const callsOfGrant = line.calls
+    await eventually(() => expect(line.calls).toBeGreaterThan(callsOfGrant))
+    line.befall(1, () => done, Infinity)
+    const key = new LockKey('custom', 'held').holder(held.id)
+    await memory.commit({ compare: [], success: [{ type: 'delete', key }], failure: [] })
+    await eventually(() => expect(held.signal.aborted).toBe(true), 3_000)
+    expect(held.signal.reason).toMatchObject({ reason: 'released elsewhere' })
+  })
+})
+
+it('a release by force that fails keeps no lease for its trace', async () => {
+  const memory = new MemoryStore()
+  const line = new FaultyStore(memory)
+  const lock = new Lock({ store: line, prefix: 'custom', owner: 'us', dryRun: false })
+  const key = new LockKey('custom', 'broken').path
+  await memory.commit({ compare: [], success: [{ type: 'put', key, value: 'no JSON' }], failure: [] })
+  const forced = lock.forceRelease('broken', 'somebody', { reason: 'to see' })
+  await expect(forced).rejects.toMatchObject({ code: 'LOCK_UNREADABLE' })
+  await eventually(() => expect(line.revocations).toBe(1))
   await lock.close()
   await memory.close()
 })
