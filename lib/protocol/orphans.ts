@@ -16,8 +16,8 @@ export function noneUnseen(snapshot: Snapshot): Compare[] {
 }
 
 /** Holder keys whose entry was removed by hand. Whoever removed it freed the lock; its holder shall see that. */
-export function orphans({ holders }: Snapshot, keyLocks: KeyLocks): Op[] {
+export function orphans({ holders }: Snapshot, keyLocks: KeyLocks, except?: string): Op[] {
   return [...holders]
-    .filter(([id]) => !keyLocks.locks.has(id))
+    .filter(([id]) => id !== except && !keyLocks.locks.has(id))
     .map(([, kv]) => ({ type: 'delete', key: kv.key }))
 }

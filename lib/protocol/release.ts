@@ -31,7 +31,6 @@ export function release(
   if (!released && !holder) return undefined
   const dead = keyLocks.expired({ now, alive: new Set(holders.keys()) })
   for (const lock of dead) keyLocks.remove(lock.uuid)
-  const others = { ...snapshot, holders: new Map([...holders].filter(([id]) => id !== uuid)) }
   const successors = mayHandOver ? handOver(snapshot, keyLocks, now) : []
   const leases = new Map([
     ...[...holders].map(([id, kv]) => [id, kv.lease] as const),
@@ -52,7 +51,7 @@ export function release(
           { type: 'delete', key: key.holder(uuid) },
         ]),
         ...putSuccessors(snapshot, successors),
-        ...(successors.length > 0 ? orphans(others, keyLocks) : []),
+        ...(successors.length > 0 ? orphans(snapshot, keyLocks, uuid) : []),
       ],
       failure: snapshotReads(key),
     },

@@ -55,13 +55,13 @@ export class Connection {
   /** One call, once. @throws StoreError */
   async call<T>(work: (client: Etcd3) => Promise<T>): Promise<T> {
     const client = this.current()
+    const endpoint = this.options.endpoints[this.endpoint]!
     try {
       return await work(client)
     } catch (error) {
       if (this.closed) throw new StoreError('unreachable', 'The connection was closed during the call.')
       const classified = classify(error)
       if (classified.reason !== 'unreachable') throw classified
-      const endpoint = this.options.endpoints[this.endpoint]!
       this.fail(client)
       throw new StoreError('unreachable', `${endpoint}: ${classified.message}`, { cause: error })
     }
