@@ -1,14 +1,17 @@
 export { type LockConfig } from './config/schema.js'
 export {
+  type AcquiredAllOptions,
   type AcquiredOptions,
   type AcquireOptions,
+  type HoldAllOptions,
   type HoldOptions,
+  type LockRequest,
   type WaitStatus,
 } from './lock/acquire-options.js'
 export { cookbookLock, type LockArgs } from './lock/cookbook-lock.js'
 export { type FaceOptions } from './lock/faces.js'
 export { getLockInstance, type LockInstanceOptions } from './lock/get-lock-instance.js'
-export { type HeldLock } from './lock/held-lock.js'
+export { type Held, type HeldLock, type HeldLocks } from './lock/held-lock.js'
 export { Lock } from './lock/lock.js'
 export { type LockOptions } from './lock/lock-options.js'
 export { type HolderState, type LockState, type WaiterState } from './lock/lock-state.js'

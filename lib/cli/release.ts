@@ -45,7 +45,7 @@ async function release(name: string, id: string, options: ReleaseOptions): Promi
   const key = lockKey(prefix, name)
   const engine = await openEngine(connection)
   try {
-    const lock = await releaseById(engine, key, id)
+    const [lock] = await releaseById(engine, [key], id)
     if (!lock) process.exitCode = EXIT.notHeld
     const released = lock !== undefined
     if (json) printJson({ prefix, name, id, released, owner: lock?.owner, since: lock?.created.toISO() })

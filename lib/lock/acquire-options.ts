@@ -25,11 +25,24 @@ export interface HoldOptions extends AcquireOptions {
   readonly expiring?: number
 }
 
+/** One of the locks that are wanted together. */
+export interface LockRequest {
+  readonly name: string
+  /** How many may hold at once: 1 = exclusive, 0 = any number, tracked. */
+  readonly concurrency: number
+  /** Seconds that the lock is held at most. */
+  readonly ttl: number
+}
+
+export type HoldAllOptions = Omit<HoldOptions, keyof LockRequest>
+export type AcquiredAllOptions = Omit<AcquiredOptions, keyof LockRequest>
+
 export interface AcquiredOptions extends HoldOptions {
   /** What a lock that was lost while the function ran, without an error of its own, is to the caller: an error when not given. */
   readonly onLost?: 'throw' | 'ignore'
 }
 
+/** The lock that is waited for; of several, the first that is not free. */
 export interface WaitStatus extends LockState {
   /** The own place in the queue, from 1. */
   readonly place: number
@@ -41,7 +54,7 @@ const LONGEST_OWNER = 1_024
 const DEFAULT_WAIT = 1_800
 
 /** @throws InvalidLockError */
-export function waitMsOf({ wait = DEFAULT_WAIT }: AcquireOptions): number {
+export function waitMsOf({ wait = DEFAULT_WAIT }: Pick<AcquireOptions, 'wait'>): number {
   if (typeof wait === 'number' && wait >= 0) return wait * 1000
   throw new InvalidLockError(
     `Unable to acquire, 'wait' must be a number of seconds from 0 on, got ${shown(wait)}.`,
@@ -49,7 +62,11 @@ export function waitMsOf({ wait = DEFAULT_WAIT }: AcquireOptions): number {
 }
 
 /** How a holding of `ttl` seconds is looked after. @throws InvalidLockError */
-export function tenureOptionsOf({ ttl, keepAlive = false, expiring = ttl / 5 }: HoldOptions): TenureOptions {
+export function tenureOptionsOf({
+  ttl,
+  keepAlive = false,
+  expiring = ttl / 5,
+}: Pick<HoldOptions, 'ttl' | 'keepAlive' | 'expiring'>): TenureOptions {
   if (typeof expiring !== 'number' || !(expiring >= 0 && expiring < ttl)) {
     throw new InvalidLockError(
       `Unable to acquire, 'expiring' must be a number of seconds from 0 to less than the ttl, got ${shown(expiring)}.`,

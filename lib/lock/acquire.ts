@@ -1,9 +1,6 @@
 import type { Step } from '../protocol/decide.js'
-import type { LockKey } from '../protocol/lock-key.js'
-import type { Asked } from '../protocol/request.js'
-import type { Snapshot } from '../protocol/snapshot.js'
 import { StoreError } from '../store/store-error.js'
-import { Claim } from './claim.js'
+import { Claim, type Part, type SeenPart } from './claim.js'
 import type { Engine } from './engine.js'
 import type { Holding } from './holdings.js'
 import { translated } from './persist.js'
@@ -23,40 +20,39 @@ export interface AcquireOptions {
   /** Milliseconds; 0 tries once. */
   readonly waitMs: number
   readonly signal?: AbortSignal | undefined
-  /** Told what is true whenever the waiter has looked. `place` in the queue counts from 1. */
-  readonly onWait?: ((snapshot: Snapshot, place: number) => void) | undefined
+  /** Told what is true whenever the waiter has looked. */
+  readonly onWait?: ((seen: readonly SeenPart[]) => void) | undefined
 }
 
 /**
- * Gets the lock, in the order of arrival.
+ * Gets the lock, or all locks at once, in the order of arrival.
  * @throws LockUnavailableError when the time is over, the signal's reason when it is aborted,
  * EtcdLockUnavailableError, LockUnreadableError, LockError.
  */
 export async function acquire(
   engine: Engine,
-  key: LockKey,
-  asked: Asked,
+  parts: readonly Part[],
   options: AcquireOptions,
-): Promise<Holding> {
+): Promise<Holding[]> {
   const { signal, waitMs, onWait } = options
   signal?.throwIfAborted()
   const stop = new Stop(signal, waitMs, engine.clock)
-  const claim = new Claim(engine, key, asked, waitMs > 0)
-  const waiting = new Waiting(engine, asked.uuid, stop.signal, onWait && SHOWN_REREAD_MS)
+  const claim = new Claim(engine, parts, waitMs > 0)
+  const waiting = new Waiting(engine, claim.uuid, stop.signal, onWait && SHOWN_REREAD_MS)
   try {
     const pursuit = approach(engine, claim, waiting, stop.signal, onWait).finally(() => waiting.close())
     const work = finish(engine, claim, stop, pursuit).finally(() => engine.waits.delete(stop))
     engine.waits.set(stop, work)
     const step = await within(LEAVE_MS, stop.signal, work)
     if (step?.kind === 'held') {
-      const holding = claim.holding(step.token)
-      engine.holdings.add(holding)
-      if (claim.wasHanded) engine.learn(key)
-      return holding
+      const { holdings } = claim
+      for (const holding of holdings) engine.holdings.add(holding)
+      if (claim.wasHanded) claim.keys.forEach(key => engine.learn(key))
+      return holdings
     }
     if (stop.isAbandoned) throw stop.reason
-    if (step) throw unavailable(claim.snapshot, asked, engine.clock.now())
-    throw translated(new StoreError('unreachable', `no answer within ${LEAVE_MS} ms`), key.path)
+    if (step) throw unavailable(claim.seen, engine.clock.now())
+    throw translated(new StoreError('unreachable', `no answer within ${LEAVE_MS} ms`), claim.path)
   } finally {
     stop.isAbandoned = true
     stop.close()
@@ -73,11 +69,12 @@ async function approach(
 ): Promise<Step> {
   const options = { signal: stop, ...(!claim.mayWait && { budgetMs: IMPATIENT_MS }) }
   for (;;) {
-    const step = await engine.persist(claim.key, () => claim.advance(stop), options)
+    const step = await engine.persist(claim, () => claim.advance(stop), options)
     if (step.kind !== 'wait' || stop.aborted) return step
-    onWait?.(claim.snapshot, step.place)
+    onWait?.(claim.seen)
     claim.keep(() => waiting.look())
-    claim.snapshot = await waiting.next(claim.snapshot, step.until)
+    const snapshots = claim.seen.map(({ snapshot }) => snapshot)
+    claim.see(await waiting.next(snapshots, step.until))
   }
 }
 
@@ -100,7 +97,7 @@ async function finish(
     failure = error as Error
   }
   if (step?.kind !== 'held') {
-    const leave = engine.persist(claim.key, () => claim.withdraw(), { budgetMs: LEAVE_MS })
+    const leave = engine.persist(claim, () => claim.withdraw(), { budgetMs: LEAVE_MS })
     step = await leave.catch((error: Error) => void (failure ??= error))
   }
   claim.settle(step)
@@ -109,9 +106,9 @@ async function finish(
     return step
   }
   if (step?.kind === 'held') {
-    engine.holdings.add(claim.holding(step.token))
-    // When this fails, it has revoked the lease at least.
-    await release(engine, claim.key, claim.asked.uuid, { budgetMs: LEAVE_MS }).catch(() => {})
+    for (const holding of claim.holdings) engine.holdings.add(holding)
+    // When this fails, it has revoked the leases at least.
+    await release(engine, claim.keys, claim.uuid, { budgetMs: LEAVE_MS }).catch(() => {})
   }
   return undefined
 }

@@ -1,7 +1,7 @@
 import { nearest } from '../config/nearest.js'
 import { InvalidLockError } from '../model/errors.js'
 import { shown } from '../model/shown.js'
-import type { AcquiredOptions } from './acquire-options.js'
+import type { AcquiredAllOptions, AcquiredOptions, LockRequest } from './acquire-options.js'
 import type { LockOptions } from './lock-options.js'
 
 type Check = readonly [expected: string, isRight: (value: unknown) => boolean]
@@ -13,9 +13,7 @@ const isBoolean = (value: unknown): boolean => typeof value === 'boolean'
 const any: Check = ['anything', () => true]
 
 /** What is not checked by those who use it. */
-const ACQUIRE: Readonly<Record<keyof AcquiredOptions, Check>> = {
-  concurrency: any,
-  ttl: any,
+const ACQUIRE_ALL: Readonly<Record<keyof AcquiredAllOptions, Check>> = {
   wait: any,
   signal: ['an AbortSignal', has('throwIfAborted')],
   onWait: ['a function', value => typeof value === 'function'],
@@ -24,6 +22,14 @@ const ACQUIRE: Readonly<Record<keyof AcquiredOptions, Check>> = {
   expiring: any,
   onLost: ["'throw' or 'ignore'", value => value === 'throw' || value === 'ignore'],
 }
+
+const ACQUIRE: Readonly<Record<keyof AcquiredOptions, Check>> = {
+  concurrency: any,
+  ttl: any,
+  ...ACQUIRE_ALL,
+}
+
+const REQUEST: Readonly<Record<keyof LockRequest, Check>> = { name: any, concurrency: any, ttl: any }
 
 const LOCK: Readonly<Record<keyof LockOptions, Check>> = {
   config: any,
@@ -38,6 +44,18 @@ const LOCK: Readonly<Record<keyof LockOptions, Check>> = {
 /** @throws InvalidLockError naming the option that is unknown or wrong. */
 export function checkAcquireOptions(options: unknown): asserts options is AcquiredOptions {
   check('acquire', options, ACQUIRE)
+}
+
+/** @throws InvalidLockError naming the option that is unknown or wrong. */
+export function checkAcquireAllOptions(
+  requests: unknown,
+  options: unknown,
+): asserts options is AcquiredAllOptions {
+  if (!Array.isArray(requests)) {
+    throw new InvalidLockError(`acquireAll: the locks must be given as a list, got ${shown(requests)}.`)
+  }
+  for (const request of requests) check('acquireAll', request, REQUEST)
+  check('acquireAll', options, ACQUIRE_ALL)
 }
 
 /** @throws InvalidLockError naming the option that is unknown or wrong. */

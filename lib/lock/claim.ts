@@ -1,4 +1,4 @@
-import { decide, type Step } from '../protocol/decide.js'
+import { decideAll, type Step } from '../protocol/decide.js'
 import { giveUp } from '../protocol/give-up.js'
 import { grant } from '../protocol/grant.js'
 import type { LockKey } from '../protocol/lock-key.js'
@@ -6,22 +6,33 @@ import type { Asked } from '../protocol/request.js'
 import { release } from '../protocol/release.js'
 import { emptySnapshot, keyLocksOf, type Snapshot } from '../protocol/snapshot.js'
 import { isStoreError } from '../store/store-error.js'
+import { ClaimLeases } from './claim-leases.js'
 import type { Engine } from './engine.js'
 import type { Holding } from './holdings.js'
 import type { Lease } from './lease.js'
-import type { LeaseKeeper } from './lease-keeper.js'
 import { logExpired } from './log-expired.js'
 
-/** Seconds that a dead waiter stands in the way of those behind it. */
-const TICKET_TTL = 15
+/** One lock of those that a claim is to get together, under one id. */
+export interface Part {
+  readonly key: LockKey
+  readonly asked: Asked
+}
+
+/** A part and what is true of its lock, or at the start a guess. */
+export interface SeenPart extends Part {
+  readonly snapshot: Snapshot
+}
 
 /**
  * The standing of one request with etcd: its leases, its place, and what it knows. Any method that rejects
  * may be called again: it then finds out first what the attempt before it has left in etcd.
  */
 export class Claim {
-  /** What is true, or at the start a guess. */
-  snapshot: Snapshot
+  readonly uuid: string
+  readonly keys: readonly LockKey[]
+  /** For errors. */
+  readonly path: string
+  private snapshots: readonly Snapshot[]
   private isGuess = true
   /**
    * What etcd has is not known: a grant was sent and no answer came, so that it may be applied at any time,
@@ -29,29 +40,40 @@ export class Claim {
    */
   private isUnsettled = false
   private isGrantedByUs = false
-  private holderLease: Lease | undefined
-  private ticketLease: Lease | undefined
-  private readonly keepers = new Map<Lease, LeaseKeeper>()
+  private readonly leases: ClaimLeases
 
   constructor(
     private readonly engine: Engine,
-    readonly key: LockKey,
-    readonly asked: Asked,
+    private readonly parts: readonly Part[],
     readonly mayWait: boolean,
   ) {
-    this.snapshot = engine.guesses.get(key)
+    this.uuid = parts[0]!.asked.uuid
+    this.keys = parts.map(({ key }) => key)
+    this.path = this.keys.join(', ')
+    this.snapshots = this.keys.map(key => engine.guesses.get(key))
+    const ttls = parts.map(({ asked }) => asked.ttl)
+    this.leases = new ClaimLeases(engine.pool, ttls, mayWait)
+  }
+
+  get seen(): readonly SeenPart[] {
+    return this.parts.map((part, at) => ({ ...part, snapshot: this.snapshots[at]! }))
+  }
+
+  /** What was seen since, by one who waited. */
+  see(snapshots: readonly Snapshot[]): void {
+    this.snapshots = snapshots
   }
 
   /**
-   * Goes on until the lock is held or there is nothing to do but wait, or, for one who may not wait, until
+   * Goes on until all is held or there is nothing to do but wait, or, for one who may not wait, until
    * it is known to be blocked.
    * @throws StoreError, LockUnreadableError
    */
   async advance(stop: AbortSignal): Promise<Step> {
     for (;;) {
       if (this.isUnsettled) await this.recover()
-      const holderLease = await this.takeLeases()
-      const step = decide(this.snapshot, this.asked, this.engine.clock.now())
+      await this.leases.take()
+      const step = this.decide()
       if (step.kind === 'held') {
         if (await this.isKept()) return step
         continue
@@ -61,49 +83,46 @@ export class Claim {
         continue
       }
       if (stop.aborted || step.kind === 'wait') return step
-      if (step.kind === 'blocked' && !this.isGuess && !this.mayWait) return step
-      await this.attempt(step.kind === 'grant' ? this.snapshot : emptySnapshot(this.key), holderLease)
+      if (step.kind === 'grant') await this.attempt(this.snapshots)
+      else if (!this.isGuess && !this.mayWait) return step
+      // Somebody has taken a ticket of ours away: all queues are joined anew, at one revision.
+      else if (this.hasTickets) await this.leave()
+      else await this.attempt(this.keys.map(emptySnapshot))
     }
   }
 
-  /** Keeps the place, and the lease for the holding, alive until {@link settle}. */
+  /** Keeps the place, and the leases for the holdings, alive until {@link settle}. */
   keep(onLost: () => void): void {
-    for (const lease of this.leases) {
-      if (!this.keepers.has(lease)) this.keepers.set(lease, this.engine.pool.keep(lease, onLost))
-    }
+    this.leases.keep(onLost)
   }
 
-  /** Leaves the queue. Resolves to `held` when the lock was granted meanwhile. @throws StoreError */
+  /** Leaves the queue. Resolves to `held` when all was granted meanwhile. @throws StoreError */
   async withdraw(): Promise<Step> {
     for (;;) {
       if (this.isUnsettled) await this.recover()
       else if (this.isGuess) await this.look()
-      if (this.snapshot.tickets.has(this.asked.uuid)) {
-        const { after } = await this.engine.transit(this.snapshot, giveUp(this.snapshot, this.asked.uuid))
-        this.snapshot = after
-      }
-      const step = decide(this.snapshot, this.asked, this.engine.clock.now())
+      if (this.hasTickets && !(await this.leave())) continue
+      const step = this.decide()
       if (step.kind === 'lost') this.isUnsettled = true
       else if (step.kind !== 'held' || (await this.isKept())) return step
     }
   }
 
-  /** Lets go of the leases that are not needed any more; of all unless the lock is held. */
+  /** Lets go of the leases that are not needed any more; of all unless all is held. */
   settle(step: Step | undefined): void {
+    const isHeld = step?.kind === 'held'
     // Whoever holds has no ticket any more, though he may not have seen it go.
-    const isClean =
-      step?.kind === 'held' || (step !== undefined && !this.snapshot.tickets.has(this.asked.uuid))
-    for (const lease of this.leases) {
-      this.stopKeeping(lease)
-      if (step?.kind === 'held' && lease === this.holderLease) continue
-      if (isClean) this.engine.pool.give(lease)
-      else this.engine.pool.discard(lease)
-    }
+    this.leases.settle({ isHeld, areClean: isHeld || (step !== undefined && !this.hasTickets) })
   }
 
-  /** The holding, after {@link advance} or {@link withdraw} has said `held`. */
-  holding(token: bigint): Holding {
-    return { ...this.asked, key: this.key, token, lease: this.holderLease! }
+  /** The holdings, after {@link advance} or {@link withdraw} has said `held`. */
+  get holdings(): Holding[] {
+    return this.parts.map(({ key, asked }, at) => ({
+      ...asked,
+      key,
+      token: this.snapshots[at]!.holders.get(this.uuid)!.createRevision,
+      lease: this.leases.holders[at]!,
+    }))
   }
 
   /** Whether one who left handed the lock over: the queue behind is not known then. */
@@ -111,75 +130,80 @@ export class Claim {
     return !this.isGrantedByUs
   }
 
-  private get leases(): Lease[] {
-    return [this.holderLease, this.ticketLease].filter(lease => lease !== undefined)
+  private get hasTickets(): boolean {
+    return this.snapshots.some(({ tickets }) => tickets.has(this.uuid))
   }
 
   /** Not when it was handed to us on the lease of our ticket, which we have given up meanwhile. */
-  private get isOnOurLease(): boolean {
-    return this.snapshot.holders.get(this.asked.uuid)?.lease === this.holderLease?.id
+  private isOnLease({ holders }: Snapshot, lease: Lease | undefined): boolean {
+    return holders.get(this.uuid)?.lease === lease?.id
   }
 
+  private get isOnOurLeases(): boolean {
+    return this.snapshots.every((snapshot, at) => this.isOnLease(snapshot, this.leases.holders[at]))
+  }
+
+  /** All is held, or waited for. */
   private get stands(): boolean {
-    const { holders, tickets } = this.snapshot
-    const { uuid } = this.asked
-    return holders.has(uuid)
-      ? this.isOnOurLease
-      : tickets.has(uuid) && !keyLocksOf(this.snapshot).locks.has(uuid)
+    const { snapshots, uuid } = this
+    if (snapshots.some(({ holders }) => holders.has(uuid))) return this.isOnOurLeases
+    return snapshots.every(snapshot => snapshot.tickets.has(uuid) && !keyLocksOf(snapshot).locks.has(uuid))
   }
 
-  private async takeLeases(): Promise<Lease> {
-    const { pool } = this.engine
-    const take = async (): Promise<Lease> => (this.holderLease ??= await pool.take(this.asked.ttl))
-    const takeTicket = async (): Promise<void> => void (this.ticketLease ??= await pool.take(TICKET_TTL))
-    const taking = [take(), this.mayWait ? takeTicket() : Promise.resolve()] as const
-    // Both have come or failed before another attempt may take one anew.
-    await Promise.allSettled(taking)
-    const [holderLease] = await Promise.all(taking)
-    return holderLease
+  private decide(): Step {
+    return decideAll(this.seen, this.engine.clock.now())
   }
 
-  /**
-   * Grants from `guess`, or queues up. The holder's lease is renewed alongside, so that it lasts its full
-   * ttl from `created` on.
-   */
-  private async attempt(guess: Snapshot, holder: Lease): Promise<void> {
-    const ticket = this.ticketLease
+  /** Grants from `guesses`, or queues up. The holders' leases are renewed alongside, so that they last their full ttl. */
+  private async attempt(guesses: readonly Snapshot[]): Promise<void> {
     const now = this.engine.clock.now()
-    const created = holder.isFresh ? holder.since : now
-    const request = { ...this.asked, holderLease: holder.id, ticketLease: ticket?.id }
-    const { transaction, expired } = grant(guess, request, now, created)
-    const due = [...(holder.isFresh ? [] : [holder]), ...(ticket?.isAging ? [ticket] : [])]
-    const renewals = due.map(lease => this.renew(lease))
+    const grants = this.parts.map(({ asked }, at) => {
+      const lease = this.leases.holders[at]!
+      const request = {
+        ...asked,
+        holderLease: lease.id,
+        ticketLease: this.leases.ticket?.id,
+        mayBeHanded: this.parts.length === 1,
+      }
+      return grant(guesses[at]!, request, now, lease.isFresh ? lease.since : now)
+    })
+    const renewals = this.leases.renewDue()
     this.isUnsettled = true
     try {
-      const { succeeded, after } = await this.engine.transit(guess, transaction)
-      this.snapshot = after
+      const transactions = grants.map(({ transaction }) => transaction)
+      const { succeeded, after } = await this.engine.transit(guesses, transactions)
+      this.snapshots = after
       this.isGuess = false
       this.isGrantedByUs = succeeded
-      if (succeeded) logExpired(this.engine.log, this.key, expired)
+      if (succeeded) grants.forEach(({ expired }, at) => logExpired(this.engine.log, this.keys[at]!, expired))
     } catch (error) {
       if (isStoreError(error, 'unreachable')) throw error
       if (!isStoreError(error, 'lease-not-found')) {
         this.isUnsettled = false
         throw error
       }
-      this.replaceLeases()
+      // The ticket's is not gone while the tickets stand.
+      this.leases.discard(this.hasTickets ? this.leases.holders : this.leases.all)
     }
     this.isUnsettled = false
-    await Promise.all(renewals)
+    await renewals
   }
 
-  private async renew(lease: Lease): Promise<void> {
-    await this.engine.pool.renew(lease).catch(() => false)
-  }
-
-  /** Whether the lease of the holding counts from now on. If not, it is gone, and the holding with it. */
+  /** Whether the leases of the holdings count from now on. If not, one is gone, and its holding with it. */
   private async isKept(): Promise<boolean> {
-    const lease = this.holderLease
-    this.isUnsettled =
-      !lease || !this.isOnOurLease || !(lease.isFresh || (await this.engine.pool.renew(lease)))
+    this.isUnsettled = !this.isOnOurLeases || !(await this.leases.areKept())
     return !this.isUnsettled
+  }
+
+  /** Takes back the tickets that are known. Resolves to false when one of them was gone; then nothing was done. */
+  private async leave(): Promise<boolean> {
+    const queued = this.snapshots.filter(({ tickets }) => tickets.has(this.uuid))
+    const { succeeded, after } = await this.engine.transit(
+      queued,
+      queued.map(snapshot => giveUp(snapshot, this.uuid)),
+    )
+    this.snapshots = this.snapshots.map(snapshot => after[queued.indexOf(snapshot)] ?? snapshot)
+    return succeeded
   }
 
   /**
@@ -189,15 +213,14 @@ export class Claim {
   private async recover(): Promise<void> {
     await this.look()
     if (!this.stands) {
-      await Promise.all(this.leases.map(lease => this.engine.pool.revoke(lease)))
-      this.forget(this.leases)
+      await this.leases.revoke()
       await this.clear()
     }
     this.isUnsettled = false
   }
 
   private async look(): Promise<void> {
-    this.snapshot = await this.engine.read(this.key)
+    this.snapshots = await this.engine.read(this.keys)
     this.isGuess = false
   }
 
@@ -205,31 +228,20 @@ export class Claim {
   private async clear(): Promise<void> {
     for (;;) {
       await this.look()
-      const left = release(this.snapshot, this.asked.uuid, this.engine.clock.now(), {
-        mayHandOver: false,
+      const now = this.engine.clock.now()
+      const left = this.snapshots.flatMap(snapshot => {
+        const entry = release(snapshot, this.uuid, now, { mostSuccessors: 0 })
+        return entry ? [{ snapshot, transaction: entry.transaction }] : []
       })
-      if (!left) return
-      await this.engine.transit(this.snapshot, left.transaction).catch((error: unknown) => {
-        if (!isStoreError(error, 'lease-not-found')) throw error
-      })
+      if (left.length === 0) return
+      await this.engine
+        .transit(
+          left.map(({ snapshot }) => snapshot),
+          left.map(({ transaction }) => transaction),
+        )
+        .catch((error: unknown) => {
+          if (!isStoreError(error, 'lease-not-found')) throw error
+        })
     }
-  }
-
-  /** A lease is gone, it is not said which. The ticket's is not while the ticket stands. */
-  private replaceLeases(): void {
-    const suspects = this.snapshot.tickets.has(this.asked.uuid) ? [this.holderLease!] : this.leases
-    for (const lease of suspects) this.engine.pool.discard(lease)
-    this.forget(suspects)
-  }
-
-  private forget(leases: readonly Lease[]): void {
-    for (const lease of leases) this.stopKeeping(lease)
-    if (leases.includes(this.holderLease!)) this.holderLease = undefined
-    if (leases.includes(this.ticketLease!)) this.ticketLease = undefined
-  }
-
-  private stopKeeping(lease: Lease): void {
-    this.keepers.get(lease)?.stop()
-    this.keepers.delete(lease)
   }
 }

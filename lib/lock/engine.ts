@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { LockError } from '../model/errors.js'
+import { combine, split } from '../protocol/combine.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import { readSnapshot, settle, type Snapshot, snapshotReads } from '../protocol/snapshot.js'
 import type { Transaction, TransactionResult } from '../kv/transaction.js'
@@ -44,29 +45,40 @@ export class Engine {
     return result
   }
 
-  /** One attempt at a transaction made from `before`; resolves to what is true after it. @throws StoreError */
+  /**
+   * One attempt at transactions, all of them or none. Each is made from the snapshot in `before` that has its index;
+   * the rest depends on none. Resolves to what is true after it. @throws StoreError
+   */
   async transit(
-    before: Snapshot,
-    transaction: Transaction,
-  ): Promise<{ succeeded: boolean; after: Snapshot }> {
-    this.guesses.delete(before.key)
-    const result = await this.commit(transaction)
-    const after = settle(before, transaction, result)
-    this.guesses.set(after)
+    before: readonly Snapshot[],
+    transactions: readonly Transaction[],
+  ): Promise<{ succeeded: boolean; after: Snapshot[] }> {
+    for (const { key } of before) this.guesses.delete(key)
+    const result = await this.commit(combine(transactions))
+    const results = split(transactions, result)
+    const after = before.map((snapshot, at) => settle(snapshot, transactions[at]!, results[at]!))
+    for (const snapshot of after) this.guesses.set(snapshot)
     return { succeeded: result.succeeded, after }
   }
 
-  /** The truth, linearizably. One attempt. @throws StoreError */
-  async read(key: LockKey): Promise<Snapshot> {
-    const result = await this.commit({ compare: [], success: snapshotReads(key), failure: [] })
-    const snapshot = readSnapshot(key, result)
-    this.guesses.set(snapshot)
-    return snapshot
+  /** The truth, linearizably, of one revision. One attempt. @throws StoreError */
+  async read(keys: readonly LockKey[]): Promise<Snapshot[]> {
+    const reads = keys.map(key => ({ compare: [], success: snapshotReads(key), failure: [] }))
+    const results = split(reads, await this.commit(combine(reads)))
+    const snapshots = keys.map((key, at) => readSnapshot(key, results[at]!))
+    for (const snapshot of snapshots) this.guesses.set(snapshot)
+    return snapshots
+  }
+
+  /** As {@link read}, of one lock. */
+  async readOne(key: LockKey): Promise<Snapshot> {
+    const [snapshot] = await this.read([key])
+    return snapshot!
   }
 
   /** Reads in the background, so that the next guess is right. */
   learn(key: LockKey): void {
-    const reading = this.read(key).catch(() => {})
+    const reading = this.readOne(key).catch(() => {})
     this.learning.set(key.path, reading)
     void reading.finally(() => this.learning.delete(key.path))
   }

@@ -6,33 +6,66 @@ import type { Engine } from './engine.js'
 import type { Lease } from './lease.js'
 
 /**
- * Moves a holding to a lease of `ttl` seconds from now, and resolves to that.
+ * Moves holdings, all at once, to leases of `ttl` seconds from now, and resolves to these, by lock.
  * @throws InvalidLockError for a bad ttl, LockError when nobody holds under this id (any more), EtcdLockUnavailableError.
  */
-export async function extend(engine: Engine, key: LockKey, uuid: string, ttl: number): Promise<Lease> {
+export async function extend(
+  engine: Engine,
+  keys: readonly LockKey[],
+  uuid: string,
+  ttl: number,
+): Promise<Lease[]> {
   checkTtl(ttl)
-  const lease = await engine.persist(key, () => engine.pool.takeFresh(ttl))
-  // When this fails, the holding may be on the new lease all the same: that is left to end by itself.
-  if (await engine.persist(key, () => move(engine, key, uuid, lease))) return lease
-  engine.pool.discard(lease)
-  throw new LockError(`Nobody holds ${key.path} under the id ${uuid} (any more).`, { key: key.path })
+  const of = { path: keys.join(', ') }
+  const leases = await takeLeases(engine, of, keys.length, ttl)
+  // When this fails, the holdings may be on the new leases all the same: these are left to end by themselves.
+  if (await engine.persist(of, () => move(engine, keys, uuid, leases))) return leases
+  for (const lease of leases) engine.pool.discard(lease)
+  throw new LockError(`Nobody holds ${of.path} under the id ${uuid} (any more).`, { key: of.path })
+}
+
+async function takeLeases(
+  engine: Engine,
+  of: { readonly path: string },
+  count: number,
+  ttl: number,
+): Promise<Lease[]> {
+  const leases: Lease[] = []
+  try {
+    while (leases.length < count) leases.push(await engine.persist(of, () => engine.pool.takeFresh(ttl)))
+    return leases
+  } catch (error) {
+    for (const lease of leases) engine.pool.give(lease)
+    throw error
+  }
 }
 
 /** One attempt, which may be repeated: it looks first whether one before it has come through. */
-async function move(engine: Engine, key: LockKey, uuid: string, lease: Lease): Promise<boolean> {
+async function move(
+  engine: Engine,
+  keys: readonly LockKey[],
+  uuid: string,
+  leases: readonly Lease[],
+): Promise<boolean> {
   for (;;) {
-    const snapshot = await engine.read(key)
-    const before = snapshot.holders.get(uuid)?.lease
-    if (before === lease.id) break
-    const transaction = plan(snapshot, { uuid, ttl: lease.asked, lease: lease.id }, lease.since)
-    if (!transaction) return false
-    const { succeeded } = await engine.transit(snapshot, transaction)
+    const snapshots = await engine.read(keys)
+    const before = snapshots.map(({ holders }) => holders.get(uuid)?.lease)
+    if (before.every((lease, at) => lease === leases[at]!.id)) break
+    const transactions = snapshots.flatMap((snapshot, at) => {
+      const { asked: ttl, id: lease, since } = leases[at]!
+      return plan(snapshot, { uuid, ttl, lease }, since) ?? []
+    })
+    if (transactions.length < keys.length) return false
+    const { succeeded } = await engine.transit(snapshots, transactions)
     if (!succeeded) continue
-    if (before !== undefined) engine.pool.discard({ id: before })
+    for (const id of before) if (id !== undefined) engine.pool.discard({ id })
     break
   }
-  const holding = engine.holdings.take(key, uuid)
-  if (holding) engine.holdings.add({ ...holding, ttl: lease.asked, lease })
+  for (const [at, key] of keys.entries()) {
+    const holding = engine.holdings.take(key, uuid)
+    const lease = leases[at]!
+    if (holding) engine.holdings.add({ ...holding, ttl: lease.asked, lease })
+  }
   return true
 }
 

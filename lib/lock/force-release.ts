@@ -22,12 +22,12 @@ export async function forceRelease(
 ): Promise<boolean> {
   const trace = await engine.persist(key, () => engine.store.leases.grant(TRACE_TTL))
   const alongside = [putForce(key, uuid, force, trace.id)]
-  const released = await release(engine, key, uuid, { alongside }).catch((error: unknown) => {
+  const released = await release(engine, [key], uuid, { alongside }).catch((error: unknown) => {
     // After a failure of the line it may have been released all the same, and the holder is to learn why.
     if (!(error instanceof EtcdLockUnavailableError)) engine.pool.discard(trace)
     throw error
   })
-  if (released) return true
+  if (released.length > 0) return true
   engine.pool.discard(trace)
   return engine.persist(key, () => dismiss(engine, key, uuid))
 }
@@ -41,8 +41,8 @@ export function checkReason(reason: unknown): asserts reason is string {
 }
 
 async function dismiss(engine: Engine, key: LockKey, uuid: string): Promise<boolean> {
-  const snapshot = await engine.read(key)
+  const snapshot = await engine.readOne(key)
   if (!snapshot.tickets.has(uuid)) return false
-  await engine.transit(snapshot, giveUp(snapshot, uuid))
+  await engine.transit([snapshot], [giveUp(snapshot, uuid)])
   return true
 }

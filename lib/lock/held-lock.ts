@@ -2,16 +2,13 @@ import type { TransactionResult } from '../kv/transaction.js'
 import type { GuardedWrite } from '../protocol/guard.js'
 
 /**
- * A lock that is held, until it is released, lost, or the block that declared it with `await using` ends. Any process
+ * What is held, until it is released, lost, or the block that declared it with `await using` ends. Any process
  * can be paused for longer than its lease lasts, so that nobody knows for certain that he holds: what must never happen
  * twice is to be guarded by {@link guard}, or by the {@link fencingToken}.
  */
-export interface HeldLock extends AsyncDisposable {
+export interface Held extends AsyncDisposable {
   /** Empty when locking is disabled. */
   readonly id: string
-  readonly name: string
-  /** Full etcd key. */
-  readonly key: string
   readonly owner: string
   /** Grows with every grant of this name: a resource that has seen a larger one refuses this one. */
   readonly fencingToken: bigint
@@ -42,4 +39,18 @@ export interface HeldLock extends AsyncDisposable {
   guard(write: GuardedWrite): Promise<TransactionResult>
   /** Lets go. May be repeated; never rejects; gives up after 5 s, when the lock ends with its ttl. */
   release(): Promise<void>
+}
+
+/** A lock that is held. */
+export interface HeldLock extends Held {
+  readonly name: string
+  /** Full etcd key. */
+  readonly key: string
+}
+
+/** Locks that are held together, under one id and with one fencing token. When one is lost, all are: the others are released. */
+export interface HeldLocks extends Held {
+  readonly names: readonly string[]
+  /** Full etcd keys. */
+  readonly keys: readonly string[]
 }

@@ -1,41 +1,42 @@
 import { EventEmitter } from 'node:events'
 import type { TransactionResult } from '../kv/transaction.js'
 import { LockLostError } from '../model/errors.js'
-import { type GuardedWrite, guarded, verdict, verification } from '../protocol/guard.js'
+import { fallen, type GuardedWrite, guarded, verification } from '../protocol/guard.js'
 import type { Engine } from './engine.js'
 import { extend } from './extend.js'
-import type { HeldLock } from './held-lock.js'
+import type { Held, HeldLock, HeldLocks } from './held-lock.js'
 import type { Holding } from './holdings.js'
 import { translated } from './persist.js'
 import { Tenure, type TenureOptions } from './tenure.js'
 
-/** A holding in etcd, in the hands of a caller. */
-export class LiveHeldLock implements HeldLock {
+/** Holdings in etcd under one id, in the hands of a caller. */
+abstract class LiveHeld implements Held {
   readonly id: string
-  readonly name: string
-  readonly key: string
   readonly owner: string
   readonly fencingToken: bigint
+  private readonly path: string
   private readonly controller = new AbortController()
   private readonly events = new EventEmitter<{ expiring: [] }>()
-  private readonly tenure: Tenure
+  private readonly tenures: readonly Tenure[]
+  private loss: LockLostError | undefined
   private released: Promise<void> | undefined
 
   constructor(
     private readonly engine: Engine,
-    private readonly holding: Holding,
-    options: TenureOptions,
+    private readonly holdings: readonly Holding[],
+    options: readonly TenureOptions[],
     private readonly letGo: () => Promise<void>,
   ) {
-    this.id = holding.uuid
-    this.name = holding.key.name
-    this.key = holding.key.path
-    this.owner = holding.owner
-    this.fencingToken = holding.token
-    this.tenure = new Tenure(engine, holding, options, {
-      onLost: error => this.controller.abort(error),
-      onExpiring: () => this.announce(),
-    })
+    const [first] = holdings as readonly [Holding]
+    this.id = first.uuid
+    this.owner = first.owner
+    this.fencingToken = first.token
+    this.path = holdings.map(({ key }) => key).join(', ')
+    const listener = {
+      onLost: (error: LockLostError) => this.onLost(error),
+      onExpiring: () => this.onExpiring(),
+    }
+    this.tenures = holdings.map((holding, at) => new Tenure(engine, holding, options[at]!, listener))
   }
 
   get signal(): AbortSignal {
@@ -43,12 +44,12 @@ export class LiveHeldLock implements HeldLock {
   }
 
   get deadline(): Date {
-    return new Date(this.engine.clock.now().toDate().getTime() + this.tenure.remaining)
+    return new Date(this.engine.clock.now().toDate().getTime() + this.remainingMs)
   }
 
   remaining(): number {
-    this.tenure.lost()
-    return this.tenure.remaining / 1000
+    this.lost()
+    return this.remainingMs / 1000
   }
 
   on(event: 'expiring', listener: () => void): this {
@@ -62,41 +63,43 @@ export class LiveHeldLock implements HeldLock {
   }
 
   assertHeld(): void {
-    const loss = this.tenure.lost()
+    const loss = this.lost()
     if (loss) throw loss
-    if (this.released) throw this.lost('it was released')
+    if (this.released) throw this.notHeld('it was released')
   }
 
   async verify(): Promise<void> {
-    await this.guard(verification(this.holding))
+    await this.guard(verification(this.holdings[0]!))
   }
 
   async extend(ttl: number): Promise<void> {
     this.assertHeld()
-    const lease = await extend(this.engine, this.holding.key, this.id, ttl)
-    const loss = this.tenure.lost()
+    const keys = this.holdings.map(({ key }) => key)
+    const leases = await extend(this.engine, keys, this.id, ttl)
+    const loss = this.lost()
     if (loss) {
       // It came too late, and nobody would renew or release what it has got.
-      this.engine.pool.discard(lease)
+      for (const lease of leases) this.engine.pool.discard(lease)
       throw loss
     }
-    this.tenure.moveTo(lease)
+    for (const [at, tenure] of this.tenures.entries()) tenure.moveTo(leases[at]!)
   }
 
   async guard(write: GuardedWrite): Promise<TransactionResult> {
     this.assertHeld()
-    const result = await this.engine.commit(guarded(this.holding, write)).catch((error: unknown) => {
-      throw translated(error, this.key)
+    const result = await this.engine.commit(guarded(this.holdings, write)).catch((error: unknown) => {
+      throw translated(error, this.path)
     })
-    const { stands, currentToken } = verdict(this.holding, result)
     if (result.succeeded) return result
-    if (stands) return { ...result, results: [] }
-    this.tenure.lose('released elsewhere', 'its holder key is gone from etcd', currentToken)
-    throw this.tenure.lost() ?? this.lost('it was released', currentToken)
+    const gone = fallen(this.holdings, result)
+    if (!gone) return { ...result, results: [] }
+    const { at, currentToken } = gone
+    this.tenures[at]!.lose('released elsewhere', 'its holder key is gone from etcd', currentToken)
+    throw this.loss ?? this.notHeld('it was released', currentToken)
   }
 
   release(): Promise<void> {
-    this.released ??= this.tenure.lost() ? Promise.resolve() : this.leave()
+    this.released ??= this.lost() ? Promise.resolve() : this.leave()
     return this.released
   }
 
@@ -104,14 +107,31 @@ export class LiveHeldLock implements HeldLock {
     return this.release()
   }
 
+  private get remainingMs(): number {
+    return Math.min(...this.tenures.map(tenure => tenure.remaining))
+  }
+
+  private lost(): LockLostError | undefined {
+    for (const tenure of this.tenures) tenure.check()
+    return this.loss
+  }
+
   private leave(): Promise<void> {
-    this.tenure.end()
+    for (const tenure of this.tenures) tenure.end()
     return this.letGo()
   }
 
-  private lost(detail: string, currentToken?: bigint): LockLostError {
-    return new LockLostError(`The lock ${this.key} (id ${this.id}) is not held: ${detail}.`, {
-      key: this.key,
+  private onLost(error: LockLostError): void {
+    if (this.loss) return
+    this.loss = error
+    const hasMore = this.tenures.length > 1 && error.reason !== 'closed'
+    this.released ??= hasMore ? this.leave() : undefined
+    this.controller.abort(error)
+  }
+
+  private notHeld(detail: string, currentToken?: bigint): LockLostError {
+    return new LockLostError(`The lock ${this.path} (id ${this.id}) is not held: ${detail}.`, {
+      key: this.path,
       reason: 'released elsewhere',
       fencingToken: this.fencingToken,
       currentToken,
@@ -119,11 +139,39 @@ export class LiveHeldLock implements HeldLock {
   }
 
   /** What a listener throws is its own business, and must not end the process from a timer. */
-  private announce(): void {
+  private onExpiring(): void {
+    if (this.tenures.some(tenure => tenure.isExpiring)) return
     try {
       this.events.emit('expiring')
     } catch (err) {
-      this.engine.log.error({ key: this.key, id: this.id, err }, 'A listener to expiring has thrown')
+      this.engine.log.error({ key: this.path, id: this.id, err }, 'A listener to expiring has thrown')
     }
+  }
+}
+
+export class LiveHeldLock extends LiveHeld implements HeldLock {
+  readonly name: string
+  readonly key: string
+
+  constructor(engine: Engine, holding: Holding, options: TenureOptions, letGo: () => Promise<void>) {
+    super(engine, [holding], [options], letGo)
+    this.name = holding.key.name
+    this.key = holding.key.path
+  }
+}
+
+export class LiveHeldLocks extends LiveHeld implements HeldLocks {
+  readonly names: readonly string[]
+  readonly keys: readonly string[]
+
+  constructor(
+    engine: Engine,
+    holdings: readonly Holding[],
+    options: readonly TenureOptions[],
+    letGo: () => Promise<void>,
+  ) {
+    super(engine, holdings, options, letGo)
+    this.names = holdings.map(({ key }) => key.name)
+    this.keys = holdings.map(({ key }) => key.path)
   }
 }

@@ -1,5 +1,4 @@
 import { type Logger, pino } from 'pino'
-import { ConcurrentLock } from '../model/concurrent-lock.js'
 import { ALLOWED_PREFIXES } from '../model/constants.js'
 import { LockError } from '../model/errors.js'
 import type { KeyLocks } from '../model/key-locks.js'
@@ -7,38 +6,37 @@ import { shown } from '../model/shown.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import type { LockEvent } from '../protocol/lock-event.js'
 import { checkAllowedPrefix, checkPrefix, lockKey } from '../protocol/lock-name.js'
-import { keyLocksOf, type Snapshot } from '../protocol/snapshot.js'
-import { acquire } from './acquire.js'
+import { checkSet } from '../protocol/lock-set.js'
+import { keyLocksOf } from '../protocol/snapshot.js'
 import {
-  type AcquiredOptions,
   type AcquireOptions,
   checkOwner,
+  type HoldAllOptions,
   type HoldOptions,
+  type LockRequest,
   tenureOptionsOf,
-  waitMsOf,
 } from './acquire-options.js'
-import { checkAcquireOptions, checkLockOptions } from './check-options.js'
+import { checkAcquireAllOptions, checkAcquireOptions, checkLockOptions } from './check-options.js'
+import type { Part } from './claim.js'
 import type { Engine } from './engine.js'
 import { EventFeed, type EventFilter } from './event-feed.js'
 import { checkTtl, extend } from './extend.js'
 import { Faces } from './faces.js'
 import { checkReason, forceRelease } from './force-release.js'
-import type { HeldLock } from './held-lock.js'
+import type { HeldLock, HeldLocks } from './held-lock.js'
 import type { Holding } from './holdings.js'
-import { LiveHeldLock } from './live-held-lock.js'
-import { type LockState, stateOf, stateOrProblem } from './lock-state.js'
+import { LiveHeldLock, LiveHeldLocks } from './live-held-lock.js'
+import { type LockState, stateOf } from './lock-state.js'
 import { listStates } from './list.js'
 import type { LockOptions } from './lock-options.js'
 import { openEngine } from './open-engine.js'
-import { pretend } from './pretend.js'
-import { PretendedLock } from './pretended-lock.js'
+import { PretendedLock, PretendedLocks } from './pretended-lock.js'
 import { reading } from './reading.js'
-import { checkReentry, runHolding } from './reentry.js'
 import { release } from './release.js'
+import { checkTaking, partsOf, SKIPPED, take } from './take.js'
 
 /** How long a handle tries to release; after that the lock ends with its ttl. */
 const RELEASE_MS = 5_000
-const SKIPPED = 'Skipping lock acquire/release in DRY-RUN mode'
 
 /** The locks under one prefix, for one owner. */
 export class Lock extends Faces implements AsyncDisposable {
@@ -69,7 +67,7 @@ export class Lock extends Faces implements AsyncDisposable {
   async get(name: string): Promise<KeyLocks> {
     const key = lockKey(this.prefix, name)
     const engine = await this.open()
-    return reading(engine, key.path, async () => keyLocksOf(await engine.read(key)))
+    return reading(engine, key.path, async () => keyLocksOf(await engine.readOne(key)))
   }
 
   /**
@@ -80,31 +78,10 @@ export class Lock extends Faces implements AsyncDisposable {
    */
   async acquire(name: string, options: AcquireOptions): Promise<string> {
     const key = lockKey(this.prefix, name)
-    const { uuid } = await this.take(key, options)
-    return uuid
-  }
-
-  /**
-   * Runs `fn` while holding the lock, which is released however `fn` ends. Rejects as {@link acquire} and `fn` do, and
-   * with a LockLostError when the lock was lost while `fn` ran; `held.signal` tells `fn` of that in time.
-   */
-  async acquired<T>(
-    name: string,
-    options: AcquiredOptions,
-    fn: (held: HeldLock) => Promise<T> | T,
-  ): Promise<T> {
-    const held = await this.hold(name, options)
-    const { concurrency, onLost = 'throw' } = options
-    const isHeld = (): boolean => held.remaining() > 0
-    try {
-      const result = await runHolding({ key: held.key, concurrency, isHeld }, () => fn(held))
-      // Looks at the clocks: the timer that aborts the signal may not have had a chance to run.
-      held.remaining()
-      if (onLost === 'throw') held.signal.throwIfAborted()
-      return result
-    } finally {
-      await held.release()
-    }
+    checkAcquireOptions(options)
+    const parts = partsOf(this.owner, [key], [options])
+    await this.take(parts, options)
+    return parts[0]!.asked.uuid
   }
 
   /** Like {@link acquire}, with a handle, for `await using held = await lock.hold(…)`. */
@@ -112,10 +89,32 @@ export class Lock extends Faces implements AsyncDisposable {
     const key = lockKey(this.prefix, name)
     checkAcquireOptions(options)
     const tenure = tenureOptionsOf(options)
-    const taken = await this.take(key, options)
-    const letGo = (): Promise<void> => this.letGo(name, taken.uuid, { budgetMs: RELEASE_MS })
-    if (!taken.holding) return new PretendedLock(name, key.path, this.owner, taken.uuid, letGo)
-    return new LiveHeldLock(await this.open(), taken.holding, tenure, letGo)
+    const parts = partsOf(this.owner, [key], [options])
+    const { uuid } = parts[0]!.asked
+    const holdings = await this.take(parts, options)
+    const letGo = (): Promise<void> => this.letGo([name], uuid, { budgetMs: RELEASE_MS })
+    if (!holdings) return new PretendedLock(name, key.path, this.owner, uuid, letGo)
+    return new LiveHeldLock(await this.open(), holdings[0]!, tenure, letGo)
+  }
+
+  /**
+   * Waits until all these locks can be held at once, and takes them: all or none. Sets may overlap in any order of their
+   * names; nobody waits for somebody who waits for him.
+   * @throws InvalidLockError for a bad name or option, for a name that comes twice, and for more than 32 locks, which is
+   * what etcd takes in one transaction; otherwise as {@link acquire}.
+   */
+  async acquireAll(requests: readonly LockRequest[], options: HoldAllOptions = {}): Promise<HeldLocks> {
+    checkAcquireAllOptions(requests, options)
+    const names = requests.map(({ name }) => name)
+    const keys = names.map(name => lockKey(this.prefix, name))
+    checkSet(names)
+    const tenures = requests.map(({ ttl }) => tenureOptionsOf({ ...options, ttl }))
+    const parts = partsOf(this.owner, keys, requests)
+    const { uuid } = parts[0]!.asked
+    const holdings = await this.take(parts, options)
+    const letGo = (): Promise<void> => this.letGo(names, uuid, { budgetMs: RELEASE_MS })
+    if (!holdings) return new PretendedLocks(names, keys.map(String), this.owner, uuid, letGo)
+    return new LiveHeldLocks(await this.open(), holdings, tenures, letGo)
   }
 
   /**
@@ -123,7 +122,7 @@ export class Lock extends Faces implements AsyncDisposable {
    * anyway. Never rejects.
    */
   release(name: string, id: string): Promise<void> {
-    return this.letGo(name, id)
+    return this.letGo([name], id)
   }
 
   /**
@@ -134,7 +133,7 @@ export class Lock extends Faces implements AsyncDisposable {
     const key = lockKey(this.prefix, name)
     checkTtl(ttl)
     if (this.dryRun) return this.log.info({ key: key.path, id, owner: this.owner }, SKIPPED)
-    await extend(await this.open(), key, id, ttl)
+    await extend(await this.open(), [key], id, ttl)
     this.log.info({ key: key.path, id, owner: this.owner, ttl }, 'Extended lock')
   }
 
@@ -176,7 +175,7 @@ export class Lock extends Faces implements AsyncDisposable {
   async inspect(name: string): Promise<LockState> {
     const key = lockKey(this.prefix, name)
     const engine = await this.open()
-    return reading(engine, key.path, async () => stateOf(await engine.read(key), engine.clock.now()))
+    return reading(engine, key.path, async () => stateOf(await engine.readOne(key), engine.clock.now()))
   }
 
   /** All locks under the prefix that somebody holds or waits for, by name. @throws LockError */
@@ -207,48 +206,28 @@ export class Lock extends Faces implements AsyncDisposable {
     yield* new EventFeed(await this.open(), filter).events(signal)
   }
 
-  /** Takes the lock; without a holding in dry-run. */
+  /** Takes all parts; undefined in dry-run. */
   private async take(
-    key: LockKey,
-    options: AcquireOptions,
-  ): Promise<{ readonly uuid: string; readonly holding?: Holding }> {
-    checkAcquireOptions(options)
-    const { concurrency, ttl, signal, onWait, allowReentry } = options
-    const lock = new ConcurrentLock({ concurrency, ttl, owner: this.owner })
-    const waitMs = waitMsOf(options)
-    if (waitMs > 0 && !allowReentry) checkReentry(key.path, concurrency)
-    const { uuid } = lock
-    const fields = { key: key.path, id: uuid, owner: this.owner, concurrency, ttl }
-    this.log.debug(fields, 'Acquiring lock')
-    const engine = await this.open()
-    if (this.dryRun) {
-      await pretend(engine, key, lock)
-      this.log.info({ key: key.path, id: uuid, owner: this.owner }, SKIPPED)
-      this.log.info(fields, 'Acquired lock')
-      return { uuid }
-    }
-    const report = (snapshot: Snapshot, place: number): void => {
-      const status = { ...stateOrProblem(snapshot, engine.clock.now()), place }
-      // Its type allows an async function, too: what it throws or rejects with must not end the process.
-      const told = new Promise(resolve => resolve(onWait?.(status)))
-      told.catch((err: unknown) => this.log.error({ ...fields, err }, 'onWait has thrown'))
-    }
-    const terms = { uuid, owner: this.owner, concurrency, ttl }
-    const holding = await acquire(engine, key, terms, { waitMs, signal, onWait: onWait && report })
-    this.log.info(fields, 'Acquired lock')
-    return { uuid, holding }
+    parts: readonly Part[],
+    options: HoldAllOptions,
+  ): Promise<readonly Holding[] | undefined> {
+    checkTaking(parts, options)
+    return take(await this.open(), parts, options, this.dryRun)
   }
 
-  private async letGo(name: string, id: string, options: { readonly budgetMs?: number } = {}): Promise<void> {
-    const fields = { key: shown(name), id, owner: this.owner }
+  private async letGo(
+    names: readonly string[],
+    id: string,
+    options: { readonly budgetMs?: number } = {},
+  ): Promise<void> {
+    const fields = { key: names.map(shown).join(', '), id, owner: this.owner }
     try {
-      const key = lockKey(this.prefix, name)
-      fields.key = key.path
+      const keys = names.map(name => lockKey(this.prefix, name))
+      fields.key = keys.join(', ')
       this.log.debug(fields, 'Releasing lock')
       if (this.dryRun) return this.log.info(fields, SKIPPED)
-      const engine = await this.open()
-      const released = await release(engine, key, id, options)
-      if (released) this.log.info(fields, 'Released lock')
+      const released = await release(await this.open(), keys, id, options)
+      if (released.length > 0) this.log.info(fields, 'Released lock')
       else this.log.warn(fields, 'Lock not found. Unable to release it. Was expired?')
     } catch (error) {
       this.log.error({ ...fields, err: error }, 'Failed to release lock')

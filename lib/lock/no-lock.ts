@@ -1,11 +1,11 @@
 import { KeyLocks } from '../model/key-locks.js'
 import type { LockEvent } from '../protocol/lock-event.js'
-import type { AcquiredOptions, AcquireOptions, HoldOptions } from './acquire-options.js'
+import type { AcquireOptions, HoldAllOptions, HoldOptions, LockRequest } from './acquire-options.js'
 import { Faces } from './faces.js'
-import type { HeldLock } from './held-lock.js'
+import type { HeldLock, HeldLocks } from './held-lock.js'
 import type { Lock } from './lock.js'
 import type { LockState } from './lock-state.js'
-import { PretendedLock } from './pretended-lock.js'
+import { PretendedLock, PretendedLocks } from './pretended-lock.js'
 
 /** The surface of a {@link Lock} that does nothing, for where locking is disabled. Ids are empty. */
 export class NoLock extends Faces implements Pick<Lock, keyof Lock> {
@@ -21,16 +21,13 @@ export class NoLock extends Faces implements Pick<Lock, keyof Lock> {
     return Promise.resolve('')
   }
 
-  async acquired<T>(
-    name: string,
-    options: AcquiredOptions,
-    fn: (held: HeldLock) => Promise<T> | T,
-  ): Promise<T> {
-    return await fn(await this.hold(name, options))
-  }
-
   hold(name: string, _options: HoldOptions): Promise<HeldLock> {
     return Promise.resolve(new PretendedLock(name, name, '', ''))
+  }
+
+  acquireAll(requests: readonly LockRequest[], _options?: HoldAllOptions): Promise<HeldLocks> {
+    const names = requests.map(({ name }) => name)
+    return Promise.resolve(new PretendedLocks(names, names, '', ''))
   }
 
   release(_name: string, _id: string): Promise<void> {

@@ -1,15 +1,15 @@
-import type { ConcurrentLock } from '../model/concurrent-lock.js'
-import type { LockKey } from '../protocol/lock-key.js'
-import { keyLocksOf } from '../protocol/snapshot.js'
+import { decideAll } from '../protocol/decide.js'
+import type { Part } from './claim.js'
 import type { Engine } from './engine.js'
 import { READ_BUDGET_MS } from './reading.js'
 import { unavailable } from './unavailable.js'
 
-/** Looks whether the lock could be taken now. @throws LockUnavailableError, EtcdLockUnavailableError, LockUnreadableError */
-export async function pretend(engine: Engine, key: LockKey, lock: ConcurrentLock): Promise<void> {
-  const snapshot = await engine.persist(key, () => engine.read(key), { budgetMs: READ_BUDGET_MS })
+/** Looks whether all could be taken now. @throws LockUnavailableError, EtcdLockUnavailableError, LockUnreadableError */
+export async function pretend(engine: Engine, parts: readonly Part[]): Promise<void> {
+  const keys = parts.map(({ key }) => key)
+  const path = keys.join(', ')
+  const snapshots = await engine.persist({ path }, () => engine.read(keys), { budgetMs: READ_BUDGET_MS })
+  const seen = parts.map((part, at) => ({ ...part, snapshot: snapshots[at]! }))
   const now = engine.clock.now()
-  const alive = new Set(snapshot.holders.keys())
-  const isFree = snapshot.tickets.size === 0 && keyLocksOf(snapshot).fits(lock, { now, alive })
-  if (!isFree) throw unavailable(snapshot, lock, now)
+  if (decideAll(seen, now).kind !== 'grant') throw unavailable(seen, now)
 }

@@ -1,16 +1,14 @@
 import type { TransactionResult } from '../kv/transaction.js'
 import { LockError } from '../model/errors.js'
-import type { HeldLock } from './held-lock.js'
+import type { Held, HeldLock, HeldLocks } from './held-lock.js'
 
 /** The handle of what is not locked: in dry-run, and where locking is disabled. Never lost; nothing is written. */
-export class PretendedLock implements HeldLock {
+abstract class Pretended implements Held {
   readonly fencingToken = 0n
   readonly deadline = new Date(8.64e15)
   readonly signal: AbortSignal = new AbortController().signal
 
   constructor(
-    readonly name: string,
-    readonly key: string,
     readonly owner: string,
     readonly id: string,
     private readonly letGo: () => Promise<void> = () => Promise.resolve(),
@@ -50,5 +48,29 @@ export class PretendedLock implements HeldLock {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.release()
+  }
+}
+
+export class PretendedLock extends Pretended implements HeldLock {
+  constructor(
+    readonly name: string,
+    readonly key: string,
+    owner: string,
+    id: string,
+    letGo?: () => Promise<void>,
+  ) {
+    super(owner, id, letGo)
+  }
+}
+
+export class PretendedLocks extends Pretended implements HeldLocks {
+  constructor(
+    readonly names: readonly string[],
+    readonly keys: readonly string[],
+    owner: string,
+    id: string,
+    letGo?: () => Promise<void>,
+  ) {
+    super(owner, id, letGo)
   }
 }

@@ -11,12 +11,17 @@ interface Frame {
 
 const frames = new AsyncLocalStorage<Frame>()
 
-/** Runs `fn`, which is known to hold this lock for as long as it runs, also in what it calls and awaits. */
+/** Runs `fn`, which is known to hold these locks for as long as it runs, also in what it calls and awaits. */
 export function runHolding<T>(
-  held: { readonly key: string; readonly concurrency: number; readonly isHeld: () => boolean },
+  locks: readonly { readonly key: string; readonly concurrency: number }[],
+  isHeld: () => boolean,
   fn: () => T,
 ): T {
-  return frames.run({ ...held, outer: frames.getStore() }, fn)
+  const within = locks.reduce<Frame | undefined>(
+    (outer, { key, concurrency }) => ({ key, concurrency, isHeld, outer }),
+    frames.getStore(),
+  )
+  return within ? frames.run(within, fn) : fn()
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Op } from '../kv/transaction.js'
 import type { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { LockKey } from '../protocol/lock-key.js'
+import { successorsOfEach } from '../protocol/lock-set.js'
 import { type Release, release as plan } from '../protocol/release.js'
 import type { Snapshot } from '../protocol/snapshot.js'
 import { isStoreError } from '../store/store-error.js'
@@ -14,78 +15,97 @@ export interface ReleaseOptions {
 }
 
 /**
- * Takes a holder out of a lock, by id alone, within the budget of any write or `budgetMs`, and writes what is to be
- * written alongside. Resolves to what was released, undefined when nobody holds under this id (any more).
+ * Takes a holder out of locks, all at once, by id alone, within the budget of any write or `budgetMs`, and writes what is
+ * to be written alongside. Resolves to what was released: nothing when nobody holds under this id (any more).
  * @throws EtcdLockUnavailableError, LockUnreadableError, LockError.
  */
 export function release(
   engine: Engine,
-  key: LockKey,
+  keys: readonly LockKey[],
   uuid: string,
   options: ReleaseOptions = {},
-): Promise<ConcurrentLock | undefined> {
-  return new Releasing(engine, key, uuid, options.alongside ?? []).run(options)
+): Promise<ConcurrentLock[]> {
+  return new Releasing(engine, keys, uuid, options.alongside ?? []).run(options)
+}
+
+interface Leaving {
+  readonly snapshot: Snapshot
+  readonly plan: Release
 }
 
 class Releasing {
-  private snapshot!: Snapshot
+  private snapshots: readonly Snapshot[] = []
   private isGuess = true
-  private mayHandOver = true
+  private mostSuccessors: number
   /** A release was sent and no answer came. */
-  private unsettled: Release | undefined
+  private unsettled: readonly Leaving[] | undefined
 
   constructor(
     private readonly engine: Engine,
-    private readonly key: LockKey,
+    private readonly keys: readonly LockKey[],
     private readonly uuid: string,
     private readonly alongside: readonly Op[],
-  ) {}
+  ) {
+    this.mostSuccessors = successorsOfEach(keys.length)
+  }
 
-  async run(options: ReleaseOptions): Promise<ConcurrentLock | undefined> {
-    const holding = this.engine.holdings.take(this.key, this.uuid)
-    this.snapshot = await this.engine.guess(this.key)
-    let isClean = false
+  async run(options: ReleaseOptions): Promise<ConcurrentLock[]> {
+    const { engine, keys, uuid } = this
+    const holdings = keys.map(key => engine.holdings.take(key, uuid)).filter(holding => holding !== undefined)
+    this.snapshots = await Promise.all(keys.map(key => engine.guess(key)))
+    let clean: readonly string[] = []
     try {
-      const done = await this.engine.persist(this.key, () => this.advance(), options)
-      isClean = done !== undefined && this.unsettled === undefined
-      return done?.released
+      const done = await engine.persist({ path: keys.join(', ') }, () => this.advance(), options)
+      if (!this.unsettled) clean = done.map(({ snapshot }) => snapshot.key.path)
+      return done.flatMap(leaving => leaving.plan.released ?? [])
     } finally {
-      if (holding && isClean) this.engine.pool.give(holding.lease)
-      else if (holding) this.engine.pool.discard(holding.lease)
+      for (const { key, lease } of holdings) {
+        if (clean.includes(key.path)) engine.pool.give(lease)
+        else engine.pool.discard(lease)
+      }
     }
   }
 
-  private async advance(): Promise<Release | undefined> {
+  private async advance(): Promise<readonly Leaving[]> {
     if (this.unsettled) await this.look()
     for (;;) {
-      const { snapshot, uuid, mayHandOver } = this
-      const next = plan(snapshot, uuid, this.engine.clock.now(), { mayHandOver })
-      if (!next && !this.isGuess) return this.unsettled
-      if (!next) await this.look()
-      else if (await this.attempt(next)) return next
+      const leaving = this.plans()
+      if (leaving.length < this.keys.length && this.isGuess) await this.look()
+      else if (leaving.length === 0) return this.unsettled ?? []
+      else if (await this.attempt(leaving)) return leaving
     }
+  }
+
+  private plans(): Leaving[] {
+    const now = this.engine.clock.now()
+    const { uuid, mostSuccessors } = this
+    return this.snapshots.flatMap(snapshot => {
+      const next = plan(snapshot, uuid, now, { mostSuccessors })
+      return next ? [{ snapshot, plan: next }] : []
+    })
   }
 
   private async look(): Promise<void> {
-    this.snapshot = await this.engine.read(this.key)
+    this.snapshots = await this.engine.read(this.keys)
     this.isGuess = false
   }
 
-  private async attempt(next: Release): Promise<boolean> {
-    const { success, ...rest } = next.transaction
-    const transaction = { ...rest, success: [...success, ...this.alongside] }
+  private async attempt(leaving: readonly Leaving[]): Promise<boolean> {
+    const before = leaving.map(({ snapshot }) => snapshot)
+    const transactions = leaving.map(each => each.plan.transaction)
+    const alongside = { compare: [], success: this.alongside, failure: [] }
     try {
-      const { succeeded, after } = await this.engine.transit(this.snapshot, transaction)
-      this.snapshot = after
+      const { succeeded, after } = await this.engine.transit(before, [...transactions, alongside])
+      this.snapshots = this.snapshots.map(snapshot => after[before.indexOf(snapshot)] ?? snapshot)
       this.isGuess = false
       if (!succeeded) return false
-      logExpired(this.engine.log, this.key, next.expired)
+      for (const { snapshot, plan } of leaving) logExpired(this.engine.log, snapshot.key, plan.expired)
       return true
     } catch (error) {
-      if (isStoreError(error, 'unreachable')) this.unsettled = next
+      if (isStoreError(error, 'unreachable')) this.unsettled = leaving
       if (!isStoreError(error, 'lease-not-found')) throw error
       // One who stays, or waits, has lost his lease: what we believe of him is old, and he is not to be trusted.
-      this.mayHandOver = false
+      this.mostSuccessors = 0
       await this.look()
       return false
     }

@@ -31,11 +31,11 @@ export interface TenureListener {
 
 /** One holding from its grant to its end: renews it, and says that it is lost before anybody else can hold. */
 export class Tenure implements WatchListener {
-  private loss: LockLostError | undefined
   private isOver = false
   /** The holder key is gone from etcd: nothing is held, though why is still being asked. */
   private isGone = false
-  private isExpiring = false
+  /** Whether it was said that the deadline is near. */
+  isExpiring = false
   private timer: NodeJS.Timeout | undefined
   private due = 0
   private watch: Watch | undefined
@@ -56,10 +56,9 @@ export class Tenure implements WatchListener {
     return this.isOver || this.isGone ? 0 : Math.max(0, this.holding.lease.remaining)
   }
 
-  /** The error that says how it was lost; undefined while it is held. Looks at the clocks. */
-  lost(): LockLostError | undefined {
+  /** Looks at the clocks, and says that it is lost if it is. */
+  check(): void {
     if (!this.isOver && this.remaining === 0) this.runOut()
-    return this.loss
   }
 
   /** The holding has got another lease. */
@@ -76,7 +75,7 @@ export class Tenure implements WatchListener {
     if (this.isOver) return
     const { key, uuid, token, lease } = this.holding
     this.end()
-    this.loss = new LockLostError(`The lock ${key.path} (id ${uuid}) is lost: ${detail}.`, {
+    const loss = new LockLostError(`The lock ${key.path} (id ${uuid}) is lost: ${detail}.`, {
       key: key.path,
       reason,
       fencingToken: token,
@@ -87,7 +86,7 @@ export class Tenure implements WatchListener {
       // It may stand for a moment longer, and is of no use to anybody.
       this.engine.pool.discard(lease)
     }
-    this.listener.onLost(this.loss)
+    this.listener.onLost(loss)
   }
 
   close(): void {

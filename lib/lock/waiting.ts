@@ -27,21 +27,22 @@ export class Waiting implements WatchListener {
   }
 
   /**
-   * Waits until something may have changed since `snapshot`, at the latest until an entry expires at
+   * Waits until something may have changed since `snapshots`, at the latest until an entry expires at
    * `until`. Returns at once with the truth when the place in the queue is a new one to watch.
    * @throws EtcdLockUnavailableError, LockError
    */
-  async next(snapshot: Snapshot, until: Timestamp | undefined): Promise<Snapshot> {
-    if (this.moveTo(watchedBy(snapshot, this.uuid))) {
-      await Promise.race([this.watching(snapshot), this.woken(undefined)])
+  async next(snapshots: readonly Snapshot[], until: Timestamp | undefined): Promise<readonly Snapshot[]> {
+    if (this.moveTo(snapshots.flatMap(snapshot => watchedBy(snapshot, this.uuid)))) {
+      await Promise.race([this.watching(snapshots), this.woken(undefined)])
       this.wake()
-      return this.read(snapshot)
+      return this.read(snapshots)
     }
     if (this.events.length === 0 && !this.stale) await this.woken(until)
-    if (this.stale || this.events.length === 0) return this.read(snapshot)
-    const news = this.events.filter(event => revisionOf(event) > snapshot.revision)
-    this.events = []
-    return news.reduce(applyEvent, snapshot)
+    if (this.stale || this.events.length === 0) return this.read(snapshots)
+    const news = this.events.splice(0)
+    return snapshots.map(snapshot =>
+      news.filter(event => revisionOf(event) > snapshot.revision).reduce(applyEvent, snapshot),
+    )
   }
 
   /** Something happened that no watch tells: read again. */
@@ -86,21 +87,21 @@ export class Waiting implements WatchListener {
     return fresh.length > 0
   }
 
-  private async watching({ key }: Snapshot): Promise<void> {
+  private async watching(snapshots: readonly Snapshot[]): Promise<void> {
     try {
       await Promise.all([...this.watches.values()].map(watch => watch.ready))
     } catch (error) {
-      throw translated(error, key.path)
+      throw translated(error, pathOf(snapshots))
     }
   }
 
-  private async read(snapshot: Snapshot): Promise<Snapshot> {
-    if (this.signal.aborted) return snapshot
+  private async read(snapshots: readonly Snapshot[]): Promise<readonly Snapshot[]> {
+    if (this.signal.aborted) return snapshots
     this.stale = false
-    const fresh = await this.engine.persist(snapshot.key, () => this.engine.read(snapshot.key), {
-      signal: this.signal,
-    })
-    this.events = this.events.filter(event => revisionOf(event) > fresh.revision)
+    const path = pathOf(snapshots)
+    const keys = snapshots.map(({ key }) => key)
+    const fresh = await this.engine.persist({ path }, () => this.engine.read(keys), { signal: this.signal })
+    this.events = this.events.filter(event => revisionOf(event) > fresh[0]!.revision)
     return fresh
   }
 
@@ -118,6 +119,10 @@ export class Waiting implements WatchListener {
       }
     })
   }
+}
+
+function pathOf(snapshots: readonly Snapshot[]): string {
+  return snapshots.map(({ key }) => key.path).join(', ')
 }
 
 function revisionOf(event: KeyEvent): bigint {

@@ -33,6 +33,29 @@ export function decide(snapshot: Snapshot, asked: Pick<Asked, 'uuid' | 'concurre
   return { kind: 'wait', place, until: earliest(silent.map(lock => lock.expiresAt)) }
 }
 
+/**
+ * What a request for several locks at once does next, as far as snapshots of one revision tell. It is granted all or
+ * nothing; and it waits only while it has tickets in all queues, which all have the same age: that is why nobody can wait
+ * for somebody who waits for him.
+ */
+export function decideAll(
+  parts: readonly { readonly snapshot: Snapshot; readonly asked: Pick<Asked, 'uuid' | 'concurrency'> }[],
+  now: Timestamp,
+): Step {
+  const steps = parts.map(({ snapshot, asked }) => decide(snapshot, asked, now))
+  const [first, ...others] = steps as [Step, ...Step[]]
+  if (others.length === 0 || (first.kind === 'held' && others.every(({ kind }) => kind === 'held')))
+    return first
+  if (steps.some(({ kind }) => kind === 'held' || kind === 'lost')) return { kind: 'lost' }
+  const queued = parts.filter(({ snapshot, asked }) => snapshot.tickets.has(asked.uuid))
+  const areFree = steps.every(({ kind }) => kind === 'grant')
+  if (queued.length < parts.length) return { kind: areFree && queued.length === 0 ? 'grant' : 'blocked' }
+  const waits = steps.filter(step => step.kind === 'wait')
+  if (waits.length === 0) return { kind: 'grant' }
+  const until = earliest(waits.flatMap(wait => wait.until ?? []))
+  return { kind: 'wait', place: Math.max(...waits.map(wait => wait.place)), until }
+}
+
 /** What one with a ticket watches: nothing that does not concern him, so that an event wakes one waiter. */
 export function watchedBy({ key, tickets }: Snapshot, uuid: string): KeyRange[] {
   const queue = [...tickets.keys()]

@@ -37,7 +37,7 @@ export function grant(snapshot: Snapshot, request: Request, now: Timestamp, crea
         ...(ticket ? [{ type: 'delete' as const, key: ticket.key }] : []),
         ...orphans(snapshot, keyLocks),
         // Those who came meanwhile are the ones to hand over to.
-        ...(ticket ? snapshotReads(key) : []),
+        ...(ticket && request.mayBeHanded ? snapshotReads(key) : []),
       ],
       failure: [...(ticket ? [] : putTicket(snapshot, request, lock)), ...snapshotReads(key)],
     },
@@ -50,7 +50,7 @@ function lockOf({ uuid, owner, concurrency, ttl }: Request, created: Timestamp):
 
 function putTicket({ key }: Snapshot, request: Request, lock: ConcurrentLock): Op[] {
   if (request.ticketLease === undefined) return []
-  const value = formatTerms(lock, request.holderLease)
+  const value = formatTerms(lock, request.mayBeHanded ? request.holderLease : undefined)
   return [{ type: 'put', key: key.ticket(request.uuid), value, lease: request.ticketLease }]
 }
 

@@ -9,18 +9,25 @@ export interface GuardedWrite {
   readonly success: readonly Op[]
 }
 
+/** A holding that the write depends on. */
 export interface Guard {
   readonly key: LockKey
   readonly uuid: string
   readonly token: bigint
 }
 
-/** The write, to be applied only while the holder key has this create revision. */
-export function guarded({ key, uuid, token }: Guard, { compare = [], success }: GuardedWrite): Transaction {
+/** The write, to be applied only while all these holder keys have their create revisions. */
+export function guarded(guards: readonly Guard[], { compare = [], success }: GuardedWrite): Transaction {
+  const stand = guards.map(({ key, uuid, token }): Compare => ({
+    target: 'create',
+    key: key.holder(uuid),
+    is: '=',
+    revision: token,
+  }))
   return {
-    compare: [{ target: 'create', key: key.holder(uuid), is: '=', revision: token }, ...compare],
+    compare: [...stand, ...compare],
     success,
-    failure: [{ type: 'range', ...key.holders }],
+    failure: guards.map(({ key }) => ({ type: 'range', ...key.holders })),
   }
 }
 
@@ -29,15 +36,16 @@ export function verification({ key, uuid }: Guard): GuardedWrite {
   return { success: [{ type: 'delete', key: key.ticket(uuid) }] }
 }
 
-/** Whether the holder key stood, and the token of the youngest holder when it did not. */
-export function verdict(
-  { key, uuid, token }: Guard,
+/** Which of the holdings does not stand, and the token of the youngest holder instead; undefined when all stand. */
+export function fallen(
+  guards: readonly Guard[],
   { succeeded, results }: TransactionResult,
-): { readonly stands: boolean; readonly currentToken: bigint | undefined } {
-  if (succeeded) return { stands: true, currentToken: token }
-  const holders = results[0]!
-  const stands = holders.some(kv => kv.key === key.holder(uuid) && kv.createRevision === token)
-  return { stands, currentToken: youngest(holders) }
+): { readonly at: number; readonly currentToken: bigint | undefined } | undefined {
+  if (succeeded) return undefined
+  const at = guards.findIndex(({ key, uuid, token }, index) =>
+    results[index]!.every(kv => kv.key !== key.holder(uuid) || kv.createRevision !== token),
+  )
+  return at < 0 ? undefined : { at, currentToken: youngest(results[at]!) }
 }
 
 function youngest(holders: readonly KeyValue[]): bigint | undefined {

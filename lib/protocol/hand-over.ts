@@ -24,13 +24,19 @@ export interface Successor {
  * The first waiters that fit beside those who stay, in the order of arrival: up to the first that does not fit, so
  * that nobody is passed. They are added to `keyLocks`.
  */
-export function handOver(snapshot: Snapshot, keyLocks: KeyLocks, now: Timestamp): Successor[] {
+export function handOver(
+  snapshot: Snapshot,
+  keyLocks: KeyLocks,
+  now: Timestamp,
+  most = MOST_AT_ONCE,
+): Successor[] {
   const alive = new Set(snapshot.holders.keys())
   const successors: Successor[] = []
   for (const [uuid, ticket] of snapshot.tickets) {
     const successor = successorOf(uuid, ticket, now)
     if (!successor || alive.has(uuid) || keyLocks.locks.has(uuid)) break
-    if (successors.length === MOST_AT_ONCE || !keyLocks.fits(successor.lock, { now, alive })) break
+    if (successors.length === Math.min(most, MOST_AT_ONCE) || !keyLocks.fits(successor.lock, { now, alive }))
+      break
     keyLocks.add(successor.lock, { now, alive })
     alive.add(uuid)
     successors.push(successor)

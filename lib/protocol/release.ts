@@ -22,7 +22,7 @@ export function release(
   snapshot: Snapshot,
   uuid: string,
   now: Timestamp,
-  { mayHandOver = true } = {},
+  { mostSuccessors = Infinity } = {},
 ): Release | undefined {
   const { key, holders } = snapshot
   const keyLocks = keyLocksOf(snapshot)
@@ -31,7 +31,8 @@ export function release(
   if (!released && !holder) return undefined
   const dead = keyLocks.expired({ now, alive: new Set(holders.keys()) })
   for (const lock of dead) keyLocks.remove(lock.uuid)
-  const successors = mayHandOver ? handOver(snapshot, keyLocks, now) : []
+  const mayHandOver = mostSuccessors > 0
+  const successors = handOver(snapshot, keyLocks, now, mostSuccessors)
   const leases = new Map([
     ...[...holders].map(([id, kv]) => [id, kv.lease] as const),
     ...successors.map(({ uuid: id, lease }) => [id, lease] as const),

@@ -15,4 +15,6 @@ export interface Request extends Asked {
   readonly holderLease: LeaseId
   /** The lease of the ticket; undefined for one who does not wait. */
   readonly ticketLease: LeaseId | undefined
+  /** Whether one who leaves may hand the lock over: not when it is of use with others only. */
+  readonly mayBeHanded: boolean
 }

@@ -52,7 +52,7 @@ const scenarios: [string, Scenario][] = [
     {
       async prepare(world) {
         await world.rivalHolds(2)
-        await world.us.read(world.key)
+        await world.us.read(world.keys)
       },
       run: hold(2),
     },
@@ -63,7 +63,7 @@ const scenarios: [string, Scenario][] = [
       async prepare(world) {
         await world.haveUsedLeases()
         await world.rivalHolds(2)
-        await world.us.read(world.key)
+        await world.us.read(world.keys)
       },
       run: hold(2),
     },
@@ -87,9 +87,9 @@ const scenarios: [string, Scenario][] = [
     {
       prepare: world => world.rivalHolds(1),
       async run(world, options) {
-        const before = await world.keys()
+        const before = await world.stored()
         await expectUnavailable(world.acquire(1, { ...options, waitMs: 0 }))
-        expect(await world.keys()).toEqual(before)
+        expect(await world.stored()).toEqual(before)
       },
     },
   ],
@@ -106,8 +106,10 @@ const scenarios: [string, Scenario][] = [
 async function expectToHold(world: World, { uuid, token, lease }: Holding): Promise<void> {
   const isLost = (): boolean => world.line.lost.has(lease.id)
   if (isLost()) return
-  const holder = (await world.keys()).find(kv => kv.key === world.key.holder(uuid))
-  expect(holder).toMatchObject({ lease: lease.id, createRevision: token })
+  const stored = await world.stored()
+  const holders = world.keys.map(key => stored.find(kv => kv.key === key.holder(uuid))?.createRevision)
+  expect(holders).toEqual(world.keys.map(() => token))
+  expect(stored).toContainEqual(expect.objectContaining({ key: world.key.holder(uuid), lease: lease.id }))
   await expectUnavailable(world.rivalHolds(1)).catch((error: unknown) => {
     // Lost meanwhile, by a call in the background.
     if (!isLost()) throw error
@@ -127,9 +129,13 @@ type Interruption = (world: World, controller: AbortController) => void
 const abort: Interruption = (_, controller) => controller.abort(new Error('enough'))
 
 /** Once for each call of a scenario: lets `fate` befall it, and then looks at what is left. */
-async function atEveryCall(scenario: Scenario, fate: Fault, interrupt?: Interruption): Promise<void> {
+async function atEveryCall(
+  { scenario, locks }: { readonly scenario: Scenario; readonly locks: number },
+  fate: Fault,
+  interrupt?: Interruption,
+): Promise<void> {
   for (let number = 1, calls = 1; number <= calls; number++) {
-    const world = new World()
+    const world = new World(locks)
     await scenario.prepare?.(world)
     const controller = new AbortController()
     world.line.befall(number, (work, line) => {
@@ -145,7 +151,7 @@ async function atEveryCall(scenario: Scenario, fate: Fault, interrupt?: Interrup
       await world.rivalReleases()
       await world.us.close()
       await world.line.arrive()
-      expect((await world.keys()).map(kv => `${kv.key} ${kv.value}`)).toEqual([])
+      expect((await world.stored()).map(kv => `${kv.key} ${kv.value}`)).toEqual([])
     } catch (error) {
       throw new Error(`at call ${number}: ${(error as Error).message}`, { cause: error })
     }
@@ -161,33 +167,39 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
   return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
-describe.each(scenarios)('%s', (_, scenario) => {
-  it.each(lineFaults)('bears a call that is %s', (_fault, fault) => atEveryCall(scenario, fault))
+describe.each([
+  ['one lock', 1],
+  ['two locks at once', 2],
+])('%s', (_size, locks) => {
+  describe.each(scenarios)('%s', (_, scenario) => {
+    const of = { scenario, locks }
 
-  it('bears the loss of its leases before any call', () =>
-    atEveryCall(scenario, async (work, line) => {
-      await line.loseLeases()
-      return work()
-    }))
+    it.each(lineFaults)('bears a call that is %s', (_fault, fault) => atEveryCall(of, fault))
 
-  it('bears the loss of its leases after any call', () =>
-    atEveryCall(scenario, async (work, line) => {
-      const answer = await work()
-      await line.loseLeases()
-      return answer
-    }))
+    it('bears the loss of its leases before any call', () =>
+      atEveryCall(of, async (work, line) => {
+        await line.loseLeases()
+        return work()
+      }))
 
-  it('leaves nothing behind when it is aborted at any call', () =>
-    atEveryCall(scenario, work => work(), abort))
+    it('bears the loss of its leases after any call', () =>
+      atEveryCall(of, async (work, line) => {
+        const answer = await work()
+        await line.loseLeases()
+        return answer
+      }))
 
-  it('leaves nothing behind when the engine is closed at any call', () =>
-    atEveryCall(
-      scenario,
-      work => work(),
-      world => void world.us.close(),
-    ))
+    it('leaves nothing behind when it is aborted at any call', () => atEveryCall(of, work => work(), abort))
 
-  it.each(lineFaults)('leaves nothing behind when it is aborted at a call that is %s', (_fault, fault) =>
-    atEveryCall(scenario, fault, abort),
-  )
+    it('leaves nothing behind when the engine is closed at any call', () =>
+      atEveryCall(
+        of,
+        work => work(),
+        world => void world.us.close(),
+      ))
+
+    it.each(lineFaults)('leaves nothing behind when it is aborted at a call that is %s', (_fault, fault) =>
+      atEveryCall(of, fault, abort),
+    )
+  })
 })

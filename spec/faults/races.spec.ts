@@ -17,22 +17,22 @@ const elsewhere = new LockKey('custom', 'elsewhere')
 
 describe('a lease that serves a second holding', () => {
   const holdsElsewhere = async (world: World): Promise<void> => {
-    const terms = { uuid: 'second', owner: 'us', concurrency: 1, ttl: World.TTL }
-    await acquire(world.us, elsewhere, terms, { waitMs: 0 })
+    const asked = { uuid: 'second', owner: 'us', concurrency: 1, ttl: World.TTL }
+    await acquire(world.us, [{ key: elsewhere, asked }], { waitMs: 0 })
   }
   const expectHeldElsewhere = async (world: World): Promise<void> => {
     await world.us.close()
     await world.rival.close()
-    expect((await world.keys()).map(kv => kv.key)).toContain(elsewhere.holder('second'))
+    expect((await world.stored()).map(kv => kv.key)).toContain(elsewhere.holder('second'))
   }
 
   it('outlives another process that releases the first one again', async () => {
     const world = new World()
     const first = await world.acquire(1)
-    await world.rival.read(world.key)
+    await world.rival.readOne(world.key)
     await world.release(first)
     await holdsElsewhere(world)
-    await release(world.rival, world.key, first.uuid)
+    await release(world.rival, [world.key], first.uuid)
     await expectHeldElsewhere(world)
   })
 })
@@ -40,7 +40,7 @@ describe('a lease that serves a second holding', () => {
 it('a release under another name leaves the holding alone', async () => {
   const world = new World()
   const holding = await world.acquire(1)
-  await release(world.us, elsewhere, holding.uuid)
+  await release(world.us, [elsewhere], holding.uuid)
   await world.us.close()
   await expect(world.rivalTries(1)).rejects.toMatchObject({ code: 'LOCK_UNAVAILABLE' })
 })
@@ -73,10 +73,10 @@ it('a wait without end for the longest ttl overflows no timer', async () => {
   const listen = ({ name }: Error): void => void warnings.push(name)
   process.on('warning', listen)
   await world.rivalHolds(1)
-  const terms = { uuid: 'patient', owner: 'us', concurrency: 1, ttl: 9_000_000_000 }
+  const asked = { uuid: 'patient', owner: 'us', concurrency: 1, ttl: 9_000_000_000 }
   const onWait = (): void => void world.rivalReleases()
-  const { uuid } = await acquire(world.us, world.key, terms, { waitMs: Infinity, onWait })
-  await world.release({ uuid })
+  await acquire(world.us, [{ key: world.key, asked }], { waitMs: Infinity, onWait })
+  await world.release(asked)
   process.off('warning', listen)
   expect(warnings).toEqual([])
 })
@@ -140,7 +140,7 @@ it('a grant that arrives after an outage in which the caller gave up leaves no l
   await eventually(() => expect(world.line.revocations).toBeGreaterThanOrEqual(leases))
   isUp = true
   await world.line.arrive()
-  await eventually(async () => expect(await world.keys()).toEqual([]), 5_000)
+  await eventually(async () => expect(await world.stored()).toEqual([]), 5_000)
   await world.us.close()
 })
 
@@ -165,10 +165,10 @@ it('a value that was unreadable when it was last seen is looked at anew', async 
   const write = (value: string): Promise<unknown> =>
     world.memory.commit({ compare: [], success: [{ type: 'put', key: world.key.path, value }], failure: [] })
   await write('no json')
-  await world.us.read(world.key)
+  await world.us.readOne(world.key)
   await write('{}')
   await world.release(await world.acquire(1, { waitMs: 0 }))
-  expect(await world.keys()).toEqual([])
+  expect(await world.stored()).toEqual([])
 })
 
 it('an extension that is answered after the loss leaves nothing', async () => {
@@ -277,15 +277,15 @@ it('a release between the look at a lock and the watch on it is not missed', asy
     return { ready: opening.then(({ ready }) => ready), close: () => void opening.then(each => each.close()) }
   }
   await world.release(await world.acquire(1))
-  expect(await world.keys()).toEqual([])
+  expect(await world.stored()).toEqual([])
 })
 
 it('one who is handed the lock on a lease that is not his any more does not believe that he holds', async () => {
   const world = new World()
   await world.rivalHolds(1)
   const acquiring = world.acquire(1)
-  await eventually(async () => expect(await world.keys()).toHaveLength(3))
-  const ticket = (await world.keys()).find(({ key }) => key.startsWith(world.key.tickets.key))!
+  await eventually(async () => expect(await world.stored()).toHaveLength(3))
+  const ticket = (await world.stored()).find(({ key }) => key.startsWith(world.key.tickets.key))!
   const { id } = await world.memory.leases.grant(World.TTL)
   const value = JSON.stringify({ ...(JSON.parse(ticket.value) as object), lease: id })
   const { key, lease } = ticket
@@ -293,10 +293,10 @@ it('one who is handed the lock on a lease that is not his any more does not beli
   await world.memory.commit({ compare: [], success: [put], failure: [] })
   await world.rivalReleases()
   const holding = await acquiring
-  const holder = (await world.keys()).find(kv => kv.key === world.key.holder(holding.uuid))
+  const holder = (await world.stored()).find(kv => kv.key === world.key.holder(holding.uuid))
   expect(holder).toMatchObject({ lease: holding.lease.id, createRevision: holding.token })
   await world.release(holding)
-  expect(await world.keys()).toEqual([])
+  expect(await world.stored()).toEqual([])
 })
 
 it('a lease that comes slowly while another fails is not forgotten', async () => {
@@ -321,9 +321,9 @@ it('one who gives up far back in the queue is told who holds now', async () => {
   await world.rivalHolds(2)
   const first = new AbortController()
   const queueing: Promise<unknown> = world.acquire(1, { signal: first.signal })
-  await eventually(async () => expect(await world.keys()).toHaveLength(4))
+  await eventually(async () => expect(await world.stored()).toHaveLength(4))
   const late = world.acquire(1, { waitMs: 300 })
-  await eventually(async () => expect(await world.keys()).toHaveLength(5))
+  await eventually(async () => expect(await world.stored()).toHaveLength(5))
   await world.rivalReleases()
   await expect(late).rejects.toThrow(/1 holder:\n.*us \(concurrency 2\)\n1 waiter:/)
   first.abort(new Error('enough'))
@@ -335,7 +335,7 @@ it('a grant that is lost before it is known is sought again, without a trace of 
   const world = new World()
   await world.haveUsedLeases()
   await world.rivalHolds(2)
-  await world.us.read(world.key)
+  await world.us.readOne(world.key)
   const renewals = 1
   let calls = 0
   const loseTheGrant: Fault = async (work, line) => {
@@ -346,5 +346,5 @@ it('a grant that is lost before it is known is sought again, without a trace of 
   }
   world.line.befall(1, loseTheGrant, renewals + 1)
   const { uuid } = await world.acquire(2, { waitMs: 0 })
-  expect([...(await world.rival.read(world.key)).holders.keys()]).toContain(uuid)
+  expect([...(await world.rival.readOne(world.key)).holders.keys()]).toContain(uuid)
 })

@@ -15,11 +15,14 @@ import { VirtualTime } from './virtual-time.js'
 
 const log = pino({ level: 'silent' })
 
-/** One lock in a small etcd; us, whose line to it may fail, and a rival, whose line is good. */
+/** One lock in a small etcd, or several that we want at once; us, whose line to it may fail, and a rival, whose line is good. */
 export class World {
   static readonly TTL = 60
 
-  readonly key = new LockKey('custom', 'fought over')
+  /** What we want. */
+  readonly keys: readonly LockKey[]
+  /** The last of it, which the rival wants, too. */
+  readonly key: LockKey
   readonly time = new VirtualTime()
   readonly memory = new MemoryStore(this.time.timers)
   readonly line = new FaultyStore(this.memory)
@@ -29,21 +32,31 @@ export class World {
   private theirs: string | undefined
   private queueing: Promise<Holding> | undefined
 
-  acquire(concurrency: number, options: Partial<AcquireOptions> = {}): Promise<Holding> {
-    return acquire(this.us, this.key, this.asked('us', concurrency), { waitMs: 60_000, ...options })
+  constructor(locks = 1) {
+    const names = ['fought over', 'wanted, too', 'and this'].slice(0, locks)
+    this.keys = names.map(name => new LockKey('custom', name)).reverse()
+    this.key = this.keys.at(-1)!
+  }
+
+  /** Resolves to the holding of what the rival wants. */
+  async acquire(concurrency: number, options: Partial<AcquireOptions> = {}): Promise<Holding> {
+    const asked = this.asked('us', concurrency)
+    const parts = this.keys.map(key => ({ key, asked }))
+    const holdings = await acquire(this.us, parts, { waitMs: 60_000, ...options })
+    return holdings.at(-1)!
   }
 
   async release({ uuid }: Pick<Holding, 'uuid'>): Promise<void> {
-    await release(this.us, this.key, uuid)
+    await release(this.us, this.keys, uuid)
   }
 
   async extend({ uuid }: Holding, ttl: number): Promise<void> {
-    await extend(this.us, this.key, uuid, ttl)
+    await extend(this.us, this.keys, uuid, ttl)
   }
 
   /** The rival tries once. */
   rivalTries(concurrency: number): Promise<Holding> {
-    return acquire(this.rival, this.key, this.asked('rival', concurrency), { waitMs: 0 })
+    return this.rivalAcquires(this.asked('rival', concurrency), 0)
   }
 
   async rivalHolds(concurrency: number): Promise<void> {
@@ -53,9 +66,9 @@ export class World {
   /** The rival queues up behind us. */
   async rivalQueues(concurrency: number): Promise<void> {
     const asked = this.asked('rival', concurrency)
-    this.queueing = acquire(this.rival, this.key, asked, { waitMs: 60_000 })
+    this.queueing = this.rivalAcquires(asked, 60_000)
     await eventually(async () => {
-      const { tickets, holders } = await this.rival.read(this.key)
+      const { tickets, holders } = await this.rival.readOne(this.key)
       expect([...tickets.keys(), ...holders.keys()]).toContain(asked.uuid)
     })
   }
@@ -64,7 +77,7 @@ export class World {
   async rivalReleases(): Promise<void> {
     const uuid = (await this.queueing)?.uuid ?? this.theirs
     this.theirs = this.queueing = undefined
-    if (uuid) await release(this.rival, this.key, uuid)
+    if (uuid) await release(this.rival, [this.key], uuid)
   }
 
   /** We have leases in store, a third of whose time has passed. */
@@ -73,10 +86,15 @@ export class World {
     this.time.turn(14_000)
   }
 
-  async keys(): Promise<readonly KeyValue[]> {
+  async stored(): Promise<readonly KeyValue[]> {
     const all = { type: 'range' as const, key: '/', end: '0' }
     const { results } = await this.memory.commit({ compare: [], success: [all], failure: [] })
     return results[0]!
+  }
+
+  private async rivalAcquires(asked: Asked, waitMs: number): Promise<Holding> {
+    const [holding] = await acquire(this.rival, [{ key: this.key, asked }], { waitMs })
+    return holding!
   }
 
   private asked(owner: string, concurrency: number): Asked {

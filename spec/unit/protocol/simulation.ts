@@ -252,7 +252,15 @@ export class Simulation {
   private newRequest(concurrency: number, waits: boolean): Request {
     const ticketLease = waits ? this.newLease() : undefined
     const uuid = `request-${this.serial++}`
-    return { uuid, owner: 'tester', concurrency, ttl, holderLease: this.newLease(), ticketLease }
+    return {
+      uuid,
+      owner: 'tester',
+      concurrency,
+      ttl,
+      holderLease: this.newLease(),
+      ticketLease,
+      mayBeHanded: true,
+    }
   }
 
   private newLease(): LeaseId {

@@ -35,6 +35,7 @@ function request(uuid: string, concurrency: number): Request {
     ttl,
     holderLease: `holder ${uuid}`,
     ticketLease: `ticket ${uuid}`,
+    mayBeHanded: true,
   }
 }
 

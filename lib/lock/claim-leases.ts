@@ -1,0 +1,103 @@
+import type { Lease } from './lease.js'
+import type { LeaseKeeper } from './lease-keeper.js'
+import type { LeasePool } from './lease-pool.js'
+
+/** Seconds that a dead waiter stands in the way of those behind it. */
+const TICKET_TTL = 15
+
+/**
+ * The leases of one claim: one for each holder key, so that each can be released or extended by itself; and one for all
+ * tickets, which come and go together.
+ */
+export class ClaimLeases {
+  /** By lock. Undefined while there is none. */
+  readonly holders: (Lease | undefined)[]
+  ticket: Lease | undefined
+  private readonly keepers = new Map<Lease, LeaseKeeper>()
+
+  constructor(
+    private readonly pool: LeasePool,
+    private readonly ttls: readonly number[],
+    private readonly hasTicket: boolean,
+  ) {
+    this.holders = ttls.map(() => undefined)
+  }
+
+  get all(): Lease[] {
+    return [...this.holders, this.ticket].filter(lease => lease !== undefined)
+  }
+
+  /** Takes those that are missing. @throws StoreError */
+  async take(): Promise<void> {
+    const taking = this.ttls.map((ttl, at) => this.takeHolder(ttl, at))
+    if (this.hasTicket) taking.push(this.takeTicket())
+    // All have come or failed before another attempt may take one anew.
+    await Promise.allSettled(taking)
+    await Promise.all(taking)
+  }
+
+  /** Renews in the background until {@link settle} or {@link drop}. */
+  keep(onLost: () => void): void {
+    for (const lease of this.all) {
+      if (!this.keepers.has(lease)) this.keepers.set(lease, this.pool.keep(lease, onLost))
+    }
+  }
+
+  /** Lets holders that are granted now have their full time, and tickets some. What fails is found out later. */
+  async renewDue(): Promise<void> {
+    const due = this.holders.filter(lease => lease && !lease.isFresh)
+    if (this.ticket?.isAging) due.push(this.ticket)
+    await Promise.all(due.map(lease => this.pool.renew(lease!).catch(() => false)))
+  }
+
+  /** Whether all of the holders count from now on. If not, one is gone. @throws StoreError */
+  async areKept(): Promise<boolean> {
+    const kept = this.holders.map(lease => lease && (lease.isFresh || this.pool.renew(lease)))
+    return (await Promise.all(kept)).every(Boolean)
+  }
+
+  /** Ends all for certain, and what hangs on them, now or later. @throws StoreError */
+  async revoke(): Promise<void> {
+    await Promise.all(this.all.map(lease => this.pool.revoke(lease)))
+    this.drop(this.all)
+  }
+
+  /** One of these is gone, it is not said which. */
+  discard(suspects: readonly (Lease | undefined)[]): void {
+    const leases = suspects.filter(lease => lease !== undefined)
+    for (const lease of leases) this.pool.discard(lease)
+    this.drop(leases)
+  }
+
+  /** Lets go of those that are not needed any more. Clean ones have no key, and no write under way. */
+  settle({ isHeld, areClean }: { readonly isHeld: boolean; readonly areClean: boolean }): void {
+    for (const lease of this.all) {
+      this.stopKeeping(lease)
+      if (isHeld && lease !== this.ticket) continue
+      if (areClean) this.pool.give(lease)
+      else this.pool.discard(lease)
+    }
+  }
+
+  private async takeHolder(ttl: number, at: number): Promise<void> {
+    this.holders[at] ??= await this.pool.take(ttl)
+  }
+
+  private async takeTicket(): Promise<void> {
+    this.ticket ??= await this.pool.take(TICKET_TTL)
+  }
+
+  private drop(leases: readonly Lease[]): void {
+    for (const lease of leases) {
+      this.stopKeeping(lease)
+      const at = this.holders.indexOf(lease)
+      if (at >= 0) this.holders[at] = undefined
+      else this.ticket = undefined
+    }
+  }
+
+  private stopKeeping(lease: Lease): void {
+    this.keepers.get(lease)?.stop()
+    this.keepers.delete(lease)
+  }
+}

@@ -1,0 +1,26 @@
+import { decide } from '../protocol/decide.js'
+import type { WaitStatus } from './acquire-options.js'
+import type { SeenPart } from './claim.js'
+import type { Engine } from './engine.js'
+import { stateOrProblem } from './lock-state.js'
+
+/** Tells a caller who waits about the first of its locks that is not free. What the caller throws is logged. */
+export function waitReport(
+  engine: Engine,
+  onWait: (status: WaitStatus) => void,
+): (seen: readonly SeenPart[]) => void {
+  return seen => {
+    const now = engine.clock.now()
+    for (const { key, asked, snapshot } of seen) {
+      const step = decide(snapshot, asked, now)
+      if (step.kind !== 'wait') continue
+      const status = { ...stateOrProblem(snapshot, now), place: step.place }
+      // Its type allows an async function, too: what it throws or rejects with must not end the process.
+      const told = new Promise(resolve => resolve(onWait(status)))
+      told.catch((err: unknown) => {
+        engine.log.error({ key: key.path, id: asked.uuid, owner: asked.owner, err }, 'onWait has thrown')
+      })
+      return
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import type { Transaction, TransactionResult } from '../kv/transaction.js'
+
+/** What transactions of different locks do, in one: all of them, or the `failure` of each. */
+export function combine(parts: readonly Transaction[]): Transaction {
+  return {
+    compare: parts.flatMap(part => part.compare),
+    success: parts.flatMap(part => part.success),
+    failure: parts.flatMap(part => part.failure),
+  }
+}
+
+/** The result of each part. */
+export function split(
+  parts: readonly Transaction[],
+  { results, ...rest }: TransactionResult,
+): TransactionResult[] {
+  let from = 0
+  return parts.map(part => {
+    const { length } = rest.succeeded ? part.success : part.failure
+    return { ...rest, results: results.slice(from, (from += length)) }
+  })
+}

@@ -1,0 +1,30 @@
+import { InvalidLockError } from '../model/errors.js'
+import { shown } from '../model/shown.js'
+
+/** Operations that etcd takes in one transaction with its default `--max-txn-ops`. */
+const MAX_TXN_OPS = 128
+/** A grant compares up to four things for each lock; its failure puts one key and reads three ranges. */
+const MOST_LOCKS = MAX_TXN_OPS / 4
+
+/** @throws InvalidLockError for a set that is empty, holds a name twice, or does not fit into one transaction. */
+export function checkSet(names: readonly string[]): void {
+  const problem = problemWith(names)
+  if (problem) throw new InvalidLockError(`Locks to be taken at once ${problem}.`)
+}
+
+/** How many waiters each of so many locks can be handed to, when all are released in one transaction. */
+export function successorsOfEach(locks: number): number {
+  const PUT_KEY_LOCKS_AND_DELETE_HOLDER = 2
+  const PUT_HOLDER_AND_DELETE_TICKET = 2
+  const left = Math.floor(MAX_TXN_OPS / locks) - PUT_KEY_LOCKS_AND_DELETE_HOLDER
+  return Math.floor(left / PUT_HOLDER_AND_DELETE_TICKET)
+}
+
+function problemWith(names: readonly string[]): string | undefined {
+  if (names.length === 0) return 'must be one at least, got none'
+  if (names.length > MOST_LOCKS) {
+    return `must be at most ${MOST_LOCKS}, which is what etcd takes in one transaction, got ${names.length}`
+  }
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  return twice === undefined ? undefined : `must have different names, got twice: ${shown(twice)}`
+}
