@@ -3,7 +3,6 @@ import { ALLOWED_PREFIXES } from '../model/constants.js'
 import { LockError } from '../model/errors.js'
 import type { KeyLocks } from '../model/key-locks.js'
 import { shown } from '../model/shown.js'
-import type { LockKey } from '../protocol/lock-key.js'
 import type { LockEvent } from '../protocol/lock-event.js'
 import { checkAllowedPrefix, checkPrefix, lockKey } from '../protocol/lock-name.js'
 import { checkSet } from '../protocol/lock-set.js'
@@ -88,8 +87,8 @@ export class Lock extends Faces implements AsyncDisposable {
   async hold(name: string, options: HoldOptions): Promise<HeldLock> {
     const key = lockKey(this.prefix, name)
     checkAcquireOptions(options)
-    const tenure = tenureOptionsOf(options)
     const parts = partsOf(this.owner, [key], [options])
+    const tenure = tenureOptionsOf(options)
     const { uuid } = parts[0]!.asked
     const holdings = await this.take(parts, options)
     const letGo = (): Promise<void> => this.letGo([name], uuid, { budgetMs: RELEASE_MS })
@@ -108,8 +107,8 @@ export class Lock extends Faces implements AsyncDisposable {
     const names = requests.map(({ name }) => name)
     const keys = names.map(name => lockKey(this.prefix, name))
     checkSet(names)
-    const tenures = requests.map(({ ttl }) => tenureOptionsOf({ ...options, ttl }))
     const parts = partsOf(this.owner, keys, requests)
+    const tenures = requests.map(({ ttl }) => tenureOptionsOf({ ...options, ttl }))
     const { uuid } = parts[0]!.asked
     const holdings = await this.take(parts, options)
     const letGo = (): Promise<void> => this.letGo(names, uuid, { budgetMs: RELEASE_MS })

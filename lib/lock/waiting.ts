@@ -16,6 +16,8 @@ export class Waiting implements WatchListener {
   private events: KeyEvent[] = []
   private stale = false
   private wake: () => void = () => {}
+  private stop: () => void = () => {}
+  private readonly stopped = new Promise<void>(resolve => (this.stop = resolve))
 
   constructor(
     private readonly engine: Engine,
@@ -33,8 +35,8 @@ export class Waiting implements WatchListener {
    */
   async next(snapshots: readonly Snapshot[], until: Timestamp | undefined): Promise<readonly Snapshot[]> {
     if (this.moveTo(snapshots.flatMap(snapshot => watchedBy(snapshot, this.uuid)))) {
-      await Promise.race([this.watching(snapshots), this.woken(undefined)])
-      this.wake()
+      // Not before all stand, whatever those tell that stand already.
+      await Promise.race([this.watching(snapshots), this.stopped])
       return this.read(snapshots)
     }
     if (this.events.length === 0 && !this.stale) await this.woken(until)
@@ -69,10 +71,13 @@ export class Waiting implements WatchListener {
     this.signal.removeEventListener('abort', this.onAbort)
     for (const watch of this.watches.values()) watch.close()
     this.watches.clear()
-    this.wake()
+    this.onAbort()
   }
 
-  private readonly onAbort = (): void => this.wake()
+  private readonly onAbort = (): void => {
+    this.stop()
+    this.wake()
+  }
 
   /** Opens what is to be watched and closes what is not any more; says whether anything was opened. */
   private moveTo(ranges: readonly KeyRange[]): boolean {

@@ -6,6 +6,7 @@ import { LockKey } from '../../lib/protocol/lock-key.js'
 import type { HeldLock } from '../../lib/lock/held-lock.js'
 import { Lock } from '../../lib/lock/lock.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
+import type { Watch } from '../../lib/store/store.js'
 import { StoreError } from '../../lib/store/store-error.js'
 import { type Fault, FaultyStore } from '../support/faulty-store.js'
 import { eventually } from '../support/eventually.js'
@@ -251,6 +252,30 @@ describe('a handle', () => {
     await eventually(() => expect(held.signal.aborted).toBe(true), 3_000)
     expect(held.signal.reason).toMatchObject({ reason: 'released elsewhere' })
   })
+})
+
+it('an event that comes before all watches stand is not taken for the truth about the others', async () => {
+  const world = new World(2)
+  const [other, contested] = world.keys as [LockKey, LockKey]
+  const theirs = { uuid: 'theirs', owner: 'rival', concurrency: 1, ttl: World.TTL }
+  const parts = world.keys.map(key => ({ key, asked: theirs }))
+  await acquire(world.rival, parts, { waitMs: 0 })
+  let open: () => void = () => {}
+  const opened = new Promise<void>(resolve => (open = resolve))
+  world.line.watch = (range, listener) => {
+    if (!range.key.includes(contested.name)) return world.memory.watch(range, listener)
+    let watch: Watch | undefined
+    const ready = opened.then(() => (watch = world.memory.watch(range, listener)).ready)
+    return { ready, close: () => watch?.close() }
+  }
+  const acquiring = world.acquire(1)
+  await eventually(async () => expect((await world.rival.readOne(other)).tickets.size).toBe(1))
+  await delay(20)
+  await release(world.rival, [other], theirs.uuid)
+  await delay(20)
+  await release(world.rival, [contested], theirs.uuid)
+  open()
+  await world.release(await acquiring)
 })
 
 it('a release by force that fails keeps no lease for its trace', async () => {
