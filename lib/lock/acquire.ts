@@ -38,7 +38,7 @@ export async function acquire(
   signal?.throwIfAborted()
   const stop = new Stop(signal, waitMs, engine.clock)
   const claim = new Claim(engine, parts, waitMs > 0)
-  const waiting = new Waiting(engine, claim.uuid, stop.signal, onWait && SHOWN_REREAD_MS)
+  const waiting = new Waiting(engine, stop.signal, onWait && SHOWN_REREAD_MS)
   try {
     const pursuit = approach(engine, claim, waiting, stop.signal, onWait).finally(() => waiting.close())
     const work = finish(engine, claim, stop, pursuit).finally(() => engine.waits.delete(stop))
@@ -73,8 +73,7 @@ async function approach(
     if (step.kind !== 'wait' || stop.aborted) return step
     onWait?.(claim.seen)
     claim.keep(() => waiting.look())
-    const snapshots = claim.seen.map(({ snapshot }) => snapshot)
-    claim.see(await waiting.next(snapshots, step.until))
+    claim.see(await waiting.next(claim.seen, step.until))
   }
 }
 

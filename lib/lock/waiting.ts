@@ -1,9 +1,10 @@
 import type { KeyEvent, KeyRange } from '../kv/key-value.js'
 import type { Timestamp } from '../model/timestamp.js'
-import { watchedBy } from '../protocol/decide.js'
+import { watchedByAll } from '../protocol/decide.js'
 import { applyEvent, type Snapshot } from '../protocol/snapshot.js'
 import type { Watch, WatchListener } from '../store/store.js'
 import { LONGEST_TIMEOUT_MS } from './clock.js'
+import type { SeenPart } from './claim.js'
 import type { Engine } from './engine.js'
 import { translated } from './persist.js'
 
@@ -21,7 +22,6 @@ export class Waiting implements WatchListener {
 
   constructor(
     private readonly engine: Engine,
-    private readonly uuid: string,
     private readonly signal: AbortSignal,
     private readonly rereadMs: number = REREAD_MS,
   ) {
@@ -29,12 +29,13 @@ export class Waiting implements WatchListener {
   }
 
   /**
-   * Waits until something may have changed since `snapshots`, at the latest until an entry expires at
+   * Waits until something may have changed since it was `seen`, at the latest until an entry expires at
    * `until`. Returns at once with the truth when the place in the queue is a new one to watch.
    * @throws EtcdLockUnavailableError, LockError
    */
-  async next(snapshots: readonly Snapshot[], until: Timestamp | undefined): Promise<readonly Snapshot[]> {
-    if (this.moveTo(snapshots.flatMap(snapshot => watchedBy(snapshot, this.uuid)))) {
+  async next(seen: readonly SeenPart[], until: Timestamp | undefined): Promise<readonly Snapshot[]> {
+    const snapshots = seen.map(({ snapshot }) => snapshot)
+    if (this.moveTo(watchedByAll(seen, this.engine.clock.now()))) {
       // Not before all stand, whatever those tell that stand already.
       await Promise.race([this.watching(snapshots), this.stopped])
       return this.read(snapshots)

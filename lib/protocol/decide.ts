@@ -15,6 +15,12 @@ export type Step =
   /** In the queue. `place` counts from 1. At `until` an entry expires that no event will tell of. */
   | { readonly kind: 'wait'; readonly place: number; readonly until: Timestamp | undefined }
 
+/** What a request asks for of one lock, and what is known of that. */
+export interface PartSnapshot {
+  readonly snapshot: Snapshot
+  readonly asked: Pick<Asked, 'uuid' | 'concurrency'>
+}
+
 /** What a request does next, as far as this snapshot tells. */
 export function decide(snapshot: Snapshot, asked: Pick<Asked, 'uuid' | 'concurrency'>, now: Timestamp): Step {
   const held = snapshot.holders.get(asked.uuid)
@@ -38,10 +44,7 @@ export function decide(snapshot: Snapshot, asked: Pick<Asked, 'uuid' | 'concurre
  * nothing; and it waits only while it has tickets in all queues, which all have the same age: that is why nobody can wait
  * for somebody who waits for him.
  */
-export function decideAll(
-  parts: readonly { readonly snapshot: Snapshot; readonly asked: Pick<Asked, 'uuid' | 'concurrency'> }[],
-  now: Timestamp,
-): Step {
+export function decideAll(parts: readonly PartSnapshot[], now: Timestamp): Step {
   const steps = parts.map(({ snapshot, asked }) => decide(snapshot, asked, now))
   const [first, ...others] = steps as [Step, ...Step[]]
   if (others.length === 0 || (first.kind === 'held' && others.every(({ kind }) => kind === 'held')))
@@ -58,10 +61,24 @@ export function decideAll(
 
 /** What one with a ticket watches: nothing that does not concern him, so that an event wakes one waiter. */
 export function watchedBy({ key, tickets }: Snapshot, uuid: string): KeyRange[] {
-  const queue = [...tickets.keys()]
-  const ahead = queue[queue.indexOf(uuid) - 1]
+  const ahead = aheadOf(tickets, uuid)
   if (ahead === undefined) return [{ key: key.path }, key.holders]
   return [{ key: key.holder(uuid) }, { key: key.ticket(ahead) }]
+}
+
+/** What one with tickets for several locks watches: those that he waits for. Nobody hands him a single one. */
+export function watchedByAll(parts: readonly PartSnapshot[], now: Timestamp): KeyRange[] {
+  if (parts.length === 1) return watchedBy(parts[0]!.snapshot, parts[0]!.asked.uuid)
+  return parts.flatMap(({ snapshot, asked }) => {
+    if (decide(snapshot, asked, now).kind === 'grant') return []
+    const ahead = aheadOf(snapshot.tickets, asked.uuid)
+    return ahead === undefined ? watchedBy(snapshot, asked.uuid) : [{ key: snapshot.key.ticket(ahead) }]
+  })
+}
+
+function aheadOf(tickets: Snapshot['tickets'], uuid: string): string | undefined {
+  const queue = [...tickets.keys()]
+  return queue[queue.indexOf(uuid) - 1]
 }
 
 function earliest(times: readonly Timestamp[]): Timestamp | undefined {

@@ -10,8 +10,8 @@ import { spawnTs } from '../support/run-ts.js'
 import type { SetTakerOptions, SetTakerReport } from '../support/set-taker.js'
 
 const PROCESSES = 24
-const SETS_OF_EACH = 90
-const NAMES = 12
+const SETS_OF_EACH = 84
+const NAMES = 24
 
 const etcd = useEtcdServer()
 const takers: ChildProcess[] = []
