@@ -52,6 +52,7 @@ describe('The README', () => {
   const expected = [
     /nobody else is in rack-a1 now/,
     /is not available to somebody else/,
+    /rack-a4.* \d+n/,
     /token \d+, held until 2/,
     /held on etcd \d/,
   ]

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { HeldLock } from '../lock/held-lock.js'
+import type { HeldLocks } from '../lock/held-lock.js'
 import type { LockLostError } from '../model/errors.js'
 import type { Child } from './child.js'
 import { say } from './output.js'
@@ -22,7 +22,7 @@ export class LossGuard {
 
   constructor(
     private readonly child: Child,
-    private readonly held: HeldLock,
+    private readonly held: HeldLocks,
     private readonly policy: OnLost,
     private readonly killAfterMs: number,
   ) {
@@ -41,7 +41,7 @@ export class LossGuard {
   }
 
   private readonly onExpiring = (): void => {
-    say(`the lock ${this.held.name} ends in ${this.held.remaining().toFixed(1)} s`)
+    say(`the lock ${this.held.names.join(', ')} ends in ${this.held.remaining().toFixed(1)} s`)
     if (this.policy !== 'warn') this.strike(this.policy === 'term' ? 'SIGTERM' : 'SIGKILL')
   }
 

@@ -1,6 +1,6 @@
 import { isatty } from 'node:tty'
 import { type Command, Option } from 'commander'
-import type { HeldLock } from '../lock/held-lock.js'
+import type { HeldLocks } from '../lock/held-lock.js'
 import { Lock } from '../lock/lock.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import { Child } from './child.js'
@@ -28,7 +28,8 @@ interface RunOptions extends ConnectionOptions {
 
 const HELP = `
 The lock is released however COMMAND ends. Signals are passed on to it; one that comes during the
-wait ends the wait. All that follows -- belongs to COMMAND.
+wait ends the wait. All that follows -- belongs to COMMAND. Several NAMEs are taken at once, all or
+none, and held together.
 
 The lock is renewed while COMMAND runs; when this process is killed, it is free after --ttl seconds,
 while COMMAND goes on. With --no-keep-alive it ends after --ttl seconds in any case.
@@ -38,17 +39,16 @@ has started get SIGTERM (--on-lost), and SIGKILL after --kill-after seconds, whi
 else can hold the lock. (With a terminal as stdin, COMMAND alone gets them.)
 
 COMMAND finds in its environment SPICELOCK_NAME, SPICELOCK_ID, SPICELOCK_FENCING_TOKEN and
-SPICELOCK_DEADLINE, until when the lock is held if it is not renewed.
+SPICELOCK_DEADLINE, until when the lock is held if it is not renewed; of several NAMEs, one in a line.
 
 ${EXIT_CODES_HELP}`
 
 /** @param argv the whole command line, which alone tells where `--` was. */
 export function addRun(program: Command, argv: readonly string[]): void {
   withConnection(program.command('run'))
-    .description('run a command while holding a lock')
-    .usage('[options] NAME -- COMMAND [ARGS...]')
-    .argument('<name>', 'of the lock')
-    .argument('<command...>', 'to run, with its arguments')
+    .description('run a command while holding a lock, or several')
+    .usage('[options] NAME... -- COMMAND [ARGS...]')
+    .argument('<name...>', 'of the locks; and after -- the command to run, with its arguments')
     .option('--prefix <prefix>', 'of the lock', COOKBOOKS_CUSTOM_PREFIX)
     .option('--concurrency <number>', 'how many may hold at once; 0: any number', integerFrom(0), 1)
     .option(
@@ -68,15 +68,29 @@ export function addRun(program: Command, argv: readonly string[]): void {
     .option('--dry-run', 'write nothing to etcd; run COMMAND only if the lock could be taken now')
     .option('--quiet', 'do not show the wait')
     .addHelpText('after', HELP)
-    .action(async (name: string, command: [string, ...string[]], options: RunOptions) => {
-      if (argv.at(-1 - command.length) !== '--' || command[0] === '') {
+    .action(async (operands: string[], options: RunOptions) => {
+      const names = namesIn(operands, argv)
+      const [file, ...args] = operands.slice(names.length)
+      if (!file) {
         throw new CliError('the command to run must follow --: spicelock run NAME -- COMMAND', EXIT.usage)
       }
-      process.exitCode = await run(name, command, options)
+      process.exitCode = await run(names, [file, ...args], options)
     })
 }
 
-async function run(name: string, command: [string, ...string[]], options: RunOptions): Promise<number> {
+/** The operands before the first `--`; all of them when there is none. */
+function namesIn(operands: string[], argv: readonly string[]): string[] {
+  for (let count = 1; count < operands.length; count++) {
+    if (argv.at(count - operands.length - 1) === '--') return operands.slice(0, count)
+  }
+  return operands
+}
+
+async function run(
+  names: readonly string[],
+  command: [string, ...string[]],
+  options: RunOptions,
+): Promise<number> {
   const { prefix, owner = defaultOwner(), concurrency, wait, dryRun = false, quiet } = options
   const { keepAlive, onLost, ttl = keepAlive ? 30 : 1_800, killAfter = Math.min(5, ttl / 5) } = options
   if (killAfter >= ttl) throw new CliError(`--kill-after must be less than the ttl of ${ttl} s`, EXIT.usage)
@@ -88,19 +102,13 @@ async function run(name: string, command: [string, ...string[]], options: RunOpt
   const { signal } = interruption
   const onWait = waitLine.show.bind(waitLine)
   try {
-    const terms = {
-      concurrency,
-      ttl,
-      wait,
-      signal,
-      keepAlive,
-      expiring: killAfter,
-      ...(!quiet && { onWait }),
-    }
-    return await lock.acquired(name, { ...terms, onLost: 'ignore' }, async held => {
+    const requests = names.map(name => ({ name, concurrency, ttl }))
+    const terms = { wait, signal, keepAlive, expiring: killAfter, ...(!quiet && { onWait }) }
+    return await lock.acquiredAll(requests, { ...terms, onLost: 'ignore' }, async held => {
       waitLine.clear()
       signal.throwIfAborted()
-      if (dryRun && !quiet) say(`dry run: ${prefix}/${name} could be taken, and is not`)
+      const all = names.map(name => `${prefix}/${name}`).join(', ')
+      if (dryRun && !quiet) say(`dry run: ${all} could be taken, and ${names.length > 1 ? 'are' : 'is'} not`)
       const child = new Child(command, environmentOf(held))
       const guard = new LossGuard(child, held, onLost, killAfter * 1000)
       const exitCode = await child.ended.finally(() => guard.close())
@@ -113,9 +121,9 @@ async function run(name: string, command: [string, ...string[]], options: RunOpt
   }
 }
 
-function environmentOf({ name, id, fencingToken, deadline }: HeldLock): Record<string, string> {
+function environmentOf({ names, id, fencingToken, deadline }: HeldLocks): Record<string, string> {
   return {
-    SPICELOCK_NAME: name,
+    SPICELOCK_NAME: names.join('\n'),
     SPICELOCK_ID: id,
     SPICELOCK_FENCING_TOKEN: String(fencingToken),
     SPICELOCK_DEADLINE: deadline.toISOString(),

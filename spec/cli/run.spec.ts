@@ -228,6 +228,52 @@ it('tells its command what it holds', async () => {
   await command.ended()
 })
 
+describe('several names', () => {
+  it('are held together, and named to the command', async () => {
+    const second = `${name} too`
+    const command = await start([
+      second,
+      '--',
+      'sh',
+      '-c',
+      'echo "$SPICELOCK_NAME"; echo -- started; cat',
+      '--',
+    ])
+    await said(command, 'started')
+    expect(command.stdout).toBe(`${name}\n${second}\n-- started\n`)
+    const [first, other] = await Promise.all([lock.inspect(name), lock.inspect(second)])
+    expect(first.holders[0]!.id).toBe(other.holders[0]!.id)
+    expect(await command.ended()).toBe(0)
+    expect(await isFree()).toBe(true)
+    expect((await lock.inspect(second)).holders).toEqual([])
+  })
+
+  it('of which one is held: none is taken', async () => {
+    const second = `${name} too`
+    await lock.acquire(second, terms)
+    const { code, stdout, stderr } = await run([second, '--wait', '0', '--', 'echo', 'started'])
+    expect([code, stdout]).toEqual([75, ''])
+    expect(stderr).toContain(`${second} is not available`)
+    expect(await isFree()).toBe(true)
+  })
+
+  it('of which one is lost: the command is told to end', async () => {
+    const second = `${name} too`
+    const command = await start([second, '--', 'sh', '-c', 'echo started; exec sleep 60'])
+    await said(command, 'started')
+    const { holders } = await lock.inspect(second)
+    await lock.release(second, holders[0]!.id)
+    expect(await command.ended()).toBe(76)
+    expect(await isFree()).toBe(true)
+  })
+
+  it('that are one and the same are refused', async () => {
+    const { code, stderr } = await run([name, '--', 'echo', 'started'])
+    expect(code).toBe(64)
+    expect(stderr).toContain(`must have different names, got twice: "${name}"`)
+  })
+})
+
 describe('while others hold the lock', () => {
   let id: string
   beforeEach(async () => {

@@ -27,9 +27,9 @@ describe('wrong usage', () => {
       "'ttl' must be a positive integer of seconds, at most",
     ],
     [[...runLock, '--prefix', 'other', '--', 'true'], 'Invalid prefix "other"'],
-    [[...runLock, '--'], "missing required argument 'command'"],
+    [[...runLock, '--'], 'the command to run must follow --'],
+    [['run', '--', 'true'], 'the command to run must follow --'],
     [[...runLock, 'true'], 'the command to run must follow --'],
-    [[...runLock, 'sh', '--', 'true'], 'the command to run must follow --'],
     [[...runLock, '--', ''], 'the command to run must follow --'],
   ])(
     '%j ends with 64 and says what is wrong',
