@@ -42,15 +42,15 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'handing over past a waiter that does not fit',
     file: 'lib/protocol/hand-over.ts',
-    right: '|| !keyLocks.fits(successor.lock, { now, alive })) break',
-    wrong: '|| !keyLocks.fits(successor.lock, { now, alive })) continue',
+    right: 'if (!keyLocks.fits(successor.lock, { now, alive })) break',
+    wrong: 'if (!keyLocks.fits(successor.lock, { now, alive })) continue',
     specs: ['spec/contracts/memory-lock'],
   },
   {
     mistake: 'handing over without looking at the limits',
     file: 'lib/protocol/hand-over.ts',
-    right: 'successors.length === MOST_AT_ONCE || !keyLocks.fits(successor.lock, { now, alive })',
-    wrong: 'successors.length === MOST_AT_ONCE',
+    right: '    if (!keyLocks.fits(successor.lock, { now, alive })) break\n',
+    wrong: '',
     specs: ['spec/contracts/memory-lock', 'spec/unit/protocol'],
   },
   {
@@ -59,6 +59,20 @@ export const protocolMutants: readonly Mutant[] = [
     right: 'ttl <= LONGEST_TTL ?',
     wrong: 'ttl <= 1e9 ?',
     specs: ['spec/contracts/memory-lock', 'spec/faults/processes'],
+  },
+  {
+    mistake: 'handing over one of several locks that are of use together only',
+    file: 'lib/protocol/grant.ts',
+    right: 'request.mayBeHanded ? request.holderLease : undefined',
+    wrong: 'request.holderLease',
+    specs: ['spec/contracts/memory-set'],
+  },
+  {
+    mistake: 'some of several locks are granted, and not all',
+    file: 'lib/protocol/combine.ts',
+    right: 'compare: parts.flatMap(part => part.compare)',
+    wrong: 'compare: parts[0]!.compare',
+    specs: ['spec/contracts/memory-set'],
   },
   {
     mistake: 'expired entries count towards the limit',
@@ -119,7 +133,7 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'guard writes without comparing the holder key',
     file: 'lib/protocol/guard.ts',
-    right: "compare: [{ target: 'create', key: key.holder(uuid), is: '=', revision: token }, ...compare],",
+    right: 'compare: [...stand, ...compare],',
     wrong: 'compare: [...compare],',
     specs: ['spec/contracts/memory-handle'],
   },

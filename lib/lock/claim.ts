@@ -1,3 +1,4 @@
+import type { Transaction } from '../kv/transaction.js'
 import { decideAll, type Step } from '../protocol/decide.js'
 import { giveUp } from '../protocol/give-up.js'
 import { grant } from '../protocol/grant.js'
@@ -197,12 +198,21 @@ export class Claim {
 
   /** Takes back the tickets that are known. Resolves to false when one of them was gone; then nothing was done. */
   private async leave(): Promise<boolean> {
-    const queued = this.snapshots.filter(({ tickets }) => tickets.has(this.uuid))
+    return this.change(snapshot => giveUp(snapshot, this.uuid))
+  }
+
+  /** Makes a transition of those locks that have it, all at once. Resolves to false when it was refused. */
+  private async change(planOf: (snapshot: Snapshot) => Transaction | undefined): Promise<boolean> {
+    const plans = this.snapshots.flatMap(snapshot => {
+      const transaction = planOf(snapshot)
+      return transaction ? [{ snapshot, transaction }] : []
+    })
+    const before = plans.map(({ snapshot }) => snapshot)
     const { succeeded, after } = await this.engine.transit(
-      queued,
-      queued.map(snapshot => giveUp(snapshot, this.uuid)),
+      before,
+      plans.map(({ transaction }) => transaction),
     )
-    this.snapshots = this.snapshots.map(snapshot => after[queued.indexOf(snapshot)] ?? snapshot)
+    this.snapshots = this.snapshots.map(snapshot => after[before.indexOf(snapshot)] ?? snapshot)
     return succeeded
   }
 
@@ -229,19 +239,12 @@ export class Claim {
     for (;;) {
       await this.look()
       const now = this.engine.clock.now()
-      const left = this.snapshots.flatMap(snapshot => {
-        const entry = release(snapshot, this.uuid, now, { mostSuccessors: 0 })
-        return entry ? [{ snapshot, transaction: entry.transaction }] : []
+      const planOf = (snapshot: Snapshot): Transaction | undefined =>
+        release(snapshot, this.uuid, now, { mostSuccessors: 0 })?.transaction
+      if (!this.snapshots.some(planOf)) return
+      await this.change(planOf).catch((error: unknown) => {
+        if (!isStoreError(error, 'lease-not-found')) throw error
       })
-      if (left.length === 0) return
-      await this.engine
-        .transit(
-          left.map(({ snapshot }) => snapshot),
-          left.map(({ transaction }) => transaction),
-        )
-        .catch((error: unknown) => {
-          if (!isStoreError(error, 'lease-not-found')) throw error
-        })
     }
   }
 }

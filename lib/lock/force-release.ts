@@ -41,8 +41,10 @@ export function checkReason(reason: unknown): asserts reason is string {
 }
 
 async function dismiss(engine: Engine, key: LockKey, uuid: string): Promise<boolean> {
-  const snapshot = await engine.readOne(key)
-  if (!snapshot.tickets.has(uuid)) return false
-  await engine.transit([snapshot], [giveUp(snapshot, uuid)])
-  return true
+  for (;;) {
+    const snapshot = await engine.readOne(key)
+    const transaction = giveUp(snapshot, uuid)
+    if (!transaction) return false
+    if ((await engine.transit([snapshot], [transaction])).succeeded) return true
+  }
 }

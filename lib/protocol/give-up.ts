@@ -2,13 +2,15 @@ import type { Transaction } from '../kv/transaction.js'
 import { type Snapshot, snapshotReads } from './snapshot.js'
 
 /**
- * Leaves the queue, and reads who stood in the way. When it fails there is no ticket (any more), and it reads
- * whether the lock was granted.
+ * Leaves the queue, and reads who stood in the way. Undefined when the snapshot shows no ticket. When it fails that ticket
+ * is gone, and it reads whether the lock was granted. However late it comes, it takes no ticket that was taken anew.
  */
-export function giveUp({ key }: Snapshot, uuid: string): Transaction {
+export function giveUp({ key, tickets }: Snapshot, uuid: string): Transaction | undefined {
+  const ticket = tickets.get(uuid)
+  if (!ticket) return undefined
   return {
-    compare: [{ target: 'create', key: key.ticket(uuid), is: '!=', revision: 0n }],
-    success: [{ type: 'delete', key: key.ticket(uuid) }, ...snapshotReads(key)],
+    compare: [{ target: 'create', key: ticket.key, is: '=', revision: ticket.createRevision }],
+    success: [{ type: 'delete', key: ticket.key }, ...snapshotReads(key)],
     failure: snapshotReads(key),
   }
 }

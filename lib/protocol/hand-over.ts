@@ -28,15 +28,15 @@ export function handOver(
   snapshot: Snapshot,
   keyLocks: KeyLocks,
   now: Timestamp,
-  most = MOST_AT_ONCE,
+  most: number,
 ): Successor[] {
   const alive = new Set(snapshot.holders.keys())
   const successors: Successor[] = []
   for (const [uuid, ticket] of snapshot.tickets) {
     const successor = successorOf(uuid, ticket, now)
     if (!successor || alive.has(uuid) || keyLocks.locks.has(uuid)) break
-    if (successors.length === Math.min(most, MOST_AT_ONCE) || !keyLocks.fits(successor.lock, { now, alive }))
-      break
+    if (successors.length === Math.min(most, MOST_AT_ONCE)) break
+    if (!keyLocks.fits(successor.lock, { now, alive })) break
     keyLocks.add(successor.lock, { now, alive })
     alive.add(uuid)
     successors.push(successor)

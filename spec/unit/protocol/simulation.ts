@@ -172,7 +172,10 @@ export class Simulation {
   }
 
   private giveUp(client: Client, seen: Snapshot, next: Action): void {
-    this.commit(seen, giveUp(seen, client.request.uuid), 'ticket')
+    const { uuid } = client.request
+    const from = seen.tickets.has(uuid) ? seen : this.read()
+    const transaction = giveUp(from, uuid)
+    if (transaction) this.commit(from, transaction, 'ticket')
     expect(this.read().tickets.has(client.request.uuid)).toBe(false)
     this.restart(client, next)
   }

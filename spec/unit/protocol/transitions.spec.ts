@@ -209,11 +209,30 @@ describe('release', () => {
 })
 
 describe('giveUp', () => {
-  it('fails without a ticket and tells what was granted', () => {
+  it('has nothing to do for one without a ticket', () => {
     ask('a', 1)
-    const { result } = keySpace.run(giveUp(read(), 'a'))
+    expect(giveUp(read(), 'a')).toBeUndefined()
+  })
+
+  it('fails when the ticket is gone, and tells what was granted', () => {
+    ask('a', 1)
+    ask('b', 1)
+    const leaving = giveUp(read(), 'b')!
+    run(release(read(), 'a', now)!.transaction)
+    join('b', 1)
+    const { result } = keySpace.run(leaving)
     expect(result.succeeded).toBe(false)
-    expect(ids(readSnapshot(key, result).holders)).toEqual(['a'])
+    expect(ids(readSnapshot(key, result).holders)).toEqual(['b'])
+  })
+
+  it('takes no ticket that was taken anew', () => {
+    ask('a', 1)
+    ask('b', 1)
+    const late = giveUp(read(), 'b')!
+    keySpace.run(late)
+    ask('b', 1)
+    expect(keySpace.run(late).result.succeeded).toBe(false)
+    expect(ids(read().tickets)).toEqual(['b'])
   })
 })
 
