@@ -42,6 +42,7 @@ export class Lock extends Faces implements AsyncDisposable {
   readonly prefix: string
   readonly owner: string
   readonly dryRun: boolean
+  private readonly prefixes: readonly string[]
   private readonly log: Logger
   private engine: Promise<Engine> | undefined
 
@@ -51,7 +52,8 @@ export class Lock extends Faces implements AsyncDisposable {
     checkLockOptions(options)
     const { prefix, owner, dryRun = true, allowedPrefixes = [], logger = pino({ level: 'silent' }) } = options
     allowedPrefixes.forEach(checkAllowedPrefix)
-    checkPrefix(prefix, [...ALLOWED_PREFIXES, ...allowedPrefixes])
+    this.prefixes = [...ALLOWED_PREFIXES, ...allowedPrefixes]
+    checkPrefix(prefix, this.prefixes)
     checkOwner(owner)
     this.prefix = prefix
     this.owner = owner
@@ -177,10 +179,13 @@ export class Lock extends Faces implements AsyncDisposable {
     return reading(engine, key.path, async () => stateOf(await engine.readOne(key), engine.clock.now()))
   }
 
-  /** All locks under the prefix that somebody holds or waits for, by name. @throws LockError */
-  async list(): Promise<LockState[]> {
-    const engine = await this.open()
-    return listStates(engine, this.prefix)
+  /**
+   * All locks that somebody holds or waits for, by name: under the own prefix, unless another is given.
+   * @throws LockError for a prefix that is not allowed, and when etcd fails.
+   */
+  async list({ prefix = this.prefix }: { readonly prefix?: string } = {}): Promise<LockState[]> {
+    checkPrefix(prefix, this.prefixes)
+    return listStates(await this.open(), prefix)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -92,6 +92,14 @@ describe('a name', () => {
     expect(await lock.list()).toEqual([])
   })
 
+  it('is listed under its own prefix, also by one who uses another', async () => {
+    await lock.acquire('listed', options)
+    const other = new Lock({ store, prefix: 'cookbooks', owner: 'other' })
+    expect(await other.list()).toEqual([])
+    expect(await other.list({ prefix: 'custom' })).toMatchObject([{ prefix: 'custom', name: 'listed' }])
+    await expect(other.list({ prefix: 'etcd' })).rejects.toThrow('Invalid prefix "etcd"')
+  })
+
   it('locks nothing but itself', async () => {
     const ids = await Promise.all(goodNames.map(name => lock.acquire(name, options)))
     const holders = (await lock.list()).map(state => state.holders.map(({ id }) => id))
