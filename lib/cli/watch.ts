@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { EventFeed } from '../lock/event-feed.js'
+import { EventFeed, events } from '../lock/event-feed.js'
 import { openEngine } from '../lock/open-engine.js'
 import { Timestamp } from '../model/timestamp.js'
 import type { LockEvent } from '../protocol/lock-event.js'
@@ -37,7 +37,7 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
   const isWanted = (event: LockEvent): boolean =>
     prefixes.includes(event.prefix) && (name === undefined || event.name === name)
   try {
-    for await (const event of new EventFeed(engine, isWanted).events(interruption.signal)) {
+    for await (const event of new EventFeed(engine, events(isWanted)).events(interruption.signal)) {
       print(options.json ? jsonLine(event) : textLine(event))
     }
   } finally {

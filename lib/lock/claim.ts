@@ -1,4 +1,6 @@
-import type { Transaction } from '../kv/transaction.js'
+import type { LeaseId } from '../kv/key-value.js'
+import type { Op, Transaction } from '../kv/transaction.js'
+import type { Timestamp } from '../model/timestamp.js'
 import { decideAll, type Step } from '../protocol/decide.js'
 import { giveUp } from '../protocol/give-up.js'
 import { grant } from '../protocol/grant.js'
@@ -17,6 +19,8 @@ import { logExpired } from './log-expired.js'
 export interface Part {
   readonly key: LockKey
   readonly asked: Asked
+  /** What is to be written when it is granted, as held since `created`. Nobody can hand over such a lock. */
+  readonly alongside?: (lease: LeaseId, created: Timestamp) => readonly Op[]
 }
 
 /** A part and what is true of its lock, or at the start a guess. */
@@ -158,15 +162,16 @@ export class Claim {
   /** Grants from `guesses`, or queues up. The holders' leases are renewed alongside, so that they last their full ttl. */
   private async attempt(guesses: readonly Snapshot[]): Promise<void> {
     const now = this.engine.clock.now()
-    const grants = this.parts.map(({ asked }, at) => {
+    const grants = this.parts.map(({ asked, alongside }, at) => {
       const lease = this.leases.holders[at]!
+      const created = lease.isFresh ? lease.since : now
       const request = {
         ...asked,
         holderLease: lease.id,
         ticketLease: this.leases.ticket?.id,
-        mayBeHanded: this.parts.length === 1,
+        mayBeHanded: this.parts.length === 1 && !alongside,
       }
-      return grant(guesses[at]!, request, now, lease.isFresh ? lease.since : now)
+      return grant(guesses[at]!, request, now, { created, alongside: alongside?.(lease.id, created) })
     })
     const renewals = this.leases.renewDue()
     this.isUnsettled = true

@@ -7,16 +7,21 @@ import type { Engine } from './engine.js'
 import { translated } from './persist.js'
 import { reading } from './reading.js'
 
-/** Which events somebody wants. */
-export type EventFilter = (event: LockEvent) => boolean
+/** What the changes of one revision mean; it brings `standing` up to them. */
+export type Meaning<T> = (changes: readonly KeyEvent[], standing: Standing) => T[]
+
+/** Those events that somebody wants. */
+export function events(isWanted: (event: LockEvent) => boolean): Meaning<LockEvent> {
+  return (changes, standing) => lockEventsOf(changes, standing).filter(isWanted)
+}
 
 /** What happens to locks from now on, in its order, none twice. One watch of all locks: only that keeps the order. */
-export class EventFeed implements WatchListener {
+export class EventFeed<T> implements WatchListener {
   private readonly standing: Standing = new Map()
   /** The last revision that was told. */
   private told = 0n
   private early: KeyEvent[] | undefined = []
-  private ready: LockEvent[] = []
+  private ready: T[] = []
   private failure: unknown
   private isOver = false
   private wake: () => void = () => {}
@@ -24,11 +29,11 @@ export class EventFeed implements WatchListener {
 
   constructor(
     private readonly engine: Engine,
-    private readonly filter: EventFilter,
+    private readonly meaning: Meaning<T>,
   ) {}
 
   /** @throws LockError when etcd fails or refuses, the signal's reason when it is aborted. */
-  async *events(signal?: AbortSignal): AsyncGenerator<LockEvent, void> {
+  async *events(signal?: AbortSignal): AsyncGenerator<T, void> {
     const onAbort = (): void => this.end(signal?.reason)
     signal?.throwIfAborted()
     signal?.addEventListener('abort', onAbort, { once: true })
@@ -81,7 +86,7 @@ export class EventFeed implements WatchListener {
       const revision = revisionOf(changes[0]!)
       if (revision <= this.told) continue
       this.told = revision
-      this.ready.push(...lockEventsOf(changes, this.standing).filter(this.filter))
+      this.ready.push(...this.meaning(changes, this.standing))
     }
     this.wake()
   }
@@ -93,8 +98,8 @@ export class EventFeed implements WatchListener {
     )
     const isFirst = this.told === 0n
     const changes = this.changesTo(results[0]!, revision)
-    const meant = lockEventsOf(changes, this.standing)
-    if (!isFirst) this.ready.push(...meant.filter(this.filter))
+    const meant = this.meaning(changes, this.standing)
+    if (!isFirst) this.ready.push(...meant)
     this.told = revision
     const early = this.early ?? []
     this.early = undefined

@@ -25,6 +25,10 @@ export class Holdings {
     if (this.byHolderKey.size >= this.sweepAt) this.sweep()
   }
 
+  has(key: LockKey, uuid: string): boolean {
+    return this.byHolderKey.has(key.holder(uuid))
+  }
+
   take(key: LockKey, uuid: string): Holding | undefined {
     const holding = this.byHolderKey.get(key.holder(uuid))
     this.byHolderKey.delete(key.holder(uuid))

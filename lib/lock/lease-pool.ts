@@ -5,6 +5,8 @@ import { Lease, sentNow } from './lease.js'
 import { LeaseKeeper } from './lease-keeper.js'
 import { persist } from './persist.js'
 
+/** How many idle leases make it worth looking which of them have ended. */
+const SWEEP_FROM = 256
 /** How long a revocation is repeated while etcd cannot be reached. */
 const DISCARD_MS = 30_000
 
@@ -14,6 +16,7 @@ const DISCARD_MS = 30_000
  */
 export class LeasePool {
   private readonly idle = new Map<number, Lease[]>()
+  private sweepAt = SWEEP_FROM
   private readonly discards = new Set<Promise<void>>()
   private readonly closing = new AbortController()
 
@@ -57,6 +60,7 @@ export class LeasePool {
     const idle = this.idle.get(lease.asked)
     if (idle) idle.push(lease)
     else this.idle.set(lease.asked, [lease])
+    if (this.idle.size >= this.sweepAt) this.sweep()
   }
 
   /** Resolves to false when the lease is gone. @throws StoreError */
@@ -96,5 +100,15 @@ export class LeasePool {
     this.idle.clear()
     this.closing.abort()
     await Promise.all(this.discards)
+  }
+
+  /** Forgets the leases that have ended, of all the ttl that may never be asked for again. */
+  private sweep(): void {
+    for (const [ttl, leases] of this.idle) {
+      const left = leases.filter(lease => !lease.isOver)
+      if (left.length > 0) this.idle.set(ttl, left)
+      else this.idle.delete(ttl)
+    }
+    this.sweepAt = Math.max(SWEEP_FROM, 2 * this.idle.size)
   }
 }

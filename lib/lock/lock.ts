@@ -18,7 +18,7 @@ import {
 import { checkAcquireAllOptions, checkAcquireOptions, checkLockOptions } from './check-options.js'
 import type { Part } from './claim.js'
 import type { Engine } from './engine.js'
-import { EventFeed, type EventFilter } from './event-feed.js'
+import { EventFeed, events } from './event-feed.js'
 import { checkTtl, extend } from './extend.js'
 import { Faces } from './faces.js'
 import { checkReason, forceRelease } from './force-release.js'
@@ -206,8 +206,11 @@ export class Lock extends Faces implements AsyncDisposable {
     return this.engine
   }
 
-  private async *follow(filter: EventFilter, signal?: AbortSignal): AsyncGenerator<LockEvent, void> {
-    yield* new EventFeed(await this.open(), filter).events(signal)
+  private async *follow(
+    isWanted: (event: LockEvent) => boolean,
+    signal?: AbortSignal,
+  ): AsyncGenerator<LockEvent, void> {
+    yield* new EventFeed(await this.open(), events(isWanted)).events(signal)
   }
 
   /** Takes all parts; undefined in dry-run. */

@@ -1,5 +1,5 @@
 import type { LeaseId } from '../kv/key-value.js'
-import type { Transaction } from '../kv/transaction.js'
+import type { Op, Transaction } from '../kv/transaction.js'
 import { ConcurrentLock } from '../model/concurrent-lock.js'
 import { KeyLocks } from '../model/key-locks.js'
 import type { Timestamp } from '../model/timestamp.js'
@@ -13,12 +13,16 @@ export interface Extension {
   readonly ttl: number
   /** A lease of that ttl. */
   readonly lease: LeaseId
+  /** A new one; the old one when not given. */
+  readonly owner?: string
+  /** To be written in the same transaction. */
+  readonly alongside?: readonly Op[]
 }
 
-/** Gives a holder a new `created` and `ttl`. Undefined when it does not hold (any more). */
+/** Gives a holder a new `created` and `ttl`, or also a new owner. Undefined when it does not hold (any more). */
 export function extend(
   snapshot: Snapshot,
-  { uuid, ttl, lease }: Extension,
+  { uuid, ttl, lease, owner, alongside = [] }: Extension,
   now: Timestamp,
 ): Transaction | undefined {
   const { key, holders } = snapshot
@@ -26,7 +30,12 @@ export function extend(
   const lock = current.locks.get(uuid)
   const holder = holders.get(uuid)
   if (!lock || !holder) return undefined
-  const extended = ConcurrentLock.fromDict(uuid, { ...lock.toDict(), ttl, created: String(now) })
+  const extended = ConcurrentLock.fromDict(uuid, {
+    ...lock.toDict(),
+    ttl,
+    created: String(now),
+    ...(owner !== undefined && { owner }),
+  })
   const entries = [...current.locks.values()].map(entry => (entry === lock ? extended : entry))
   const leases = new Map([...holders].map(([id, kv]) => [id, kv.lease]))
   leases.set(uuid, lease)
@@ -38,6 +47,7 @@ export function extend(
     success: [
       putKeyLocks(new KeyLocks(key.path, entries), leases),
       { type: 'put', key: holder.key, value: formatTerms(extended), lease },
+      ...alongside,
     ],
     failure: snapshotReads(key),
   }

@@ -13,12 +13,24 @@ export interface Grant {
   readonly expired: readonly ConcurrentLock[]
 }
 
+export interface GrantOptions {
+  /** Since when it is held. */
+  readonly created?: Timestamp
+  /** To be written in the same transaction. */
+  readonly alongside?: readonly Op[] | undefined
+}
+
 /**
  * Takes the lock, as held since `created`, if the snapshot is true: nobody waits, or the first ticket is this request's. If it is
  * not, takes a ticket (where the request has a lease for one and none stands) and reads the truth.
  * @throws LockUnavailableError, LockExistingError when the request does not fit into the snapshot.
  */
-export function grant(snapshot: Snapshot, request: Request, now: Timestamp, created = now): Grant {
+export function grant(
+  snapshot: Snapshot,
+  request: Request,
+  now: Timestamp,
+  { created = now, alongside = [] }: GrantOptions = {},
+): Grant {
   const { key, holders } = snapshot
   const lock = lockOf(request, created)
   const keyLocks = keyLocksOf(snapshot)
@@ -32,6 +44,7 @@ export function grant(snapshot: Snapshot, request: Request, now: Timestamp, crea
     transaction: {
       compare: [...unchanged(snapshot), ...isFirst(snapshot, request), ...noneUnseen(snapshot)],
       success: [
+        ...alongside,
         putKeyLocks(keyLocks, leases),
         { type: 'put', key: key.holder(request.uuid), value: formatTerms(lock), lease: request.holderLease },
         ...(ticket ? [{ type: 'delete' as const, key: ticket.key }] : []),

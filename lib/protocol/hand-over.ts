@@ -24,12 +24,7 @@ export interface Successor {
  * The first waiters that fit beside those who stay, in the order of arrival: up to the first that does not fit, so
  * that nobody is passed. They are added to `keyLocks`.
  */
-export function handOver(
-  snapshot: Snapshot,
-  keyLocks: KeyLocks,
-  now: Timestamp,
-  most: number,
-): Successor[] {
+export function handOver(snapshot: Snapshot, keyLocks: KeyLocks, now: Timestamp, most: number): Successor[] {
   const alive = new Set(snapshot.holders.keys())
   const successors: Successor[] = []
   for (const [uuid, ticket] of snapshot.tickets) {

@@ -41,6 +41,11 @@ export class LockKey {
     return { kind, key: new LockKey(second!, third!), uuid: uuid! }
   }
 
+  /** The records of those who hold through Relukko. */
+  static get records(): KeyRange {
+    return withPrefix(`${KEYS_BASE_PATH}/${RECORDS}/`)
+  }
+
   /** All KeyLocks, holder keys and tickets under a prefix, in this order. */
   static allUnder(prefix: string): [KeyRange, KeyRange, KeyRange] {
     const under = (base: string): KeyRange => withPrefix(`${base}/${prefix}/`)

@@ -68,3 +68,17 @@ describe('what remains of a lease', () => {
     expect(remaining).toBe(TTL * 1000 - 60 - CALL)
   })
 })
+
+describe('the pool', () => {
+  it('forgets leases that have ended, of however many ttl', async () => {
+    let revoked = 0
+    const revoke = (): Promise<void> => Promise.resolve(void revoked++)
+    const pool = new LeasePool({ ...leases, revoke }, clock)
+    for (let ttl = 1; ttl <= 2_000; ttl++) {
+      pool.give(new Lease(String(ttl), ttl, ttl, clock, { wall: clock.now(), monotonic }))
+      pass(2_001_000)
+    }
+    await pool.close()
+    expect(revoked).toBeLessThanOrEqual(256)
+  })
+})
