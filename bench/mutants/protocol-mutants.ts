@@ -104,9 +104,9 @@ export const protocolMutants: readonly Mutant[] = [
   },
   {
     mistake: 'fence from a read: the token is not that of the grant',
-    file: 'lib/protocol/decide.ts',
-    right: 'token: held.createRevision',
-    wrong: 'token: snapshot.revision',
+    file: 'lib/lock/claim.ts',
+    right: 'token: this.snapshots[at]!.holders.get(this.uuid)!.createRevision',
+    wrong: 'token: this.snapshots[at]!.revision',
     specs: ['spec/faults/every-step', 'spec/contracts/memory-handle'],
   },
   {

@@ -45,6 +45,10 @@ const EXIT_BY_ERROR: Readonly<Record<SpicelockErrorCode, number>> = {
   LOCK_LOST: EXIT.lost,
   LOCK_REENTERED: EXIT.unexpected,
   ETCD_UNAVAILABLE: EXIT.unreachable,
+  RELUKKO_NOT_FOUND: EXIT.notHeld,
+  RELUKKO_INVALID: EXIT.usage,
+  RELUKKO_FORBIDDEN: EXIT.usage,
+  RELUKKO_SERVER: EXIT.unreachable,
 }
 
 /** An end of the command that is none of the library's errors. */

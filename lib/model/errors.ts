@@ -10,6 +10,10 @@ export type SpicelockErrorCode =
   | 'LOCK_LOST'
   | 'LOCK_REENTERED'
   | 'ETCD_UNAVAILABLE'
+  | 'RELUKKO_NOT_FOUND'
+  | 'RELUKKO_INVALID'
+  | 'RELUKKO_FORBIDDEN'
+  | 'RELUKKO_SERVER'
 
 export interface ErrorDetails {
   /** The full etcd key of the lock concerned. */

@@ -4,8 +4,8 @@ import type { Asked } from './request.js'
 import { keyLocksOf, type Snapshot } from './snapshot.js'
 
 export type Step =
-  /** The holder key stands: the lock is held, and this is its fencing token. */
-  | { readonly kind: 'held'; readonly token: bigint }
+  /** The holder key stands: the lock is held. */
+  | { readonly kind: 'held' }
   /** The entry stands without its holder key: the lease is gone, or the snapshot shows half of a transaction. */
   | { readonly kind: 'lost' }
   /** Nobody is before this request and its limits allow it: try `grant` from this snapshot. */
@@ -23,8 +23,7 @@ export interface PartSnapshot {
 
 /** What a request does next, as far as this snapshot tells. */
 export function decide(snapshot: Snapshot, asked: Pick<Asked, 'uuid' | 'concurrency'>, now: Timestamp): Step {
-  const held = snapshot.holders.get(asked.uuid)
-  if (held) return { kind: 'held', token: held.createRevision }
+  if (snapshot.holders.has(asked.uuid)) return { kind: 'held' }
   const place = [...snapshot.tickets.keys()].indexOf(asked.uuid) + 1
   if (place > 1) return { kind: 'wait', place, until: undefined }
   const alive = new Set(snapshot.holders.keys())

@@ -1,0 +1,66 @@
+import { isSpicerackError } from '../model/errors.js'
+import { shown } from '../model/shown.js'
+import { Timestamp } from '../model/timestamp.js'
+import type { LockKey } from '../protocol/lock-key.js'
+import { lockKey } from '../protocol/lock-name.js'
+import { RelukkoInvalidError } from './errors.js'
+import { encodeName } from './record.js'
+
+/** Bytes of UTF-8. */
+const LONGEST_CREATOR = 1_024
+/** More than this does not fit between now and the year 9999. */
+const MOST_SECONDS = 250_000_000_000
+const HAS_ZONE = /(Z|[+-]\d\d:?\d\d)$/
+
+/** The key of a lock, from the name that a client gave. @throws RelukkoInvalidError */
+export function keyOf(prefix: string, name: unknown): LockKey {
+  if (typeof name !== 'string') throw invalid('lock_name', name, 'a string')
+  try {
+    return lockKey(prefix, encodeName(name))
+  } catch (cause) {
+    if (!isSpicerackError(cause)) throw cause
+    throw new RelukkoInvalidError(`'lock_name': ${cause.message}`, { cause })
+  }
+}
+
+/** @throws RelukkoInvalidError */
+export function checkCreator(creator: unknown): asserts creator is string | null {
+  if (creator === null) return
+  if (typeof creator === 'string' && creator.isWellFormed() && Buffer.byteLength(creator) <= LONGEST_CREATOR)
+    return
+  throw invalid('creator', creator, `null or a text of at most ${LONGEST_CREATOR} bytes`)
+}
+
+/** @throws RelukkoInvalidError */
+export function checkSeconds(seconds: unknown): asserts seconds is number {
+  if (Number.isInteger(seconds) && (seconds as number) >= 0 && (seconds as number) <= MOST_SECONDS) return
+  throw invalid('seconds', seconds, `an integer from 0 to ${MOST_SECONDS}`)
+}
+
+/** @throws RelukkoInvalidError */
+export function expiryOf(value: unknown): Timestamp {
+  if (value instanceof Timestamp) return writable(value)
+  if (value instanceof Date && !Number.isNaN(value.getTime())) {
+    return writable(Timestamp.fromMillis(value.getTime()))
+  }
+  try {
+    if (typeof value === 'string' && HAS_ZONE.test(value)) return Timestamp.parse(value)
+  } catch {
+    // Said below.
+  }
+  throw invalid('expires_at', value, 'a time like 2023-07-16T16:46:52.161053Z')
+}
+
+/** @throws RelukkoInvalidError for a time that cannot be written. */
+export function writable(time: Timestamp): Timestamp {
+  try {
+    time.toISO()
+    return time
+  } catch {
+    throw invalid('expires_at', `${time.epochMicros} µs`, 'a time in the years 1 to 9999')
+  }
+}
+
+function invalid(field: string, value: unknown, expected: string): RelukkoInvalidError {
+  return new RelukkoInvalidError(`'${field}' must be ${expected}, got ${shown(value)}.`)
+}

@@ -1,0 +1,149 @@
+import { v4 as uuid4 } from 'uuid'
+import type { LeaseId } from '../kv/key-value.js'
+import type { Op } from '../kv/transaction.js'
+import type { Timestamp } from '../model/timestamp.js'
+import { LockKey } from '../protocol/lock-key.js'
+import { keyLocksOf, readSnapshot, snapshotReads } from '../protocol/snapshot.js'
+import { acquire } from '../lock/acquire.js'
+import type { Engine } from '../lock/engine.js'
+import { release } from '../lock/release.js'
+import { type Changed, Changing, type Seen } from './changing.js'
+import { RelukkoNotFoundError } from './errors.js'
+import { NEW_SECONDS, ttlUntil } from './expiry.js'
+import { checkCreator, keyOf } from './inputs.js'
+import { listed } from './listed.js'
+import { dtoOf, encodeName, formatRecord, parseRecord, recordKey } from './record.js'
+import { RelukkoDTO } from './relukko-dto.js'
+
+/** How long a call bears with an etcd that cannot be reached, milliseconds. */
+const BUDGET_MS = 5_000
+
+export interface Wish {
+  readonly lockName: unknown
+  readonly creator: unknown
+  /** Address of who wishes. */
+  readonly ip: string
+  /** Seconds until it expires. */
+  readonly seconds?: number
+  /** Milliseconds; 0 tries once. */
+  readonly waitMs: number
+  readonly signal?: AbortSignal
+}
+
+export interface Taken {
+  readonly lock: RelukkoDTO
+  readonly fencingToken: bigint
+}
+
+/** Relukko's locks in etcd: exclusive ones under one prefix, each with a record in the same transaction. */
+export class RelukkoLocks {
+  constructor(
+    readonly engine: Engine,
+    readonly prefix: string,
+    private readonly graceSeconds: number,
+  ) {}
+
+  /**
+   * @throws RelukkoInvalidError, LockUnavailableError when others hold it for longer than the wait,
+   * EtcdLockUnavailableError, the signal's reason.
+   */
+  async take({ lockName, creator, ip, seconds = NEW_SECONDS, waitMs, signal }: Wish): Promise<Taken> {
+    const key = keyOf(this.prefix, lockName)
+    checkCreator(creator)
+    const id = uuid4()
+    const written: RelukkoDTO[] = []
+    const alongside = (lease: LeaseId, created: Timestamp): Op[] => {
+      const expiresAt = created.plusSeconds(seconds)
+      const times = { createdAt: created, updatedAt: created, expiresAt }
+      const lock = new RelukkoDTO({ id, lockName: lockName as string, creator, ip, ...times })
+      written.push(lock)
+      return [{ type: 'put', key: recordKey(id), value: formatRecord(lock), lease }]
+    }
+    const ttl = seconds + this.graceSeconds
+    const asked = { uuid: id, owner: ownerOf(creator, ip), concurrency: 1, ttl }
+    const [holding] = await acquire(this.engine, [{ key, asked, alongside }], { waitMs, signal })
+    // Of several attempts it is not known which one etcd has taken.
+    const lock = written.length === 1 ? written[0]! : (await this.see(key, id)).lock
+    return { lock, fencingToken: holding!.token }
+  }
+
+  async all(): Promise<RelukkoDTO[]> {
+    return this.persist(LockKey.records.key, () => listed(this.engine, this.prefix))
+  }
+
+  /** @throws RelukkoNotFoundError, EtcdLockUnavailableError */
+  async find(id: string): Promise<Seen> {
+    return this.see(await this.keyOf(id), id)
+  }
+
+  /**
+   * Writes a lock anew, as `changed` makes it of what it is at that time.
+   * @throws RelukkoNotFoundError, EtcdLockUnavailableError, and what `changed` throws.
+   */
+  async change(
+    id: string,
+    changed: (lock: RelukkoDTO, now: Timestamp) => Pick<RelukkoDTO, 'creator' | 'expiresAt'>,
+  ): Promise<RelukkoDTO> {
+    const key = await this.keyOf(id)
+    const change = (before: RelukkoDTO, now: Timestamp): Changed => {
+      const lock = new RelukkoDTO({ ...before, ...changed(before, now), updatedAt: now })
+      const owner = lock.creator === before.creator ? undefined : ownerOf(lock.creator, lock.ip)
+      return { lock, owner, ttl: ttlUntil(lock.expiresAt, now, this.graceSeconds) }
+    }
+    const changing = new Changing(this.engine, () => this.look(key, id), change)
+    const lock = await this.persist(key.path, () => changing.advance()).finally(() => changing.settle())
+    if (!lock) throw notFound(id)
+    return lock
+  }
+
+  /** Resolves to what it was. @throws RelukkoNotFoundError, EtcdLockUnavailableError */
+  async release(id: string): Promise<RelukkoDTO> {
+    const { lock, snapshot } = await this.find(id)
+    const { key } = snapshot
+    const isOurs = this.engine.holdings.has(key, id)
+    const alongside: Op[] = [{ type: 'delete', key: recordKey(id) }]
+    const released = await release(this.engine, [key], id, { alongside, budgetMs: BUDGET_MS })
+    if (released.length === 0) throw notFound(id)
+    const lease = snapshot.holders.get(id)?.lease
+    if (!isOurs && lease !== undefined) this.engine.pool.discard({ id: lease })
+    return lock
+  }
+
+  /** Whose name is not known is looked for among all. */
+  private async keyOf(id: string): Promise<LockKey> {
+    const range = { type: 'range' as const, key: recordKey(id) }
+    const read = { compare: [], success: [range], failure: [] }
+    const { results } = await this.persist(range.key, () => this.engine.commit(read))
+    const record = parseRecord(results[0]![0]) ?? (await this.all()).find(lock => lock.id === id)
+    if (!record) throw notFound(id)
+    return new LockKey(this.prefix, encodeName(record.lockName))
+  }
+
+  private async see(key: LockKey, id: string): Promise<Seen> {
+    const seen = await this.persist(key.path, () => this.look(key, id))
+    if (!seen) throw notFound(id)
+    return seen
+  }
+
+  private async look(key: LockKey, id: string): Promise<Seen | undefined> {
+    const reads = [{ type: 'range' as const, key: recordKey(id) }, ...snapshotReads(key)]
+    const result = await this.engine.commit({ compare: [], success: reads, failure: [] })
+    const snapshot = readSnapshot(key, result)
+    const entry = keyLocksOf(snapshot).locks.get(id)
+    if (!entry || !snapshot.holders.has(id)) return undefined
+    return { lock: dtoOf(key, entry, parseRecord(result.results[0]![0])), snapshot }
+  }
+
+  private persist<T>(path: string, work: () => Promise<T>): Promise<T> {
+    return this.engine.persist({ path }, work, { budgetMs: BUDGET_MS })
+  }
+}
+
+/** An owner is a text that is not empty; a creator may be missing. */
+function ownerOf(creator: string | null, ip: string): string {
+  return creator || `a Relukko client at ${ip}`
+}
+
+function notFound(id: string): RelukkoNotFoundError {
+  return new RelukkoNotFoundError(`No lock has the id ${JSON.stringify(id)} (any more).`)
+}
