@@ -1,5 +1,5 @@
 /** Imports run one way: a layer may import only the layers listed before it. */
-const layers = ['model', 'kv', 'protocol', 'store', 'config', 'lock', 'relukko', 'cli']
+const layers = ['model', 'kv', 'protocol', 'store', 'config', 'lock', 'relukko', 'server', 'cli']
 const upward = layers.map((layer, index) => ({
   name: `${layer}-imports-downwards-only`,
   severity: 'error',
@@ -28,6 +28,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^lib/', pathNot: '^lib/cli/' },
       to: { path: 'node_modules/(commander|cli-table3)/' },
+    },
+    {
+      name: 'library-pays-for-no-server',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: '^lib/server/' },
+      to: { path: 'node_modules/(fastify|@fastify)/' },
     },
   ],
   options: {

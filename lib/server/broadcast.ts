@@ -1,0 +1,78 @@
+import type { WebSocket } from 'ws'
+import type { Engine } from '../lock/engine.js'
+import { EventFeed } from '../lock/event-feed.js'
+import { type LockChange, lockChangesOf } from '../relukko/relukko-change.js'
+
+/** A client that does not read what is sent to it for so many bytes is cut off. */
+const MOST_UNREAD_BYTES = 1_000_000
+/** How long to pause before a feed that has failed is begun anew. */
+const RETRY_MS = 1_000
+/** Of RFC 6455: the server goes away. */
+const GOING_AWAY = 1001
+
+/** Tells every client what becomes of the locks, whoever did it. */
+export class Broadcast {
+  private readonly clients = new Set<WebSocket>()
+  private readonly ending = new AbortController()
+  private running: Promise<void> | undefined
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly prefix: string,
+  ) {}
+
+  start(): void {
+    this.running ??= this.run()
+  }
+
+  add(client: WebSocket): void {
+    this.clients.add(client)
+    client.on('close', () => this.clients.delete(client))
+    // What it sends is of no interest, and what goes wrong with it ends in its close.
+    client.on('error', () => {})
+  }
+
+  get size(): number {
+    return this.clients.size
+  }
+
+  async close(): Promise<void> {
+    this.ending.abort()
+    for (const client of this.clients) client.close(GOING_AWAY, 'The server is shutting down.')
+    await this.running
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.ending
+    while (!signal.aborted) {
+      const feed = new EventFeed(this.engine, (changes, standing) =>
+        lockChangesOf(this.prefix, changes, standing),
+      )
+      try {
+        for await (const change of feed.events(signal)) this.tell(change)
+      } catch (error) {
+        if (signal.aborted) return
+        this.engine.log.warn({ err: error }, 'The feed of changes has ended; it begins anew')
+        await this.pause()
+      }
+    }
+  }
+
+  private tell({ type, lock }: LockChange): void {
+    const frame = JSON.stringify({ [type]: lock })
+    for (const client of this.clients) {
+      if (client.bufferedAmount > MOST_UNREAD_BYTES) client.terminate()
+      else client.send(frame)
+    }
+  }
+
+  private pause(): Promise<void> {
+    return new Promise(resolve => {
+      const timer = setTimeout(resolve, RETRY_MS)
+      this.ending.signal.addEventListener('abort', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+}

@@ -1,0 +1,80 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { shown } from '../model/shown.js'
+import { PROLONG_SECONDS } from '../relukko/expiry.js'
+import { checkCreator, checkSeconds, expiryOf, writable } from '../relukko/inputs.js'
+import type { RelukkoDTO } from '../relukko/relukko-dto.js'
+import type { RelukkoLocks } from '../relukko/relukko-locks.js'
+import { bodyOf } from './body.js'
+import { HttpError } from './http-error.js'
+
+interface WithId {
+  readonly Params: { readonly id: string }
+}
+
+/** The routes under `/v1/locks`, as Relukko's clients know them. */
+export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks): void {
+  server.post<{ Querystring: { wait?: string } }>('/v1/locks', async (request, reply) => {
+    const body = bodyOf(request, ['lock_name', 'creator', 'ttl'])
+    const seconds = body['ttl'] === undefined ? {} : { seconds: secondsOf(body['ttl']) }
+    const { lock, fencingToken } = await locks.take({
+      lockName: body['lock_name'],
+      creator: body['creator'] ?? null,
+      ip: request.ip,
+      waitMs: waitMsOf(request.query.wait),
+      signal: endOf(request),
+      ...seconds,
+    })
+    return reply.status(201).header('x-fencing-token', String(fencingToken)).send(lock)
+  })
+
+  server.get('/v1/locks', () => locks.all())
+  server.get<WithId>('/v1/locks/:id', async ({ params }) => (await locks.find(params.id)).lock)
+  server.delete<WithId>('/v1/locks/:id', ({ params }) => locks.release(params.id))
+
+  server.put<WithId>('/v1/locks/:id', request => {
+    const { creator, expires_at: expiresAt } = bodyOf(request, ['creator', 'expires_at'])
+    const newCreator = creator ?? null
+    checkCreator(newCreator)
+    const expiry = expiresAt == null ? undefined : expiryOf(expiresAt)
+    return locks.change(request.params.id, lock => ({
+      creator: newCreator ?? lock.creator,
+      expiresAt: expiry ?? lock.expiresAt,
+    }))
+  })
+
+  const keepAlive = (id: string, seconds: number): Promise<RelukkoDTO> =>
+    locks.change(id, ({ creator }, now) => ({ creator, expiresAt: writable(now.plusSeconds(seconds)) }))
+  const prolong = (id: string, seconds: number): Promise<RelukkoDTO> =>
+    locks.change(id, ({ creator, expiresAt }) => ({
+      creator,
+      expiresAt: writable(expiresAt.plusSeconds(seconds)),
+    }))
+  for (const [route, change] of [
+    ['keep_alive', keepAlive],
+    ['add_to_expire_at', prolong],
+  ] as const) {
+    const path = `/v1/locks/:id/${route}`
+    server.get<WithId>(path, ({ params }) => change(params.id, PROLONG_SECONDS))
+    server.put<WithId>(path, request =>
+      change(request.params.id, secondsOf(bodyOf(request, ['seconds'])['seconds'])),
+    )
+  }
+}
+
+function secondsOf(value: unknown): number {
+  checkSeconds(value)
+  return value
+}
+
+function waitMsOf(wait = '0'): number {
+  const seconds = wait.trim() === '' ? NaN : Number(wait)
+  if (seconds >= 0) return seconds * 1000
+  throw new HttpError(400, `'wait' must be a number of seconds from 0 on, got ${shown(wait)}.`)
+}
+
+/** Aborts when the client has gone. */
+function endOf({ raw }: FastifyRequest): AbortSignal {
+  const controller = new AbortController()
+  raw.socket.once('close', () => controller.abort(new HttpError(499, 'The client has gone.')))
+  return controller.signal
+}

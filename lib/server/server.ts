@@ -1,0 +1,102 @@
+import websocket from '@fastify/websocket'
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import { type Logger, pino } from 'pino'
+import type { LockConfig } from '../config/schema.js'
+import type { Engine } from '../lock/engine.js'
+import { openEngine } from '../lock/open-engine.js'
+import { reading } from '../lock/reading.js'
+import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
+import { LockKey } from '../protocol/lock-key.js'
+import { GRACE_SECONDS } from '../relukko/expiry.js'
+import { RelukkoLocks } from '../relukko/relukko-locks.js'
+import type { Store } from '../store/store.js'
+import { ApiKeys } from './api-keys.js'
+import { Broadcast } from './broadcast.js'
+import { answerTo, HttpError } from './http-error.js'
+import { addLockRoutes } from './lock-routes.js'
+
+export interface ServerOptions {
+  /** How to reach etcd. */
+  readonly config?: LockConfig
+  /** Instead of `config`. */
+  readonly store?: Store
+  /** By the name of who uses the key. */
+  readonly apiKeys: Readonly<Record<string, string>>
+  /** Under which the locks live: `custom` when not given. */
+  readonly prefix?: string
+  /** Seconds after its expiry at which a lock is freed: 180 when not given. */
+  readonly graceSeconds?: number
+  /** Silent when not given. */
+  readonly logger?: Logger
+}
+
+/** Bytes of a request's body. */
+const BODY_LIMIT = 65_536
+
+/** An HTTP server for Relukko's clients on etcd. Any number of them may run side by side. */
+export class RelukkoServer implements AsyncDisposable {
+  private constructor(
+    private readonly http: FastifyInstance,
+    private readonly engine: Engine,
+    private readonly broadcast: Broadcast,
+  ) {}
+
+  /** @throws LockConfigError. An etcd that cannot be reached is no error: until it is, answers are 503. */
+  static async create(options: ServerOptions): Promise<RelukkoServer> {
+    const { apiKeys, prefix = COOKBOOKS_CUSTOM_PREFIX, graceSeconds = GRACE_SECONDS } = options
+    const logger = options.logger ?? pino({ level: 'silent' })
+    const engine = await openEngine({ ...options, logger })
+    const broadcast = new Broadcast(engine, prefix)
+    const keys = new ApiKeys(apiKeys)
+    const http = fastify({
+      bodyLimit: BODY_LIMIT,
+      forceCloseConnections: 'idle',
+      routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
+    })
+    http.setErrorHandler((error, request, reply) => {
+      const answer = answerTo(error)
+      if (answer.status >= 500) logger.error({ err: error, url: request.url }, 'A request has failed')
+      return reply.status(answer.status).send(answer)
+    })
+    http.setNotFoundHandler((request, reply) =>
+      reply.status(404).send({ status: 404, message: `There is no ${request.method} ${request.url}.` }),
+    )
+    await http.register(websocket)
+    http.get('/healthchecker', async () => {
+      await reading(engine, LockKey.records.key, () =>
+        engine.commit({ compare: [], success: [], failure: [] }),
+      )
+      return { status: 200, message: 'etcd answers.' }
+    })
+    await http.register((locked: FastifyInstance, _options: object, done: () => void) => {
+      locked.addHook('onRequest', (request: FastifyRequest) => authenticate(keys, request))
+      addLockRoutes(locked, new RelukkoLocks(engine, prefix, graceSeconds))
+      locked.get('/ws/broadcast', { websocket: true }, socket => broadcast.add(socket))
+      done()
+    })
+    broadcast.start()
+    return new RelukkoServer(http, engine, broadcast)
+  }
+
+  /** Resolves to the URL at which it listens. A port of 0 is any that is free. */
+  listen({ host = '127.0.0.1', port = 3000 }: { host?: string; port?: number } = {}): Promise<string> {
+    return this.http.listen({ host, port })
+  }
+
+  /** Takes no requests any more, ends those that it has, and its connections. What is locked stays locked. */
+  async close(): Promise<void> {
+    await this.broadcast.close()
+    await this.http.close()
+    await this.engine.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+async function authenticate(keys: ApiKeys, request: FastifyRequest): Promise<void> {
+  const key = request.headers['x-api-key']
+  if (keys.ownerOf(typeof key === 'string' ? key : undefined) !== undefined) return
+  throw new HttpError(403, 'The header X-api-Key is missing or wrong.')
+}
