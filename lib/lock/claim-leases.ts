@@ -52,8 +52,10 @@ export class ClaimLeases {
 
   /** Whether all of the holders count from now on. If not, one is gone. @throws StoreError */
   async areKept(): Promise<boolean> {
-    const kept = this.holders.map(lease => lease && (lease.isFresh || this.pool.renew(lease)))
-    return (await Promise.all(kept)).every(Boolean)
+    const isKept = async (lease: Lease | undefined): Promise<boolean> =>
+      lease !== undefined && (lease.isFresh || (await this.pool.renew(lease)))
+    const kept = await Promise.all(this.holders.map(isKept))
+    return kept.every(Boolean)
   }
 
   /** Ends all for certain, and what hangs on them, now or later. @throws StoreError */

@@ -80,7 +80,7 @@ export class RelukkoAdapter implements Relukko {
   async updateRelukko(id: string, { creator, expiresAt }: RelukkoChange): Promise<RelukkoDTO> {
     if (isTrusted()) return TRUSTED
     checkCreator(creator ?? null)
-    const expiry = expiresAt == null ? undefined : expiryOf(expiresAt)
+    const expiry = (expiresAt ?? undefined) === undefined ? undefined : expiryOf(expiresAt)
     return (await this.open()).change(id, lock => ({
       creator: creator ?? lock.creator,
       expiresAt: expiry ?? lock.expiresAt,

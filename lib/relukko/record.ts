@@ -16,9 +16,8 @@ export function encodeName(name: string): string {
   return name.replace(/[%/]/g, character => encodeURIComponent(character))
 }
 
-export function formatRecord({ id: _, ...fields }: RelukkoFields): string {
-  const { id: _id, ...record } = new RelukkoDTO({ ...fields, id: '' }).toJSON()
-  return JSON.stringify(record)
+export function formatRecord(lock: RelukkoFields): string {
+  return JSON.stringify({ ...new RelukkoDTO(lock).toJSON(), id: undefined })
 }
 
 /** Undefined when the text is no record. */

@@ -35,7 +35,7 @@ export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks): voi
     const { creator, expires_at: expiresAt } = bodyOf(request, ['creator', 'expires_at'])
     const newCreator = creator ?? null
     checkCreator(newCreator)
-    const expiry = expiresAt == null ? undefined : expiryOf(expiresAt)
+    const expiry = (expiresAt ?? undefined) === undefined ? undefined : expiryOf(expiresAt)
     return locks.change(request.params.id, lock => ({
       creator: newCreator ?? lock.creator,
       expiresAt: expiry ?? lock.expiresAt,

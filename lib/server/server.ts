@@ -69,7 +69,10 @@ export class RelukkoServer implements AsyncDisposable {
       return { status: 200, message: 'etcd answers.' }
     })
     await http.register((locked: FastifyInstance, _options: object, done: () => void) => {
-      locked.addHook('onRequest', (request: FastifyRequest) => authenticate(keys, request))
+      locked.addHook('onRequest', (request, _reply, next) => {
+        authenticate(keys, request)
+        next()
+      })
       addLockRoutes(locked, new RelukkoLocks(engine, prefix, graceSeconds))
       locked.get('/ws/broadcast', { websocket: true }, socket => broadcast.add(socket))
       done()
@@ -95,7 +98,7 @@ export class RelukkoServer implements AsyncDisposable {
   }
 }
 
-async function authenticate(keys: ApiKeys, request: FastifyRequest): Promise<void> {
+function authenticate(keys: ApiKeys, request: FastifyRequest): void {
   const key = request.headers['x-api-key']
   if (keys.ownerOf(typeof key === 'string' ? key : undefined) !== undefined) return
   throw new HttpError(403, 'The header X-api-Key is missing or wrong.')

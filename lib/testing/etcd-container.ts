@@ -1,3 +1,4 @@
+import type * as Testcontainers from 'testcontainers'
 import { LockError } from '../model/errors.js'
 
 export interface EtcdContainerOptions {
@@ -75,7 +76,7 @@ export class EtcdContainer implements AsyncDisposable {
   private stopped: Promise<void> | undefined
 }
 
-async function testcontainers(): Promise<typeof import('testcontainers')> {
+async function testcontainers(): Promise<typeof Testcontainers> {
   try {
     return await import('testcontainers')
   } catch (cause) {

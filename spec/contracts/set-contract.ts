@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
-import { Lock, type LockLostError, NoLock } from '../../lib/index.js'
+import { type Lock, type LockLostError, NoLock } from '../../lib/index.js'
 import type { Store } from '../../lib/store/store.js'
 import { freshName } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'

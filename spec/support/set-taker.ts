@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -26,7 +27,7 @@ function isAlone(name: string, concurrency: number, file: string): boolean {
 let violations = 0
 await lock.list()
 process.stdout.write('ready\n')
-for await (const _ of createInterface(process.stdin)) break
+await once(createInterface(process.stdin), 'line')
 for (let taken = 0; taken < sets; taken++) {
   const requests = someRequests()
   await lock.acquiredAll(requests, { wait: 300 }, async ({ id }) => {

@@ -1,0 +1,70 @@
+import { answer, proceed } from './answers.js'
+import type { Client } from './client.js'
+import { hold } from './holding.js'
+import type { Deed, Move } from './move.js'
+import { notice, startRelease } from './releasing.js'
+import { deliver } from './waiting.js'
+import type { World } from './world.js'
+
+/** What a client does, or is told, when all goes well. */
+export function clientMoves(world: World, client: Client): Move[] {
+  const { name, call, index } = client
+  const move = (text: string, make: Deed): Move => ({
+    text: `${name}: ${text}`,
+    make: next => {
+      const self = next.clients[index]!
+      make(next, self)
+      proceed(next, self)
+    },
+  })
+  switch (client.stage) {
+    case 'calling':
+      if (call?.kind === 'revoke')
+        return call.leases.map(lease =>
+          move(`revokes lease ${lease}`, (next, self) => answer(next, self, lease)),
+        )
+      return [move(call!.kind === 'read' ? `reads, to ${call!.why}` : call!.kind, answer)]
+    case 'waiting': {
+      const look = move(`looks again`, (_, self) => self.send({ kind: 'read', why: 'wait' }))
+      return [
+        ...deliveries(client).map(counts =>
+          move(`is told ${counts.join(' + ')} changes`, (next, self) => deliver(next, self, counts)),
+        ),
+        ...(client.isStale || client.timer === 'due' ? [look] : []),
+      ]
+    }
+    case 'doubting':
+      return [
+        move('believes in a young lease, which is gone', hold),
+        move('finds its lease gone', (_, self) => {
+          self.isUnsettled = true
+          self.stage = 'running'
+        }),
+      ]
+    case 'holding':
+      return [
+        move('begins to release', (_, self) => startRelease(self)),
+        ...(client.mayLearn ? [move('learns who waits', learn)] : []),
+        ...(world.etcd.truth.holders.has(client.uuid) ? [] : [move('notices that it lost the lock', notice)]),
+      ]
+    case 'running':
+    case 'done':
+    case 'dead':
+      return []
+  }
+}
+
+/** How many batches of each watch may come before the client looks at them. */
+function deliveries({ watches }: Client): number[][] {
+  const counts = watches.reduce<number[][]>(
+    (before, { batches }) =>
+      before.flatMap(prefix => Array.from({ length: batches.length + 1 }, (_, count) => [...prefix, count])),
+    [[]],
+  )
+  return counts.filter(some => some.some(count => count > 0))
+}
+
+function learn({ etcd }: World, client: Client): void {
+  client.guess = etcd.truth
+  client.mayLearn = false
+}
