@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { TransactionResult } from '../kv/transaction.js'
-import { LockLostError } from '../model/errors.js'
+import { EtcdLockUnavailableError, LockLostError } from '../model/errors.js'
 import { fallen, type GuardedWrite, guarded, verification } from '../protocol/guard.js'
 import type { Engine } from './engine.js'
 import { extend } from './extend.js'
@@ -75,14 +75,22 @@ abstract class LiveHeld implements Held {
   async extend(ttl: number): Promise<void> {
     this.assertHeld()
     const keys = this.holdings.map(({ key }) => key)
-    const leases = await extend(this.engine, keys, this.id, ttl)
+    const { leases, revision } = await extend(this.engine, keys, this.id, ttl, moving => {
+      for (const [at, tenure] of this.tenures.entries()) tenure.mayMoveTo(moving[at])
+    }).catch((error: unknown) => {
+      // Unless it may come through all the same.
+      if (!(error instanceof EtcdLockUnavailableError)) {
+        for (const tenure of this.tenures) tenure.mayMoveTo(undefined)
+      }
+      throw error
+    })
     const loss = this.lost()
     if (loss) {
       // It came too late, and nobody would renew or release what it has got.
       for (const lease of leases) this.engine.pool.discard(lease)
       throw loss
     }
-    for (const [at, tenure] of this.tenures.entries()) tenure.moveTo(leases[at]!)
+    for (const [at, tenure] of this.tenures.entries()) tenure.moveTo(leases[at]!, revision)
   }
 
   async guard(write: GuardedWrite): Promise<TransactionResult> {

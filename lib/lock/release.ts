@@ -3,7 +3,7 @@ import type { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import { successorsOfEach } from '../protocol/lock-set.js'
 import { type Release, release as plan } from '../protocol/release.js'
-import type { Snapshot } from '../protocol/snapshot.js'
+import { modRevisionOf, type Snapshot } from '../protocol/snapshot.js'
 import { isStoreError } from '../store/store-error.js'
 import type { Engine } from './engine.js'
 import { logExpired } from './log-expired.js'
@@ -26,6 +26,11 @@ export function release(
   options: ReleaseOptions = {},
 ): Promise<ConcurrentLock[]> {
   return new Releasing(engine, keys, uuid, options.alongside ?? []).run(options)
+}
+
+/** Nothing has changed: whoever loses his lease loses his holder key. */
+function isSame(before: Snapshot, after: Snapshot): boolean {
+  return modRevisionOf(before) === modRevisionOf(after) && before.holders.size === after.holders.size
 }
 
 interface Leaving {
@@ -105,8 +110,12 @@ class Releasing {
       if (isStoreError(error, 'unreachable')) this.unsettled = leaving
       if (!isStoreError(error, 'lease-not-found')) throw error
       // One who stays, or waits, has lost his lease: what we believe of him is old, and he is not to be trusted.
+      const isBare = this.mostSuccessors === 0 && !this.isGuess
+      const seen = this.snapshots
       this.mostSuccessors = 0
       await this.look()
+      // It is the lease of what is written alongside that is gone.
+      if (isBare && seen.every((snapshot, at) => isSame(snapshot, this.snapshots[at]!))) throw error
       return false
     }
   }

@@ -1,7 +1,8 @@
-import type { KeyEvent, KeyValue, LeaseId } from '../kv/key-value.js'
+import type { KeyEvent, KeyValue } from '../kv/key-value.js'
 import type { OpResult } from '../kv/transaction.js'
 import { LockLostError, type LossReason } from '../model/errors.js'
 import { type Force, parseForce } from '../protocol/force.js'
+import { isStoreError } from '../store/store-error.js'
 import type { Watch, WatchListener } from '../store/store.js'
 import { LONGEST_TIMEOUT_MS } from './clock.js'
 import type { Engine } from './engine.js'
@@ -13,6 +14,8 @@ import type { LeaseKeeper } from './lease-keeper.js'
 const WATCH_AFTER_MS = 100
 /** How long to ask etcd why the holder key is gone before the loss is told without a reason. */
 const EXPLAIN_MS = 1_000
+/** How long after a look that failed to look again. */
+const LOOK_AGAIN_MS = 1_000
 /** Lateness of timers that is worth mentioning. */
 const LAG_MS = 200
 
@@ -34,9 +37,14 @@ export class Tenure implements WatchListener {
   private isOver = false
   /** The holder key is gone from etcd: nothing is held, though why is still being asked. */
   private isGone = false
+  /** Of the last change of the holder key that is known: what watches tell may be older. */
+  private revision = 0n
+  /** The lease that it is on, if an extension that was sent has been applied. */
+  private next: Lease | undefined
   /** Whether it was said that the deadline is near. */
   isExpiring = false
   private timer: NodeJS.Timeout | undefined
+  private lookTimer: NodeJS.Timeout | undefined
   private due = 0
   private watch: Watch | undefined
   private keeper: LeaseKeeper | undefined
@@ -48,12 +56,13 @@ export class Tenure implements WatchListener {
     private readonly listener: TenureListener,
   ) {
     engine.dependants.add(this)
-    this.moveTo(holding.lease)
+    this.moveTo(holding.lease, holding.token)
   }
 
   /** Milliseconds for which it lasts for certain, by the clocks and not by any timer. */
   get remaining(): number {
-    return this.isOver || this.isGone ? 0 : Math.max(0, this.holding.lease.remaining)
+    if (this.isOver || this.isGone) return 0
+    return Math.max(0, Math.min(this.holding.lease.remaining, this.next?.remaining ?? Infinity))
   }
 
   /** Looks at the clocks, and says that it is lost if it is. */
@@ -61,9 +70,18 @@ export class Tenure implements WatchListener {
     if (!this.isOver && this.remaining === 0) this.runOut()
   }
 
-  /** The holding has got another lease. */
-  moveTo(lease: Lease): void {
+  /** The holding may get another lease, which may end sooner: until it is known, the first end counts. */
+  mayMoveTo(lease: Lease | undefined): void {
     if (this.isOver || this.isGone) return
+    this.next = lease
+    this.arm()
+  }
+
+  /** The holding got another lease at this revision. */
+  moveTo(lease: Lease, revision: bigint): void {
+    if (this.isOver || this.isGone || revision <= this.revision) return
+    this.revision = revision
+    if (this.next?.id === lease.id) this.next = undefined
     this.holding = { ...this.holding, lease, ttl: lease.asked }
     this.keeper?.stop()
     if (this.options.keepAlive) this.keeper = this.engine.pool.keep(lease, () => this.onLeaseEnd())
@@ -82,9 +100,10 @@ export class Tenure implements WatchListener {
       currentToken,
     })
     if (reason !== 'closed') {
-      this.engine.holdings.take(key, uuid)
-      // It may stand for a moment longer, and is of no use to anybody.
-      this.engine.pool.discard(lease)
+      // It may stand for a moment longer, and is of no use to anybody; unless it was released by its id from here, and
+      // its lease may serve others by now.
+      const known = this.engine.holdings.take(key, uuid)
+      if (known) for (const each of new Set([lease, known.lease])) this.engine.pool.discard(each)
     }
     this.listener.onLost(loss)
   }
@@ -97,6 +116,7 @@ export class Tenure implements WatchListener {
   end(): void {
     this.isOver = true
     clearTimeout(this.timer)
+    clearTimeout(this.lookTimer)
     this.keeper?.stop()
     this.watch?.close()
     this.engine.dependants.delete(this)
@@ -167,15 +187,18 @@ export class Tenure implements WatchListener {
     try {
       const found = await this.read(key.holder(uuid))
       this.onSeen(found.find(kv => kv.createRevision === token))
-    } catch {
-      // Whoever cannot look has a deadline all the same.
+    } catch (error) {
+      // What happened before the watch stood, or in a gap, is told by nothing else; and renewals may go on for ever.
+      if (this.isOver || this.isGone || !isStoreError(error, 'unreachable')) return
+      clearTimeout(this.lookTimer)
+      this.lookTimer = setTimeout(() => void this.look(), LOOK_AGAIN_MS)
     }
   }
 
   private onSeen(kv: KeyValue | undefined): void {
     if (this.isOver || this.isGone) return
     if (!kv) void this.onGone()
-    else if (kv.lease !== undefined && kv.lease !== this.holding.lease.id) void this.adopt(kv.lease)
+    else if (kv.modRevision > this.revision) void this.adopt(kv)
   }
 
   /** Released by somebody, or with its lease, which tells. */
@@ -206,8 +229,9 @@ export class Tenure implements WatchListener {
   }
 
   /** Somebody extended it by its id. */
-  private async adopt(id: LeaseId): Promise<void> {
+  private async adopt({ lease: id, modRevision }: KeyValue): Promise<void> {
+    if (id === undefined || id === this.holding.lease.id) return
     const lease = await this.engine.pool.adopt(id).catch(() => undefined)
-    if (lease) this.moveTo(lease)
+    if (lease) this.moveTo(lease, modRevision)
   }
 }
