@@ -58,15 +58,18 @@ class Releasing {
     const { engine, keys, uuid } = this
     const holdings = keys.map(key => engine.holdings.take(key, uuid)).filter(holding => holding !== undefined)
     this.snapshots = await Promise.all(keys.map(key => engine.guess(key)))
-    let clean: readonly string[] = []
+    let clean: readonly Leaving[] = []
     try {
       const done = await engine.persist({ path: keys.join(', ') }, () => this.advance(), options)
-      if (!this.unsettled) clean = done.map(({ snapshot }) => snapshot.key.path)
+      if (!this.unsettled) clean = done
       return done.flatMap(leaving => leaving.plan.released ?? [])
     } finally {
       for (const { key, lease } of holdings) {
-        if (clean.includes(key.path)) engine.pool.give(lease)
-        else engine.pool.discard(lease)
+        const leaving = clean.find(({ snapshot }) => snapshot.key.path === key.path)
+        const last = leaving?.snapshot.holders.get(uuid)?.lease
+        if (last === lease.id) engine.pool.give(lease)
+        // Somebody has moved it to another, and revokes the first, however late.
+        else for (const id of [lease.id, ...(last === undefined ? [] : [last])]) engine.pool.discard({ id })
       }
     }
   }

@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { pino } from 'pino'
 import { acquire } from '../../lib/lock/acquire.js'
+import { Engine } from '../../lib/lock/engine.js'
+import { extend } from '../../lib/lock/extend.js'
 import { release } from '../../lib/lock/release.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import type { HeldLock } from '../../lib/lock/held-lock.js'
@@ -26,6 +29,26 @@ describe('a lease that serves a second holding', () => {
     await world.rival.close()
     expect((await world.stored()).map(kv => kv.key)).toContain(elsewhere.holder('second'))
   }
+
+  it('outlives another process that has extended the first one, and revokes late', async () => {
+    const world = new World()
+    const first = await world.acquire(1)
+    let revoke: () => void = () => {}
+    const late = new Promise<void>(resolve => (revoke = resolve))
+    const rivalLine = new FaultyStore(world.memory)
+    const rival = new Engine(rivalLine, world.time.clock, pino({ level: 'silent' }))
+    const grantReadMoveAndRevoke = 4
+    rivalLine.befall(grantReadMoveAndRevoke, async work => {
+      await late
+      return work()
+    })
+    await extend(rival, [world.key], first.uuid, World.TTL)
+    await world.release(first)
+    await holdsElsewhere(world)
+    revoke()
+    await rival.close()
+    await expectHeldElsewhere(world)
+  })
 
   it('outlives another process that releases the first one again', async () => {
     const world = new World()
@@ -229,6 +252,58 @@ describe('a handle', () => {
     expect(renew).not.toHaveBeenCalled()
   })
 
+  it('that is extended to less is believed in for no longer, before the answer has come', async () => {
+    line.befall(3, async work => {
+      await work()
+      await done
+      throw unreachable()
+    })
+    const extending = held.extend(3).catch(() => {})
+    expect(held.remaining()).toBeGreaterThan(50)
+    await eventually(() => expect(held.remaining()).toBeLessThan(3))
+    isDone()
+    await extending
+  })
+
+  it('whose lock was released by its id leaves the lease to the next', async () => {
+    const revoke = jest.spyOn(memory.leases, 'revoke')
+    await lock.release('held', held.id)
+    const next = await lock.hold('held', { concurrency: 1, ttl: 60 })
+    await eventually(() => expect(held.signal.aborted).toBe(true))
+    expect(revoke).not.toHaveBeenCalled()
+    await next.verify()
+    await next.release()
+  })
+
+  it('looks again when its look was not answered', async () => {
+    const look = line.calls + 1
+    line.befall(1, () => Promise.reject(unreachable()))
+    line.watch = () => ({ ready: Promise.resolve(), close: () => {} })
+    await eventually(() => expect(line.calls).toBeGreaterThanOrEqual(look))
+    const key = new LockKey('custom', 'held').holder(held.id)
+    await memory.commit({ compare: [], success: [{ type: 'delete', key }], failure: [] })
+    await eventually(() => expect(held.signal.aborted).toBe(true), 4_000)
+  })
+
+  it('does not go back to a lease that it has left, when a watch tells of it late', async () => {
+    const late: (() => void)[] = []
+    const watch = line.watch.bind(line)
+    line.watch = (range, listener) =>
+      watch(range, {
+        onEvents: events => void late.push(() => listener.onEvents(events)),
+        onGap: () => listener.onGap(),
+        onEnd: error => listener.onEnd(error),
+      })
+    const callsOfGrant = line.calls
+    await eventually(() => expect(line.calls).toBeGreaterThan(callsOfGrant))
+    await held.extend(600)
+    await held.extend(900)
+    await eventually(() => expect(late).toHaveLength(2))
+    late[0]!()
+    await delay(20)
+    expect(held.remaining()).toBeGreaterThan(800)
+  })
+
   it('that has seen its key go is not believed in, even while nobody can tell why', async () => {
     const callsOfGrant = line.calls
     await eventually(() => expect(line.calls).toBeGreaterThan(callsOfGrant))
@@ -287,6 +362,22 @@ it('a release by force that fails keeps no lease for its trace', async () => {
   const forced = lock.forceRelease('broken', 'somebody', { reason: 'to see' })
   await expect(forced).rejects.toMatchObject({ code: 'LOCK_UNREADABLE' })
   await eventually(() => expect(line.revocations).toBe(1))
+  await lock.close()
+  await memory.close()
+})
+
+it('a release by force whose trace has lost its lease ends', async () => {
+  const memory = new MemoryStore()
+  const line = new FaultyStore(memory)
+  const lock = new Lock({ store: line, prefix: 'custom', owner: 'us', dryRun: false })
+  const held = await lock.hold('held', { concurrency: 1, ttl: 60 })
+  const grantAndRelease = 2
+  line.befall(grantAndRelease, async work => {
+    await line.loseLeases()
+    return work()
+  })
+  const forced = lock.forceRelease('held', held.id, { reason: 'to see' })
+  await expect(forced).rejects.toMatchObject({ code: 'LOCK_ERROR' })
   await lock.close()
   await memory.close()
 })
