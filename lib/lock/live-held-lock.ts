@@ -129,11 +129,18 @@ abstract class LiveHeld implements Held {
     return this.letGo()
   }
 
+  private leaveRest(): void {
+    const { farewells } = this.engine
+    const farewell = this.leave().finally(() => farewells.delete(farewell))
+    farewells.add(farewell)
+    this.released = farewell
+  }
+
   private onLost(error: LockLostError): void {
     if (this.loss) return
     this.loss = error
     const hasMore = this.tenures.length > 1 && error.reason !== 'closed'
-    this.released ??= hasMore ? this.leave() : undefined
+    if (hasMore && !this.released) this.leaveRest()
     this.controller.abort(error)
   }
 

@@ -201,6 +201,16 @@ export function setContract(make: () => Promise<Store>): void {
       await beside.release()
     })
 
+    it('the others are released also when the Lock is closed meanwhile', async () => {
+      const held = await lock.acquireAll(each(a, b))
+      const closed = new Promise<void>(resolve =>
+        held.signal.addEventListener('abort', () => resolve(lock.close())),
+      )
+      await other.release(a, held.id)
+      await closed
+      expect(await isFree(b)).toBe(true)
+    })
+
     it('nothing is written under its guard', async () => {
       const held = await lock.acquireAll(each(a, b))
       const key = `/spicerack/locks/holders/custom/${b}/${held.id}`
