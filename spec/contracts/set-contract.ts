@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { type Lock, type LockLostError, NoLock } from '../../lib/index.js'
 import type { Store } from '../../lib/store/store.js'
@@ -31,11 +32,12 @@ export function setContract(make: () => Promise<Store>): void {
     const { holders, waiters } = await other.inspect(name)
     return holders.length + waiters.length === 0
   }
-  const counting = (): { store: Store; commits: () => number } => {
+  const counting = (before = () => Promise.resolve()): { store: Store; commits: () => number } => {
     let commits = 0
     const watch: Store['watch'] = (range, listener) => locks.store.watch(range, listener)
-    const commit: Store['commit'] = transaction => {
+    const commit: Store['commit'] = async transaction => {
       commits++
+      await before()
       return locks.store.commit(transaction)
     }
     const store = { commit, watch, leases: locks.store.leases, close: () => Promise.resolve() }
@@ -202,9 +204,11 @@ export function setContract(make: () => Promise<Store>): void {
     })
 
     it('the others are released also when the Lock is closed meanwhile', async () => {
-      const held = await lock.acquireAll(each(a, b))
+      const { store } = counting(() => delay(100))
+      const slow = locks.make({ store })
+      const held = await slow.acquireAll(each(a, b))
       const closed = new Promise<void>(resolve =>
-        held.signal.addEventListener('abort', () => resolve(lock.close())),
+        held.signal.addEventListener('abort', () => resolve(slow.close())),
       )
       await other.release(a, held.id)
       await closed
