@@ -77,8 +77,8 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'an extension to less counts only when it is answered',
     file: 'lib/lock/tenure.ts',
-    right: 'this.next?.remaining ?? Infinity',
-    wrong: 'Infinity',
+    right: '[this.holding.lease, ...this.pending].map',
+    wrong: '[this.holding.lease].map',
     specs: ['spec/faults/races'],
   },
   {

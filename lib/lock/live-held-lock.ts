@@ -6,6 +6,7 @@ import type { Engine } from './engine.js'
 import { extend } from './extend.js'
 import type { Held, HeldLock, HeldLocks } from './held-lock.js'
 import type { Holding } from './holdings.js'
+import type { Lease } from './lease.js'
 import { translated } from './persist.js'
 import { Tenure, type TenureOptions } from './tenure.js'
 
@@ -19,6 +20,7 @@ abstract class LiveHeld implements Held {
   private readonly events = new EventEmitter<{ expiring: [] }>()
   private readonly tenures: readonly Tenure[]
   private loss: LockLostError | undefined
+  private extending: Promise<void> = Promise.resolve()
   private released: Promise<void> | undefined
 
   constructor(
@@ -72,25 +74,11 @@ abstract class LiveHeld implements Held {
     await this.guard(verification(this.holdings[0]!))
   }
 
-  async extend(ttl: number): Promise<void> {
-    this.assertHeld()
-    const keys = this.holdings.map(({ key }) => key)
-    const { leases, revision } = await extend(this.engine, keys, this.id, ttl, moving => {
-      for (const [at, tenure] of this.tenures.entries()) tenure.mayMoveTo(moving[at])
-    }).catch((error: unknown) => {
-      // Unless it may come through all the same.
-      if (!(error instanceof EtcdLockUnavailableError)) {
-        for (const tenure of this.tenures) tenure.mayMoveTo(undefined)
-      }
-      throw error
-    })
-    const loss = this.lost()
-    if (loss) {
-      // It came too late, and nobody would renew or release what it has got.
-      for (const lease of leases) this.engine.pool.discard(lease)
-      throw loss
-    }
-    for (const [at, tenure] of this.tenures.entries()) tenure.moveTo(leases[at]!, revision)
+  extend(ttl: number): Promise<void> {
+    // One after the other: the last that was asked for is to count.
+    const extending = this.extending.then(() => this.extendNow(ttl))
+    this.extending = extending.catch(() => {})
+    return extending
   }
 
   async guard(write: GuardedWrite): Promise<TransactionResult> {
@@ -113,6 +101,29 @@ abstract class LiveHeld implements Held {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.release()
+  }
+
+  private async extendNow(ttl: number): Promise<void> {
+    this.assertHeld()
+    const keys = this.holdings.map(({ key }) => key)
+    let moving: readonly Lease[] = []
+    const { leases, revision } = await extend(this.engine, keys, this.id, ttl, fresh => {
+      moving = fresh
+      this.tenures.forEach((tenure, at) => tenure.mayMoveTo(fresh[at]!))
+    }).catch((error: unknown) => {
+      // Unless it may come through all the same.
+      if (!(error instanceof EtcdLockUnavailableError)) {
+        moving.forEach((lease, at) => this.tenures[at]!.willNotMoveTo(lease))
+      }
+      throw error
+    })
+    const loss = this.lost()
+    if (loss) {
+      // It came too late, and nobody would renew or release what it has got.
+      for (const lease of leases) this.engine.pool.discard(lease)
+      throw loss
+    }
+    this.tenures.forEach((tenure, at) => tenure.moveTo(leases[at]!, revision))
   }
 
   private get remainingMs(): number {

@@ -39,8 +39,8 @@ export class Tenure implements WatchListener {
   private isGone = false
   /** Of the last change of the holder key that is known: what watches tell may be older. */
   private revision = 0n
-  /** The lease that it is on, if an extension that was sent has been applied. */
-  private next: Lease | undefined
+  /** The leases on one of which it may be: each of an extension that was sent, of which no answer has come. */
+  private readonly pending = new Set<Lease>()
   /** Whether it was said that the deadline is near. */
   isExpiring = false
   private timer: NodeJS.Timeout | undefined
@@ -62,7 +62,7 @@ export class Tenure implements WatchListener {
   /** Milliseconds for which it lasts for certain, by the clocks and not by any timer. */
   get remaining(): number {
     if (this.isOver || this.isGone) return 0
-    return Math.max(0, Math.min(this.holding.lease.remaining, this.next?.remaining ?? Infinity))
+    return Math.max(0, Math.min(...[this.holding.lease, ...this.pending].map(lease => lease.remaining)))
   }
 
   /** Looks at the clocks, and says that it is lost if it is. */
@@ -71,17 +71,22 @@ export class Tenure implements WatchListener {
   }
 
   /** The holding may get another lease, which may end sooner: until it is known, the first end counts. */
-  mayMoveTo(lease: Lease | undefined): void {
-    if (this.isOver || this.isGone) return
-    this.next = lease
-    this.arm()
+  mayMoveTo(lease: Lease): void {
+    this.pending.add(lease)
+    this.rearm()
+  }
+
+  willNotMoveTo(lease: Lease): void {
+    this.pending.delete(lease)
+    this.rearm()
   }
 
   /** The holding got another lease at this revision. */
   moveTo(lease: Lease, revision: bigint): void {
+    // What was sent before it has been overtaken, and can never be applied.
+    if (this.pending.has(lease)) this.pending.clear()
     if (this.isOver || this.isGone || revision <= this.revision) return
     this.revision = revision
-    if (this.next?.id === lease.id) this.next = undefined
     this.holding = { ...this.holding, lease, ttl: lease.asked }
     this.keeper?.stop()
     if (this.options.keepAlive) this.keeper = this.engine.pool.keep(lease, () => this.onLeaseEnd())
@@ -133,6 +138,10 @@ export class Tenure implements WatchListener {
 
   /** Nothing is to be seen any more; the deadline stays. */
   onEnd(): void {}
+
+  private rearm(): void {
+    if (!this.isOver && !this.isGone) this.arm()
+  }
 
   private arm(): void {
     clearTimeout(this.timer)

@@ -266,6 +266,22 @@ describe('a handle', () => {
     await extending
   })
 
+  it('that is extended twice at once believes in the sooner end, and then in the later extension', async () => {
+    line.watch = () => ({ ready: done, close: () => {} })
+    line.befall(3, async work => {
+      const moved = await work()
+      await done
+      return moved
+    })
+    const extending = [held.extend(3), held.extend(600)]
+    await eventually(() => expect(held.remaining()).toBeLessThan(3))
+    await delay(50)
+    expect(held.remaining()).toBeLessThan(3)
+    isDone()
+    await Promise.all(extending)
+    expect(held.remaining()).toBeGreaterThan(590)
+  })
+
   it('whose lock was released by its id leaves the lease to the next', async () => {
     const revoke = jest.spyOn(memory.leases, 'revoke')
     await lock.release('held', held.id)
