@@ -7,6 +7,7 @@ import { addLs } from './ls.js'
 import { printJson, say } from './output.js'
 import { addRelease } from './release.js'
 import { addRun } from './run.js'
+import { addServe } from './serve.js'
 import { addShow } from './show.js'
 import { addWatch } from './watch.js'
 
@@ -48,6 +49,7 @@ function program(argv: readonly string[]): Command {
   addShow(command)
   addRelease(command)
   addWatch(command)
+  addServe(command)
   return command
 }
 

@@ -11,19 +11,24 @@ interface WithId {
   readonly Params: { readonly id: string }
 }
 
-/** The routes under `/v1/locks`, as Relukko's clients know them. */
-export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks): void {
+/**
+ * The routes under `/v1/locks`, as Relukko's clients know them.
+ * @param ending aborts, with an HttpError, when nobody is to wait any more.
+ */
+export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks, ending: AbortSignal): void {
   server.post<{ Querystring: { wait?: string } }>('/v1/locks', async (request, reply) => {
     const body = bodyOf(request, ['lock_name', 'creator', 'ttl'])
     const seconds = body['ttl'] === undefined ? {} : { seconds: secondsOf(body['ttl']) }
-    const { lock, fencingToken } = await locks.take({
+    const wish = {
       lockName: body['lock_name'],
       creator: body['creator'] ?? null,
       ip: request.ip,
       waitMs: waitMsOf(request.query.wait),
-      signal: endOf(request),
       ...seconds,
-    })
+    }
+    const { lock, fencingToken } = await whileWanted(request, ending, signal =>
+      locks.take({ ...wish, signal }),
+    )
     return reply.status(201).header('x-fencing-token', String(fencingToken)).send(lock)
   })
 
@@ -72,9 +77,21 @@ function waitMsOf(wait = '0'): number {
   throw new HttpError(400, `'wait' must be a number of seconds from 0 on, got ${shown(wait)}.`)
 }
 
-/** Aborts when the client has gone. */
-function endOf({ raw }: FastifyRequest): AbortSignal {
+/** Does what may wait until the client has gone, or the server ends. */
+async function whileWanted<T>(
+  { raw }: FastifyRequest,
+  ending: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const controller = new AbortController()
-  raw.socket.once('close', () => controller.abort(new HttpError(499, 'The client has gone.')))
-  return controller.signal
+  const onGone = (): void => controller.abort(new HttpError(499, 'The client has gone.'))
+  const onEnding = (): void => controller.abort(ending.reason)
+  raw.socket.once('close', onGone)
+  ending.addEventListener('abort', onEnding, { once: true })
+  try {
+    return await work(controller.signal)
+  } finally {
+    raw.socket.off('close', onGone)
+    ending.removeEventListener('abort', onEnding)
+  }
 }

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+import type { ServerOptions as ServerOptionsOfHttps } from 'node:https'
 import websocket from '@fastify/websocket'
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { type Logger, pino } from 'pino'
@@ -26,6 +28,8 @@ export interface ServerOptions {
   readonly prefix?: string
   /** Seconds after its expiry at which a lock is freed: 180 when not given. */
   readonly graceSeconds?: number
+  /** Serves https with these, in PEM; with `clientCa`, only clients that have a certificate signed by it. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa?: Buffer }
   /** Silent when not given. */
   readonly logger?: Logger
 }
@@ -39,6 +43,7 @@ export class RelukkoServer implements AsyncDisposable {
     private readonly http: FastifyInstance,
     private readonly engine: Engine,
     private readonly broadcast: Broadcast,
+    private readonly ending: AbortController,
   ) {}
 
   /** @throws LockConfigError. An etcd that cannot be reached is no error: until it is, answers are 503. */
@@ -48,7 +53,10 @@ export class RelukkoServer implements AsyncDisposable {
     const engine = await openEngine({ ...options, logger })
     const broadcast = new Broadcast(engine, prefix)
     const keys = new ApiKeys(apiKeys)
+    const ending = new AbortController()
+    setMaxListeners(0, ending.signal)
     const http = fastify({
+      https: httpsOf(options),
       bodyLimit: BODY_LIMIT,
       forceCloseConnections: 'idle',
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
@@ -61,6 +69,11 @@ export class RelukkoServer implements AsyncDisposable {
     http.setNotFoundHandler((request, reply) =>
       reply.status(404).send({ status: 404, message: `There is no ${request.method} ${request.url}.` }),
     )
+    http.addHook('onSend', (_request, reply, _payload, next) => {
+      // A connection that is kept would keep the server from ending.
+      if (ending.signal.aborted) void reply.header('connection', 'close')
+      next()
+    })
     await http.register(websocket)
     http.get('/healthchecker', async () => {
       await reading(engine, LockKey.records.key, () =>
@@ -73,12 +86,12 @@ export class RelukkoServer implements AsyncDisposable {
         authenticate(keys, request)
         next()
       })
-      addLockRoutes(locked, new RelukkoLocks(engine, prefix, graceSeconds))
+      addLockRoutes(locked, new RelukkoLocks(engine, prefix, graceSeconds), ending.signal)
       locked.get('/ws/broadcast', { websocket: true }, socket => broadcast.add(socket))
       done()
     })
     broadcast.start()
-    return new RelukkoServer(http, engine, broadcast)
+    return new RelukkoServer(http, engine, broadcast, ending)
   }
 
   /** Resolves to the URL at which it listens. A port of 0 is any that is free. */
@@ -88,6 +101,7 @@ export class RelukkoServer implements AsyncDisposable {
 
   /** Takes no requests any more, ends those that it has, and its connections. What is locked stays locked. */
   async close(): Promise<void> {
+    this.ending.abort(new HttpError(503, 'The server is shutting down.'))
     await this.broadcast.close()
     await this.http.close()
     await this.engine.close()
@@ -96,6 +110,12 @@ export class RelukkoServer implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+function httpsOf({ tls }: ServerOptions): ServerOptionsOfHttps | null {
+  if (!tls) return null
+  const { clientCa: ca, ...own } = tls
+  return { ...own, ...(ca && { ca, requestCert: true, rejectUnauthorized: true }) }
 }
 
 function authenticate(keys: ApiKeys, request: FastifyRequest): void {

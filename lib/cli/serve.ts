@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
+import type { RelukkoServer, ServerOptions } from '../server/server.js'
+import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
+import { CliError, EXIT } from './exit-codes.js'
+import { integerFrom } from './numbers.js'
+import { say } from './output.js'
+import { onSignal } from './signals.js'
+
+interface ServeOptions extends ConnectionOptions {
+  readonly host?: string
+  readonly port: number
+  readonly prefix: string
+  readonly grace: number
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly tlsClientCa?: string
+}
+
+/** How long the end may take before it is forced. */
+const END_MS = 10_000
+const LOOPBACK = '127.0.0.1'
+
+const HELP = `
+Clients send the key that RELUKKO_API_KEY says in the header X-api-Key. Without --host it listens where
+RELUKKO_BIND_ADDR says, else on ${LOOPBACK} alone. Any number of servers may run side by side on one etcd.
+
+SIGTERM and SIGINT end it: no new requests, those under way are finished. A second one ends it at once.`
+
+export function addServe(program: Command): void {
+  withConnection(program.command('serve'))
+    .description("serve Relukko's clients over HTTP and WebSocket")
+    .option('--host <address>', 'to listen on')
+    .option('--port <number>', 'to listen on; 0: any that is free', integerFrom(0), 3_000)
+    .option('--prefix <prefix>', 'of the locks', COOKBOOKS_CUSTOM_PREFIX)
+    .option('--grace <seconds>', 'after its expiry at which a lock is freed', integerFrom(0), 180)
+    .option('--tls-cert <file>', 'certificate of the server, PEM')
+    .option('--tls-key <file>', 'its key, PEM')
+    .option('--tls-client-ca <file>', 'who signs the certificates that clients must have, PEM')
+    .addHelpText('after', HELP)
+    .action(serve)
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const connection = connectionOf(options)
+  prefixesOf(connection, options.prefix)
+  const { RELUKKO_API_KEY: key, RELUKKO_BIND_ADDR: address } = process.env
+  if (!key)
+    throw new CliError('RELUKKO_API_KEY must say the key that clients send, and is not set', EXIT.usage)
+  const server = await create({
+    ...connection,
+    apiKeys: { relukko: key },
+    prefix: options.prefix,
+    graceSeconds: options.grace,
+    ...tlsOf(options),
+  })
+  const { host = address || LOOPBACK, port } = options
+  try {
+    const url = await server.listen({ host, port }).catch((cause: Error) => {
+      throw new CliError(`cannot listen on ${host}:${port}: ${cause.message}`, EXIT.unexpected, { cause })
+    })
+    say(`serving on ${url}`)
+    await signalled()
+  } finally {
+    await end(server)
+  }
+}
+
+async function create(options: ServerOptions): Promise<RelukkoServer> {
+  const { RelukkoServer } = await import('../server/server.js').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ERR_MODULE_NOT_FOUND') throw cause
+    throw new CliError('serve needs packages: npm install fastify@5 @fastify/websocket@11', EXIT.usage, {
+      cause,
+    })
+  })
+  return RelukkoServer.create(options)
+}
+
+function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeOptions): Pick<ServerOptions, 'tls'> {
+  if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return {}
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw new CliError('--tls-cert and --tls-key belong together', EXIT.usage)
+  }
+  const clientCa = tlsClientCa === undefined ? {} : { clientCa: read('--tls-client-ca', tlsClientCa) }
+  return { tls: { cert: read('--tls-cert', tlsCert), key: read('--tls-key', tlsKey), ...clientCa } }
+}
+
+function read(option: string, file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (cause) {
+    throw new CliError(`${option}: cannot read ${file}: ${(cause as Error).message}`, EXIT.usage, { cause })
+  }
+}
+
+function signalled(): Promise<void> {
+  return new Promise(resolve => {
+    const off = onSignal(signal => {
+      if (signal !== 'SIGTERM' && signal !== 'SIGINT') return
+      off()
+      resolve()
+    })
+  })
+}
+
+/** A second signal, whose handler is gone by now, ends the process at once. */
+async function end(server: RelukkoServer): Promise<void> {
+  const timer = setTimeout(() => {
+    say(`it has not ended within ${END_MS / 1000} s; it is forced to`)
+    process.exit(EXIT.unexpected)
+  }, END_MS)
+  await server.close()
+  clearTimeout(timer)
+}

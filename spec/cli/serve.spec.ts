@@ -1,0 +1,68 @@
+import { createServer } from 'node:net'
+import { expect, it } from '@jest/globals'
+import { CommandProcess, runCommand } from '../support/command.js'
+import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
+import { eventually } from '../support/eventually.js'
+
+const etcd = useEtcdServer()
+const KEY = 'a secret of the test'
+const headers = { 'x-api-key': KEY, 'content-type': 'application/json' }
+
+async function start(...args: string[]): Promise<{ command: CommandProcess; url: string }> {
+  const all = ['serve', '--port', '0', '--endpoints', etcd.get().endpoint, ...args]
+  const command = await CommandProcess.start(all, { RELUKKO_API_KEY: KEY })
+  await eventually(() => expect(command.stderr).toMatch(/^spicelock: serving on (\S+)\n/))
+  return { command, url: /serving on (\S+)/.exec(command.stderr)![1]! }
+}
+
+it('serves locks until it is told to end', async () => {
+  const { command, url } = await start()
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+  expect((await fetch(`${url}/healthchecker`)).status).toBe(200)
+  expect((await fetch(`${url}/v1/locks`)).status).toBe(403)
+  const name = freshName()
+  const post = (query = ''): Promise<Response> =>
+    fetch(`${url}/v1/locks${query}`, { method: 'POST', headers, body: JSON.stringify({ lock_name: name }) })
+  expect((await post()).status).toBe(201)
+  const waiting = post('?wait=60')
+  const lock = lockAt(etcd.get().endpoint)
+  await eventually(async () => expect((await lock.inspect(name)).waiters).toHaveLength(1))
+  command.child.kill('SIGTERM')
+  expect((await waiting).status).toBe(503)
+  expect(await command.ended()).toBe(0)
+  expect(command.stdout + command.stderr).not.toContain(KEY)
+  expect(await lock.inspect(name)).toMatchObject({ holders: [{}], waiters: [] })
+  await lock.close()
+}, 20_000)
+
+it('needs a key', async () => {
+  const { code, stderr } = await runCommand(['serve'])
+  expect(stderr).toBe('spicelock: RELUKKO_API_KEY must say the key that clients send, and is not set\n')
+  expect(code).toBe(64)
+})
+
+it('says when it cannot listen', async () => {
+  const other = createServer()
+  const port = await new Promise<number>(resolve => {
+    other.listen(0, '127.0.0.1', () => resolve((other.address() as { port: number }).port))
+  })
+  const args = ['serve', '--port', String(port), '--endpoints', etcd.get().endpoint]
+  const { code, stderr } = await runCommand(args, { RELUKKO_API_KEY: KEY })
+  other.close()
+  expect(stderr).toContain(`spicelock: cannot listen on 127.0.0.1:${port}: listen EADDRINUSE`)
+  expect(code).toBe(70)
+}, 20_000)
+
+it.each([
+  [['--tls-cert', '/no/such/file'], '--tls-cert and --tls-key belong together'],
+  [
+    ['--tls-cert', '/no/such/file', '--tls-key', '/no/such/file'],
+    '--tls-cert: cannot read /no/such/file: ENOENT',
+  ],
+  [['--prefix', 'etcd'], 'Invalid prefix "etcd"'],
+  [['--grace', '-1'], 'It must be a whole number from 0 on'],
+])('%j is refused', async (args, problem) => {
+  const { code, stderr } = await runCommand(['serve', ...args], { RELUKKO_API_KEY: KEY })
+  expect(stderr).toContain(problem)
+  expect(code).toBe(64)
+})
