@@ -34,6 +34,9 @@ export function classify(error: unknown): StoreError {
   return new StoreError(reasonOf(error), inWords(message), { cause: error })
 }
 
+/** Said when grpc-js does not know why either, which happens when an attempt ends before its error is noted. */
+export const UNEXPLAINED = 'no connection could be established'
+
 /** Without what grpc-js adds for its own developers. */
 function inWords(message: string): string {
   return message
@@ -41,6 +44,7 @@ function inWords(message: string): string {
     .replace(/^Deadline exceeded after (\d+(?:\.\d*[1-9])?)\.?0*s.*$/s, 'no answer within $1 s')
     .replace(/^No connection established\. Last error: (Error: )?/, '')
     .replace(/(?:\. )?Resolution note: .*$/s, '')
+    .replace(/^null$/, UNEXPLAINED)
 }
 
 function reasonOf(error: unknown): StoreErrorReason {

@@ -3,7 +3,7 @@ import { InterceptingCall, type Interceptor } from '@grpc/grpc-js'
 import { noop } from 'cockatiel'
 import { Etcd3 } from 'etcd3'
 import { StoreError } from '../store-error.js'
-import { classify } from './classify.js'
+import { classify, UNEXPLAINED } from './classify.js'
 import type { EtcdOptions } from './options.js'
 import { Token } from './token.js'
 
@@ -42,6 +42,8 @@ export class Connection {
   private client: Etcd3 | undefined
   private endpoint = 0
   private closed = false
+  /** What was said last of each endpoint that failed, for when nothing is said. */
+  private readonly problems = new Map<string, string>()
   private readonly failureListeners = new Set<() => void>()
 
   constructor(private readonly options: EtcdOptions) {}
@@ -63,7 +65,9 @@ export class Connection {
       const classified = classify(error)
       if (classified.reason !== 'unreachable') throw classified
       this.fail(client)
-      throw new StoreError('unreachable', `${endpoint}: ${classified.message}`, { cause: error })
+      if (classified.message !== UNEXPLAINED) this.problems.set(endpoint, classified.message)
+      const problem = this.problems.get(endpoint) ?? classified.message
+      throw new StoreError('unreachable', `${endpoint}: ${problem}`, { cause: error })
     }
   }
 
