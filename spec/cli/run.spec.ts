@@ -1,12 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Lock } from '../../lib/index.js'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
 import { CommandProcess, type Ended, runCommand } from '../support/command.js'
 import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
-
-/** Several processes start in each test, on a machine that may be busy. */
-jest.setTimeout(20_000)
 
 const etcd = useEtcdServer()
 let lock: Lock
