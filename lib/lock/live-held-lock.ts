@@ -95,7 +95,9 @@ abstract class LiveHeld implements Held {
   }
 
   release(): Promise<void> {
-    this.released ??= this.lost() ? Promise.resolve() : this.leave()
+    // Seeing that a set is lost begins its release.
+    const loss = this.lost()
+    this.released ??= loss ? Promise.resolve() : this.leave()
     return this.released
   }
 
@@ -118,10 +120,11 @@ abstract class LiveHeld implements Held {
       throw error
     })
     const loss = this.lost()
-    if (loss) {
+    if (loss?.reason === 'closed') throw loss
+    if (loss || this.released) {
       // It came too late, and nobody would renew or release what it has got.
       for (const lease of leases) this.engine.pool.discard(lease)
-      throw loss
+      throw loss ?? this.notHeld('it was released')
     }
     this.tenures.forEach((tenure, at) => tenure.moveTo(leases[at]!, revision))
   }

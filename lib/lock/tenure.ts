@@ -146,6 +146,7 @@ export class Tenure implements WatchListener {
   private arm(): void {
     clearTimeout(this.timer)
     if (this.isOver) return
+    if (this.remaining > this.options.expiringMs) this.isExpiring = false
     const untilNext = this.remaining - (this.isExpiring ? 0 : this.options.expiringMs)
     const ms = Math.max(0, Math.min(this.watch ? untilNext : WATCH_AFTER_MS, untilNext, LONGEST_TIMEOUT_MS))
     this.due = this.engine.clock.monotonic() + ms

@@ -64,6 +64,14 @@ export function handleContract(make: () => Promise<Store>): void {
       expect(held.signal.aborted).toBe(false)
     })
 
+    it('says whenever the deadline is near, also after it was put off', async () => {
+      const held = await lock.hold(name, { concurrency: 1, ttl: 3, expiring: 2 })
+      let times = 0
+      held.on('expiring', () => void (++times < 3 && held.extend(3)))
+      await eventually(() => expect(times).toBe(3))
+      await held.release()
+    })
+
     it('is released once, however often that is said', async () => {
       const held = await lock.hold(name, long)
       await Promise.all([held.release(), held.release()])
