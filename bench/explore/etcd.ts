@@ -3,7 +3,8 @@ import type { Op, Transaction, TransactionResult } from '../../lib/kv/transactio
 import type { KeyLocks } from '../../lib/model/key-locks.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import { keyLocksOf, readSnapshot, type Snapshot, snapshotReads } from '../../lib/protocol/snapshot.js'
-import { isWithin, KeySpace } from '../../lib/store/memory/key-space.js'
+import { isWithin } from '../../lib/kv/key-value.js'
+import { KeySpace } from '../../lib/store/memory/key-space.js'
 
 /** The lock that all are after. */
 export const key = new LockKey('custom', 'name')

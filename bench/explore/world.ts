@@ -1,6 +1,6 @@
 import type { KeyEvent, LeaseId } from '../../lib/kv/key-value.js'
 import type { TransactionResult } from '../../lib/kv/transaction.js'
-import { isWithin } from '../../lib/store/memory/key-space.js'
+import { isWithin } from '../../lib/kv/key-value.js'
 import { agedCall, type Commit } from './call.js'
 import { Client, type Wish } from './client.js'
 import { Etcd } from './etcd.js'

@@ -23,6 +23,15 @@ export type KeyEvent =
   | { readonly type: 'put'; readonly kv: KeyValue }
   | { readonly type: 'delete'; readonly key: string; readonly modRevision: bigint }
 
+/** As etcd orders keys. */
+export function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+export function isWithin(key: string, { key: start, end }: KeyRange): boolean {
+  return end === undefined ? key === start : byBytes(key, start) >= 0 && byBytes(key, end) < 0
+}
+
 /** The range of all keys that start with `prefix`, which must end in an ASCII character. */
 export function withPrefix(prefix: string): KeyRange {
   const last = prefix.length - 1

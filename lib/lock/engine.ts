@@ -26,8 +26,6 @@ export class Engine {
   readonly waits = new Map<Stop, Promise<unknown>>()
   /** What ends with it: the care for holdings, and feeds of events. */
   readonly dependants = new Set<{ close(): void }>()
-  /** What is released in the background. */
-  readonly farewells = new Set<Promise<void>>()
   private readonly learning = new Map<string, Promise<unknown>>()
   private contacted = false
 
@@ -111,7 +109,6 @@ export class Engine {
     for (const stop of this.waits.keys()) stop.abort(new LockError('The lock was closed during the wait.'))
     await Promise.allSettled(this.waits.values())
     for (const dependant of this.dependants) dependant.close()
-    await Promise.all(this.farewells)
     await this.pool.close()
     await this.store.close()
   }

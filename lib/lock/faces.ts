@@ -35,12 +35,12 @@ export abstract class Faces {
   /** Like `acquireAll`, and otherwise like {@link acquired}. */
   async acquiredAll<T>(
     requests: readonly LockRequest[],
-    options: AcquiredAllOptions,
+    options: AcquiredAllOptions | undefined,
     fn: (held: HeldLocks) => Promise<T> | T,
   ): Promise<T> {
     const held = await this.acquireAll(requests, options)
     const locks = requests.map(({ concurrency }, at) => ({ key: held.keys[at]!, concurrency }))
-    return runHeld(held, locks, options, fn)
+    return runHeld(held, locks, options ?? {}, fn)
   }
 
   /** Nobody else holds. Throws as `hold` does. */

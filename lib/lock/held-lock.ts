@@ -48,7 +48,10 @@ export interface HeldLock extends Held {
   readonly key: string
 }
 
-/** Locks that are held together, under one id and with one fencing token. When one is lost, all are: the others are released. */
+/**
+ * Locks that are held together, under one id and with one fencing token. When one is lost, all are: the others stand until
+ * {@link release}, so that work can be wound up, but are renewed no more.
+ */
 export interface HeldLocks extends Held {
   readonly names: readonly string[]
   /** Full etcd keys. */

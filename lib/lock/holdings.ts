@@ -29,6 +29,12 @@ export class Holdings {
     return this.byHolderKey.has(key.holder(uuid))
   }
 
+  /** What is known to be held is on this lease now. */
+  move(key: LockKey, uuid: string, lease: Lease): void {
+    const holding = this.byHolderKey.get(key.holder(uuid))
+    if (holding) this.add({ ...holding, ttl: lease.asked, lease })
+  }
+
   take(key: LockKey, uuid: string): Holding | undefined {
     const holding = this.byHolderKey.get(key.holder(uuid))
     this.byHolderKey.delete(key.holder(uuid))

@@ -48,6 +48,18 @@ export class LeasePool {
     }
   }
 
+  /** One lease of each `ttl`, all of them fresh, or none. @throws StoreError */
+  async takeAllFresh(ttls: readonly number[]): Promise<Lease[]> {
+    const leases: Lease[] = []
+    try {
+      for (const ttl of ttls) leases.push(await this.takeFresh(ttl))
+      return leases
+    } catch (error) {
+      for (const lease of leases) this.give(lease)
+      throw error
+    }
+  }
+
   /** A lease that another process was granted, with its whole ttl before it; undefined when it is gone. @throws StoreError */
   async adopt(id: LeaseId): Promise<Lease | undefined> {
     const sent = sentNow(this.clock)

@@ -1,12 +1,11 @@
 import { EventEmitter } from 'node:events'
 import type { TransactionResult } from '../kv/transaction.js'
-import { EtcdLockUnavailableError, LockLostError } from '../model/errors.js'
+import { LockLostError } from '../model/errors.js'
 import { fallen, type GuardedWrite, guarded, verification } from '../protocol/guard.js'
 import type { Engine } from './engine.js'
 import { extend } from './extend.js'
 import type { Held, HeldLock, HeldLocks } from './held-lock.js'
 import type { Holding } from './holdings.js'
-import type { Lease } from './lease.js'
 import { translated } from './persist.js'
 import { Tenure, type TenureOptions } from './tenure.js'
 
@@ -95,9 +94,8 @@ abstract class LiveHeld implements Held {
   }
 
   release(): Promise<void> {
-    // Seeing that a set is lost begins its release.
     const loss = this.lost()
-    this.released ??= loss ? Promise.resolve() : this.leave()
+    this.released ??= loss && !this.leavesRest(loss) ? Promise.resolve() : this.leave()
     return this.released
   }
 
@@ -108,16 +106,9 @@ abstract class LiveHeld implements Held {
   private async extendNow(ttl: number): Promise<void> {
     this.assertHeld()
     const keys = this.holdings.map(({ key }) => key)
-    let moving: readonly Lease[] = []
-    const { leases, revision } = await extend(this.engine, keys, this.id, ttl, fresh => {
-      moving = fresh
-      this.tenures.forEach((tenure, at) => tenure.mayMoveTo(fresh[at]!))
-    }).catch((error: unknown) => {
-      // Unless it may come through all the same.
-      if (!(error instanceof EtcdLockUnavailableError)) {
-        moving.forEach((lease, at) => this.tenures[at]!.willNotMoveTo(lease))
-      }
-      throw error
+    const { leases, revision } = await extend(this.engine, keys, this.id, ttl, {
+      onMoving: fresh => this.tenures.forEach((tenure, at) => tenure.mayMoveTo(fresh[at]!)),
+      onNotMoving: unused => this.tenures.forEach(tenure => unused.forEach(lease => tenure.willNotMoveTo(lease))),
     })
     const loss = this.lost()
     if (loss?.reason === 'closed') throw loss
@@ -143,18 +134,15 @@ abstract class LiveHeld implements Held {
     return this.letGo()
   }
 
-  private leaveRest(): void {
-    const { farewells } = this.engine
-    const farewell = this.leave().finally(() => farewells.delete(farewell))
-    farewells.add(farewell)
-    this.released = farewell
+  /** Others of its set may stand, or its entry, whose time is not over. */
+  private leavesRest({ reason }: LockLostError): boolean {
+    return reason === 'lease lost' || (this.tenures.length > 1 && reason !== 'closed')
   }
 
   private onLost(error: LockLostError): void {
     if (this.loss) return
     this.loss = error
-    const hasMore = this.tenures.length > 1 && error.reason !== 'closed'
-    if (hasMore && !this.released) this.leaveRest()
+    for (const tenure of this.tenures) tenure.windUp()
     this.controller.abort(error)
   }
 
@@ -169,7 +157,7 @@ abstract class LiveHeld implements Held {
 
   /** What a listener throws is its own business, and must not end the process from a timer. */
   private onExpiring(): void {
-    if (this.tenures.some(tenure => tenure.isExpiring)) return
+    if (this.loss || this.tenures.some(tenure => tenure.isExpiring)) return
     try {
       this.events.emit('expiring')
     } catch (err) {

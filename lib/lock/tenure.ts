@@ -1,11 +1,8 @@
-import type { KeyEvent, KeyValue } from '../kv/key-value.js'
-import type { OpResult } from '../kv/transaction.js'
+import type { KeyValue } from '../kv/key-value.js'
 import { LockLostError, type LossReason } from '../model/errors.js'
-import { type Force, parseForce } from '../protocol/force.js'
-import { isStoreError } from '../store/store-error.js'
-import type { Watch, WatchListener } from '../store/store.js'
 import { LONGEST_TIMEOUT_MS } from './clock.js'
 import type { Engine } from './engine.js'
+import { HolderSight } from './holder-sight.js'
 import type { Holding } from './holdings.js'
 import type { Lease } from './lease.js'
 import type { LeaseKeeper } from './lease-keeper.js'
@@ -14,8 +11,6 @@ import type { LeaseKeeper } from './lease-keeper.js'
 const WATCH_AFTER_MS = 100
 /** How long to ask etcd why the holder key is gone before the loss is told without a reason. */
 const EXPLAIN_MS = 1_000
-/** How long after a look that failed to look again. */
-const LOOK_AGAIN_MS = 1_000
 /** Lateness of timers that is worth mentioning. */
 const LAG_MS = 200
 
@@ -33,7 +28,7 @@ export interface TenureListener {
 }
 
 /** One holding from its grant to its end: renews it, and says that it is lost before anybody else can hold. */
-export class Tenure implements WatchListener {
+export class Tenure {
   private isOver = false
   /** The holder key is gone from etcd: nothing is held, though why is still being asked. */
   private isGone = false
@@ -44,9 +39,8 @@ export class Tenure implements WatchListener {
   /** Whether it was said that the deadline is near. */
   isExpiring = false
   private timer: NodeJS.Timeout | undefined
-  private lookTimer: NodeJS.Timeout | undefined
   private due = 0
-  private watch: Watch | undefined
+  private readonly sight: HolderSight
   private keeper: LeaseKeeper | undefined
 
   constructor(
@@ -56,6 +50,7 @@ export class Tenure implements WatchListener {
     private readonly listener: TenureListener,
   ) {
     engine.dependants.add(this)
+    this.sight = new HolderSight(engine, holding, kv => this.onSeen(kv))
     this.moveTo(holding.lease, holding.token)
   }
 
@@ -83,14 +78,21 @@ export class Tenure implements WatchListener {
 
   /** The holding got another lease at this revision. */
   moveTo(lease: Lease, revision: bigint): void {
-    // What was sent before it has been overtaken, and can never be applied.
-    if (this.pending.has(lease)) this.pending.clear()
+    if (this.pending.has(lease)) this.forgetUntil(lease)
     if (this.isOver || this.isGone || revision <= this.revision) return
     this.revision = revision
     this.holding = { ...this.holding, lease, ttl: lease.asked }
+    this.engine.holdings.move(this.holding.key, this.holding.uuid, lease)
     this.keeper?.stop()
-    if (this.options.keepAlive) this.keeper = this.engine.pool.keep(lease, () => this.onLeaseEnd())
+    if (this.options.keepAlive) this.keeper = this.engine.pool.keep(lease, () => void this.onLeaseEnd())
     this.arm()
+  }
+
+  /** It is of no use any more: from now on it lasts for its ttl at most. */
+  windUp(): void {
+    if (this.isOver || !this.keeper) return
+    this.keeper.stop()
+    this.engine.pool.renew(this.holding.lease).catch(() => {})
   }
 
   /** Says that it is lost, once. */
@@ -121,23 +123,10 @@ export class Tenure implements WatchListener {
   end(): void {
     this.isOver = true
     clearTimeout(this.timer)
-    clearTimeout(this.lookTimer)
     this.keeper?.stop()
-    this.watch?.close()
+    this.sight.close()
     this.engine.dependants.delete(this)
   }
-
-  onEvents(events: readonly KeyEvent[]): void {
-    const last = events.at(-1)!
-    this.onSeen(last.type === 'put' ? last.kv : undefined)
-  }
-
-  onGap(): void {
-    void this.look()
-  }
-
-  /** Nothing is to be seen any more; the deadline stays. */
-  onEnd(): void {}
 
   private rearm(): void {
     if (!this.isOver && !this.isGone) this.arm()
@@ -148,14 +137,14 @@ export class Tenure implements WatchListener {
     if (this.isOver) return
     if (this.remaining > this.options.expiringMs) this.isExpiring = false
     const untilNext = this.remaining - (this.isExpiring ? 0 : this.options.expiringMs)
-    const ms = Math.max(0, Math.min(this.watch ? untilNext : WATCH_AFTER_MS, untilNext, LONGEST_TIMEOUT_MS))
+    const ms = Math.max(0, Math.min(this.sight.isOpen ? untilNext : WATCH_AFTER_MS, untilNext, LONGEST_TIMEOUT_MS))
     this.due = this.engine.clock.monotonic() + ms
     this.timer = setTimeout(() => this.tick(), Math.ceil(ms))
   }
 
   private tick(): void {
     if (this.remaining === 0) return this.runOut()
-    this.watch ??= this.openWatch()
+    if (!this.sight.isOpen) this.sight.open()
     const isNear = this.remaining <= this.options.expiringMs
     if (isNear && !this.isExpiring) this.listener.onExpiring()
     this.isExpiring = isNear
@@ -177,32 +166,21 @@ export class Tenure implements WatchListener {
     else this.lose('unreachable past the deadline', `${ttl}; etcd could not be reached to renew it`)
   }
 
-  private onLeaseEnd(): void {
+  /** Whoever extends it by its id ends the lease that it leaves: it is asked whether it is on another. */
+  private async onLeaseEnd(): Promise<void> {
+    const { lease } = this.holding
+    if (lease.remaining <= 0) return this.expire()
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => this.onLeaseLost(), EXPLAIN_MS)
+    const kv = await this.sight.find().catch(() => undefined)
+    if (this.isOver || this.isGone || this.holding.lease !== lease) return
+    if (kv && kv.lease !== lease.id) await this.adopt(kv)
+    else this.onLeaseLost()
+  }
+
+  private onLeaseLost(): void {
     if (this.holding.lease.remaining <= 0) this.expire()
     else this.lose('lease lost', 'etcd ended its lease')
-  }
-
-  private openWatch(): Watch {
-    const { key, uuid } = this.holding
-    const watch = this.engine.store.watch({ key: key.holder(uuid) }, this)
-    watch.ready.then(
-      () => this.look(),
-      () => {},
-    )
-    return watch
-  }
-
-  private async look(): Promise<void> {
-    const { key, uuid, token } = this.holding
-    try {
-      const found = await this.read(key.holder(uuid))
-      this.onSeen(found.find(kv => kv.createRevision === token))
-    } catch (error) {
-      // What happened before the watch stood, or in a gap, is told by nothing else; and renewals may go on for ever.
-      if (this.isOver || this.isGone || !isStoreError(error, 'unreachable')) return
-      clearTimeout(this.lookTimer)
-      this.lookTimer = setTimeout(() => void this.look(), LOOK_AGAIN_MS)
-    }
   }
 
   private onSeen(kv: KeyValue | undefined): void {
@@ -216,32 +194,29 @@ export class Tenure implements WatchListener {
     this.isGone = true
     clearTimeout(this.timer)
     this.timer = setTimeout(() => this.runOut(), EXPLAIN_MS)
-    const force = await this.force()
+    const force = await this.sight.force()
     if (force) return this.lose('released elsewhere', `${force.by} released it by force: ${force.reason}`)
     const isAlive = await this.engine.pool.renew(this.holding.lease).catch(() => true)
     if (isAlive) this.lose('released elsewhere', 'somebody released it')
-    else this.onLeaseEnd()
+    else this.onLeaseLost()
   }
 
-  private async force(): Promise<Force | undefined> {
-    const { key, uuid } = this.holding
-    const [trace] = await this.read(key.forced(uuid)).catch(() => [])
-    return trace && parseForce(trace.value)
-  }
-
-  private async read(key: string): Promise<OpResult> {
-    const { results } = await this.engine.commit({
-      compare: [],
-      success: [{ type: 'range', key }],
-      failure: [],
-    })
-    return results[0]!
-  }
-
-  /** Somebody extended it by its id. */
+  /** It was extended: by its id elsewhere, or by an extension of our own whose answer was lost. */
   private async adopt({ lease: id, modRevision }: KeyValue): Promise<void> {
     if (id === undefined || id === this.holding.lease.id) return
-    const lease = await this.engine.pool.adopt(id).catch(() => undefined)
-    if (lease) this.moveTo(lease, modRevision)
+    try {
+      const lease = [...this.pending].find(each => each.id === id) ?? (await this.engine.pool.adopt(id))
+      if (lease) this.moveTo(lease, modRevision)
+    } catch (error) {
+      this.sight.lookAgain(error)
+    }
+  }
+
+  /** It is on this lease: what was sent before has been overtaken, and can never be applied. */
+  private forgetUntil(lease: Lease): void {
+    for (const each of this.pending) {
+      this.pending.delete(each)
+      if (each === lease) return
+    }
   }
 }

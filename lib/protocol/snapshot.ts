@@ -1,4 +1,4 @@
-import type { KeyEvent, KeyValue } from '../kv/key-value.js'
+import { isWithin, type KeyEvent, type KeyValue } from '../kv/key-value.js'
 import type { Op, OpResult, Range, Transaction, TransactionResult } from '../kv/transaction.js'
 import { KeyLocks } from '../model/key-locks.js'
 import type { LockKey } from './lock-key.js'
@@ -47,7 +47,7 @@ export function readSnapshot(key: LockKey, { revision, results }: TransactionRes
 export function settle(before: Snapshot, transaction: Transaction, result: TransactionResult): Snapshot {
   const ran = result.succeeded ? transaction.success : transaction.failure
   if (ran.at(-1)?.type === 'range') return readSnapshot(before.key, result)
-  const events = transaction.success.flatMap(op => eventOf(op, result.revision))
+  const events = transaction.success.flatMap(op => eventsOf(op, before, result.revision))
   return { ...events.reduce(applyEvent, before), revision: result.revision }
 }
 
@@ -75,14 +75,16 @@ export function modRevisionOf({ keyLocks }: Snapshot): bigint {
   return keyLocks?.modRevision ?? 0n
 }
 
-function eventOf(op: Op, modRevision: bigint): KeyEvent[] {
+function eventsOf(op: Op, { holders }: Snapshot, modRevision: bigint): KeyEvent[] {
   switch (op.type) {
     case 'put': {
       const { key, value, lease } = op
       return [{ type: 'put', kv: { key, value, lease, createRevision: modRevision, modRevision } }]
     }
-    case 'delete':
-      return [{ type: 'delete', key: op.key, modRevision }]
+    case 'delete': {
+      const gone = op.end === undefined ? [op.key] : [...holders.values()].map(({ key }) => key)
+      return gone.filter(key => isWithin(key, op)).map(key => ({ type: 'delete', key, modRevision }))
+    }
     case 'range':
       return []
   }

@@ -3,11 +3,12 @@ import type { LeaseId } from '../kv/key-value.js'
 import type { Op } from '../kv/transaction.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { LockKey } from '../protocol/lock-key.js'
-import { keyLocksOf, readSnapshot, snapshotReads } from '../protocol/snapshot.js'
+import { extend } from '../protocol/extend.js'
+import { keyLocksOf, readSnapshot, type Snapshot, snapshotReads } from '../protocol/snapshot.js'
 import { acquire } from '../lock/acquire.js'
 import type { Engine } from '../lock/engine.js'
+import { type Move, Moving } from '../lock/moving.js'
 import { release } from '../lock/release.js'
-import { type Changed, Changing, type Seen } from './changing.js'
 import { RelukkoNotFoundError } from './errors.js'
 import { NEW_SECONDS, ttlUntil } from './expiry.js'
 import { checkCreator, keyOf } from './inputs.js'
@@ -33,6 +34,12 @@ export interface Wish {
 export interface Taken {
   readonly lock: RelukkoDTO
   readonly fencingToken: bigint
+}
+
+/** A lock and what was true of it at one revision. */
+interface Seen {
+  readonly lock: RelukkoDTO
+  readonly snapshot: Snapshot
 }
 
 /** Relukko's locks in etcd: exclusive ones under one prefix, each with a record in the same transaction. */
@@ -85,15 +92,28 @@ export class RelukkoLocks {
     changed: (lock: RelukkoDTO, now: Timestamp) => Pick<RelukkoDTO, 'creator' | 'expiresAt'>,
   ): Promise<RelukkoDTO> {
     const key = await this.keyOf(id)
-    const change = (before: RelukkoDTO, now: Timestamp): Changed => {
-      const lock = new RelukkoDTO({ ...before, ...changed(before, now), updatedAt: now })
-      const owner = lock.creator === before.creator ? undefined : ownerOf(lock.creator, lock.ip)
-      return { lock, owner, ttl: ttlUntil(lock.expiresAt, now, this.graceSeconds) }
+    const look = async (): Promise<readonly Snapshot[] | undefined> => {
+      seen = await this.look(key, id)
+      return seen && [seen.snapshot]
     }
-    const changing = new Changing(this.engine, () => this.look(key, id), change)
-    const lock = await this.persist(key.path, () => changing.advance()).finally(() => changing.settle())
-    if (!lock) throw notFound(id)
-    return lock
+    let seen: Seen | undefined
+    const prepare = async (): Promise<Move<RelukkoDTO> | undefined> => {
+      const { lock: before, snapshot } = seen!
+      const now = this.engine.clock.now()
+      const lock = new RelukkoDTO({ ...before, ...changed(before, now), updatedAt: now })
+      const ttl = ttlUntil(lock.expiresAt, now, this.graceSeconds)
+      const lease = await this.engine.pool.takeFresh(ttl)
+      const alongside: Op[] = [{ type: 'put', key: recordKey(id), value: formatRecord(lock), lease: lease.id }]
+      const owner = lock.creator === before.creator ? {} : { owner: ownerOf(lock.creator, lock.ip) }
+      const transaction = extend(snapshot, { uuid: id, ttl, lease: lease.id, alongside, ...owner }, now)
+      if (transaction) return { leases: [lease], transactions: [transaction], outcome: lock }
+      this.engine.pool.give(lease)
+      return undefined
+    }
+    const moving = new Moving(this.engine, id, look, prepare)
+    const moved = await this.persist(key.path, () => moving.advance()).finally(() => moving.settle())
+    if (!moved) throw notFound(id)
+    return moved.outcome
   }
 
   /** Resolves to what it was. @throws RelukkoNotFoundError, EtcdLockUnavailableError */

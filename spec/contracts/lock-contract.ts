@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals'
 import { type AcquireOptions, KeyLocks, Lock, LockUnavailableError } from '../../lib/index.js'
 import { withPrefix } from '../../lib/kv/key-value.js'
 import type { Transaction } from '../../lib/kv/transaction.js'
+import { LockKey } from '../../lib/protocol/lock-key.js'
 import type { Store } from '../../lib/store/store.js'
 import { eventually } from '../support/eventually.js'
 import { freshName } from '../support/etcd.js'
@@ -410,16 +411,23 @@ export function lockContract(make: () => Promise<Store>): void {
       expect(holders.map(held => held.id)).toEqual([id])
       const { results } = await store.commit({
         compare: [],
-        success: [
-          {
-            type: 'range',
-            key: `/spicerack/locks/holders/custom/${name}/`,
-            end: `/spicerack/locks/holders/custom/${name}0`,
-          },
-        ],
+        success: [{ type: 'range', ...new LockKey('custom', name).holders }],
         failure: [],
       })
       expect(results[0]).toHaveLength(1)
+    })
+
+    it('more holders than etcd takes operations are gone at once with a lock deleted by hand', async () => {
+      for (let holder = 0; holder < 140; holder++) await lock.acquire(name, { concurrency: 0, ttl: 60 })
+      await store.commit({ compare: [], success: [{ type: 'delete', key: key() }], failure: [] })
+      const id = await other.acquire(name, exclusive)
+      const holders = new LockKey('custom', name).holders
+      const { results } = await store.commit({
+        compare: [],
+        success: [{ type: 'range', ...holders }],
+        failure: [],
+      })
+      expect(results[0]!.map(kv => kv.key)).toEqual([holders.key + id])
     })
 
     it.each(['', 'no json', '[]', '{"a": 1}', '{"a": {"concurrency": 1, "owner": "o", "ttl": 1}}'])(

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { type Lock, type LockLostError, NoLock } from '../../lib/index.js'
 import type { Store } from '../../lib/store/store.js'
@@ -186,7 +185,7 @@ export function setContract(make: () => Promise<Store>): void {
   }, 20_000)
 
   describe('when one of them is lost', () => {
-    it('all are, with the reason, and the others are released', async () => {
+    it('all are, with the reason; the others stand until the release', async () => {
       const held = await lock.acquireAll([
         { name: a, concurrency: 0, ttl: 60 },
         { name: b, concurrency: 1, ttl: 60 },
@@ -198,21 +197,19 @@ export function setContract(make: () => Promise<Store>): void {
       await other.forceRelease(b, held.id, { reason: 'rack on fire' })
       expect((await lost).message).toContain('rack on fire')
       expect(held.remaining()).toBe(0)
+      expect((await holdersOf(a)).toSorted()).toEqual(['other', 'tester'])
       await held.release()
       expect(await holdersOf(a)).toEqual(['other'])
       await beside.release()
     })
 
-    it('the others are released also when the Lock is closed meanwhile', async () => {
-      const { store } = counting(() => delay(100))
-      const slow = locks.make({ store })
-      const held = await slow.acquireAll(each(a, b))
-      const closed = new Promise<void>(resolve =>
-        held.signal.addEventListener('abort', () => resolve(slow.close())),
-      )
+    it('the others are renewed no more, and end by themselves when nobody releases them', async () => {
+      const names = each(a, b).map(({ name }) => ({ name, concurrency: 1, ttl: 2 }))
+      const held = await lock.acquireAll(names, { keepAlive: true })
+      const lost = new Promise(resolve => held.signal.addEventListener('abort', resolve))
       await other.release(a, held.id)
-      await closed
-      expect(await isFree(b)).toBe(true)
+      await lost
+      await eventually(async () => expect(await isFree(b)).toBe(true), 4_500)
     })
 
     it('nothing is written under its guard', async () => {

@@ -1,4 +1,4 @@
-import type { KeyEvent, KeyRange, KeyValue, LeaseId } from '../../kv/key-value.js'
+import { byBytes, isWithin, type KeyEvent, type KeyRange, type KeyValue, type LeaseId } from '../../kv/key-value.js'
 import type { Compare, Op, OpResult, Transaction, TransactionResult } from '../../kv/transaction.js'
 import { StoreError } from '../store-error.js'
 
@@ -24,12 +24,12 @@ export class KeySpace {
     return { result: { succeeded, revision: this.revision, results }, events }
   }
 
-  range({ key, end }: KeyRange): KeyValue[] {
-    if (end === undefined) {
-      const found = this.keys.get(key)
+  range(range: KeyRange): KeyValue[] {
+    if (range.end === undefined) {
+      const found = this.keys.get(range.key)
       return found ? [found] : []
     }
-    return [...this.keys.values()].filter(kv => isWithin(kv.key, { key, end })).sort(byKeyBytes)
+    return [...this.keys.values()].filter(kv => isWithin(kv.key, range)).sort((a, b) => byBytes(a.key, b.key))
   }
 
   private apply(op: Op, revision: bigint, events: KeyEvent[]): OpResult {
@@ -69,11 +69,6 @@ export class KeySpace {
   }
 }
 
-export function isWithin(key: string, range: KeyRange): boolean {
-  if (range.end === undefined) return key === range.key
-  return compareBytes(key, range.key) >= 0 && compareBytes(key, range.end) < 0
-}
-
 function test(actual: bigint, { is, revision }: Compare): boolean {
   switch (is) {
     case '=':
@@ -95,13 +90,4 @@ function refuseDoubleWrites(ops: readonly Op[]): void {
     const twice = writes.some((other, at) => at !== index && isWithin(put.key, other))
     if (twice) throw new StoreError('refused', `duplicate key given in txn request: ${put.key}`)
   }
-}
-
-function byKeyBytes(a: KeyValue, b: KeyValue): number {
-  return compareBytes(a.key, b.key)
-}
-
-/** UTF-8 order, which differs from JavaScript's order of UTF-16 units above U+FFFF. */
-function compareBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }

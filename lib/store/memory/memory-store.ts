@@ -1,8 +1,8 @@
-import type { KeyEvent, KeyRange, LeaseId } from '../../kv/key-value.js'
+import { isWithin, type KeyEvent, type KeyRange, type LeaseId } from '../../kv/key-value.js'
 import type { Transaction, TransactionResult } from '../../kv/transaction.js'
 import type { GrantedLease, Leases, Store, Watch, WatchListener } from '../store.js'
 import { StoreError } from '../store-error.js'
-import { isWithin, KeySpace } from './key-space.js'
+import { KeySpace } from './key-space.js'
 import { type Timers, realTimers } from './timers.js'
 
 /** The smallest TTL that etcd grants with its default election timeout, in seconds. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import type { KeyRange } from '../../../lib/kv/key-value.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
-import { isWithin } from '../../../lib/store/memory/key-space.js'
+import { isWithin } from '../../../lib/kv/key-value.js'
 
 const key = new LockKey('custom', 'name')
 
