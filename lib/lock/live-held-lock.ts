@@ -108,7 +108,8 @@ abstract class LiveHeld implements Held {
     const keys = this.holdings.map(({ key }) => key)
     const { leases, revision } = await extend(this.engine, keys, this.id, ttl, {
       onMoving: fresh => this.tenures.forEach((tenure, at) => tenure.mayMoveTo(fresh[at]!)),
-      onNotMoving: unused => this.tenures.forEach(tenure => unused.forEach(lease => tenure.willNotMoveTo(lease))),
+      onNotMoving: unused =>
+        this.tenures.forEach(tenure => unused.forEach(lease => tenure.willNotMoveTo(lease))),
     })
     const loss = this.lost()
     if (loss?.reason === 'closed') throw loss

@@ -137,7 +137,10 @@ export class Tenure {
     if (this.isOver) return
     if (this.remaining > this.options.expiringMs) this.isExpiring = false
     const untilNext = this.remaining - (this.isExpiring ? 0 : this.options.expiringMs)
-    const ms = Math.max(0, Math.min(this.sight.isOpen ? untilNext : WATCH_AFTER_MS, untilNext, LONGEST_TIMEOUT_MS))
+    const ms = Math.max(
+      0,
+      Math.min(this.sight.isOpen ? untilNext : WATCH_AFTER_MS, untilNext, LONGEST_TIMEOUT_MS),
+    )
     this.due = this.engine.clock.monotonic() + ms
     this.timer = setTimeout(() => this.tick(), Math.ceil(ms))
   }

@@ -103,7 +103,9 @@ export class RelukkoLocks {
       const lock = new RelukkoDTO({ ...before, ...changed(before, now), updatedAt: now })
       const ttl = ttlUntil(lock.expiresAt, now, this.graceSeconds)
       const lease = await this.engine.pool.takeFresh(ttl)
-      const alongside: Op[] = [{ type: 'put', key: recordKey(id), value: formatRecord(lock), lease: lease.id }]
+      const alongside: Op[] = [
+        { type: 'put', key: recordKey(id), value: formatRecord(lock), lease: lease.id },
+      ]
       const owner = lock.creator === before.creator ? {} : { owner: ownerOf(lock.creator, lock.ip) }
       const transaction = extend(snapshot, { uuid: id, ttl, lease: lease.id, alongside, ...owner }, now)
       if (transaction) return { leases: [lease], transactions: [transaction], outcome: lock }

@@ -1,4 +1,11 @@
-import { byBytes, isWithin, type KeyEvent, type KeyRange, type KeyValue, type LeaseId } from '../../kv/key-value.js'
+import {
+  byBytes,
+  isWithin,
+  type KeyEvent,
+  type KeyRange,
+  type KeyValue,
+  type LeaseId,
+} from '../../kv/key-value.js'
 import type { Compare, Op, OpResult, Transaction, TransactionResult } from '../../kv/transaction.js'
 import { StoreError } from '../store-error.js'
 
