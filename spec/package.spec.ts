@@ -27,24 +27,31 @@ async function print(file: string, code: string): Promise<string> {
 }
 
 describe('The packed package', () => {
-  const names = 'typeof Lock, typeof EtcdServer'
+  const names = 'typeof Lock, typeof EtcdServer, typeof RelukkoClient, typeof RelukkoServer'
 
   it('is imported by ES modules', async () => {
-    const imports = `import { Lock } from 'spicelock'; import { EtcdServer } from 'spicelock/testing';`
-    expect(await print('user.mjs', `${imports} console.log(${names})`)).toBe('function function')
+    const relukko = `import { RelukkoClient } from 'spicelock/relukko'; import { RelukkoServer } from 'spicelock/server';`
+    const imports = `import { Lock } from 'spicelock'; import { EtcdServer } from 'spicelock/testing'; ${relukko}`
+    expect(await print('user.mjs', `${imports} console.log(${names})`)).toBe(
+      'function function function function',
+    )
   })
 
   it('is required by CommonJS', async () => {
-    const requires = `const { Lock } = require('spicelock'); const { EtcdServer } = require('spicelock/testing');`
-    expect(await print('user.cjs', `${requires} console.log(${names})`)).toBe('function function')
+    const relukko = `const { RelukkoClient } = require('spicelock/relukko'); const { RelukkoServer } = require('spicelock/server');`
+    const requires = `const { Lock } = require('spicelock'); const { EtcdServer } = require('spicelock/testing'); ${relukko}`
+    expect(await print('user.cjs', `${requires} console.log(${names})`)).toBe(
+      'function function function function',
+    )
   })
 
   it('does not load what only the command or the tests need', async () => {
     const loaded = `
       import { createRequire } from 'node:module'
       await import('spicelock')
+      await import('spicelock/relukko')
       const cache = Object.keys(createRequire(import.meta.url).cache)
-      console.log(cache.filter(path => /node_modules.(commander|cli-table3|esbuild|jest)/.test(path)).length)
+      console.log(cache.filter(path => /node_modules.(commander|cli-table3|esbuild|jest|undici|ws|fastify|testcontainers)/.test(path)).length)
     `
     expect(await print('lean.mjs', loaded)).toBe('0')
   })

@@ -8,7 +8,7 @@ import { shown } from '../model/shown.js'
 import { checkAllowedPrefix, checkPrefix } from '../protocol/lock-name.js'
 import { RelukkoInvalidError } from './errors.js'
 import { GRACE_SECONDS, PROLONG_SECONDS } from './expiry.js'
-import { checkCreator, checkSeconds, expiryOf, writable } from './inputs.js'
+import { checkCreator, checkRunTime, checkSeconds, expiryOf, writable } from './inputs.js'
 import type { Relukko, RelukkoChange } from './relukko.js'
 import type { RelukkoDTO } from './relukko-dto.js'
 import { RelukkoLocks } from './relukko-locks.js'
@@ -52,11 +52,7 @@ export class RelukkoAdapter implements Relukko {
     maxRunTime: number,
   ): Promise<RelukkoDTO | null> {
     if (isTrusted()) return TRUSTED
-    if (typeof maxRunTime !== 'number' || !(maxRunTime >= 0)) {
-      throw new RelukkoInvalidError(
-        `'maxRunTime' must be a number of seconds from 0 on, got ${shown(maxRunTime)}.`,
-      )
-    }
+    checkRunTime(maxRunTime)
     const locks = await this.open()
     try {
       const { lock } = await locks.take({ lockName, creator, ip: LOCAL_IP, waitMs: maxRunTime * 1000 })

@@ -1,4 +1,6 @@
 export { RelukkoAdapter, type RelukkoAdapterOptions } from './adapter.js'
+export { RelukkoClient, type Reconfiguration } from './client/client.js'
+export { type ClientTls, type RelukkoClientOptions } from './client/client-options.js'
 export * from './errors.js'
 export { type Relukko, type RelukkoChange } from './relukko.js'
 export { RelukkoDTO, type RelukkoJson } from './relukko-dto.js'

@@ -23,6 +23,17 @@ export function keyOf(prefix: string, name: unknown): LockKey {
   }
 }
 
+/** As far as it can be said without the server. @throws RelukkoInvalidError */
+export function checkName(name: unknown): asserts name is string {
+  if (typeof name !== 'string' || name === '') throw invalid('lock_name', name, 'a text that is not empty')
+}
+
+/** @throws RelukkoInvalidError */
+export function checkRunTime(seconds: unknown): asserts seconds is number {
+  if (typeof seconds === 'number' && seconds >= 0) return
+  throw invalid('maxRunTime', seconds, 'a number of seconds from 0 on')
+}
+
 /** @throws RelukkoInvalidError */
 export function checkCreator(creator: unknown): asserts creator is string | null {
   if (creator === null) return

@@ -99,6 +99,11 @@ export class RelukkoServer implements AsyncDisposable {
     return this.http.listen({ host, port })
   }
 
+  /** How many WebSockets are open. */
+  get listeners(): number {
+    return this.broadcast.size
+  }
+
   /** Takes no requests any more, ends those that it has, and its connections. What is locked stays locked. */
   async close(): Promise<void> {
     this.ending.abort(new HttpError(503, 'The server is shutting down.'))

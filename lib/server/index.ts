@@ -1,0 +1,1 @@
+export { RelukkoServer, type ServerOptions } from './server.js'

@@ -1,0 +1,280 @@
+import { readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { RelukkoClient, type RelukkoClientOptions } from '../../lib/relukko/index.js'
+import { RelukkoServer } from '../../lib/server/server.js'
+import { MemoryStore } from '../../lib/store/memory/memory-store.js'
+import { useCertificates } from '../support/certificates.js'
+import { eventually } from '../support/eventually.js'
+import { freshName } from '../support/etcd.js'
+
+const certificates = useCertificates()
+const KEY = 'a secret of the test'
+const LOCK = {
+  id: '7d5a6e8e-3a5c-4b7b-9f0a-1b2c3d4e5f60',
+  lock_name: 'a lock',
+  creator: null,
+  ip: '127.0.0.1',
+  expires_at: '2099-12-01T23:12:00.123456Z',
+  created_at: '2023-07-16T16:46:52.161053Z',
+  updated_at: '2023-07-16T16:46:52.161053Z',
+}
+const quick: RelukkoClientOptions = { delay: 0.01 }
+
+describe('to a server of whatever kind, the client', () => {
+  let server: Server
+  let url: string
+  let requests: IncomingMessage[]
+  let answer: (request: IncomingMessage, response: ServerResponse) => void
+  let clients: RelukkoClient[]
+
+  const json = (response: ServerResponse, status: number, body: unknown): void => {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+  }
+  const make = (options: RelukkoClientOptions = quick): RelukkoClient => {
+    const client = new RelukkoClient(url, KEY, options)
+    clients.push(client)
+    return client
+  }
+  beforeEach(async () => {
+    requests = []
+    clients = []
+    answer = (_, response) => json(response, 200, LOCK)
+    server = createServer((request, response) => {
+      requests.push(request)
+      answer(request, response)
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  afterEach(async () => {
+    await Promise.all(clients.map(client => client.close()))
+    server.closeAllConnections()
+    await new Promise(resolve => server.close(resolve))
+  })
+  const connections = (): Promise<number> =>
+    new Promise(resolve => server.getConnections((_, count) => resolve(count)))
+
+  it('sends the key and further headers', async () => {
+    await make({ headers: { 'x-team': 'red' } }).getLock(LOCK.id)
+    expect(requests[0]!.headers).toMatchObject({ 'x-api-key': KEY, 'x-team': 'red' })
+    expect(requests[0]!.url).toBe(`/v1/locks/${LOCK.id}`)
+  })
+
+  it('repeats a call while the server fails', async () => {
+    answer = (_, response) => json(response, requests.length < 4 ? 503 : 200, LOCK)
+    expect((await make().getLock(LOCK.id)).toJSON()).toEqual(LOCK)
+    expect(requests).toHaveLength(4)
+  })
+
+  it('repeats a call whose connection is cut', async () => {
+    answer = (request, response) =>
+      requests.length < 3 ? request.socket.destroy() : json(response, 200, LOCK)
+    await make().getLock(LOCK.id)
+    expect(requests).toHaveLength(3)
+  })
+
+  it('says how the last try has failed, after so many as are allowed, with growing pauses', async () => {
+    answer = (_, response) => json(response, 502, { status: 502, message: 'no backend' })
+    const start = performance.now()
+    const failing = make({ delay: 0.05, backoff: 3, maxDelay: 0.1 }).getLock(LOCK.id)
+    await expect(failing).rejects.toMatchObject({ code: 'RELUKKO_SERVER', status: 502 })
+    await expect(failing).rejects.toThrow('no backend')
+    expect(requests).toHaveLength(4)
+    expect(performance.now() - start).toBeGreaterThan(240)
+  })
+
+  it.each([
+    [400, 'RELUKKO_INVALID'],
+    [403, 'RELUKKO_FORBIDDEN'],
+    [404, 'RELUKKO_NOT_FOUND'],
+    [422, 'RELUKKO_NOT_FOUND'],
+    [418, 'RELUKKO_SERVER'],
+  ])('takes an answer of %d for %s, at once and with its message', async (status, code) => {
+    answer = (_, response) => json(response, status, { status, message: 'as I said' })
+    const failing = make().getLock(LOCK.id)
+    await expect(failing).rejects.toMatchObject({ code })
+    await expect(failing).rejects.toThrow('as I said')
+    expect(requests).toHaveLength(1)
+  })
+
+  it.each(['{"id": 1}', '[1]', 'null', '<html>', ''])('does not take %j for a lock', async text => {
+    answer = (_, response) => response.end(text)
+    const failing = make().getLock(LOCK.id)
+    await expect(failing).rejects.toThrow('what is no lock')
+    await expect(make().getLocks()).rejects.toMatchObject({ code: 'RELUKKO_SERVER' })
+  })
+
+  it('gives up when nobody answers, and tells no key', async () => {
+    server.close()
+    const failing = new RelukkoClient('http://127.0.0.1:1/there', KEY, { tries: 2, delay: 0 }).getLock(
+      LOCK.id,
+    )
+    await expect(failing).rejects.toThrow(
+      /GET http:\/\/127.0.0.1:1\/there\/v1\/locks\/.* was not answered.*ECONNREFUSED/,
+    )
+    await expect(failing).rejects.not.toThrow(KEY)
+  })
+
+  it('waits no longer than it may for an answer', async () => {
+    answer = () => {}
+    await expect(make({ tries: 1, timeout: 0.2 }).getLock(LOCK.id)).rejects.toMatchObject({
+      code: 'RELUKKO_SERVER',
+    })
+  })
+
+  it('ends with the reason of its signal, during a pause as well as during a call', async () => {
+    const abort = new AbortController()
+    answer = (_, response) => json(response, 500, {})
+    const failing = make({ signal: abort.signal, delay: 60 }).getLock(LOCK.id)
+    await eventually(() => expect(requests).toHaveLength(1))
+    const reason = new Error('enough')
+    await delay(20)
+    abort.abort(reason)
+    await expect(failing).rejects.toBe(reason)
+    await expect(make({ signal: abort.signal }).getLocks()).rejects.toBe(reason)
+  })
+
+  it('leaves no connection when it is closed, and ends what is under way', async () => {
+    answer = () => {}
+    const client = make()
+    const failing = client.getLock(LOCK.id)
+    await eventually(() => expect(requests).toHaveLength(1))
+    await client.close()
+    await expect(failing).rejects.toThrow('closed')
+    await eventually(async () => expect(await connections()).toBe(0))
+  })
+
+  it('asks again without a WebSocket, until its time is over', async () => {
+    answer = (_, response) => json(response, 409, { status: 409, message: 'held' })
+    const client = make({ disableWebsocket: true, acquireWaitForTimeout: 0.1 })
+    expect(await client.acquireRelukko('a lock', null, 1)).toBeNull()
+    expect(requests.length).toBeGreaterThanOrEqual(8)
+    expect(requests.length).toBeLessThanOrEqual(13)
+    expect(requests.every(({ method }) => method === 'POST')).toBe(true)
+  })
+
+  it('throws instead when it is told to', async () => {
+    answer = (_, response) => json(response, 409, { status: 409, message: 'held' })
+    const client = make({ raiseWhenAcquireFails: true })
+    await expect(client.acquireRelukko('a lock', null, 0)).rejects.toMatchObject({ code: 'LOCK_UNAVAILABLE' })
+  })
+
+  it('keeps what reconfigureRelukko is not given', async () => {
+    const client = make({ ...quick, headers: { 'x-team': 'red' } })
+    client.reconfigureRelukko({ apiKey: 'another', options: { tries: 2 } })
+    answer = (_, response) => json(response, 500, {})
+    await expect(client.getLock(LOCK.id)).rejects.toMatchObject({ status: 500 })
+    expect(requests.map(({ headers }) => [headers['x-api-key'], headers['x-team']])).toEqual([
+      ['another', 'red'],
+      ['another', 'red'],
+    ])
+    expect(() => client.reconfigureRelukko({ baseUrl: 'ftp://there', apiKey: 'third' })).toThrow("'baseUrl'")
+    await expect(client.getLock(LOCK.id)).rejects.toMatchObject({ status: 500 })
+    expect(requests.at(-1)!.headers['x-api-key']).toBe('another')
+  })
+
+  it.each<[string, () => unknown, string]>([
+    ['no URL', () => new RelukkoClient('here', KEY), "'baseUrl' must be a URL of http or https, got"],
+    ['no key', () => new RelukkoClient('http://a', ''), "'apiKey' must be"],
+    ['a key with a line break', () => new RelukkoClient('http://a', 'sec\nret'), "'apiKey' must be"],
+    ['an unknown option', () => make({ trys: 3 } as never), "Did you mean 'tries'?"],
+    ['no tries', () => make({ tries: 0 }), "'tries' must be an integer from 1 on, got 0"],
+    ['a pause of NaN', () => make({ delay: NaN }), "'delay' must be a number from 0 on"],
+    ['no modulo', () => make({ acquireModulo: 0.5 }), "'acquireModulo' must be"],
+    ['a proxy that is none', () => make({ proxy: 'there' }), "'proxy' must be"],
+  ])('is not made with %s', (_, construct, message) => {
+    expect(construct).toThrow(message)
+  })
+})
+
+describe('to this server, the client', () => {
+  let store: MemoryStore
+  let server: RelukkoServer
+  let url: string
+  let clients: RelukkoClient[]
+
+  const make = (options: RelukkoClientOptions = {}): RelukkoClient => {
+    const client = new RelukkoClient(url, KEY, options)
+    clients.push(client)
+    return client
+  }
+  beforeEach(async () => {
+    clients = []
+    store = new MemoryStore()
+    server = await RelukkoServer.create({ store, apiKeys: { test: KEY } })
+    url = await server.listen({ port: 0 })
+  })
+  afterEach(async () => {
+    await Promise.all(clients.map(client => client.close()))
+    await server.close()
+    await store.close()
+  })
+
+  it('hears of a deletion by the WebSocket, and leaves none behind', async () => {
+    const [us, other] = [make(), make()]
+    const name = freshName()
+    const lock = (await other.acquireRelukko(name, 'other', 0))!
+    const waiting = us.acquireRelukko(name, 'us', 60)
+    await eventually(() => expect(server.listeners).toBe(1))
+    await delay(300)
+    const start = performance.now()
+    await other.deleteRelukko(lock.id)
+    expect((await waiting)!.creator).toBe('us')
+    expect(performance.now() - start).toBeLessThan(1_500)
+    await eventually(() => expect(server.listeners).toBe(0))
+  })
+
+  it('tries after a while though it hears nothing', async () => {
+    const [us, other] = [make({ acquireWaitForTimeout: 0.2, acquireModulo: 2 }), make()]
+    const name = freshName()
+    const lock = (await other.acquireRelukko(name, 'other', 0))!
+    await other.updateRelukko(lock.id, { expiresAt: new Date(Date.now() - 178_000) })
+    expect((await us.acquireRelukko(name, 'us', 20))!.creator).toBe('us')
+  }, 25_000)
+
+  it('goes on waiting when the server ends its WebSocket', async () => {
+    const [us, other] = [make({ acquireWaitForTimeout: 0.2, delay: 0.2 }), make()]
+    const name = freshName()
+    await other.acquireRelukko(name, 'other', 0)
+    const waiting = us.acquireRelukko(name, 'us', 60)
+    await eventually(() => expect(server.listeners).toBe(1))
+    const { port } = new URL(url)
+    await server.close()
+    server = await RelukkoServer.create({ store: (store = new MemoryStore()), apiKeys: { test: KEY } })
+    await server.listen({ port: Number(port) })
+    expect((await waiting)!.creator).toBe('us')
+  }, 20_000)
+
+  it('ends its wait with the reason of its signal', async () => {
+    const abort = new AbortController()
+    const name = freshName()
+    await make().acquireRelukko(name, 'other', 0)
+    const waiting = make({ signal: abort.signal }).acquireRelukko(name, 'us', 60)
+    await eventually(() => expect(server.listeners).toBe(1))
+    abort.abort(new Error('enough'))
+    await expect(waiting).rejects.toThrow('enough')
+    await eventually(() => expect(server.listeners).toBe(0))
+  })
+})
+
+it('trusts the authority that it is given, and no other', async () => {
+  const { ca, server: files } = certificates.get()
+  const [cert, key] = files.map(file => readFileSync(file)) as [Buffer, Buffer]
+  const store = new MemoryStore()
+  const server = await RelukkoServer.create({ store, apiKeys: { test: KEY }, tls: { cert, key } })
+  const url = await server.listen({ port: 0 })
+  const wary = new RelukkoClient(url, KEY, { tries: 1 })
+  const knowing = new RelukkoClient(url, KEY, { tries: 1, tls: { ca: readFileSync(ca) } })
+  await expect(wary.getLocks()).rejects.toThrow(/certificate|self-signed/)
+  const lock = (await knowing.acquireRelukko('a', 'us', 0))!
+  const waiting = knowing.acquireRelukko('a', 'us', 10)
+  await eventually(() => expect(server.listeners).toBe(1))
+  await knowing.deleteRelukko(lock.id)
+  expect(await waiting).not.toBeNull()
+  await Promise.all([wary.close(), knowing.close()])
+  await server.close()
+  await store.close()
+})
