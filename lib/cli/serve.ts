@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import type { RelukkoServer, ServerOptions } from '../server/server.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
+import { apiKeysOf } from './api-keys.js'
 import { CliError, EXIT } from './exit-codes.js'
 import { integerFrom } from './numbers.js'
 import { say } from './output.js'
@@ -13,6 +14,7 @@ interface ServeOptions extends ConnectionOptions {
   readonly port: number
   readonly prefix: string
   readonly grace: number
+  readonly apiKeys?: string
   readonly tlsCert?: string
   readonly tlsKey?: string
   readonly tlsClientCa?: string
@@ -23,7 +25,8 @@ const END_MS = 10_000
 const LOOPBACK = '127.0.0.1'
 
 const HELP = `
-Clients send the key that RELUKKO_API_KEY says in the header X-api-Key. Without --host it listens where
+Clients send the key that RELUKKO_API_KEY says in the header X-api-Key, or one of those in the file that
+--api-keys or RELUKKO_API_KEYS_FILE names; the log then says whose it was. Without --host it listens where
 RELUKKO_BIND_ADDR says, else on ${LOOPBACK} alone. Any number of servers may run side by side on one etcd.
 
 SIGTERM and SIGINT end it: no new requests, those under way are finished. A second one ends it at once.`
@@ -35,6 +38,7 @@ export function addServe(program: Command): void {
     .option('--port <number>', 'to listen on; 0: any that is free', integerFrom(0), 3_000)
     .option('--prefix <prefix>', 'of the locks', COOKBOOKS_CUSTOM_PREFIX)
     .option('--grace <seconds>', 'after its expiry at which a lock is freed', integerFrom(0), 180)
+    .option('--api-keys <file>', 'the names of those who may use it, each with a key; YAML or JSON')
     .option('--tls-cert <file>', 'certificate of the server, PEM')
     .option('--tls-key <file>', 'its key, PEM')
     .option('--tls-client-ca <file>', 'who signs the certificates that clients must have, PEM')
@@ -45,12 +49,10 @@ export function addServe(program: Command): void {
 async function serve(options: ServeOptions): Promise<void> {
   const connection = connectionOf(options)
   prefixesOf(connection, options.prefix)
-  const { RELUKKO_API_KEY: key, RELUKKO_BIND_ADDR: address } = process.env
-  if (!key)
-    throw new CliError('RELUKKO_API_KEY must say the key that clients send, and is not set', EXIT.usage)
+  const { RELUKKO_BIND_ADDR: address } = process.env
   const server = await create({
     ...connection,
-    apiKeys: { relukko: key },
+    apiKeys: apiKeysOf(options.apiKeys),
     prefix: options.prefix,
     graceSeconds: options.grace,
     ...tlsOf(options),
@@ -70,9 +72,13 @@ async function serve(options: ServeOptions): Promise<void> {
 async function create(options: ServerOptions): Promise<RelukkoServer> {
   const { RelukkoServer } = await import('../server/server.js').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'ERR_MODULE_NOT_FOUND') throw cause
-    throw new CliError('serve needs packages: npm install fastify@5 @fastify/websocket@11', EXIT.usage, {
-      cause,
-    })
+    throw new CliError(
+      'serve needs packages: npm install fastify@5 @fastify/websocket@11 prom-client@15',
+      EXIT.usage,
+      {
+        cause,
+      },
+    )
   })
   return RelukkoServer.create(options)
 }

@@ -26,6 +26,8 @@ export class Engine {
   readonly waits = new Map<Stop, Promise<unknown>>()
   /** What ends with it: the care for holdings, and feeds of events. */
   readonly dependants = new Set<{ close(): void }>()
+  /** Is told how many seconds each transaction has taken. */
+  onCommit: ((seconds: number, outcome: 'answered' | 'failed') => void) | undefined
   private readonly learning = new Map<string, Promise<unknown>>()
   private contacted = false
 
@@ -40,9 +42,18 @@ export class Engine {
 
   /** One attempt. @throws StoreError */
   async commit(transaction: Transaction): Promise<TransactionResult> {
-    const result = await this.store.commit(transaction)
-    this.contacted = true
-    return result
+    const start = this.clock.monotonic()
+    const tell = (outcome: 'answered' | 'failed'): void =>
+      this.onCommit?.((this.clock.monotonic() - start) / 1000, outcome)
+    try {
+      const result = await this.store.commit(transaction)
+      this.contacted = true
+      tell('answered')
+      return result
+    } catch (error) {
+      tell('failed')
+      throw error
+    }
   }
 
   /**

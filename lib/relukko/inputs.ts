@@ -43,9 +43,9 @@ export function checkCreator(creator: unknown): asserts creator is string | null
 }
 
 /** @throws RelukkoInvalidError */
-export function checkSeconds(seconds: unknown): asserts seconds is number {
+export function checkSeconds(seconds: unknown, field = 'seconds'): asserts seconds is number {
   if (Number.isInteger(seconds) && (seconds as number) >= 0 && (seconds as number) <= MOST_SECONDS) return
-  throw invalid('seconds', seconds, `an integer from 0 to ${MOST_SECONDS}`)
+  throw invalid(field, seconds, `an integer from 0 to ${MOST_SECONDS}`)
 }
 
 /** @throws RelukkoInvalidError */

@@ -12,6 +12,8 @@ const GOING_AWAY = 1001
 
 /** Tells every client what becomes of the locks, whoever did it. */
 export class Broadcast {
+  /** How many changes it has told of. */
+  told = 0
   private readonly clients = new Set<WebSocket>()
   private readonly ending = new AbortController()
   private running: Promise<void> | undefined
@@ -60,6 +62,7 @@ export class Broadcast {
 
   private tell({ type, lock }: LockChange): void {
     const frame = JSON.stringify({ [type]: lock })
+    this.told++
     for (const client of this.clients) {
       if (client.bufferedAmount > MOST_UNREAD_BYTES) client.terminate()
       else client.send(frame)

@@ -1,11 +1,15 @@
 import type { FastifyError } from 'fastify'
 import { isSpicerackError, type SpicelockErrorCode } from '../model/errors.js'
 
+/** Bytes of a request's body. */
+export const BODY_LIMIT = 65_536
+
 /** What a client gets that asked for something it cannot have. */
 export class HttpError extends Error {
   constructor(
     readonly status: number,
     message: string,
+    readonly headers: Readonly<Record<string, string>> = {},
   ) {
     super(message)
   }
@@ -23,6 +27,9 @@ const STATUS: Partial<Record<SpicelockErrorCode, number>> = {
 /** The status of an error; 500 for those that nobody has foreseen, whose text is nobody's business. */
 export function answerTo(error: unknown): { readonly status: number; readonly message: string } {
   if (error instanceof HttpError) return { status: error.status, message: error.message }
+  if ((error as Partial<FastifyError>).code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return { status: 413, message: `The body is larger than ${BODY_LIMIT} bytes.` }
+  }
   const status = isSpicerackError(error)
     ? (STATUS[error.code] ?? 500)
     : ((error as Partial<FastifyError>).statusCode ?? 500)

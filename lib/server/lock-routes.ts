@@ -18,7 +18,7 @@ interface WithId {
 export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks, ending: AbortSignal): void {
   server.post<{ Querystring: { wait?: string } }>('/v1/locks', async (request, reply) => {
     const body = bodyOf(request, ['lock_name', 'creator', 'ttl'])
-    const seconds = body['ttl'] === undefined ? {} : { seconds: secondsOf(body['ttl']) }
+    const seconds = body['ttl'] === undefined ? {} : { seconds: secondsOf(body['ttl'], 'ttl') }
     const wish = {
       lockName: body['lock_name'],
       creator: body['creator'] ?? null,
@@ -66,8 +66,8 @@ export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks, endi
   }
 }
 
-function secondsOf(value: unknown): number {
-  checkSeconds(value)
+function secondsOf(value: unknown, field?: string): number {
+  checkSeconds(value, field)
   return value
 }
 

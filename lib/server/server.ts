@@ -1,21 +1,21 @@
 import { setMaxListeners } from 'node:events'
 import type { ServerOptions as ServerOptionsOfHttps } from 'node:https'
 import websocket from '@fastify/websocket'
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import fastify, { type FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import type { LockConfig } from '../config/schema.js'
 import type { Engine } from '../lock/engine.js'
 import { openEngine } from '../lock/open-engine.js'
-import { reading } from '../lock/reading.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
-import { LockKey } from '../protocol/lock-key.js'
 import { GRACE_SECONDS } from '../relukko/expiry.js'
 import { RelukkoLocks } from '../relukko/relukko-locks.js'
 import type { Store } from '../store/store.js'
-import { ApiKeys } from './api-keys.js'
+import { Access } from './access.js'
 import { Broadcast } from './broadcast.js'
-import { answerTo, HttpError } from './http-error.js'
+import { answerTo, BODY_LIMIT, HttpError } from './http-error.js'
+import { addAudit, requestIdOf } from './audit.js'
 import { addLockRoutes } from './lock-routes.js'
+import { addMetrics } from './metrics.js'
 
 export interface ServerOptions {
   /** How to reach etcd. */
@@ -34,9 +34,6 @@ export interface ServerOptions {
   readonly logger?: Logger
 }
 
-/** Bytes of a request's body. */
-const BODY_LIMIT = 65_536
-
 /** An HTTP server for Relukko's clients on etcd. Any number of them may run side by side. */
 export class RelukkoServer implements AsyncDisposable {
   private constructor(
@@ -52,38 +49,45 @@ export class RelukkoServer implements AsyncDisposable {
     const logger = options.logger ?? pino({ level: 'silent' })
     const engine = await openEngine({ ...options, logger })
     const broadcast = new Broadcast(engine, prefix)
-    const keys = new ApiKeys(apiKeys)
+    const access = new Access(apiKeys)
     const ending = new AbortController()
     setMaxListeners(0, ending.signal)
     const http = fastify({
       https: httpsOf(options),
       bodyLimit: BODY_LIMIT,
       forceCloseConnections: 'idle',
+      genReqId: requestIdOf,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
     })
+    acceptEmptyBodies(http)
     http.setErrorHandler((error, request, reply) => {
       const answer = answerTo(error)
-      if (answer.status >= 500) logger.error({ err: error, url: request.url }, 'A request has failed')
-      return reply.status(answer.status).send(answer)
+      if (answer.status >= 500)
+        logger.error({ err: error, url: request.url, requestId: request.id }, 'A request has failed')
+      const headers = error instanceof HttpError ? error.headers : {}
+      return reply.status(answer.status).headers(headers).send(answer)
     })
     http.setNotFoundHandler((request, reply) =>
       reply.status(404).send({ status: 404, message: `There is no ${request.method} ${request.url}.` }),
     )
-    http.addHook('onSend', (_request, reply, _payload, next) => {
+    http.addHook('onSend', (request, reply, _payload, next) => {
+      void reply.header('x-request-id', request.id)
       // A connection that is kept would keep the server from ending.
       if (ending.signal.aborted) void reply.header('connection', 'close')
       next()
     })
     await http.register(websocket)
+    addAudit(http, logger)
+    addMetrics(http, engine, prefix, broadcast)
     http.get('/healthchecker', async () => {
-      await reading(engine, LockKey.records.key, () =>
-        engine.commit({ compare: [], success: [], failure: [] }),
-      )
+      await engine.commit({ compare: [], success: [], failure: [] }).catch((cause: Error) => {
+        throw new HttpError(503, `etcd does not answer: ${cause.message}`)
+      })
       return { status: 200, message: 'etcd answers.' }
     })
     await http.register((locked: FastifyInstance, _options: object, done: () => void) => {
       locked.addHook('onRequest', (request, _reply, next) => {
-        authenticate(keys, request)
+        access.check(request)
         next()
       })
       addLockRoutes(locked, new RelukkoLocks(engine, prefix, graceSeconds), ending.signal)
@@ -123,8 +127,11 @@ function httpsOf({ tls }: ServerOptions): ServerOptionsOfHttps | null {
   return { ...own, ...(ca && { ca, requestCert: true, rejectUnauthorized: true }) }
 }
 
-function authenticate(keys: ApiKeys, request: FastifyRequest): void {
-  const key = request.headers['x-api-key']
-  if (keys.ownerOf(typeof key === 'string' ? key : undefined) !== undefined) return
-  throw new HttpError(403, 'The header X-api-Key is missing or wrong.')
+/** Some clients say that they send JSON, and send nothing, where nothing is needed. */
+function acceptEmptyBodies(http: FastifyInstance): void {
+  const parse = http.getDefaultJsonParser('error', 'error')
+  http.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else void parse(request, body as string, done)
+  })
 }

@@ -1,5 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { expect, it } from '@jest/globals'
+import { EtcdServer } from '../../lib/testing/etcd-server.js'
 import { CommandProcess, runCommand } from '../support/command.js'
 import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
@@ -37,9 +41,44 @@ it('serves locks until it is told to end', async () => {
 
 it('needs a key', async () => {
   const { code, stderr } = await runCommand(['serve'])
-  expect(stderr).toBe('spicelock: RELUKKO_API_KEY must say the key that clients send, and is not set\n')
+  expect(stderr).toContain('spicelock: RELUKKO_API_KEY must say the key that clients send, and is not set')
   expect(code).toBe(64)
 })
+
+it.each([
+  ['robots: [', 'it is no YAML'],
+  ['- a secret', 'must hold names, each with a key'],
+  ['robots: 7', 'robots: the key must be a text of ASCII'],
+  ['robots: "a secret\\nof the test"', 'robots: the key must be a text of ASCII'],
+])('does not take %j for a file of keys, and tells none', async (content, message) => {
+  const file = join(await mkdtemp(join(tmpdir(), 'spicelock-keys-')), 'keys.yaml')
+  await writeFile(file, content)
+  const { code, stderr } = await runCommand(['serve', '--api-keys', file])
+  await rm(dirname(file), { recursive: true })
+  expect(stderr).toContain(message)
+  expect(stderr).not.toContain('secret')
+  expect(code).toBe(64)
+})
+
+it('starts while etcd is down, and serves when it is up', async () => {
+  const server = await EtcdServer.start()
+  const endpoint = server.endpoint
+  await server.kill()
+  const args = ['serve', '--port', '0', '--endpoints', endpoint]
+  const command = await CommandProcess.start(args, { RELUKKO_API_KEY: KEY })
+  await eventually(() => expect(command.stderr).toContain('serving on'), 10_000)
+  const url = /serving on (\S+)/.exec(command.stderr)![1]!
+  const down = await fetch(`${url}/healthchecker`)
+  expect([down.status, await down.json()]).toEqual([503, { status: 503, message: expect.any(String) }])
+  expect((await fetch(`${url}/v1/locks`, { headers })).status).toBe(503)
+  await server.restart()
+  await eventually(async () => expect((await fetch(`${url}/healthchecker`)).status).toBe(200), 15_000)
+  const body = JSON.stringify({ lock_name: freshName() })
+  expect((await fetch(`${url}/v1/locks`, { method: 'POST', headers, body })).status).toBe(201)
+  command.child.kill('SIGTERM')
+  expect(await command.ended()).toBe(0)
+  await server.stop()
+}, 60_000)
 
 it('says when it cannot listen', async () => {
   const other = createServer()

@@ -1,0 +1,31 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+
+const USABLE_ID = /^[\w.:/+=-]{1,100}$/
+
+/** That of the client where it can be written into a log. */
+export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
+  const id = headers['x-request-id']
+  return typeof id === 'string' && USABLE_ID.test(id) ? id : randomUUID()
+}
+
+/** Logs who has changed what: requests that may change something at level info, others at level debug. */
+export function addAudit(server: FastifyInstance, logger: Logger): void {
+  server.addHook('onResponse', (request, reply, done) => {
+    const { actor, ip, method, url, id: requestId } = request
+    const isChange = method !== 'GET' || /\/(keep_alive|add_to_expire_at)\/?$/.test(url)
+    const fields = {
+      actor,
+      ip,
+      method,
+      url,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime),
+      requestId,
+    }
+    logger[isChange ? 'info' : 'debug'](fields, 'Answered')
+    done()
+  })
+}

@@ -1,0 +1,69 @@
+import type { FastifyInstance } from 'fastify'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Engine } from '../lock/engine.js'
+import { listStates } from '../lock/list.js'
+import type { Broadcast } from './broadcast.js'
+
+const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]
+
+/** What Prometheus reads at `/metrics`: numbers only, for whoever asks. */
+export function addMetrics(
+  server: FastifyInstance,
+  engine: Engine,
+  prefix: string,
+  broadcast: Broadcast,
+): void {
+  const registry = new Registry()
+  const registers = [registry]
+  const requests = new Histogram({
+    name: 'spicelock_http_request_seconds',
+    help: 'Time from a request to its answer.',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: SECONDS,
+    registers,
+  })
+  const latency = new Histogram({
+    name: 'spicelock_etcd_commit_seconds',
+    help: 'Time that etcd has taken for a transaction.',
+    labelNames: ['outcome'] as const,
+    buckets: SECONDS,
+    registers,
+  })
+  const held = new Gauge({ name: 'spicelock_locks_held', help: 'Locks held under the prefix.', registers })
+  const waiters = new Gauge({ name: 'spicelock_waiters', help: 'Who waits for them.', registers })
+  const reachable = new Gauge({
+    name: 'spicelock_etcd_up',
+    help: '1 when etcd has answered this time.',
+    registers,
+  })
+  new Gauge({
+    name: 'spicelock_websockets',
+    help: 'Open WebSockets.',
+    registers,
+    collect() {
+      this.set(broadcast.size)
+    },
+  })
+  new Counter({
+    name: 'spicelock_broadcasts_total',
+    help: 'Changes of locks that were told to WebSockets.',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(broadcast.told)
+    },
+  })
+  engine.onCommit = (seconds, outcome) => latency.observe({ outcome }, seconds)
+  server.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'none'
+    requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
+    done()
+  })
+  server.get('/metrics', async (_request, reply) => {
+    const states = await listStates(engine, prefix).catch(() => undefined)
+    reachable.set(states ? 1 : 0)
+    held.set(states ? states.reduce((sum, { holders }) => sum + holders.length, 0) : NaN)
+    waiters.set(states ? states.reduce((sum, state) => sum + state.waiters.length, 0) : NaN)
+    return reply.type(registry.contentType).send(await registry.metrics())
+  })
+}
