@@ -124,6 +124,13 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/faults/extensions'],
   },
   {
+    mistake: 'a late grant is believed in though its lease may yet be revoked',
+    file: 'lib/lock/claim.ts',
+    right: 'this.leases.areDoomed || !this.stands',
+    wrong: '!this.stands',
+    specs: ['spec/faults/races'],
+  },
+  {
     mistake: 'an extension that was overtaken revokes the lease that a holding is on',
     file: 'lib/lock/moving.ts',
     right: 'leases.filter(({ id }) => !standing.includes(id))',

@@ -13,6 +13,8 @@ export class ClaimLeases {
   /** By lock. Undefined while there is none. */
   readonly holders: (Lease | undefined)[]
   ticket: Lease | undefined
+  /** A revocation was sent and not answered: it may come at any time, so that nothing that hangs on them counts. */
+  areDoomed = false
   private readonly keepers = new Map<Lease, LeaseKeeper>()
 
   constructor(
@@ -60,8 +62,10 @@ export class ClaimLeases {
 
   /** Ends all for certain, and what hangs on them, now or later. @throws StoreError */
   async revoke(): Promise<void> {
+    this.areDoomed = true
     await Promise.all(this.all.map(lease => this.pool.revoke(lease)))
     this.drop(this.all)
+    this.areDoomed = false
   }
 
   /** One of these is gone, it is not said which. */

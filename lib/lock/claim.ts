@@ -227,7 +227,7 @@ export class Claim {
    */
   private async recover(): Promise<void> {
     await this.look()
-    if (!this.stands) {
+    if (this.leases.areDoomed || !this.stands) {
       await this.leases.revoke()
       await this.clear()
     }

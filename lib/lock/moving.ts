@@ -115,16 +115,21 @@ export class Moving<T> {
     return snapshots.map(({ holders }) => holders.get(this.uuid)?.lease)
   }
 
-  /** @param standing the leases that the holdings are on. */
+  /**
+   * @param standing the leases that the holdings are on. Whoever released a holding that is gone may have given the lease that
+   * it was on to another.
+   */
   private drop(standing: readonly (LeaseId | undefined)[]): undefined {
     if (!this.attempt) return
     const { leases, left } = this.attempt
+    const stands = (at: number): boolean => standing[at] !== undefined
     const unused = leases.filter(({ id }) => !standing.includes(id))
+    this.listener?.onNotMoving(unused)
+    const ours = leases.filter((_, at) => stands(at) || !this.isUnanswered).map(({ id }) => id)
+    const theirs = left.filter((_, at) => stands(at))
+    this.discard([...ours, ...theirs].filter(id => !standing.includes(id)))
     this.attempt = undefined
     this.isUnanswered = false
-    this.listener?.onNotMoving(unused)
-    this.discard(unused.map(({ id }) => id))
-    this.discard(left.filter(id => !standing.includes(id)))
   }
 
   private discard(leases: readonly (LeaseId | undefined)[]): void {

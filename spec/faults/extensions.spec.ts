@@ -86,6 +86,32 @@ describe('an extension', () => {
     expect(held.remaining()).toBeGreaterThan(500)
   })
 
+  it('of what was released meanwhile leaves its lease to whoever has it now', async () => {
+    const held = await us.hold('a', { concurrency: 1, ttl: 60 })
+    line.befall(readGrantAndMove, async work => {
+      await us.release('a', held.id)
+      await us.acquire('b', { concurrency: 1, ttl: 60 })
+      return work()
+    })
+    await expect(held.extend(600)).rejects.toMatchObject({ code: 'LOCK_ERROR' })
+    await us.close()
+    expect((await onlooker.inspect('b')).holders).toHaveLength(1)
+  })
+
+  it('that was seen, though not answered, and released leaves its lease to whoever has it now', async () => {
+    const held = await us.hold('a', { concurrency: 1, ttl: 60 })
+    const before = line.calls
+    await eventually(() => expect(line.calls).toBeGreaterThan(before))
+    unanswered(readGrantAndMove, async () => {
+      await eventually(() => expect(held.remaining()).toBeGreaterThan(500))
+      await us.release('a', held.id)
+      await us.acquire('b', { concurrency: 1, ttl: 600 })
+    })
+    await expect(held.extend(600)).rejects.toMatchObject({ code: 'LOCK_ERROR' })
+    await us.close()
+    expect((await onlooker.inspect('b')).holders).toHaveLength(1)
+  })
+
   it('that was not answered leaves no lease behind', async () => {
     const held = await us.hold('a', { concurrency: 1, ttl: 600 })
     unanswered(readGrantAndMove)

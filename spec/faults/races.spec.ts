@@ -19,6 +19,25 @@ const unreachable = (): StoreError => new StoreError('unreachable', 'The test cu
 const never: Fault = () => Promise.reject(unreachable())
 const elsewhere = new LockKey('custom', 'elsewhere')
 
+it('what came late on a lease whose revocation may come yet is not believed in', async () => {
+  const world = new World()
+  const late: (() => Promise<unknown>)[] = []
+  const twoLeases = 2
+  let calls = 0
+  const grantLookAndRevoke: Fault = async work => {
+    const [grant, look, revoke] = [1, 2, 3]
+    calls++
+    if (calls === look) return work()
+    late.push(work)
+    if (calls === revoke) await late[grant - 1]!()
+    throw unreachable()
+  }
+  world.line.befall(twoLeases + 1, grantLookAndRevoke, 3)
+  const { uuid } = await world.acquire(1)
+  for (const work of late.slice(1)) await work()
+  expect((await world.rival.readOne(world.key)).holders.has(uuid)).toBe(true)
+})
+
 describe('a lease that serves a second holding', () => {
   const holdsElsewhere = async (world: World): Promise<void> => {
     const asked = { uuid: 'second', owner: 'us', concurrency: 1, ttl: World.TTL }
