@@ -32,8 +32,11 @@ export class EventFeed<T> implements WatchListener {
     private readonly meaning: Meaning<T>,
   ) {}
 
-  /** @throws LockError when etcd fails or refuses, the signal's reason when it is aborted. */
-  async *events(signal?: AbortSignal): AsyncGenerator<T, void> {
+  /**
+   * @param onReady is called when nothing that happens from now on is missed.
+   * @throws LockError when etcd fails or refuses, the signal's reason when it is aborted.
+   */
+  async *events(signal?: AbortSignal, onReady: () => void = () => {}): AsyncGenerator<T, void> {
     const onAbort = (): void => this.end(signal?.reason)
     signal?.throwIfAborted()
     signal?.addEventListener('abort', onAbort, { once: true })
@@ -44,6 +47,7 @@ export class EventFeed<T> implements WatchListener {
         throw translated(error, LockKey.all.key)
       })
       await this.look()
+      onReady()
       for (;;) {
         yield* this.ready.splice(0)
         if (this.isOver) throw this.failure

@@ -18,6 +18,20 @@ export async function extend(
   ttl: number,
   listener?: MovingListener,
 ): Promise<Moved<void>> {
+  const moved = await extendIfHeld(engine, keys, uuid, ttl, listener)
+  if (moved) return moved
+  const key = keys.join(', ')
+  throw new LockError(`Nobody holds ${key} under the id ${uuid} (any more).`, { key })
+}
+
+/** As {@link extend}; resolves to undefined when nobody holds. */
+export async function extendIfHeld(
+  engine: Engine,
+  keys: readonly LockKey[],
+  uuid: string,
+  ttl: number,
+  listener?: MovingListener,
+): Promise<Moved<void> | undefined> {
   checkTtl(ttl)
   const path = keys.join(', ')
   const prepare = async (snapshots: readonly Snapshot[]): Promise<Move<void> | undefined> => {
@@ -31,9 +45,7 @@ export async function extend(
     return undefined
   }
   const moving = new Moving(engine, uuid, () => engine.read(keys), prepare, listener)
-  const moved = await engine.persist({ path }, () => moving.advance()).finally(() => moving.settle())
-  if (moved) return moved
-  throw new LockError(`Nobody holds ${path} under the id ${uuid} (any more).`, { key: path })
+  return engine.persist({ path }, () => moving.advance()).finally(() => moving.settle())
 }
 
 /** @throws InvalidLockError */

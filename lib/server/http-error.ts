@@ -22,6 +22,7 @@ const STATUS: Partial<Record<SpicelockErrorCode, number>> = {
   RELUKKO_NOT_FOUND: 422,
   ETCD_UNAVAILABLE: 503,
   LOCK_ERROR: 503,
+  LOCK_UNREADABLE: 503,
 }
 
 /** The status of an error; 500 for those that nobody has foreseen, whose text is nobody's business. */

@@ -1,11 +1,10 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { shown } from '../model/shown.js'
+import type { FastifyInstance } from 'fastify'
 import { PROLONG_SECONDS } from '../relukko/expiry.js'
 import { checkCreator, checkSeconds, expiryOf, writable } from '../relukko/inputs.js'
 import type { RelukkoDTO } from '../relukko/relukko-dto.js'
 import type { RelukkoLocks } from '../relukko/relukko-locks.js'
 import { bodyOf } from './body.js'
-import { HttpError } from './http-error.js'
+import { waitMsOf, whileWanted } from './while-wanted.js'
 
 interface WithId {
   readonly Params: { readonly id: string }
@@ -69,29 +68,4 @@ export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks, endi
 function secondsOf(value: unknown, field?: string): number {
   checkSeconds(value, field)
   return value
-}
-
-function waitMsOf(wait = '0'): number {
-  const seconds = wait.trim() === '' ? NaN : Number(wait)
-  if (seconds >= 0) return seconds * 1000
-  throw new HttpError(400, `'wait' must be a number of seconds from 0 on, got ${shown(wait)}.`)
-}
-
-/** Does what may wait until the client has gone, or the server ends. */
-async function whileWanted<T>(
-  { raw }: FastifyRequest,
-  ending: AbortSignal,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const controller = new AbortController()
-  const onGone = (): void => controller.abort(new HttpError(499, 'The client has gone.'))
-  const onEnding = (): void => controller.abort(ending.reason)
-  raw.socket.once('close', onGone)
-  ending.addEventListener('abort', onEnding, { once: true })
-  try {
-    return await work(controller.signal)
-  } finally {
-    raw.socket.off('close', onGone)
-    ending.removeEventListener('abort', onEnding)
-  }
 }

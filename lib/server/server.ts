@@ -6,7 +6,7 @@ import { type Logger, pino } from 'pino'
 import type { LockConfig } from '../config/schema.js'
 import type { Engine } from '../lock/engine.js'
 import { openEngine } from '../lock/open-engine.js'
-import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
+import { ALLOWED_PREFIXES, COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import { GRACE_SECONDS } from '../relukko/expiry.js'
 import { RelukkoLocks } from '../relukko/relukko-locks.js'
 import type { Store } from '../store/store.js'
@@ -16,6 +16,7 @@ import { answerTo, BODY_LIMIT, HttpError } from './http-error.js'
 import { addAudit, requestIdOf } from './audit.js'
 import { addLockRoutes } from './lock-routes.js'
 import { addMetrics } from './metrics.js'
+import { addV2Routes } from './v2-routes.js'
 
 export interface ServerOptions {
   /** How to reach etcd. */
@@ -26,6 +27,8 @@ export interface ServerOptions {
   readonly apiKeys: Readonly<Record<string, string>>
   /** Under which the locks live: `custom` when not given. */
   readonly prefix?: string
+  /** Further prefixes whose locks are shown and served under `/v2`. */
+  readonly allowedPrefixes?: readonly string[]
   /** Seconds after its expiry at which a lock is freed: 180 when not given. */
   readonly graceSeconds?: number
   /** Serves https with these, in PEM; with `clientCa`, only clients that have a certificate signed by it. */
@@ -46,6 +49,7 @@ export class RelukkoServer implements AsyncDisposable {
   /** @throws LockConfigError. An etcd that cannot be reached is no error: until it is, answers are 503. */
   static async create(options: ServerOptions): Promise<RelukkoServer> {
     const { apiKeys, prefix = COOKBOOKS_CUSTOM_PREFIX, graceSeconds = GRACE_SECONDS } = options
+    const { allowedPrefixes = [] } = options
     const logger = options.logger ?? pino({ level: 'silent' })
     const engine = await openEngine({ ...options, logger })
     const broadcast = new Broadcast(engine, prefix)
@@ -90,6 +94,12 @@ export class RelukkoServer implements AsyncDisposable {
         access.check(request)
         next()
       })
+      addV2Routes(
+        locked,
+        engine,
+        [...new Set([prefix, ...ALLOWED_PREFIXES, ...allowedPrefixes])],
+        ending.signal,
+      )
       addLockRoutes(locked, new RelukkoLocks(engine, prefix, graceSeconds), ending.signal)
       locked.get('/ws/broadcast', { websocket: true }, socket => broadcast.add(socket))
       done()

@@ -1,0 +1,39 @@
+import type { LockEvent } from '../protocol/lock-event.js'
+import type { HolderState, LockState, WaiterState } from '../lock/lock-state.js'
+import type { RelukkoDTO } from '../relukko/relukko-dto.js'
+
+/** What is known of a holder that was taken through Relukko. */
+export type RecordOf = (id: string) => RelukkoDTO | undefined
+
+/** A lock on the wire of `/v2`: names in snake case, times in RFC 3339, tokens as text, since JSON numbers would corrupt them. */
+export function lockJson({ prefix, name, holders, waiters, problem }: LockState, recordOf: RecordOf): object {
+  return {
+    prefix,
+    name,
+    holders: holders.map(holder => holderJson(holder, recordOf(holder.id))),
+    waiters: waiters.map(waiterJson),
+    ...(problem !== undefined && { problem }),
+  }
+}
+
+export function eventJson({ type, prefix, name, id, owner, revision, by, reason }: LockEvent): object {
+  return { type, prefix, name, id, owner: owner ?? null, revision: String(revision), by, reason }
+}
+
+function holderJson(holder: HolderState, record: RelukkoDTO | undefined): object {
+  const { id, owner, since, remaining, concurrency, ttl, fencingToken } = holder
+  return {
+    id,
+    owner,
+    since: since.toISO(),
+    remaining,
+    concurrency,
+    ttl,
+    fencing_token: fencingToken === undefined ? null : String(fencingToken),
+    ...(record && { ip: record.ip, expires_at: record.expiresAt.toISO() }),
+  }
+}
+
+function waiterJson({ id, owner, since, place }: WaiterState): object {
+  return { id, owner: owner ?? null, since: since?.toISO() ?? null, place }
+}

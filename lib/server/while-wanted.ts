@@ -1,0 +1,30 @@
+import type { FastifyRequest } from 'fastify'
+import { shown } from '../model/shown.js'
+import { HttpError } from './http-error.js'
+
+/** Does what may wait until the client has gone, or the server ends. */
+export async function whileWanted<T>(
+  { raw }: FastifyRequest,
+  ending: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController()
+  const onGone = (): void => controller.abort(new HttpError(499, 'The client has gone.'))
+  const onEnding = (): void => controller.abort(ending.reason)
+  raw.socket.once('close', onGone)
+  ending.addEventListener('abort', onEnding, { once: true })
+  try {
+    ending.throwIfAborted()
+    return await work(controller.signal)
+  } finally {
+    raw.socket.off('close', onGone)
+    ending.removeEventListener('abort', onEnding)
+  }
+}
+
+/** @throws HttpError 400 */
+export function waitMsOf(wait = '0'): number {
+  const seconds = wait.trim() === '' ? NaN : Number(wait)
+  if (seconds >= 0 && seconds < Infinity) return seconds * 1000
+  throw new HttpError(400, `'wait' must be a number of seconds from 0 on, got ${shown(wait)}.`)
+}

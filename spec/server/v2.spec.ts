@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals'
+import { Lock } from '../../lib/index.js'
+import { RelukkoServer } from '../../lib/server/server.js'
+import { MemoryStore } from '../../lib/store/memory/memory-store.js'
+import { freshName } from '../support/etcd.js'
+import { eventually } from '../support/eventually.js'
+
+const KEY = 'a secret of the test'
+const store = new MemoryStore()
+const native = new Lock({ store, prefix: 'cookbooks', owner: 'a cookbook', dryRun: false })
+let server: RelukkoServer
+let url: string
+
+beforeAll(async () => {
+  server = await RelukkoServer.create({ store, apiKeys: { robots: KEY } })
+  url = await server.listen({ port: 0 })
+})
+afterAll(async () => {
+  await native.close()
+  await server.close()
+  await store.close()
+})
+
+interface Answer {
+  readonly status: number
+  readonly body: { readonly id: string; readonly message: string }
+}
+async function ask(method: string, path: string, body?: unknown): Promise<Answer> {
+  const answer = await fetch(url + path, {
+    method,
+    headers: { 'x-api-key': KEY, ...(body !== undefined && { 'content-type': 'application/json' }) },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
+  return { status: answer.status, body: (await answer.json()) as Answer['body'] }
+}
+
+it('takes, shows, extends and releases a lock of any prefix, with its limit', async () => {
+  const path = `/v2/locks/cookbooks/${freshName()}`
+  const first = await ask('POST', path, { owner: 'us', concurrency: 2, ttl: 60 })
+  expect(first.status).toBe(201)
+  const second = await ask('POST', path, { concurrency: 2 })
+  expect(second.status).toBe(201)
+  expect(await ask('POST', path, { concurrency: 2 })).toMatchObject({ status: 409, body: { status: 409 } })
+  const { body: seen } = await ask('GET', path)
+  expect(seen).toMatchObject({
+    prefix: 'cookbooks',
+    holders: [
+      {
+        id: first.body.id,
+        owner: 'us',
+        concurrency: 2,
+        ttl: 60,
+        fencing_token: expect.stringMatching(/^\d+$/),
+      },
+      { id: second.body.id, owner: 'robots', ttl: 30 },
+    ],
+    waiters: [],
+  })
+  expect((await ask('PUT', `${path}/${first.body.id}`, { ttl: 600 })).status).toBe(200)
+  expect((await ask('GET', path)).body).toMatchObject({ holders: [{ ttl: 600 }, {}] })
+  expect((await ask('DELETE', `${path}/${first.body.id}`)).status).toBe(200)
+  expect((await ask('DELETE', `${path}/${first.body.id}`)).status).toBe(404)
+  expect((await ask('PUT', `${path}/${first.body.id}`, { ttl: 60 })).status).toBe(404)
+})
+
+it('lists the locks of all prefixes, those of Relukko with their address, and who waits', async () => {
+  const name = freshName()
+  const id = await native.acquire(name, { concurrency: 1, ttl: 60 })
+  const waiting = ask('POST', `/v2/locks/cookbooks/${name}?wait=30`, { owner: 'patient' })
+  const { body: lock } = await ask('POST', '/v1/locks', { lock_name: name, creator: 'me' })
+  await eventually(async () => {
+    const { body } = await ask('GET', '/v2/locks')
+    expect(body).toContainEqual(
+      expect.objectContaining({
+        prefix: 'cookbooks',
+        name,
+        holders: [expect.objectContaining({ id, owner: 'a cookbook' })],
+        waiters: [expect.objectContaining({ owner: 'patient', place: 1 })],
+      }),
+    )
+    expect(body).toContainEqual(
+      expect.objectContaining({
+        prefix: 'custom',
+        holders: [expect.objectContaining({ id: lock.id, ip: '127.0.0.1' })],
+      }),
+    )
+  })
+  const { body: custom } = await ask('GET', '/v2/locks?prefix=custom')
+  expect(JSON.stringify(custom)).not.toContain('a cookbook')
+  await native.release(name, id)
+  expect((await waiting).status).toBe(201)
+})
+
+it('tells who released by force, and why, to holder and listeners', async () => {
+  const name = freshName()
+  const held = await native.hold(name, { concurrency: 1, ttl: 60 })
+  const abort = new AbortController()
+  const events = await fetch(`${url}/v2/events?prefix=cookbooks&name=${name}`, {
+    headers: { 'x-api-key': KEY },
+    signal: abort.signal,
+  })
+  expect(events.headers.get('content-type')).toBe('text/event-stream')
+  const reader = events.body!.pipeThrough(new TextDecoderStream()).getReader()
+  let text = (await reader.read()).value!
+  expect(text).toContain(': listening')
+  const reason = encodeURIComponent('rack on fire')
+  expect((await ask('DELETE', `/v2/locks/cookbooks/${name}/${held.id}?reason=${reason}`)).status).toBe(200)
+  while (!text.includes('data: ')) text += (await reader.read()).value!
+  expect(JSON.parse(/data: (.*)/.exec(text)![1]!)).toMatchObject({
+    type: 'forced',
+    name,
+    id: held.id,
+    by: 'robots',
+    reason: 'rack on fire',
+  })
+  await eventually(() => expect(held.signal.reason).toMatchObject({ reason: 'released elsewhere' }))
+  abort.abort()
+})
+
+it.each<[string, string, unknown, number, string]>([
+  [
+    'POST',
+    '/v2/locks/nowhere/a',
+    {},
+    404,
+    'There is no prefix "nowhere"; there are: custom, cookbooks, modules.',
+  ],
+  ['POST', '/v2/locks/etcd/a', {}, 404, 'There is no prefix "etcd"'],
+  ['POST', '/v2/locks/custom/a%2Fb', {}, 400, '"a/b"'],
+  ['POST', '/v2/locks/custom/a%00b', {}, 400, 'name'],
+  ['POST', '/v2/locks/custom/a', { concurrency: -1 }, 400, 'concurrency'],
+  ['POST', '/v2/locks/custom/a', { concurrency: '1' }, 400, 'concurrency'],
+  ['POST', '/v2/locks/custom/a', { ttl: 0 }, 400, 'ttl'],
+  ['POST', '/v2/locks/custom/a', { owner: '' }, 400, 'owner'],
+  ['POST', '/v2/locks/custom/a', { owner: 7 }, 400, 'owner'],
+  ['POST', '/v2/locks/custom/a', { limit: 7 }, 400, '"limit"'],
+  ['POST', '/v2/locks/custom/a?wait=Infinity', {}, 400, "'wait'"],
+  ['PUT', '/v2/locks/custom/a/b', { ttl: 'long' }, 400, 'ttl'],
+  ['DELETE', '/v2/locks/custom/a/b?reason=', undefined, 400, 'reason'],
+  ['DELETE', '/v2/locks/custom/a/b?reason=x', undefined, 404, '"b"'],
+  ['GET', '/v2/locks?prefix=relukko', undefined, 404, '"relukko"'],
+  ['GET', '/v2/events?prefix=relukko', undefined, 404, '"relukko"'],
+])('%s %s with %j is refused', async (method, path, body, status, named) => {
+  const answer = await ask(method, path, body)
+  expect([answer.status, answer.body]).toEqual([status, { status, message: expect.stringContaining(named) }])
+})
