@@ -1,6 +1,12 @@
 import js from '@eslint/js'
 import tseslint from 'typescript-eslint'
 
+/** What the scripts of the page use of a browser. */
+const BROWSER = [
+  ...['CSS', 'EventSource', 'Option', 'URLSearchParams', 'document', 'fetch', 'location', 'performance'],
+  ...['requestAnimationFrame', 'setInterval', 'setTimeout'],
+]
+
 export default tseslint.config(
   { ignores: ['dist', 'node_modules', 'coverage'] },
   js.configs.recommended,
@@ -19,5 +25,11 @@ export default tseslint.config(
     },
   },
   { files: ['spec/**/*.ts'], rules: { 'max-lines': 'off' } },
+  {
+    files: ['lib/server/page/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(BROWSER.map(name => [name, 'readonly'])),
+    },
+  },
   { files: ['**/*.cjs'], languageOptions: { globals: { module: 'readonly' } } },
 )

@@ -29,6 +29,9 @@ Clients send the key that RELUKKO_API_KEY says in the header X-api-Key, or one o
 --api-keys or RELUKKO_API_KEYS_FILE names; the log then says whose it was. Without --host it listens where
 RELUKKO_BIND_ADDR says, else on ${LOOPBACK} alone. Any number of servers may run side by side on one etcd.
 
+The page for people is at /, for who signs in as RELUKKO_USER with RELUKKO_PASSWORD; without them there is
+none. /v2/ serves the locks of all prefixes, /metrics what Prometheus reads.
+
 SIGTERM and SIGINT end it: no new requests, those under way are finished. A second one ends it at once.`
 
 export function addServe(program: Command): void {
@@ -53,6 +56,7 @@ async function serve(options: ServeOptions): Promise<void> {
   const server = await create({
     ...connection,
     apiKeys: apiKeysOf(options.apiKeys),
+    ...signInOf(),
     prefix: options.prefix,
     graceSeconds: options.grace,
     ...tlsOf(options),
@@ -81,6 +85,14 @@ async function create(options: ServerOptions): Promise<RelukkoServer> {
     )
   })
   return RelukkoServer.create(options)
+}
+
+/** @throws CliError when one of both is missing. */
+function signInOf(): Pick<ServerOptions, 'signIn'> {
+  const { RELUKKO_USER: user, RELUKKO_PASSWORD: password } = process.env
+  if (!user && !password) return {}
+  if (user && password) return { signIn: { user, password } }
+  throw new CliError('RELUKKO_USER and RELUKKO_PASSWORD belong together', EXIT.usage)
 }
 
 function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeOptions): Pick<ServerOptions, 'tls'> {

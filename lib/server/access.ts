@@ -1,29 +1,53 @@
 import type { FastifyRequest } from 'fastify'
 import { ApiKeys } from './api-keys.js'
 import { FailedKeys } from './failed-keys.js'
+import { HttpError } from './http-error.js'
+import type { Sessions } from './sessions.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The name of whose key it came with. */
+    /** The name of whose key it came with, or who is signed in. */
     actor?: string
   }
 }
 
-/** Who may do what needs a key. */
+/** Who may do what needs a key, or a session of the page. */
 export class Access {
   private readonly keys: ApiKeys
-  private readonly failed = new FailedKeys()
+  private readonly failedKeys = new FailedKeys()
+  private readonly failedSignIns = new FailedKeys()
 
   /** @param apiKeys by the name of who uses them. */
-  constructor(apiKeys: Readonly<Record<string, string>>) {
+  constructor(
+    apiKeys: Readonly<Record<string, string>>,
+    private readonly sessions: Sessions | undefined,
+  ) {
     this.keys = new ApiKeys(apiKeys)
   }
 
   /** Notes who asks. @throws HttpError 403, or 429 when that has happened too often. */
   check(request: FastifyRequest): void {
     const key = request.headers['x-api-key']
-    const actor = this.keys.ownerOf(typeof key === 'string' ? key : undefined)
-    if (actor === undefined) return this.failed.refuse(request.ip)
+    const isKey = typeof key === 'string'
+    const actor = isKey ? this.keys.ownerOf(key) : this.userOf(request)
+    if (actor === undefined) return this.failedKeys.refuse(request.ip)
     request.actor = actor
+  }
+
+  /** What `open` gives, unless it was wrong too often from this address. */
+  signIn(address: string, open: () => string | undefined): string | undefined {
+    if (this.failedSignIns.isBlocked(address)) return 'too often'
+    const cookie = open()
+    if (cookie === undefined) this.failedSignIns.note(address)
+    return cookie
+  }
+
+  /** Another site can make a browser send the cookie, but not the token; and some GETs of `/v1` change something. */
+  private userOf({ method, url, headers }: FastifyRequest): string | undefined {
+    const session = this.sessions?.find(headers.cookie)
+    if (!session) return undefined
+    if (method === 'GET' && url.startsWith('/v2/')) return session.user
+    if (method !== 'GET' && this.sessions!.isCsrf(session.csrf, headers['x-csrf-token'])) return session.user
+    throw new HttpError(403, 'The header X-CSRF-Token is missing or wrong.')
   }
 }

@@ -7,14 +7,19 @@ const WINDOW_MS = 60_000
 const MOST_ADDRESSES = 10_000
 
 /**
- * Answers 429 to whoever sends wrong keys all the time. Those who send a right one are never turned away: behind a load
+ * Counts what one address got wrong. Those who send a right key are never turned away because of others: behind a load
  * balancer, all have its address.
  */
 export class FailedKeys {
   private readonly failures = new Map<string, { count: number; readonly until: number }>()
 
-  /** Notes that an address has sent a wrong key. @throws HttpError 429 when it has sent too many, 403 otherwise. */
-  refuse(address: string): never {
+  isBlocked(address: string): boolean {
+    const known = this.failures.get(address)
+    return known !== undefined && known.until > performance.now() && known.count >= MOST
+  }
+
+  /** Resolves to the seconds until it is forgotten. */
+  note(address: string): number {
     const now = performance.now()
     const known = this.failures.get(address)
     const entry = known && known.until > now ? known : { count: 0, until: now + WINDOW_MS }
@@ -24,8 +29,14 @@ export class FailedKeys {
       if (this.failures.size >= MOST_ADDRESSES) this.failures.delete(this.failures.keys().next().value!)
       this.failures.set(address, entry)
     }
-    if (entry.count <= MOST) throw new HttpError(403, 'The header X-api-Key is missing or wrong.')
-    const seconds = Math.ceil((entry.until - now) / 1000)
+    return Math.ceil((entry.until - now) / 1000)
+  }
+
+  /** Notes a wrong key. @throws HttpError 429 when there were too many, 403 otherwise. */
+  refuse(address: string): never {
+    const wasBlocked = this.isBlocked(address)
+    const seconds = this.note(address)
+    if (!wasBlocked) throw new HttpError(403, 'The header X-api-Key is missing or wrong.')
     throw new HttpError(429, `Too many wrong keys from ${address}. Try again in ${seconds} s.`, {
       'retry-after': String(seconds),
     })

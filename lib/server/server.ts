@@ -16,6 +16,8 @@ import { answerTo, BODY_LIMIT, HttpError } from './http-error.js'
 import { addAudit, requestIdOf } from './audit.js'
 import { addLockRoutes } from './lock-routes.js'
 import { addMetrics } from './metrics.js'
+import { addPage } from './page-routes.js'
+import { Sessions, type SignIn } from './sessions.js'
 import { addV2Routes } from './v2-routes.js'
 
 export interface ServerOptions {
@@ -25,6 +27,8 @@ export interface ServerOptions {
   readonly store?: Store
   /** By the name of who uses the key. */
   readonly apiKeys: Readonly<Record<string, string>>
+  /** Who may use the page at `/`; there is none when not given. */
+  readonly signIn?: SignIn
   /** Under which the locks live: `custom` when not given. */
   readonly prefix?: string
   /** Further prefixes whose locks are shown and served under `/v2`. */
@@ -53,7 +57,9 @@ export class RelukkoServer implements AsyncDisposable {
     const logger = options.logger ?? pino({ level: 'silent' })
     const engine = await openEngine({ ...options, logger })
     const broadcast = new Broadcast(engine, prefix)
-    const access = new Access(apiKeys)
+    const sessions = options.signIn && new Sessions(options.signIn, options.tls !== undefined)
+    const access = new Access(apiKeys, sessions)
+    const prefixes = [...new Set([prefix, ...ALLOWED_PREFIXES, ...allowedPrefixes])]
     const ending = new AbortController()
     setMaxListeners(0, ending.signal)
     const http = fastify({
@@ -63,7 +69,7 @@ export class RelukkoServer implements AsyncDisposable {
       genReqId: requestIdOf,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
     })
-    acceptEmptyBodies(http)
+    acceptBodies(http)
     http.setErrorHandler((error, request, reply) => {
       const answer = answerTo(error)
       if (answer.status >= 500)
@@ -82,6 +88,7 @@ export class RelukkoServer implements AsyncDisposable {
     })
     await http.register(websocket)
     addAudit(http, logger)
+    addPage(http, access, sessions, prefixes)
     addMetrics(http, engine, prefix, broadcast)
     http.get('/healthchecker', async () => {
       await engine.commit({ compare: [], success: [], failure: [] }).catch((cause: Error) => {
@@ -94,12 +101,7 @@ export class RelukkoServer implements AsyncDisposable {
         access.check(request)
         next()
       })
-      addV2Routes(
-        locked,
-        engine,
-        [...new Set([prefix, ...ALLOWED_PREFIXES, ...allowedPrefixes])],
-        ending.signal,
-      )
+      addV2Routes(locked, engine, prefixes, ending.signal)
       addLockRoutes(locked, new RelukkoLocks(engine, prefix, graceSeconds), ending.signal)
       locked.get('/ws/broadcast', { websocket: true }, socket => broadcast.add(socket))
       done()
@@ -138,7 +140,12 @@ function httpsOf({ tls }: ServerOptions): ServerOptionsOfHttps | null {
 }
 
 /** Some clients say that they send JSON, and send nothing, where nothing is needed. */
-function acceptEmptyBodies(http: FastifyInstance): void {
+function acceptBodies(http: FastifyInstance): void {
+  http.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string' },
+    (_request, body, done) => done(null, Object.fromEntries(new URLSearchParams(body as string))),
+  )
   const parse = http.getDefaultJsonParser('error', 'error')
   http.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined)

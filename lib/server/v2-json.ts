@@ -1,6 +1,6 @@
-import type { LockEvent } from '../protocol/lock-event.js'
 import type { HolderState, LockState, WaiterState } from '../lock/lock-state.js'
 import type { RelukkoDTO } from '../relukko/relukko-dto.js'
+import type { ShownEvent } from './v2-events.js'
 
 /** What is known of a holder that was taken through Relukko. */
 export type RecordOf = (id: string) => RelukkoDTO | undefined
@@ -16,7 +16,7 @@ export function lockJson({ prefix, name, holders, waiters, problem }: LockState,
   }
 }
 
-export function eventJson({ type, prefix, name, id, owner, revision, by, reason }: LockEvent): object {
+export function eventJson({ type, prefix, name, id, owner, revision, by, reason }: ShownEvent): object {
   return { type, prefix, name, id, owner: owner ?? null, revision: String(revision), by, reason }
 }
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { acquire } from '../lock/acquire.js'
 import type { Engine } from '../lock/engine.js'
-import { EventFeed, events } from '../lock/event-feed.js'
+import { EventFeed } from '../lock/event-feed.js'
 import { extendIfHeld } from '../lock/extend.js'
 import { checkReason, forceRelease } from '../lock/force-release.js'
 import { listStates } from '../lock/list.js'
@@ -17,6 +17,7 @@ import { parseRecord, recordKey } from '../relukko/record.js'
 import { bodyOf } from './body.js'
 import { HttpError } from './http-error.js'
 import { eventJson, lockJson, type RecordOf } from './v2-json.js'
+import { type ShownEvent, shownEventsOf } from './v2-events.js'
 import { waitMsOf, whileWanted } from './while-wanted.js'
 
 interface OfLock {
@@ -131,18 +132,17 @@ async function stream(
   signal: AbortSignal,
   wanted: { readonly prefix: string | undefined; readonly name: string | undefined },
 ): Promise<void> {
-  const feed = new EventFeed(
-    engine,
-    events(
-      event => (wanted.prefix ?? event.prefix) === event.prefix && (wanted.name ?? event.name) === event.name,
-    ),
-  )
+  const isWanted = ({ prefix, name }: ShownEvent): boolean =>
+    (wanted.prefix ?? prefix) === prefix && (wanted.name ?? name) === name
+  const feed = new EventFeed(engine, (changes, standing) => shownEventsOf(changes, standing).filter(isWanted))
   reply.hijack()
   const { raw } = reply
   raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-request-id': id })
   const heartbeat = setInterval(() => raw.write(':\n\n'), HEARTBEAT_MS)
   try {
-    for await (const event of feed.events(signal, () => raw.write(': listening\n\n'))) {
+    for await (const event of feed.events(signal, () =>
+      raw.write(': listening\n\nevent: ready\ndata: {}\n\n'),
+    )) {
       if (raw.writableLength > 1_000_000) break
       raw.write(`id: ${event.revision}\ndata: ${JSON.stringify(eventJson(event))}\n\n`)
     }

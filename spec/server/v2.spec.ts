@@ -103,10 +103,14 @@ it('tells who released by force, and why, to holder and listeners', async () => 
   const reader = events.body!.pipeThrough(new TextDecoderStream()).getReader()
   let text = (await reader.read()).value!
   expect(text).toContain(': listening')
+  await native.extend(name, held.id, 90)
+  while (!text.includes('data: {"')) text += (await reader.read()).value!
+  expect(JSON.parse(/data: (\{".*)/.exec(text)![1]!)).toMatchObject({ type: 'changed', name, id: held.id })
+  text = ''
   const reason = encodeURIComponent('rack on fire')
   expect((await ask('DELETE', `/v2/locks/cookbooks/${name}/${held.id}?reason=${reason}`)).status).toBe(200)
-  while (!text.includes('data: ')) text += (await reader.read()).value!
-  expect(JSON.parse(/data: (.*)/.exec(text)![1]!)).toMatchObject({
+  while (!text.includes('\ndata: {"')) text += (await reader.read()).value!
+  expect(JSON.parse(/data: (\{".*)/.exec(text)![1]!)).toMatchObject({
     type: 'forced',
     name,
     id: held.id,
