@@ -15,20 +15,28 @@ export class Broadcast {
   /** How many changes it has told of. */
   told = 0
   private readonly clients = new Set<WebSocket>()
+  /** Those of whom something was heard since the last ping. */
+  private readonly answering = new WeakSet<WebSocket>()
+  private pinging: NodeJS.Timeout | undefined
   private readonly ending = new AbortController()
   private running: Promise<void> | undefined
 
   constructor(
     private readonly engine: Engine,
     private readonly prefix: string,
+    /** Seconds between pings, and for an answer to one. */
+    private readonly pingSeconds: number,
   ) {}
 
   start(): void {
+    this.pinging ??= setInterval(() => this.ping(), this.pingSeconds * 1000)
     this.running ??= this.run()
   }
 
   add(client: WebSocket): void {
     this.clients.add(client)
+    this.answering.add(client)
+    client.on('pong', () => this.answering.add(client))
     client.on('close', () => this.clients.delete(client))
     // What it sends is of no interest, and what goes wrong with it ends in its close.
     client.on('error', () => {})
@@ -40,6 +48,7 @@ export class Broadcast {
 
   async close(): Promise<void> {
     this.ending.abort()
+    clearInterval(this.pinging)
     for (const client of this.clients) client.close(GOING_AWAY, 'The server is shutting down.')
     await this.running
   }
@@ -66,6 +75,14 @@ export class Broadcast {
     for (const client of this.clients) {
       if (client.bufferedAmount > MOST_UNREAD_BYTES) client.terminate()
       else client.send(frame)
+    }
+  }
+
+  /** Who was gone without a word is found out only so. */
+  private ping(): void {
+    for (const client of this.clients) {
+      if (!this.answering.delete(client)) client.terminate()
+      else client.ping()
     }
   }
 

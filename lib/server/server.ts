@@ -37,9 +37,16 @@ export interface ServerOptions {
   readonly graceSeconds?: number
   /** Serves https with these, in PEM; with `clientCa`, only clients that have a certificate signed by it. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa?: Buffer }
+  /** Seconds between pings of the WebSockets, and for their answers; 30 when not given. */
+  readonly pingSeconds?: number
   /** Silent when not given. */
   readonly logger?: Logger
 }
+
+/** Seconds after which a WebSocket that says nothing is asked whether it is there. */
+const PING_SECONDS = 30
+/** Bytes of what a WebSocket may say, of which nothing is of interest. */
+const MOST_HEARD = 4_096
 
 /** An HTTP server for Relukko's clients on etcd. Any number of them may run side by side. */
 export class RelukkoServer implements AsyncDisposable {
@@ -56,7 +63,7 @@ export class RelukkoServer implements AsyncDisposable {
     const { allowedPrefixes = [] } = options
     const logger = options.logger ?? pino({ level: 'silent' })
     const engine = await openEngine({ ...options, logger })
-    const broadcast = new Broadcast(engine, prefix)
+    const broadcast = new Broadcast(engine, prefix, options.pingSeconds ?? PING_SECONDS)
     const sessions = options.signIn && new Sessions(options.signIn, options.tls !== undefined)
     const access = new Access(apiKeys, sessions)
     const prefixes = [...new Set([prefix, ...ALLOWED_PREFIXES, ...allowedPrefixes])]
@@ -86,7 +93,7 @@ export class RelukkoServer implements AsyncDisposable {
       if (ending.signal.aborted) void reply.header('connection', 'close')
       next()
     })
-    await http.register(websocket)
+    await http.register(websocket, { options: { maxPayload: MOST_HEARD } })
     addAudit(http, logger)
     addPage(http, access, sessions, prefixes)
     addMetrics(http, engine, prefix, broadcast)

@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto'
+import { connect, type Socket } from 'node:net'
+import { afterEach, beforeEach, expect, it } from '@jest/globals'
+import WebSocket from 'ws'
+import { RelukkoAdapter } from '../../lib/relukko/index.js'
+import { RelukkoServer } from '../../lib/server/server.js'
+import { MemoryStore } from '../../lib/store/memory/memory-store.js'
+import { freshName } from '../support/etcd.js'
+import { eventually } from '../support/eventually.js'
+
+const KEY = 'a secret of the test'
+let store: MemoryStore
+let server: RelukkoServer
+let url: string
+let relukko: RelukkoAdapter
+
+beforeEach(async () => {
+  store = new MemoryStore()
+  relukko = new RelukkoAdapter({ store })
+  server = await RelukkoServer.create({ store, apiKeys: { test: KEY }, pingSeconds: 1 })
+  url = await server.listen({ port: 0 })
+})
+afterEach(async () => {
+  await relukko.close()
+  await server.close()
+  await store.close()
+})
+
+interface Listener {
+  readonly socket: WebSocket
+  readonly frames: string[]
+}
+
+async function listen(): Promise<Listener> {
+  const frames: string[] = []
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws/broadcast`, { headers: { 'x-api-key': KEY } })
+  socket.on('message', (data: Buffer) => frames.push(data.toString()))
+  socket.on('error', () => {})
+  await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject))
+  return { socket, frames }
+}
+
+/** A WebSocket that never reads, and never answers. */
+async function deaf(): Promise<Socket> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  socket.on('error', () => {})
+  socket.write(
+    [
+      'GET /ws/broadcast HTTP/1.1',
+      `Host: ${hostname}`,
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
+      `X-Api-Key: ${KEY}`,
+      '\r\n',
+    ].join('\r\n'),
+  )
+  await new Promise(resolve => socket.once('data', resolve))
+  socket.pause()
+  return socket
+}
+
+it('a client that sends garbage hears as before', async () => {
+  const { socket, frames } = await listen()
+  for (const garbage of ['', 'hello', '{"deleted": {}}', randomBytes(1_000)]) socket.send(garbage)
+  socket.ping(randomBytes(100))
+  await relukko.acquireRelukko(freshName(), 'me', 0)
+  await eventually(() => expect(frames).toHaveLength(1))
+  socket.terminate()
+})
+
+it('a client that sends more than anybody has to say is cut off', async () => {
+  const { socket } = await listen()
+  const closed = new Promise<number>(resolve => socket.on('close', resolve))
+  socket.send(randomBytes(100_000))
+  expect(await closed).toBe(1009)
+})
+
+it('a client that was cut is forgotten', async () => {
+  const { socket } = await listen()
+  await eventually(() => expect(server.listeners).toBe(1))
+  socket.terminate()
+  await eventually(() => expect(server.listeners).toBe(0))
+})
+
+it('a client that answers no ping is forgotten, one that does stays', async () => {
+  const { socket, frames } = await listen()
+  const silent = await deaf()
+  await eventually(() => expect(server.listeners).toBe(2))
+  await eventually(() => expect(server.listeners).toBe(1), 4_000)
+  await relukko.acquireRelukko(freshName(), 'me', 0)
+  await eventually(() => expect(frames).toHaveLength(1))
+  silent.destroy()
+  socket.terminate()
+})
+
+it('a client that reads nothing delays nobody, and no more is kept for it than it may leave unread', async () => {
+  const { socket, frames } = await listen()
+  const silent = await deaf()
+  const lock = (await relukko.acquireRelukko(freshName(), 'me', 0))!
+  const before = process.memoryUsage().rss
+  const changes = 2_000
+  for (let change = 0; change < changes; change++) {
+    await relukko.updateRelukko(lock.id, { creator: `${change}`.padEnd(1_000, 'x') })
+  }
+  await eventually(() => expect(frames).toHaveLength(1 + changes))
+  expect(process.memoryUsage().rss - before).toBeLessThan(150_000_000)
+  silent.destroy()
+  socket.terminate()
+}, 30_000)
+
+it('a thousand clients hear of a deletion', async () => {
+  const listeners = await Promise.all(Array.from({ length: 1_000 }, listen))
+  await eventually(() => expect(server.listeners).toBe(1_000), 5_000)
+  const lock = (await relukko.acquireRelukko(freshName(), 'me', 0))!
+  await relukko.deleteRelukko(lock.id)
+  const told = `{"deleted":${JSON.stringify(lock)}}`
+  await eventually(() => expect(listeners.every(({ frames }) => frames.at(-1) === told)).toBe(true), 5_000)
+  for (const { socket } of listeners) socket.terminate()
+  await eventually(() => expect(server.listeners).toBe(0), 5_000)
+}, 60_000)
+
+it('tells its clients that it ends', async () => {
+  const { socket } = await listen()
+  const closed = new Promise<number>(resolve => socket.on('close', resolve))
+  await server.close()
+  expect(await closed).toBe(1001)
+})
