@@ -45,6 +45,28 @@ it('needs a key', async () => {
   expect(code).toBe(64)
 })
 
+it('killed while others wait stands in their way for some seconds only', async () => {
+  const [one, two] = await Promise.all([start(), start()])
+  const name = freshName()
+  const post = (url: string, query = ''): Promise<Response> =>
+    fetch(`${url}/v1/locks${query}`, { method: 'POST', headers, body: JSON.stringify({ lock_name: name }) })
+  const lock = lockAt(etcd.get().endpoint)
+  const queued = (length: number): Promise<void> =>
+    eventually(async () => expect((await lock.inspect(name)).waiters).toHaveLength(length))
+  const first = (await (await post(two.url)).json()) as { id: string }
+  const lost = post(one.url, '?wait=60').catch(() => 'cut')
+  await queued(1)
+  const waiting = post(two.url, '?wait=60')
+  await queued(2)
+  one.command.child.kill('SIGKILL')
+  expect(await lost).toBe('cut')
+  await fetch(`${two.url}/v1/locks/${first.id}`, { method: 'DELETE', headers: { 'x-api-key': KEY } })
+  expect((await waiting).status).toBe(201)
+  two.command.child.kill('SIGTERM')
+  expect(await two.command.ended()).toBe(0)
+  await lock.close()
+}, 120_000)
+
 it.each([
   ['robots: [', 'it is no YAML'],
   ['- a secret', 'must hold names, each with a key'],

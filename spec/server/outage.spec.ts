@@ -1,0 +1,90 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals'
+import { RelukkoServer } from '../../lib/server/server.js'
+import { EtcdServer } from '../../lib/testing/etcd-server.js'
+import { freshName } from '../support/etcd.js'
+import { eventually } from '../support/eventually.js'
+
+const KEY = 'a secret of the test'
+const headers = { 'x-api-key': KEY, 'content-type': 'application/json' }
+let etcd: EtcdServer
+let server: RelukkoServer
+let url: string
+let name: string
+let id: string
+
+interface Answer {
+  readonly status: number
+  readonly body: { readonly status: number; readonly message: string; readonly id: string }
+}
+async function send(method: string, path: string, body?: unknown): Promise<Answer> {
+  const answer = await fetch(url + path, {
+    method,
+    headers,
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
+  return { status: answer.status, body: (await answer.json()) as Answer['body'] }
+}
+const healthy = (): Promise<void> =>
+  eventually(async () => expect((await fetch(`${url}/healthchecker`)).status).toBe(200), 15_000)
+
+beforeAll(async () => {
+  etcd = await EtcdServer.start()
+  server = await RelukkoServer.create({ config: { endpoints: [etcd.endpoint] }, apiKeys: { test: KEY } })
+  url = await server.listen({ port: 0 })
+}, 60_000)
+afterAll(async () => {
+  await server.close()
+  await etcd.stop()
+})
+beforeEach(async () => {
+  name = freshName()
+  id = (await send('POST', '/v1/locks', { lock_name: name })).body.id
+})
+afterEach(healthy, 20_000)
+
+const routes: [string, () => string, unknown?][] = [
+  ['GET', () => '/v1/locks'],
+  ['GET', () => `/v1/locks/${id}`],
+  ['PUT', () => `/v1/locks/${id}`, { creator: 'you' }],
+  ['GET', () => `/v1/locks/${id}/keep_alive`],
+  ['PUT', () => `/v1/locks/${id}/keep_alive`, { seconds: 60 }],
+  ['GET', () => `/v1/locks/${id}/add_to_expire_at`],
+  ['PUT', () => `/v1/locks/${id}/add_to_expire_at`, { seconds: 60 }],
+  ['DELETE', () => `/v1/locks/${id}`],
+  ['GET', () => '/v2/locks'],
+  ['GET', () => `/v2/locks/custom/${name}`],
+]
+
+it.each(routes)(
+  'an etcd that stops in the middle of %s %s and goes on delays it',
+  async (...[method, path, body]: (typeof routes)[number]) => {
+    await etcd.pause()
+    const asked = send(method, path(), body)
+    const isAnswered = await Promise.race([
+      asked.then(() => true),
+      new Promise(resolve => setTimeout(resolve, 500)),
+    ])
+    expect(isAnswered).not.toBe(true)
+    await etcd.resume()
+    expect((await asked).status).toBe(200)
+  },
+  20_000,
+)
+
+it('an etcd that is gone is told with 503 by every route, and nothing is lost', async () => {
+  await etcd.kill()
+  const asked = await Promise.all([
+    ...routes.map(([method, path, body]) => send(method, path(), body)),
+    send('POST', '/v1/locks', { lock_name: freshName() }),
+    send('POST', '/v1/locks?wait=3', { lock_name: freshName() }),
+  ])
+  for (const { status, body } of asked) {
+    expect([status, body.status]).toEqual([503, 503])
+    expect(body.message).toMatch(/etcd/)
+  }
+  const health = await send('GET', '/healthchecker')
+  expect([health.status, health.body.status]).toEqual([503, 503])
+  await etcd.restart()
+  await healthy()
+  expect((await send('GET', `/v1/locks/${id}`)).body).toMatchObject({ id, lock_name: name })
+}, 60_000)
