@@ -26,7 +26,7 @@ export function addRelease(program: Command): void {
     .option('--prefix <prefix>', 'of the lock', COOKBOOKS_CUSTOM_PREFIX)
     .option(
       '--force',
-      'tell the holder, and those who watch, who did it and why; also takes a place in the queue',
+      'tell the holder, and those who watch, who did it and why; one who waits goes to the end of the queue',
     )
     .option('--reason <text>', 'why, with --force')
     .option('--owner <text>', 'who does it, with --force (default: user@host [pid])')

@@ -139,7 +139,8 @@ export class Lock extends Faces implements AsyncDisposable {
   }
 
   /**
-   * Takes a holding, or a place in the queue, from whoever has it. The holder's handle says so, with the reason.
+   * Takes a holding, or a place in the queue, from whoever has it. The holder's handle says so, with the reason. One who
+   * waits loses his place and not his wish: at the next change, or within half a minute, he joins the queue at its end.
    * @param options.reason for people; seen in the log, by the holder and in `events`.
    * @throws InvalidLockError for a bad name or reason, LockError when nobody holds or waits under this id (any more),
    * EtcdLockUnavailableError, LockUnreadableError.
