@@ -133,8 +133,8 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'an extension that was overtaken revokes the lease that a holding is on',
     file: 'lib/lock/moving.ts',
-    right: 'leases.filter(({ id }) => !standing.includes(id))',
-    wrong: 'leases',
+    right: '[...ours, ...theirs].filter(id => !standing.includes(id))',
+    wrong: '[...ours, ...theirs]',
     specs: ['spec/faults/extensions'],
   },
   {
