@@ -25,12 +25,17 @@ export class EventFeed<T> implements WatchListener {
   private failure: unknown
   private isOver = false
   private wake: () => void = () => {}
+  private fail: (failure: unknown) => void = () => {}
+  private readonly over = new Promise<never>((_, reject) => (this.fail = reject))
   private watch: Watch | undefined
 
   constructor(
     private readonly engine: Engine,
     private readonly meaning: Meaning<T>,
-  ) {}
+  ) {
+    // Whoever waits for something else at that time is told by `failure`.
+    this.over.catch(() => {})
+  }
 
   /**
    * @param onReady is called when nothing that happens from now on is missed.
@@ -42,11 +47,13 @@ export class EventFeed<T> implements WatchListener {
     signal?.addEventListener('abort', onAbort, { once: true })
     this.engine.dependants.add(this)
     try {
+      // A watch waits for an etcd that cannot be reached without a word.
+      await this.unlessOver(this.contact(signal))
       this.watch = this.engine.store.watch(LockKey.all, this)
-      await this.watch.ready.catch((error: unknown) => {
+      await this.unlessOver(this.watch.ready).catch((error: unknown) => {
         throw translated(error, LockKey.all.key)
       })
-      await this.look()
+      await this.unlessOver(this.look())
       onReady()
       for (;;) {
         yield* this.ready.splice(0)
@@ -83,6 +90,16 @@ export class EventFeed<T> implements WatchListener {
     this.failure = failure
     this.isOver = true
     this.wake()
+    this.fail(failure)
+  }
+
+  private unlessOver<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.over])
+  }
+
+  private async contact(signal: AbortSignal | undefined): Promise<void> {
+    const nothing = { compare: [], success: [], failure: [] }
+    await reading(this.engine, LockKey.all.key, () => this.engine.commit(nothing), signal)
   }
 
   private take(events: readonly KeyEvent[]): void {

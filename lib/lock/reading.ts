@@ -5,9 +5,14 @@ import type { Engine } from './engine.js'
 export const READ_BUDGET_MS = 5_000
 
 /** A read for a caller, repeated for a few seconds. @throws LockError when etcd fails. */
-export async function reading<T>(engine: Engine, path: string, work: () => Promise<T>): Promise<T> {
+export async function reading<T>(
+  engine: Engine,
+  path: string,
+  work: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   try {
-    return await engine.persist({ path }, work, { budgetMs: READ_BUDGET_MS })
+    return await engine.persist({ path }, work, { budgetMs: READ_BUDGET_MS, ...(signal && { signal }) })
   } catch (error) {
     if (!(error instanceof EtcdLockUnavailableError)) throw error
     throw new LockError(`Failed to get key ${path}: ${error.message}`, { key: path, cause: error })

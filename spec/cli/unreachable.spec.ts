@@ -9,6 +9,7 @@ describe('an etcd that nobody runs', () => {
   it.concurrent.each([
     [['ls'], 'LOCK_ERROR'],
     [['show', 'some'], 'LOCK_ERROR'],
+    [['watch'], 'LOCK_ERROR'],
     [['release', 'some', 'id'], 'ETCD_UNAVAILABLE'],
   ])(
     'ends %j with 69 in seconds, without a stack trace',
@@ -32,6 +33,15 @@ describe('an etcd that nobody runs', () => {
     },
     20_000,
   )
+
+  it('does not keep watch from ending at a signal', async () => {
+    const command = await CommandProcess.start(['watch', '--verbose', '--endpoints', await nowhere()])
+    await new Promise(resolve => setTimeout(resolve, 1_000))
+    const start = performance.now()
+    command.child.kill('SIGTERM')
+    expect(await command.ended()).toBe(143)
+    expect(performance.now() - start).toBeLessThan(3_000)
+  })
 
   it('does not keep run from ending at a signal', async () => {
     const args = ['run', 'some', '--verbose', '--endpoints', await nowhere(), '--', 'echo', 'started']

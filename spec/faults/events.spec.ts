@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, expect, it } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Lock, LockEvent } from '../../lib/index.js'
+import { RelukkoServer } from '../../lib/server/server.js'
 import { eventually } from '../support/eventually.js'
 import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
@@ -73,3 +74,33 @@ it('what happened before a compaction that was missed is told by what has come o
   await last.release()
   await eventually(() => expect(told.at(-1)).toMatchObject({ type: 'released', id: last.id }))
 }, 30_000)
+
+describe('where etcd was never reached', () => {
+  const nowhere = 'http://127.0.0.1:1'
+
+  it('the abort ends the events at once', async () => {
+    const unreached = lockAt(nowhere)
+    const abort = new AbortController()
+    const next = unreached.events(name, { signal: abort.signal }).next()
+    const reason = new Error('enough')
+    setTimeout(() => abort.abort(reason), 200)
+    const start = performance.now()
+    await expect(next).rejects.toBe(reason)
+    expect(performance.now() - start).toBeLessThan(1_500)
+    await unreached.close()
+  })
+
+  it('the loop says so', async () => {
+    const unreached = lockAt(nowhere)
+    await expect(unreached.events(name).next()).rejects.toThrow('etcd cannot be reached')
+    await unreached.close()
+  })
+
+  it('a server ends', async () => {
+    const server = await RelukkoServer.create({ config: { endpoints: [nowhere] }, apiKeys: { test: 'key' } })
+    await server.listen({ port: 0 })
+    const start = performance.now()
+    await server.close()
+    expect(performance.now() - start).toBeLessThan(3_000)
+  })
+})
