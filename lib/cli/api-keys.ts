@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
+import { API_KEY, isApiKey } from '../relukko/api-key.js'
 import { CliError, EXIT } from './exit-codes.js'
 
 /** Who uses the key of RELUKKO_API_KEY, for the log. */
 const RELUKKO = 'relukko'
-const USABLE_KEY = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/
 
 /**
  * Keys by the name of who uses them: that of the environment, and those of a file.
@@ -44,6 +44,6 @@ function contentOf(file: string): unknown {
 }
 
 function checked(where: string, key: unknown): string {
-  if (typeof key === 'string' && USABLE_KEY.test(key)) return key
-  throw new CliError(`${where}: the key must be a text of ASCII that can be sent in a header`, EXIT.usage)
+  if (isApiKey(key)) return key
+  throw new CliError(`${where}: the key must be ${API_KEY}`, EXIT.usage)
 }

@@ -1,10 +1,8 @@
-import { nearest } from '../config/nearest.js'
+import { type Check, checkOptions } from '../config/check-options.js'
 import { InvalidLockError } from '../model/errors.js'
 import { shown } from '../model/shown.js'
 import type { AcquiredAllOptions, AcquiredOptions, LockRequest } from './acquire-options.js'
 import type { LockOptions } from './lock-options.js'
-
-type Check = readonly [expected: string, isRight: (value: unknown) => boolean]
 
 const has = (method: string): ((value: unknown) => boolean) => {
   return value => typeof (value as Record<string, unknown> | null)?.[method] === 'function'
@@ -66,22 +64,5 @@ export function checkLockOptions(options: unknown): asserts options is LockOptio
 }
 
 function check(what: string, options: unknown, checks: Readonly<Record<string, Check>>): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidLockError(`${what}: the options must be an object, got ${shown(options)}.`)
-  }
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue
-    const found = Object.hasOwn(checks, name) ? checks[name] : undefined
-    if (!found) throw new InvalidLockError(`${what}: unknown option '${name}'${suggestion(name, checks)}`)
-    const [expected, isRight] = found
-    if (!isRight(value)) {
-      throw new InvalidLockError(`${what}: the option '${name}' must be ${expected}, got ${shown(value)}.`)
-    }
-  }
-}
-
-function suggestion(name: string, checks: object): string {
-  const known = Object.keys(checks)
-  const best = nearest(name, known)
-  return best ? `. Did you mean '${best}'?` : `; known are: ${known.join(', ')}.`
+  checkOptions(options, checks, problem => new InvalidLockError(`${what}: ${problem}`))
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { WebSocketServer } from 'ws'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { RelukkoClient, type RelukkoClientOptions } from '../../lib/relukko/index.js'
 import { RelukkoServer } from '../../lib/server/server.js'
@@ -107,6 +108,34 @@ describe('to a server of whatever kind, the client', () => {
     await expect(make().getLocks()).rejects.toMatchObject({ code: 'RELUKKO_SERVER' })
   })
 
+  it('takes an option that is undefined for one that is not given', async () => {
+    answer = (_, response) => json(response, 500, {})
+    const client = make({ ...quick, tries: undefined } as never)
+    client.reconfigureRelukko({ options: { headers: undefined } as never })
+    await expect(client.getLock(LOCK.id)).rejects.toMatchObject({ status: 500 })
+    expect(requests).toHaveLength(4)
+  })
+
+  it('gives up a WebSocket that has answered pings and does not any more', async () => {
+    answer = (_, response) => json(response, 409, { status: 409, message: 'held' })
+    const pings: number[] = []
+    const sockets = new WebSocketServer({ server, autoPong: false })
+    let connected = 0
+    sockets.on('connection', socket => {
+      connected++
+      socket.on('ping', () => {
+        pings.push(connected)
+        if (pings.filter(number => number === connected).length <= 2) socket.pong()
+      })
+    })
+    const client = make({ wsPingInterval: 0.1, wsPingTimeout: 0.3, acquireWaitForTimeout: 0.1 })
+    const waiting = client.acquireRelukko('a lock', null, 30).catch((error: Error) => error.message)
+    await eventually(() => expect(connected).toBe(2), 4_000)
+    await client.close()
+    expect(await waiting).toContain('closed')
+    sockets.close()
+  })
+
   it('gives up when nobody answers, and tells no key', async () => {
     server.close()
     const failing = new RelukkoClient('http://127.0.0.1:1/there', KEY, { tries: 2, delay: 0 }).getLock(
@@ -181,7 +210,7 @@ describe('to a server of whatever kind, the client', () => {
     ['no key', () => new RelukkoClient('http://a', ''), "'apiKey' must be"],
     ['a key with a line break', () => new RelukkoClient('http://a', 'sec\nret'), "'apiKey' must be"],
     ['an unknown option', () => make({ trys: 3 } as never), "Did you mean 'tries'?"],
-    ['no tries', () => make({ tries: 0 }), "'tries' must be an integer from 1 on, got 0"],
+    ['no tries', () => make({ tries: 0 }), "the option 'tries' must be an integer from 1 on, got 0"],
     ['a pause of NaN', () => make({ delay: NaN }), "'delay' must be a number from 0 on"],
     ['no modulo', () => make({ acquireModulo: 0.5 }), "'acquireModulo' must be"],
     ['a proxy that is none', () => make({ proxy: 'there' }), "'proxy' must be"],

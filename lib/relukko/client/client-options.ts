@@ -1,5 +1,6 @@
-import { nearest } from '../../config/nearest.js'
+import { type Check, checkOptions } from '../../config/check-options.js'
 import { shown } from '../../model/shown.js'
+import { API_KEY, isApiKey } from '../api-key.js'
 import { RelukkoInvalidError } from '../errors.js'
 
 /** In PEM, as Node's `tls.connect` takes it. */
@@ -66,8 +67,6 @@ export const DEFAULTS: ClientSettings = {
   headers: {},
 }
 
-type Check = readonly [expected: string, isRight: (value: unknown) => boolean]
-
 const from = (least: number): Check => [
   `a number from ${least} on`,
   value => typeof value === 'number' && value >= least && value < Infinity,
@@ -104,17 +103,13 @@ const CHECKS: Readonly<Record<keyof RelukkoClientOptions, Check>> = {
 
 /** @throws RelukkoInvalidError naming the option that is unknown or wrong. */
 export function checkClientOptions(options: unknown): asserts options is RelukkoClientOptions {
-  if (typeof options !== 'object' || options === null) throw invalid('options', options, 'an object')
-  for (const [name, value] of Object.entries(options)) {
-    const check = (CHECKS as Record<string, Check | undefined>)[name]
-    if (!check) {
-      const meant = nearest(name, Object.keys(CHECKS))
-      const hint = meant === undefined ? '' : ` Did you mean '${meant}'?`
-      throw new RelukkoInvalidError(`Unknown option ${shown(name)}.${hint}`)
-    }
-    const [expected, isRight] = check
-    if (value !== undefined && !isRight(value)) throw invalid(name, value, expected)
-  }
+  checkOptions(options, CHECKS, problem => new RelukkoInvalidError(`RelukkoClient: ${problem}`))
+}
+
+/** What was given, over what was set before. */
+export function settingsOf(before: ClientSettings, options: RelukkoClientOptions): ClientSettings {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  return { ...before, ...(Object.fromEntries(given) as RelukkoClientOptions) }
 }
 
 /** Without a slash at its end. @throws RelukkoInvalidError */
@@ -124,15 +119,11 @@ export function baseUrlOf(value: unknown): string {
     const { origin, pathname } = new URL(text)
     return origin + pathname.replace(/\/+$/, '')
   }
-  throw invalid('baseUrl', value, 'a URL of http or https')
+  throw new RelukkoInvalidError(`'baseUrl' must be a URL of http or https, got ${shown(value)}.`)
 }
 
 /** @throws RelukkoInvalidError, which does not tell the key. */
 export function apiKeyOf(value: unknown): string {
-  if (typeof value === 'string' && /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value)) return value
-  throw new RelukkoInvalidError(`'apiKey' must be a text of ASCII that can be sent in a header.`)
-}
-
-function invalid(name: string, value: unknown, expected: string): RelukkoInvalidError {
-  return new RelukkoInvalidError(`'${name}' must be ${expected}, got ${shown(value)}.`)
+  if (isApiKey(value)) return value
+  throw new RelukkoInvalidError(`'apiKey' must be ${API_KEY}.`)
 }

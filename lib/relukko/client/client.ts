@@ -13,6 +13,7 @@ import {
   type ClientSettings,
   DEFAULTS,
   type RelukkoClientOptions,
+  settingsOf,
 } from './client-options.js'
 import { Deletions } from './deletions.js'
 import { type Answer, errorOf, HttpLine, type Method } from './http-line.js'
@@ -46,7 +47,7 @@ export class RelukkoClient implements Relukko {
     checkClientOptions(options)
     this.baseUrl = baseUrlOf(baseUrl)
     this.apiKey = apiKeyOf(apiKey)
-    this.settings = { ...DEFAULTS, ...options }
+    this.settings = settingsOf(DEFAULTS, options)
     this.line = new HttpLine(this.baseUrl, this.apiKey, this.settings)
     this.signal = this.endOfCalls()
   }
@@ -58,7 +59,7 @@ export class RelukkoClient implements Relukko {
     this.retire(this.line)
     this.baseUrl = url
     this.apiKey = key
-    this.settings = { ...this.settings, ...options }
+    this.settings = settingsOf(this.settings, options)
     this.line = new HttpLine(url, key, this.settings)
     this.signal = this.endOfCalls()
   }

@@ -37,8 +37,7 @@ export class Deletions {
   }
 
   close(): void {
-    clearInterval(this.pinging)
-    clearTimeout(this.awaited)
+    this.stopPinging()
     this.socket?.terminate()
   }
 
@@ -52,7 +51,7 @@ export class Deletions {
     })
     this.socket = socket
     socket.on('message', data => this.onFrame((data as Buffer).toString()))
-    socket.on('pong', () => clearTimeout(this.awaited))
+    socket.on('pong', () => this.stopAwaiting())
     await new Promise<void>(resolve => {
       socket.on('open', () => {
         this.ping()
@@ -60,8 +59,7 @@ export class Deletions {
       })
       socket.on('error', () => resolve())
       socket.on('close', () => {
-        clearInterval(this.pinging)
-        clearTimeout(this.awaited)
+        this.stopPinging()
         this.heard.abort()
         resolve()
       })
@@ -74,8 +72,17 @@ export class Deletions {
     this.pinging = setInterval(() => {
       this.socket?.ping()
       this.awaited ??= setTimeout(() => this.socket?.terminate(), wsPingTimeout * 1000)
-      this.awaited.refresh()
     }, wsPingInterval * 1000)
+  }
+
+  private stopPinging(): void {
+    clearInterval(this.pinging)
+    this.stopAwaiting()
+  }
+
+  private stopAwaiting(): void {
+    clearTimeout(this.awaited)
+    this.awaited = undefined
   }
 
   private onFrame(text: string): void {

@@ -1,0 +1,32 @@
+import { shown } from '../model/shown.js'
+import { nearest } from './nearest.js'
+
+/** What an option must be, in words, and whether it is. */
+export type Check = readonly [expected: string, isRight: (value: unknown) => boolean]
+
+/**
+ * Checks options by their names; those that are undefined count as not given.
+ * @param refuse makes the error that is thrown for one that is unknown or wrong.
+ */
+export function checkOptions(
+  options: unknown,
+  checks: Readonly<Record<string, Check>>,
+  refuse: (problem: string) => Error,
+): void {
+  if (typeof options !== 'object' || options === null) {
+    throw refuse(`the options must be an object, got ${shown(options)}.`)
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    const found = Object.hasOwn(checks, name) ? checks[name] : undefined
+    if (!found) throw refuse(`unknown option '${name}'${suggestion(name, checks)}`)
+    const [expected, isRight] = found
+    if (!isRight(value)) throw refuse(`the option '${name}' must be ${expected}, got ${shown(value)}.`)
+  }
+}
+
+function suggestion(name: string, checks: object): string {
+  const known = Object.keys(checks)
+  const best = nearest(name, known)
+  return best ? `. Did you mean '${best}'?` : `; known are: ${known.join(', ')}.`
+}
