@@ -67,7 +67,13 @@ describe('The packed package', () => {
     const { stdout } = await run('find', ['.', '-type', 'f'], { cwd: join(user, 'package') })
     const files = stdout.split('\n')
     expect(files).toEqual(
-      expect.arrayContaining(['./dist/index.d.ts', './dist/testing/index.d.ts', './LICENSE', './README.md']),
+      expect.arrayContaining([
+        './dist/index.d.ts',
+        './dist/testing/index.d.ts',
+        './dist/server/page/index.html',
+        './LICENSE',
+        './README.md',
+      ]),
     )
     expect(files.filter(file => /\.spec\.|\/spec\/|\/bench\//.test(file))).toEqual([])
   })

@@ -34,12 +34,16 @@ export class Access {
     request.actor = actor
   }
 
-  /** What `open` gives, unless it was wrong too often from this address. */
-  signIn(address: string, open: () => string | undefined): string | undefined {
-    if (this.failedSignIns.isBlocked(address)) return 'too often'
+  /** The cookie that `open` gives, unless it was asked in vain too often from this address: passwords can be guessed. */
+  signIn(
+    address: string,
+    open: () => string | undefined,
+  ): { readonly cookie: string } | { readonly problem: 'wrong' | 'often' } {
+    if (this.failedSignIns.isBlocked(address)) return { problem: 'often' }
     const cookie = open()
-    if (cookie === undefined) this.failedSignIns.note(address)
-    return cookie
+    if (cookie !== undefined) return { cookie }
+    this.failedSignIns.note(address)
+    return { problem: 'wrong' }
   }
 
   /** Another site can make a browser send the cookie, but not the token; and some GETs of `/v1` change something. */

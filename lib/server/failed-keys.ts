@@ -6,10 +6,7 @@ const WINDOW_MS = 60_000
 /** Addresses that are remembered at once. */
 const MOST_ADDRESSES = 10_000
 
-/**
- * Counts what one address got wrong. Those who send a right key are never turned away because of others: behind a load
- * balancer, all have its address.
- */
+/** Counts what one address got wrong. */
 export class FailedKeys {
   private readonly failures = new Map<string, { count: number; readonly until: number }>()
 
@@ -18,7 +15,7 @@ export class FailedKeys {
     return known !== undefined && known.until > performance.now() && known.count >= MOST
   }
 
-  /** Resolves to the seconds until it is forgotten. */
+  /** Returns the seconds until it is forgotten. */
   note(address: string): number {
     const now = performance.now()
     const known = this.failures.get(address)
@@ -32,7 +29,9 @@ export class FailedKeys {
     return Math.ceil((entry.until - now) / 1000)
   }
 
-  /** Notes a wrong key. @throws HttpError 429 when there were too many, 403 otherwise. */
+  /**
+   * Notes a wrong key. (A right one is served all the same: behind a load balancer, all have its address.) @throws HttpError 429 when there were too many, 403 otherwise.
+   */
   refuse(address: string): never {
     const wasBlocked = this.isBlocked(address)
     const seconds = this.note(address)

@@ -50,10 +50,9 @@ export function addPage(
   server.post('/sign-in', async (request, reply) => {
     checkOrigin(request)
     const { user, password } = (request.body ?? {}) as { user?: unknown; password?: unknown }
-    const cookie = access.signIn(request.ip, () => known().open(user, password))
-    if (cookie === undefined) return reply.redirect('/sign-in?problem=wrong', 303)
-    if (cookie === 'too often') return reply.redirect('/sign-in?problem=often', 303)
-    return reply.header('set-cookie', cookie).redirect('/', 303)
+    const answer = access.signIn(request.ip, () => known().open(user, password))
+    if ('problem' in answer) return reply.redirect(`/sign-in?problem=${answer.problem}`, 303)
+    return reply.header('set-cookie', answer.cookie).redirect('/', 303)
   })
   server.get('/session', request => {
     const session = userOf(request)

@@ -1,8 +1,9 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, scryptSync, timingSafeEqual } from 'node:crypto'
 
 /** Seconds for which one stays signed in. */
 const LIFE = 12 * 3_600
 const COOKIE = 'spicelock'
+const KEY_BYTES = 32
 
 /** Who may sign in to the page. */
 export interface SignIn {
@@ -21,7 +22,8 @@ export class Sessions {
     private readonly signIn: SignIn,
     private readonly isSecure: boolean,
   ) {
-    this.key = hmac(signIn.password, `spicelock session of ${signIn.user}`)
+    // Slow on purpose: who has got hold of a cookie could try passwords on it.
+    this.key = scryptSync(signIn.password, `spicelock session of ${signIn.user}`, KEY_BYTES)
   }
 
   /** The cookie of a session, if these are right. Takes as long for wrong ones. */
@@ -69,6 +71,6 @@ function isSame(key: Buffer, a: string, b: string): boolean {
   return timingSafeEqual(hmac(key, a), hmac(key, b))
 }
 
-function hmac(key: Buffer | string, text: string): Buffer {
+function hmac(key: Buffer, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest()
 }

@@ -3,7 +3,8 @@ import { ask } from '/page-dialogs.js'
 
 /** Rows that are drawn at first; thousands at once would make the page slow. */
 const STEP = 100
-const RELUKKO_LATEST = 300
+/** For how long a lock is kept alive from now on. */
+const KEPT_SECONDS = 300
 
 const byKey = new Map()
 const changed = new Set()
@@ -110,7 +111,7 @@ function actionsCell(lock, holder) {
 
 async function keepAlive(lock, holder) {
   try {
-    await call.keepAlive(lock, holder, RELUKKO_LATEST)
+    await call.keepAlive(lock, holder, KEPT_SECONDS)
     await refresh(lock)
   } catch (error) {
     say(error.message)
