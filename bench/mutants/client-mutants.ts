@@ -124,6 +124,14 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/faults/extensions'],
   },
   {
+    mistake:
+      'an extension that fails because it has come through already is taken for one that was never sent',
+    file: 'lib/lock/moving.ts',
+    right: 'this.isUnanswered = wasUnanswered\n      return succeeded',
+    wrong: 'this.isUnanswered = false\n      return succeeded',
+    specs: ['spec/faults/extensions'],
+  },
+  {
     mistake: 'a late grant is believed in though its lease may yet be revoked',
     file: 'lib/lock/claim.ts',
     right: 'this.leases.areDoomed || !this.stands',

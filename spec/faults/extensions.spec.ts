@@ -171,6 +171,30 @@ describe('an extension', () => {
     expect(held.remaining()).toBeLessThan(3)
   })
 
+  it('that came through before its repetition, when nothing more can be seen, keeps the lease that it is on', async () => {
+    blind()
+    const held = await us.hold('a', { concurrency: 1, ttl: 60 })
+    let late: (() => Promise<unknown>) | undefined
+    let calls = 0
+    const moveLookMoveAndLook = 4
+    const fault = async (work: () => Promise<unknown>): Promise<unknown> => {
+      const [move, , again, look] = [1, 2, 3, 4]
+      calls++
+      if (calls === move) {
+        late = work
+        throw unreachable()
+      }
+      if (calls === again) await late!()
+      if (calls === look) throw new StoreError('refused', 'The test refuses it.')
+      return work()
+    }
+    line.befall(readGrantAndMove, fault, moveLookMoveAndLook)
+    await expect(held.extend(600)).rejects.toMatchObject({ code: 'LOCK_ERROR' })
+    await settled()
+    await expectHeld(held, 'a')
+    expect((await onlooker.inspect('a')).holders[0]!.ttl).toBe(600)
+  })
+
   it('by id elsewhere is no loss to a handle that keeps its lock alive and could not see it', async () => {
     blind()
     const held = await us.hold('a', { concurrency: 1, ttl: 3, keepAlive: true })

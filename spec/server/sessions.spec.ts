@@ -1,0 +1,61 @@
+import { afterEach, expect, it, jest } from '@jest/globals'
+import { Sessions } from '../../lib/server/sessions.js'
+
+const sessions = new Sessions({ user: 'ada', password: 'secret' }, true)
+afterEach(() => {
+  jest.restoreAllMocks()
+})
+
+const cookie = (): string => sessions.open('ada', 'secret')!.split(';')[0]!
+
+it('last for twelve hours', () => {
+  const opened = cookie()
+  const now = Date.now()
+  const at = (hours: number): unknown => {
+    jest.spyOn(Date, 'now').mockReturnValue(now + hours * 3_600_000)
+    return sessions.find(opened)?.user
+  }
+  expect([at(11.9), at(12.1)]).toEqual(['ada', undefined])
+})
+
+it('are opened by the right user with the right password only', () => {
+  const wrong: [unknown, unknown][] = [
+    ['ada', 'Secret'],
+    ['Ada', 'secret'],
+    ['ada', ''],
+    ['', 'secret'],
+    [undefined, undefined],
+    [['ada'], ['secret', '']],
+  ]
+  expect(wrong.map(([user, password]) => sessions.open(user, password))).toEqual(wrong.map(() => undefined))
+})
+
+it('are found among other cookies, whole and with the signature of the server only', () => {
+  const own = cookie()
+  expect(sessions.find(`a=b; ${own}; c=d`)?.user).toBe('ada')
+  const [claim, signature] = own.split('.')
+  for (const forged of [
+    claim!,
+    `${claim}.`,
+    `${claim}x.${signature}`,
+    `${claim}.${signature}x`,
+    'spicelock=.',
+    '',
+  ]) {
+    expect(sessions.find(forged)).toBeUndefined()
+  }
+  const { csrf } = sessions.find(own)!
+  expect([
+    sessions.isCsrf(csrf, csrf),
+    sessions.isCsrf(csrf, signature),
+    sessions.isCsrf(csrf, undefined),
+  ]).toEqual([true, false, false])
+})
+
+it('are for https only where the server speaks it', () => {
+  const plain = new Sessions({ user: 'ada', password: 'secret' }, false)
+  expect([sessions, plain].map(each => each.open('ada', 'secret')!.includes('; Secure'))).toEqual([
+    true,
+    false,
+  ])
+})
