@@ -47,10 +47,10 @@ export class EventFeed<T> implements WatchListener {
     signal?.addEventListener('abort', onAbort, { once: true })
     this.engine.dependants.add(this)
     try {
-      // A watch waits for an etcd that cannot be reached without a word.
-      await this.unlessOver(this.contact(signal))
       this.watch = this.engine.store.watch(LockKey.all, this)
-      await this.unlessOver(this.watch.ready).catch((error: unknown) => {
+      // A watch waits for an etcd that cannot be reached without a word.
+      const opening = Promise.all([this.contact(signal), this.watch.ready])
+      await this.unlessOver(opening).catch((error: unknown) => {
         throw translated(error, LockKey.all.key)
       })
       await this.unlessOver(this.look())
