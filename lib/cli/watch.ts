@@ -33,6 +33,10 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
   const prefixes = prefixesOf(connection, prefix)
   if (name !== undefined) lockKey(prefixes[0]!, name)
   const interruption = new Interruption('to end the watch')
+  connection.logger.debug(
+    { prefix: prefixes.join(', '), ...(name !== undefined && { name }) },
+    'Watching locks',
+  )
   const engine = await openEngine(connection)
   const isWanted = (event: LockEvent): boolean =>
     prefixes.includes(event.prefix) && (name === undefined || event.name === name)

@@ -36,7 +36,7 @@ describe('an etcd that nobody runs', () => {
 
   it('does not keep watch from ending at a signal', async () => {
     const command = await CommandProcess.start(['watch', '--verbose', '--endpoints', await nowhere()])
-    await new Promise(resolve => setTimeout(resolve, 1_000))
+    await eventually(() => expect(command.stderr).toContain('Watching locks'))
     const start = performance.now()
     command.child.kill('SIGTERM')
     expect(await command.ended()).toBe(143)
