@@ -174,6 +174,13 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/faults/events', 'spec/faults/watches'],
   },
   {
+    mistake: 'one who is sent away by force comes back',
+    file: 'lib/lock/find-force.ts',
+    right: "  if (force) throw new LockDismissedError(keys.join(', '), uuid, force)\n",
+    wrong: '',
+    specs: ['spec/contracts/memory-events'],
+  },
+  {
     mistake: 'the package retries transactions by itself',
     file: 'lib/store/etcd/connection.ts',
     right: '      faultHandling: { host: () => noop, global: noop },\n',

@@ -168,7 +168,13 @@ export class Client {
     const request = new Request(this.minted.uuid, this.host, terms)
     world.requests.set(request.uuid, request)
     this.doing = `asking for ${terms.names.join(' and ')} as ${request.uuid}`
-    const result = await this.allow(expected, () => pending)
+    const result = await this.allow(expected, () =>
+      pending.catch((error: unknown) => {
+        if (request.isMeddledWith && isSpicerackError(error) && error.code === 'LOCK_DISMISSED')
+          return undefined
+        throw error
+      }),
+    )
     clearTimeout(this.abortion)
     if (result !== undefined && result !== null) {
       request.phase = 'held'

@@ -11,6 +11,7 @@ export const EXIT = {
   unexpected: 70,
   unavailable: 75,
   lost: 76,
+  dismissed: 77,
   notExecutable: 126,
   notFound: 127,
 } as const
@@ -24,6 +25,7 @@ const MEANINGS: readonly (readonly [code: string, meaning: string])[] = [
   [String(EXIT.unexpected), 'unexpected failure'],
   [String(EXIT.unavailable), 'others hold the lock, and the time to wait for them is over'],
   [String(EXIT.lost), 'run: the lock was lost, and the command stopped for it'],
+  [String(EXIT.dismissed), 'run: the place in the queue was taken by force; the command was not run'],
   [String(EXIT.notExecutable), 'run: the command cannot be executed'],
   [String(EXIT.notFound), 'run: the command is not found'],
   ['128+N', 'run: signal N ended the command, or the wait for the lock'],
@@ -42,6 +44,7 @@ const EXIT_BY_ERROR: Readonly<Record<SpicelockErrorCode, number>> = {
   LOCK_UNWRITABLE: EXIT.unexpected,
   LOCK_EXISTING: EXIT.unexpected,
   LOCK_UNAVAILABLE: EXIT.unavailable,
+  LOCK_DISMISSED: EXIT.dismissed,
   LOCK_LOST: EXIT.lost,
   LOCK_REENTERED: EXIT.unexpected,
   ETCD_UNAVAILABLE: EXIT.unreachable,

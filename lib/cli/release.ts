@@ -26,7 +26,7 @@ export function addRelease(program: Command): void {
     .option('--prefix <prefix>', 'of the lock', COOKBOOKS_CUSTOM_PREFIX)
     .option(
       '--force',
-      'tell the holder, and those who watch, who did it and why; one who waits goes to the end of the queue',
+      'also from one who waits; who did it, and why, is told to him or the holder, and to those who watch',
     )
     .option('--reason <text>', 'why, with --force')
     .option('--owner <text>', 'who does it, with --force (default: user@host [pid])')

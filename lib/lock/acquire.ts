@@ -1,6 +1,7 @@
 import type { Step } from '../protocol/decide.js'
 import { StoreError } from '../store/store-error.js'
-import { Claim, type Part, type SeenPart } from './claim.js'
+import { Claim } from './claim.js'
+import type { Part, SeenPart } from './part.js'
 import type { Engine } from './engine.js'
 import type { Holding } from './holdings.js'
 import { translated } from './persist.js'

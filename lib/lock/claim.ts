@@ -1,32 +1,18 @@
-import type { LeaseId } from '../kv/key-value.js'
-import type { Op, Transaction } from '../kv/transaction.js'
-import type { Timestamp } from '../model/timestamp.js'
+import type { Transaction } from '../kv/transaction.js'
 import { decideAll, type Step } from '../protocol/decide.js'
 import { giveUp } from '../protocol/give-up.js'
 import { grant } from '../protocol/grant.js'
 import type { LockKey } from '../protocol/lock-key.js'
-import type { Asked } from '../protocol/request.js'
 import { release } from '../protocol/release.js'
 import { emptySnapshot, keyLocksOf, type Snapshot } from '../protocol/snapshot.js'
 import { isStoreError } from '../store/store-error.js'
 import { ClaimLeases } from './claim-leases.js'
 import type { Engine } from './engine.js'
+import { checkDismissal } from './find-force.js'
 import type { Holding } from './holdings.js'
 import type { Lease } from './lease.js'
 import { logExpired } from './log-expired.js'
-
-/** One lock of those that a claim is to get together, under one id. */
-export interface Part {
-  readonly key: LockKey
-  readonly asked: Asked
-  /** What is to be written when it is granted, as held since `created`. Nobody can hand over such a lock. */
-  readonly alongside?: (lease: LeaseId, created: Timestamp) => readonly Op[]
-}
-
-/** A part and what is true of its lock, or at the start a guess. */
-export interface SeenPart extends Part {
-  readonly snapshot: Snapshot
-}
+import type { Part, SeenPart } from './part.js'
 
 /**
  * The standing of one request with etcd: its leases, its place, and what it knows. Any method that rejects
@@ -72,7 +58,7 @@ export class Claim {
   /**
    * Goes on until all is held or there is nothing to do but wait, or, for one who may not wait, until
    * it is known to be blocked.
-   * @throws StoreError, LockUnreadableError
+   * @throws StoreError, LockDismissedError, LockUnreadableError
    */
   async advance(stop: AbortSignal): Promise<Step> {
     for (;;) {
@@ -88,8 +74,9 @@ export class Claim {
         continue
       }
       if (stop.aborted || step.kind === 'wait') return step
+      if (step.kind === 'blocked' && !this.isGuess && !this.mayWait) return step
+      if (!this.isGuess && !this.hasAllTickets) await checkDismissal(this.engine, this.keys, this.uuid)
       if (step.kind === 'grant') await this.attempt(this.snapshots)
-      else if (!this.isGuess && !this.mayWait) return step
       // Somebody has taken a ticket of ours away: all queues are joined anew, at one revision.
       else if (this.hasTickets) await this.leave()
       else await this.attempt(this.keys.map(emptySnapshot))
@@ -137,6 +124,10 @@ export class Claim {
 
   private get hasTickets(): boolean {
     return this.snapshots.some(({ tickets }) => tickets.has(this.uuid))
+  }
+
+  private get hasAllTickets(): boolean {
+    return this.snapshots.every(({ tickets }) => tickets.has(this.uuid))
   }
 
   /** Not when it was handed to us on the lease of our ticket, which we have given up meanwhile. */

@@ -1,3 +1,4 @@
+import type { Put } from '../kv/transaction.js'
 import { EtcdLockUnavailableError, InvalidLockError } from '../model/errors.js'
 import { shown } from '../model/shown.js'
 import { type Force, putForce } from '../protocol/force.js'
@@ -10,8 +11,8 @@ import { release } from './release.js'
 const TRACE_TTL = 3_600
 
 /**
- * Takes a holding, or a place in the queue, from somebody; and leaves a trace that says who did it and why. Resolves to
- * false when the id neither holds nor waits (any more).
+ * Takes a holding, or a place in the queue, from somebody; and leaves a trace that says who did it and why, also to one
+ * who sleeps. Resolves to false when the id neither holds nor waits (any more).
  * @throws EtcdLockUnavailableError, LockUnreadableError, LockError.
  */
 export async function forceRelease(
@@ -20,16 +21,17 @@ export async function forceRelease(
   uuid: string,
   force: Force,
 ): Promise<boolean> {
-  const trace = await engine.persist(key, () => engine.store.leases.grant(TRACE_TTL))
-  const alongside = [putForce(key, uuid, force, trace.id)]
-  const released = await release(engine, [key], uuid, { alongside }).catch((error: unknown) => {
-    // After a failure of the line it may have been released all the same, and the holder is to learn why.
-    if (!(error instanceof EtcdLockUnavailableError)) engine.pool.discard(trace)
+  const lease = await engine.persist(key, () => engine.store.leases.grant(TRACE_TTL))
+  const trace = putForce(key, uuid, force, lease.id)
+  try {
+    const isTaken = await takeFrom(engine, key, uuid, trace)
+    if (!isTaken) engine.pool.discard(lease)
+    return isTaken
+  } catch (error) {
+    // After a failure of the line it may have been taken all the same, and he who had it is to learn why.
+    if (!(error instanceof EtcdLockUnavailableError)) engine.pool.discard(lease)
     throw error
-  })
-  if (released.length > 0) return true
-  engine.pool.discard(trace)
-  return engine.persist(key, () => dismiss(engine, key, uuid))
+  }
 }
 
 /** @throws InvalidLockError */
@@ -40,11 +42,33 @@ export function checkReason(reason: unknown): asserts reason is string {
   )
 }
 
-async function dismiss(engine: Engine, key: LockKey, uuid: string): Promise<boolean> {
+async function takeFrom(engine: Engine, key: LockKey, uuid: string, trace: Put): Promise<boolean> {
   for (;;) {
-    const snapshot = await engine.readOne(key)
-    const transaction = giveUp(snapshot, uuid)
-    if (!transaction) return false
-    if ((await engine.transit([snapshot], [transaction])).succeeded) return true
+    const released = await release(engine, [key], uuid, { alongside: [trace] })
+    if (released.length > 0) return true
+    const was = await engine.persist(key, () => dismiss(engine, key, uuid, trace))
+    if (was !== 'granted') return was === 'dismissed'
   }
+}
+
+/** Takes the place in the queue, also by an attempt before this one that was not answered. One attempt. */
+async function dismiss(
+  engine: Engine,
+  key: LockKey,
+  uuid: string,
+  trace: Put,
+): Promise<'dismissed' | 'granted' | 'gone'> {
+  const alongside = { compare: [], success: [trace], failure: [] }
+  let snapshot = await engine.readOne(key)
+  for (;;) {
+    const leaving = giveUp(snapshot, uuid)
+    if (!leaving) break
+    const { succeeded, after } = await engine.transit([snapshot], [leaving, alongside])
+    if (succeeded) return 'dismissed'
+    snapshot = after[0]!
+  }
+  if (snapshot.holders.has(uuid)) return 'granted'
+  const range = { type: 'range' as const, key: trace.key }
+  const { results } = await engine.commit({ compare: [], success: [range], failure: [] })
+  return results[0]![0]?.lease === trace.lease ? 'dismissed' : 'gone'
 }

@@ -1,9 +1,10 @@
 import type { KeyEvent, KeyValue } from '../kv/key-value.js'
 import type { OpResult } from '../kv/transaction.js'
-import { type Force, parseForce } from '../protocol/force.js'
+import type { Force } from '../protocol/force.js'
 import { isStoreError } from '../store/store-error.js'
 import type { Watch, WatchListener } from '../store/store.js'
 import type { Engine } from './engine.js'
+import { findForce } from './find-force.js'
 import type { Holding } from './holdings.js'
 
 /** How long after a look that failed to look again. */
@@ -51,8 +52,7 @@ export class HolderSight implements WatchListener {
   /** Who released it by force, if that is known. */
   async force(): Promise<Force | undefined> {
     const { key, uuid } = this.holding
-    const [trace] = await this.read(key.forced(uuid)).catch(() => [])
-    return trace && parseForce(trace.value)
+    return findForce(this.engine, [key], uuid).catch(() => undefined)
   }
 
   /**

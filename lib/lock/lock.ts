@@ -16,7 +16,7 @@ import {
   tenureOptionsOf,
 } from './acquire-options.js'
 import { checkAcquireAllOptions, checkAcquireOptions, checkLockOptions } from './check-options.js'
-import type { Part } from './claim.js'
+import type { Part } from './part.js'
 import type { Engine } from './engine.js'
 import { EventFeed, events } from './event-feed.js'
 import { checkTtl, extend } from './extend.js'
@@ -139,8 +139,8 @@ export class Lock extends Faces implements AsyncDisposable {
   }
 
   /**
-   * Takes a holding, or a place in the queue, from whoever has it. The holder's handle says so, with the reason. One who
-   * waits loses his place and not his wish: at the next change, or within half a minute, he joins the queue at its end.
+   * Takes a holding, or a place in the queue, from whoever has it. The holder's handle is lost, with the reason; one who
+   * waits gets a {@link LockDismissedError} at once.
    * @param options.reason for people; seen in the log, by the holder and in `events`.
    * @throws InvalidLockError for a bad name or reason, LockError when nobody holds or waits under this id (any more),
    * EtcdLockUnavailableError, LockUnreadableError.

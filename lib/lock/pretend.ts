@@ -1,5 +1,5 @@
 import { decideAll } from '../protocol/decide.js'
-import type { Part } from './claim.js'
+import type { Part } from './part.js'
 import type { Engine } from './engine.js'
 import { READ_BUDGET_MS } from './reading.js'
 import { unavailable } from './unavailable.js'

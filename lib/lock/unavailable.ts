@@ -3,7 +3,7 @@ import type { Timestamp } from '../model/timestamp.js'
 import { decide } from '../protocol/decide.js'
 import { keyLocksOf } from '../protocol/snapshot.js'
 import { parseTerms } from '../protocol/terms.js'
-import type { SeenPart } from './claim.js'
+import type { SeenPart } from './part.js'
 
 /** The error that says who stands in the way of each lock: the holders, and those who came before. */
 export function unavailable(seen: readonly SeenPart[], now: Timestamp): LockUnavailableError {

@@ -1,6 +1,6 @@
 import { decide } from '../protocol/decide.js'
 import type { WaitStatus } from './acquire-options.js'
-import type { SeenPart } from './claim.js'
+import type { SeenPart } from './part.js'
 import type { Engine } from './engine.js'
 import { stateOrProblem } from './lock-state.js'
 

@@ -4,7 +4,7 @@ import { watchedByAll } from '../protocol/decide.js'
 import { applyEvent, type Snapshot } from '../protocol/snapshot.js'
 import type { Watch, WatchListener } from '../store/store.js'
 import { LONGEST_TIMEOUT_MS } from './clock.js'
-import type { SeenPart } from './claim.js'
+import type { SeenPart } from './part.js'
 import type { Engine } from './engine.js'
 import { translated } from './persist.js'
 

@@ -7,6 +7,7 @@ export type SpicelockErrorCode =
   | 'LOCK_UNWRITABLE'
   | 'LOCK_EXISTING'
   | 'LOCK_UNAVAILABLE'
+  | 'LOCK_DISMISSED'
   | 'LOCK_LOST'
   | 'LOCK_REENTERED'
   | 'ETCD_UNAVAILABLE'
@@ -74,6 +75,21 @@ export class LockExistingError extends LockError {
 /** The caller waits for a lock that it holds itself, and would for ever. */
 export class LockReentryError extends LockError {
   override readonly code = 'LOCK_REENTERED'
+}
+
+/** The place in the queue was taken by force: nothing is held, and nothing is waited for any more. */
+export class LockDismissedError extends LockError {
+  override readonly code = 'LOCK_DISMISSED'
+  /** Who took it. */
+  readonly by: string
+  /** Why, for people. */
+  readonly reason: string
+
+  constructor(key: string, id: string, { by, reason }: { readonly by: string; readonly reason: string }) {
+    super(`${by} took the place in the queue of the lock ${key} (id ${id}) by force: ${reason}.`, { key })
+    this.by = by
+    this.reason = reason
+  }
 }
 
 /**

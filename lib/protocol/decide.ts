@@ -61,17 +61,20 @@ export function decideAll(parts: readonly PartSnapshot[], now: Timestamp): Step 
 /** What one with a ticket watches: nothing that does not concern him, so that an event wakes one waiter. */
 export function watchedBy({ key, tickets }: Snapshot, uuid: string): KeyRange[] {
   const ahead = aheadOf(tickets, uuid)
-  if (ahead === undefined) return [{ key: key.path }, key.holders]
-  return [{ key: key.holder(uuid) }, { key: key.ticket(ahead) }]
+  const dismissal = { key: key.trace(uuid) }
+  if (ahead === undefined) return [{ key: key.path }, key.holders, dismissal]
+  return [{ key: key.holder(uuid) }, { key: key.ticket(ahead) }, dismissal]
 }
 
 /** What one with tickets for several locks watches: those that he waits for. Nobody hands him a single one. */
 export function watchedByAll(parts: readonly PartSnapshot[], now: Timestamp): KeyRange[] {
   if (parts.length === 1) return watchedBy(parts[0]!.snapshot, parts[0]!.asked.uuid)
   return parts.flatMap(({ snapshot, asked }) => {
-    if (decide(snapshot, asked, now).kind === 'grant') return []
-    const ahead = aheadOf(snapshot.tickets, asked.uuid)
-    return ahead === undefined ? watchedBy(snapshot, asked.uuid) : [{ key: snapshot.key.ticket(ahead) }]
+    const { key, tickets } = snapshot
+    const dismissal = { key: key.trace(asked.uuid) }
+    if (decide(snapshot, asked, now).kind === 'grant') return [dismissal]
+    const ahead = aheadOf(tickets, asked.uuid)
+    return ahead === undefined ? watchedBy(snapshot, asked.uuid) : [{ key: key.ticket(ahead) }, dismissal]
   })
 }
 

@@ -13,7 +13,7 @@ export interface LockEvent {
   readonly owner: string | undefined
   /** Of etcd; that of `granted` is the fencing token. What happened at once shares one. */
   readonly revision: bigint
-  /** Of `forced`. */
+  /** Of `forced`: who took the holding, or the place in the queue, and why. */
   readonly by?: string
   readonly reason?: string
 }
@@ -53,10 +53,10 @@ function eventOf(own: Change, all: readonly Change[]): LockEvent[] {
   const alongside = (path: string): Change | undefined => all.find(other => other.path === path)
   if (kind === 'holder' && isPut) return before ? [] : of('granted')
   if (kind === 'ticket' && isPut) return before ? [] : of('queued')
-  if (kind === 'ticket') return alongside(key.holder(uuid))?.change.type === 'put' ? [] : of('gave up')
-  if (kind !== 'holder') return []
-  const trace = alongside(key.forced(uuid))?.change
+  if (kind !== 'ticket' && kind !== 'holder') return []
+  const trace = alongside(key.trace(uuid))?.change
   if (trace?.type === 'put') return of('forced', parseForce(trace.kv.value))
+  if (kind === 'ticket') return alongside(key.holder(uuid))?.change.type === 'put' ? [] : of('gave up')
   return of(isLeaseEnd(own, alongside(key.path)) ? 'expired' : 'released')
 }
 

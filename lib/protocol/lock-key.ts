@@ -15,6 +15,8 @@ export class LockKey {
   /** The tickets of those who wait; by creation, they are the queue. */
   readonly tickets: KeyRange
   readonly holders: KeyRange
+  /** What is said of those who were released or sent away by force. */
+  readonly traces: KeyRange
 
   constructor(
     readonly prefix: string,
@@ -23,6 +25,7 @@ export class LockKey {
     this.path = `${KEYS_BASE_PATH}/${prefix}/${name}`
     this.tickets = withPrefix(`${KEYS_BASE_PATH}/${ETCD_WRITER_LOCK_KEY}/${prefix}/${name}/`)
     this.holders = withPrefix(`${KEYS_BASE_PATH}/${HOLDERS}/${prefix}/${name}/`)
+    this.traces = withPrefix(`${KEYS_BASE_PATH}/${FORCED}/${prefix}/${name}/`)
   }
 
   /** All keys of all locks. */
@@ -64,9 +67,9 @@ export class LockKey {
     return this.holders.key + uuid
   }
 
-  /** Where it is said why a holding was released by force. */
-  forced(uuid: string): string {
-    return `${KEYS_BASE_PATH}/${FORCED}/${this.prefix}/${this.name}/${uuid}`
+  /** Where it is said who released it, or sent it away, by force, and why. */
+  trace(uuid: string): string {
+    return this.traces.key + uuid
   }
 
   toString(): string {
@@ -75,7 +78,7 @@ export class LockKey {
 }
 
 export interface ParsedKey {
-  readonly kind: 'keyLocks' | 'holder' | 'ticket' | 'forced'
+  readonly kind: 'keyLocks' | 'holder' | 'ticket' | 'trace'
   readonly key: LockKey
   /** Empty for a KeyLocks. */
   readonly uuid: string
@@ -84,5 +87,5 @@ export interface ParsedKey {
 const KINDS: ReadonlyMap<string, ParsedKey['kind']> = new Map([
   [HOLDERS, 'holder'],
   [ETCD_WRITER_LOCK_KEY, 'ticket'],
-  [FORCED, 'forced'],
+  [FORCED, 'trace'],
 ])

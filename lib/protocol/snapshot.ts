@@ -51,17 +51,23 @@ export function settle(before: Snapshot, transaction: Transaction, result: Trans
   return { ...events.reduce(applyEvent, before), revision: result.revision }
 }
 
-/** The snapshot with one change more. Its revision stays: events of other keys may still be on their way. */
+/**
+ * The snapshot with one change more. Its revision stays: events of other keys may still be on their way. A trace of force
+ * tells one who watches his own only that his ticket is gone.
+ */
 export function applyEvent(snapshot: Snapshot, event: KeyEvent): Snapshot {
   const key = event.type === 'put' ? event.kv.key : event.key
   const kv = event.type === 'put' ? event.kv : undefined
-  const { path, holders, tickets } = snapshot.key
+  const { path, holders, tickets, traces } = snapshot.key
   if (key === path) return { ...snapshot, keyLocks: kv && reborn(kv, snapshot.keyLocks) }
   if (key.startsWith(holders.key)) {
     return { ...snapshot, holders: replaced(snapshot.holders, key.slice(holders.key.length), kv) }
   }
   if (key.startsWith(tickets.key)) {
     return { ...snapshot, tickets: replaced(snapshot.tickets, key.slice(tickets.key.length), kv) }
+  }
+  if (kv && key.startsWith(traces.key)) {
+    return { ...snapshot, tickets: replaced(snapshot.tickets, key.slice(traces.key.length), undefined) }
   }
   return snapshot
 }

@@ -86,7 +86,21 @@ describe('spicelock release --force', () => {
     expect((await lock.get(name)).locks.size).toBe(1)
   })
 
-  it('tells the holder, takes waiters too, and ends with 1 when there is neither', async () => {
+  it('sends one away who waits, whose command is not run', async () => {
+    const held = await lock.acquire(name, terms)
+    const run = await CommandProcess.start([...at('run', name), '--', 'echo', 'started'])
+    await eventually(async () => expect((await lock.inspect(name)).waiters).toHaveLength(1))
+    const [waiter] = (await lock.inspect(name)).waiters
+    const by = ['--force', '--reason', 'rack on fire', '--owner', 'bob']
+    expect((await runCommand(at('release', name, waiter!.id, ...by))).code).toBe(0)
+    expect(await run.ended()).toBe(77)
+    expect(run.stdout).toBe('')
+    expect(run.stderr).toContain('bob took the place in the queue')
+    expect(run.stderr).toContain('rack on fire')
+    await lock.release(name, held)
+  })
+
+  it('tells the holder, and ends with 1 when nobody holds or waits', async () => {
     const held = await lock.hold(name, terms)
     const force = (id: string, ...args: string[]): ReturnType<typeof runCommand> =>
       runCommand(at('release', name, id, '--force', '--reason', 'rack on fire', ...args))

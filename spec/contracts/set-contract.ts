@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { type Lock, type LockLostError, NoLock } from '../../lib/index.js'
+import { LockKey } from '../../lib/protocol/lock-key.js'
 import type { Store } from '../../lib/store/store.js'
 import { freshName } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
@@ -168,10 +169,25 @@ export function setContract(make: () => Promise<Store>): void {
       const later = other.acquire(a, terms)
       await locks.queued(other, a, 2)
       const [waiter] = (await other.inspect(b)).waiters
-      await other.forceRelease(b, waiter!.id, { reason: 'to see' })
+      const key = new LockKey('custom', b).ticket(waiter!.id)
+      await locks.store.commit({ compare: [], success: [{ type: 'delete', key }], failure: [] })
       await other.release(b, id)
       await other.release(a, await later)
       await (await waiting).release()
+      expect(await Promise.all([a, b].map(isFree))).toEqual([true, true])
+    })
+
+    it.each([0, 1])('that is sent away from its queue %d leaves all, and is told', async at => {
+      const ids = [await other.acquire(a, terms), await other.acquire(b, terms)]
+      const waiting = lock.acquireAll(each(a, b))
+      await locks.queued(other, a, 1)
+      const [waiter] = (await other.inspect(b)).waiters
+      await other.forceRelease([a, b][at]!, waiter!.id, { reason: 'to see' })
+      await expect(waiting).rejects.toMatchObject({ code: 'LOCK_DISMISSED', by: 'other', reason: 'to see' })
+      await locks.queued(other, a, 0)
+      await locks.queued(other, b, 0)
+      await other.release(a, ids[0]!)
+      await other.release(b, ids[1]!)
       expect(await Promise.all([a, b].map(isFree))).toEqual([true, true])
     })
   })

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Lock } from '../../lib/index.js'
 import { eventually } from '../support/eventually.js'
+import { BusyEtcd } from '../support/busy-etcd.js'
 import { freshName, lockAt, storeAt, useEtcdServer } from '../support/etcd.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
@@ -85,6 +86,18 @@ it('a watch that was cut goes on where it stood', async () => {
   await direct.release(name, first)
   const id = await acquiring
   expect(await holders()).toEqual([id])
+})
+
+it('a transaction is sent once to an etcd that is not available', async () => {
+  const busy = await BusyEtcd.start()
+  const store = storeAt(busy.endpoint)
+  const put = { type: 'put' as const, key: `/${name}`, value: 'once' }
+  await expect(store.commit({ compare: [], success: [put], failure: [] })).rejects.toMatchObject({
+    reason: 'unreachable',
+  })
+  expect(busy.calls).toBe(1)
+  await store.close()
+  busy.close()
 })
 
 it('a transaction is sent once, whatever becomes of its answer', async () => {

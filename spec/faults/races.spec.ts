@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { acquire } from '../../lib/lock/acquire.js'
 import { Engine } from '../../lib/lock/engine.js'
 import { extend } from '../../lib/lock/extend.js'
+import { forceRelease } from '../../lib/lock/force-release.js'
 import { release } from '../../lib/lock/release.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import type { HeldLock } from '../../lib/lock/held-lock.js'
@@ -417,6 +418,64 @@ it('a release by force whose trace has lost its lease ends', async () => {
   await expect(forced).rejects.toMatchObject({ code: 'LOCK_ERROR' })
   await lock.close()
   await memory.close()
+})
+
+describe('one who is sent away by force', () => {
+  const force = { by: 'them', reason: 'to see' }
+  const appliedUnanswered: Fault = async work => {
+    await work()
+    throw unreachable()
+  }
+  const isSentAway = { code: 'LOCK_DISMISSED', by: 'them', reason: 'to see' }
+
+  it('does not come back, though no answer to his request has come yet', async () => {
+    const world = new World()
+    await world.rivalHolds(1)
+    const twoLeases = 2
+    world.line.befall(twoLeases + 1, async work => {
+      await work()
+      const [uuid] = (await world.rival.readOne(world.key)).tickets.keys()
+      expect(await forceRelease(world.rival, world.key, uuid!, force)).toBe(true)
+      throw unreachable()
+    })
+    await expect(world.acquire(1)).rejects.toMatchObject(isSentAway)
+    expect((await world.rival.readOne(world.key)).tickets.size).toBe(0)
+  })
+
+  it.each([
+    ['applied, and not answered', appliedUnanswered],
+    ['never applied', never],
+  ])('is, by a call that is %s', async (_, fault) => {
+    const world = new World()
+    await world.rivalHolds(1)
+    const sentAway = expect(world.acquire(1)).rejects.toMatchObject(isSentAway)
+    await eventually(async () => expect((await world.rival.readOne(world.key)).tickets.size).toBe(1))
+    const [uuid] = (await world.rival.readOne(world.key)).tickets.keys()
+    const line = new FaultyStore(world.memory)
+    const them = new Engine(line, world.time.clock, pino({ level: 'silent' }))
+    const leaseReleaseAndLook = 3
+    line.befall(leaseReleaseAndLook + 1, fault)
+    expect(await forceRelease(them, world.key, uuid!, force)).toBe(true)
+    await sentAway
+  })
+
+  it('loses what he was handed meanwhile', async () => {
+    const world = new World()
+    await world.rivalHolds(1)
+    const acquiring = world.acquire(1)
+    await eventually(async () => expect((await world.rival.readOne(world.key)).tickets.size).toBe(1))
+    const [uuid] = (await world.rival.readOne(world.key)).tickets.keys()
+    const line = new FaultyStore(world.memory)
+    const them = new Engine(line, world.time.clock, pino({ level: 'silent' }))
+    const leaseReleaseAndLook = 3
+    line.befall(leaseReleaseAndLook + 1, async work => {
+      await world.rivalReleases()
+      await acquiring
+      return work()
+    })
+    expect(await forceRelease(them, world.key, uuid!, force)).toBe(true)
+    expect((await world.rival.readOne(world.key)).holders.size).toBe(0)
+  })
 })
 
 it('a release between the look at a lock and the watch on it is not missed', async () => {

@@ -23,7 +23,11 @@ afterAll(async () => {
 
 interface Answer {
   readonly status: number
-  readonly body: { readonly id: string; readonly message: string }
+  readonly body: {
+    readonly id: string
+    readonly message: string
+    readonly waiters?: readonly { id: string }[]
+  }
 }
 async function ask(method: string, path: string, body?: unknown): Promise<Answer> {
   const answer = await fetch(url + path, {
@@ -61,6 +65,28 @@ it('takes, shows, extends and releases a lock of any prefix, with its limit', as
   expect((await ask('DELETE', `${path}/${first.body.id}`)).status).toBe(200)
   expect((await ask('DELETE', `${path}/${first.body.id}`)).status).toBe(404)
   expect((await ask('PUT', `${path}/${first.body.id}`, { ttl: 60 })).status).toBe(404)
+})
+
+it.each([
+  ['/v1/locks?wait=30', 'custom'],
+  ['/v2/locks/cookbooks/NAME?wait=30', 'cookbooks'],
+])('tells one who waits by %s that he is sent away', async (path, prefix) => {
+  const name = freshName()
+  const at = `/v2/locks/${prefix}/${name}`
+  const { body: held } = await ask('POST', at, { owner: 'us' })
+  const waiting = ask(
+    'POST',
+    path.replace('NAME', name),
+    prefix === 'custom' ? { lock_name: name, creator: 'me' } : {},
+  )
+  let id: string | undefined
+  await eventually(async () => {
+    const { waiters } = (await ask('GET', at)).body
+    id = waiters![0]!.id
+  })
+  expect((await ask('DELETE', `${at}/${id}?reason=fire`)).status).toBe(200)
+  expect(await waiting).toMatchObject({ status: 410, body: { message: expect.stringContaining('fire') } })
+  await ask('DELETE', `${at}/${held.id}`)
 })
 
 it('lists the locks of all prefixes, those of Relukko with their address, and who waits', async () => {

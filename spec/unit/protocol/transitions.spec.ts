@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
+import type { KeyRange } from '../../../lib/kv/key-value.js'
 import type { Transaction } from '../../../lib/kv/transaction.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
 import { decide, watchedBy } from '../../../lib/protocol/decide.js'
@@ -114,11 +115,12 @@ describe('decide', () => {
 })
 
 describe('watchedBy', () => {
-  it('is the holders for the first, and the one ahead for the others', () => {
+  it('is the holders for the first, the one ahead for the others, and who sends one away for all', () => {
     for (const uuid of ['a', 'b', 'c', 'd']) ask(uuid, 1)
-    expect(watchedBy(read(), 'b')).toEqual([{ key: key.path }, key.holders])
-    expect(watchedBy(read(), 'c')).toEqual([{ key: key.holder('c') }, { key: key.ticket('b') }])
-    expect(watchedBy(read(), 'd')).toEqual([{ key: key.holder('d') }, { key: key.ticket('c') }])
+    const trace = (uuid: string): KeyRange => ({ key: key.trace(uuid) })
+    expect(watchedBy(read(), 'b')).toEqual([{ key: key.path }, key.holders, trace('b')])
+    expect(watchedBy(read(), 'c')).toEqual([{ key: key.holder('c') }, { key: key.ticket('b') }, trace('c')])
+    expect(watchedBy(read(), 'd')).toEqual([{ key: key.holder('d') }, { key: key.ticket('c') }, trace('d')])
   })
 })
 
