@@ -69,7 +69,7 @@ async function releaseByForce(name: string, id: string, options: ReleaseOptions)
   const engine = await openEngine(connection)
   try {
     const released = await forceRelease(engine, key, id, { by, reason })
-    if (released) connection.logger.warn({ key: key.path, id, owner: by, reason }, 'Released lock by force')
+    if (released) connection.logger.info({ key: key.path, id, owner: by, reason }, 'Released lock by force')
     else process.exitCode = EXIT.notHeld
     if (json) printJson({ prefix, name, id, released, by, reason })
     else if (released) print(printable(`Released ${prefix}/${name} by force.`))

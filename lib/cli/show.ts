@@ -48,9 +48,10 @@ function textOf({ prefix, name, holders, waiters }: LockState, now: Timestamp): 
     ]),
   )
   const queue = table(
-    ['PLACE', 'OWNER', 'SINCE'],
+    ['PLACE', 'ID', 'OWNER', 'SINCE'],
     waiters.map(waiter => [
       String(waiter.place),
+      waiter.id,
       waiter.owner ?? 'unknown',
       waiter.since ? since(waiter.since) : '-',
     ]),

@@ -6,23 +6,28 @@ export type Check = readonly [expected: string, isRight: (value: unknown) => boo
 
 /**
  * Checks options by their names; those that are undefined count as not given.
- * @param refuse makes the error that is thrown for one that is unknown or wrong.
+ * @param refuse makes the error that is thrown for one that is unknown, wrong or missing.
  */
 export function checkOptions(
   options: unknown,
   checks: Readonly<Record<string, Check>>,
   refuse: (problem: string) => Error,
+  required: readonly string[] = [],
 ): void {
   if (typeof options !== 'object' || options === null) {
     throw refuse(`the options must be an object, got ${shown(options)}.`)
   }
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue
+  for (const [name, value] of Object.entries({ ...missing(required), ...options })) {
+    if (value === undefined && !required.includes(name)) continue
     const found = Object.hasOwn(checks, name) ? checks[name] : undefined
     if (!found) throw refuse(`unknown option '${name}'${suggestion(name, checks)}`)
     const [expected, isRight] = found
     if (!isRight(value)) throw refuse(`the option '${name}' must be ${expected}, got ${shown(value)}.`)
   }
+}
+
+function missing(required: readonly string[]): object {
+  return Object.fromEntries(required.map(name => [name, undefined]))
 }
 
 function suggestion(name: string, checks: object): string {

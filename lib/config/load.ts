@@ -18,7 +18,7 @@ export function loadConfig(file: string, home = userHome()): CheckedConfig {
   if (!main) {
     throw new LockConfigError(
       `Unable to read the lock configuration ${file}: there is no such file. ` +
-        'Create it, or give null to run without locks.',
+        'Create it, or name the right one.',
     )
   }
   const userFile = join(home, USER_FILE)

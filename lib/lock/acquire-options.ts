@@ -6,7 +6,7 @@ import type { TenureOptions } from './tenure.js'
 export interface AcquireOptions {
   /** How many may hold at once: 1 = exclusive, 0 = any number, tracked. */
   readonly concurrency: number
-  /** Seconds that the lock is held at most. */
+  /** Seconds that the lock is held at most; etcd makes no lease shorter than 2 s, by its defaults, */
   readonly ttl: number
   /** Seconds to wait in the queue: half an hour when not given, 0 tries once, Infinity has no end. */
   readonly wait?: number

@@ -29,6 +29,13 @@ const ACQUIRE: Readonly<Record<keyof AcquiredOptions, Check>> = {
 
 const REQUEST: Readonly<Record<keyof LockRequest, Check>> = { name: any, concurrency: any, ttl: any }
 
+/** Of the calls whose options are few. */
+const CALLS = {
+  events: { signal: ACQUIRE_ALL.signal },
+  forceRelease: { reason: any },
+  list: { prefix: any },
+}
+
 const LOCK: Readonly<Record<keyof LockOptions, Check>> = {
   config: any,
   store: ['a Store', has('commit')],
@@ -54,6 +61,11 @@ export function checkAcquireAllOptions(
   }
   for (const request of requests) check('acquireAll', request, REQUEST)
   check('acquireAll', options, ACQUIRE_ALL)
+}
+
+/** @throws InvalidLockError naming the option that is unknown or wrong. */
+export function checkOptionsOf(call: 'events' | 'forceRelease' | 'list', options: unknown): void {
+  check(call, options, CALLS[call])
 }
 
 /** @throws InvalidLockError naming the option that is unknown or wrong. */

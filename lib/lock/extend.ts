@@ -1,5 +1,6 @@
-import { ConcurrentLock } from '../model/concurrent-lock.js'
-import { LockError } from '../model/errors.js'
+import { InvalidLockError, LockError } from '../model/errors.js'
+import { shown } from '../model/shown.js'
+import { isTtl, TTL_EXPECTED } from '../model/ttl.js'
 import { extend as plan } from '../protocol/extend.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import type { Snapshot } from '../protocol/snapshot.js'
@@ -50,5 +51,6 @@ export async function extendIfHeld(
 
 /** @throws InvalidLockError */
 export function checkTtl(ttl: number): void {
-  new ConcurrentLock({ concurrency: 0, owner: 'the holder', ttl })
+  if (isTtl(ttl)) return
+  throw new InvalidLockError(`Unable to extend, argument 'ttl' must be ${TTL_EXPECTED}, got ${shown(ttl)}.`)
 }

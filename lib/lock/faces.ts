@@ -1,4 +1,5 @@
-import { isSpicerackError } from '../model/errors.js'
+import { InvalidLockError, isSpicerackError } from '../model/errors.js'
+import { shown } from '../model/shown.js'
 import type {
   AcquiredAllOptions,
   AcquiredOptions,
@@ -28,6 +29,7 @@ export abstract class Faces {
     options: AcquiredOptions,
     fn: (held: HeldLock) => Promise<T> | T,
   ): Promise<T> {
+    checkWork('acquired', fn)
     const held = await this.hold(name, options)
     return runHeld(held, [{ key: held.key, concurrency: options.concurrency }], options, fn)
   }
@@ -38,6 +40,7 @@ export abstract class Faces {
     options: AcquiredAllOptions | undefined,
     fn: (held: HeldLocks) => Promise<T> | T,
   ): Promise<T> {
+    checkWork('acquiredAll', fn)
     const held = await this.acquireAll(requests, options)
     const locks = requests.map(({ concurrency }, at) => ({ key: held.keys[at]!, concurrency }))
     return runHeld(held, locks, options ?? {}, fn)
@@ -70,6 +73,11 @@ export abstract class Faces {
       throw error
     }
   }
+}
+
+function checkWork(call: string, fn: unknown): void {
+  if (typeof fn === 'function') return
+  throw new InvalidLockError(`${call}: what to run while holding must be a function, got ${shown(fn)}.`)
 }
 
 /** Runs `fn` while it holds, and releases however it ends. */

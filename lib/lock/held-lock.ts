@@ -33,7 +33,7 @@ export interface Held extends AsyncDisposable {
   /**
    * A write to etcd that is applied only while this holding stands. `succeeded` is false when a condition of the
    * write's own does not hold.
-   * @throws LockLostError with both fencing tokens, EtcdLockUnavailableError when it is not known whether it was
+   * @throws InvalidLockError for a write that is malformed, LockLostError with both fencing tokens, EtcdLockUnavailableError when it is not known whether it was
    * applied, LockError.
    */
   guard(write: GuardedWrite): Promise<TransactionResult>

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { TransactionResult } from '../kv/transaction.js'
 import { LockLostError } from '../model/errors.js'
 import { fallen, type GuardedWrite, guarded, verification } from '../protocol/guard.js'
+import { checkGuardedWrite } from './check-write.js'
 import type { Engine } from './engine.js'
 import { extend } from './extend.js'
 import type { Held, HeldLock, HeldLocks } from './held-lock.js'
@@ -81,6 +82,7 @@ abstract class LiveHeld implements Held {
   }
 
   async guard(write: GuardedWrite): Promise<TransactionResult> {
+    checkGuardedWrite(write)
     this.assertHeld()
     const result = await this.engine.commit(guarded(this.holdings, write)).catch((error: unknown) => {
       throw translated(error, this.path)

@@ -15,7 +15,12 @@ import {
   type LockRequest,
   tenureOptionsOf,
 } from './acquire-options.js'
-import { checkAcquireAllOptions, checkAcquireOptions, checkLockOptions } from './check-options.js'
+import {
+  checkAcquireAllOptions,
+  checkAcquireOptions,
+  checkLockOptions,
+  checkOptionsOf,
+} from './check-options.js'
 import type { Part } from './part.js'
 import type { Engine } from './engine.js'
 import { EventFeed, events } from './event-feed.js'
@@ -145,8 +150,10 @@ export class Lock extends Faces implements AsyncDisposable {
    * @throws InvalidLockError for a bad name or reason, LockError when nobody holds or waits under this id (any more),
    * EtcdLockUnavailableError, LockUnreadableError.
    */
-  async forceRelease(name: string, id: string, { reason }: { readonly reason: string }): Promise<void> {
+  async forceRelease(name: string, id: string, options: { readonly reason: string }): Promise<void> {
     const key = lockKey(this.prefix, name)
+    checkOptionsOf('forceRelease', options)
+    const { reason } = options
     checkReason(reason)
     const fields = { key: key.path, id, owner: this.owner, reason }
     if (this.dryRun) return this.log.info(fields, SKIPPED)
@@ -165,11 +172,12 @@ export class Lock extends Faces implements AsyncDisposable {
    * @throws InvalidLockError for a bad name; LockError when etcd refuses or the lock is closed, and the reason of an
    * aborted `signal`, from the loop.
    */
-  events(name?: string, { signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<LockEvent, void> {
+  events(name?: string, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<LockEvent, void> {
+    checkOptionsOf('events', options)
     if (name !== undefined) lockKey(this.prefix, name)
     return this.follow(
       event => event.prefix === this.prefix && (name === undefined || event.name === name),
-      signal,
+      options.signal,
     )
   }
 
@@ -184,7 +192,9 @@ export class Lock extends Faces implements AsyncDisposable {
    * All locks that somebody holds or waits for, by name: under the own prefix, unless another is given.
    * @throws LockError for a prefix that is not allowed, and when etcd fails.
    */
-  async list({ prefix = this.prefix }: { readonly prefix?: string } = {}): Promise<LockState[]> {
+  async list(options: { readonly prefix?: string } = {}): Promise<LockState[]> {
+    checkOptionsOf('list', options)
+    const { prefix = this.prefix } = options
     checkPrefix(prefix, this.prefixes)
     return listStates(await this.open(), prefix)
   }

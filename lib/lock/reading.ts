@@ -15,6 +15,6 @@ export async function reading<T>(
     return await engine.persist({ path }, work, { budgetMs: READ_BUDGET_MS, ...(signal && { signal }) })
   } catch (error) {
     if (!(error instanceof EtcdLockUnavailableError)) throw error
-    throw new LockError(`Failed to get key ${path}: ${error.message}`, { key: path, cause: error })
+    throw new LockError(`Failed to get the key: ${error.message}`, { key: path, cause: error })
   }
 }

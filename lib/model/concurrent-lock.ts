@@ -3,6 +3,7 @@ import { v4 as uuid4 } from 'uuid'
 import { InvalidLockError } from './errors.js'
 import { shorten, shown } from './shown.js'
 import { Timestamp } from './timestamp.js'
+import { LONGEST_TTL, TTL_EXPECTED } from './ttl.js'
 
 /** The JSON of one holder: exactly these four fields, in this order. */
 export interface ConcurrentLockDict {
@@ -25,9 +26,6 @@ export interface ConcurrentLockFields {
   readonly created?: Timestamp
 }
 
-/** The longest lease that etcd grants, in seconds. */
-const LONGEST_TTL = 9_000_000_000
-
 const schema = {
   type: 'object',
   properties: {
@@ -43,7 +41,7 @@ const expected: Record<string, string> = {
   concurrency: 'a non-negative integer',
   created: 'a time like 2023-07-16 16:46:52.161053+00:00',
   owner: 'a non-empty string of well-formed Unicode',
-  ttl: `a positive integer of seconds, at most ${LONGEST_TTL}`,
+  ttl: TTL_EXPECTED,
   uuid: 'a non-empty string',
 }
 const validate = new Ajv().compile<ConcurrentLockDict>(schema)

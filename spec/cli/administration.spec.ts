@@ -133,6 +133,7 @@ describe('spicelock show', () => {
   it('shows holders and queue', () =>
     withQueue(async id => {
       const token = String((await lock.inspect(name)).holders[0]!.fencingToken)
+      const [waiter] = (await lock.inspect(name)).waiters
       const { code, stdout } = await spicelock('show', name)
       const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S+ \(\d+s ago\)`
       expect(stdout).toMatch(
@@ -143,8 +144,8 @@ describe('spicelock show', () => {
             String.raw`${id}  alice  ${time}  \S+ +1 +${token}`,
             '',
             'These wait for it:',
-            'PLACE  OWNER  SINCE',
-            `1 +bob    ${time}\n$`,
+            'PLACE +ID +OWNER +SINCE',
+            `1 +${waiter!.id} +bob +${time}\\n$`,
           ].join('\n'),
         ),
       )

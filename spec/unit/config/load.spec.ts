@@ -68,7 +68,7 @@ use_proxies: true
   )
 
   it('says what to do about a missing file', () => {
-    const message = `Unable to read the lock configuration ${file}: there is no such file. Create it, or give null to run`
+    const message = `Unable to read the lock configuration ${file}: there is no such file. Create it, or name the right`
     expect(load).toThrow(LockConfigError)
     expect(load).toThrow(message)
   })
