@@ -61,7 +61,9 @@ export class BeliefJudge {
     if (!isOverdue) return void (request.overdueSince = undefined)
     request.overdueSince ??= world.now
     const allowed = fallen ? NOTICE_MS + 10 * world.weather.climate.latency[1] : TIMER_MS
-    if (world.now - request.overdueSince <= allowed) return
+    // What disturbs it may begin and end between two judgements.
+    const since = Math.max(request.overdueSince, world.weather.calmSince(host))
+    if (world.now - since <= allowed) return
     const why = fallen ? `its holder key of ${fallen.name} is gone` : 'its deadline has passed'
     world.violate(`the signal of ${uuid} is not aborted although ${why}`)
   }

@@ -36,7 +36,9 @@ export class WaitJudge {
     if (turn?.uuid !== uuid) return void turns.set(lock, { uuid, since: world.now })
     const allowed =
       WAKE_MS + 10 * world.weather.climate.latency[1] + (request.host.hasStepped ? REREAD_MS : 0)
-    if (world.now - turn.since <= allowed) return
+    // What disturbs it may begin and end between two judgements.
+    const since = Math.max(turn.since, world.weather.calmSince(request.host))
+    if (world.now - since <= allowed) return
     world.violate(`${uuid} is first in the queue of ${lock.name}, which is free, and does not take it`)
   }
 

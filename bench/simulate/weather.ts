@@ -40,8 +40,12 @@ export class Weather {
 
   /** Nothing that is late or lost keeps the process from what it would do. */
   isCalm(host: Host): boolean {
-    const { now } = this.scheduler
-    return !host.isPaused && now > host.resumedAt + BACKOFF_MS && now > (this.disturbedUntil.get(host) ?? 0)
+    return !host.isPaused && this.scheduler.now > this.calmSince(host)
+  }
+
+  /** When that ended which kept the process from what it would do, unless it is paused. */
+  calmSince(host: Host): number {
+    return Math.max(host.resumedAt + BACKOFF_MS, this.disturbedUntil.get(host) ?? 0)
   }
 
   fateOf(host: Host): Fate {
