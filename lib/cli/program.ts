@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { VERSION } from '../model/version.js'
 import { isSpicerackError } from '../model/errors.js'
 import { CONNECTION_HELP } from './connection.js'
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.js'
@@ -39,7 +39,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 function program(argv: readonly string[]): Command {
   const command = new Command('spicelock')
     .description('Distributed locks on etcd.')
-    .version(version())
+    .version(VERSION)
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ outputError: () => {} })
@@ -77,11 +77,6 @@ function messageOf(error: unknown): string | undefined {
 function wantsJson(argv: readonly string[]): boolean {
   const end = argv.indexOf('--')
   return argv.slice(0, end === -1 ? undefined : end).includes('--json')
-}
-
-function version(): string {
-  const file = new URL('../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
 /** The reader, `head` perhaps, has seen enough. */

@@ -77,7 +77,7 @@ async function create(options: ServerOptions): Promise<RelukkoServer> {
   const { RelukkoServer } = await import('../server/server.js').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'ERR_MODULE_NOT_FOUND') throw cause
     throw new CliError(
-      'serve needs packages: npm install fastify@5 @fastify/websocket@11 prom-client@15',
+      'serve needs packages: npm install fastify@5 @fastify/websocket@11 @fastify/swagger@9 @fastify/swagger-ui@5 prom-client@15',
       EXIT.usage,
       {
         cause,

@@ -16,7 +16,9 @@ import { answerTo, BODY_LIMIT, HttpError } from './http-error.js'
 import { addAudit, requestIdOf } from './audit.js'
 import { addLockRoutes } from './lock-routes.js'
 import { addMetrics } from './metrics.js'
+import { addOpenApi } from './openapi-routes.js'
 import { addPage } from './page-routes.js'
+import { Requests } from './requests.js'
 import { Sessions, type SignIn } from './sessions.js'
 import { addV2Routes } from './v2-routes.js'
 
@@ -55,6 +57,9 @@ export class RelukkoServer implements AsyncDisposable {
     private readonly engine: Engine,
     private readonly broadcast: Broadcast,
     private readonly ending: AbortController,
+    private readonly requests: Requests,
+    /** What it serves, each as `METHOD /path/:parameter`. */
+    readonly routes: readonly string[],
   ) {}
 
   /** @throws LockConfigError. An etcd that cannot be reached is no error: until it is, answers are 503. */
@@ -72,11 +77,16 @@ export class RelukkoServer implements AsyncDisposable {
     const http = fastify({
       https: httpsOf(options),
       bodyLimit: BODY_LIMIT,
+      exposeHeadRoutes: false,
       forceCloseConnections: 'idle',
       genReqId: requestIdOf,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
     })
     acceptBodies(http)
+    const routes: string[] = []
+    http.addHook('onRoute', ({ method, url }) => {
+      routes.push(`${String(method)} ${url}`)
+    })
     http.setErrorHandler((error, request, reply) => {
       const answer = answerTo(error)
       if (answer.status >= 500)
@@ -95,9 +105,10 @@ export class RelukkoServer implements AsyncDisposable {
     })
     await http.register(websocket, { options: { maxPayload: MOST_HEARD } })
     addAudit(http, logger)
+    await addOpenApi(http)
     addPage(http, access, sessions, prefixes)
     addMetrics(http, engine, prefix, broadcast)
-    http.get('/healthchecker', async () => {
+    http.get('/healthchecker', { exposeHeadRoute: true }, async () => {
       await engine.commit({ compare: [], success: [], failure: [] }).catch((cause: Error) => {
         throw new HttpError(503, `etcd does not answer: ${cause.message}`)
       })
@@ -114,7 +125,7 @@ export class RelukkoServer implements AsyncDisposable {
       done()
     })
     broadcast.start()
-    return new RelukkoServer(http, engine, broadcast, ending)
+    return new RelukkoServer(http, engine, broadcast, ending, new Requests(http.server), routes)
   }
 
   /** Resolves to the URL at which it listens. A port of 0 is any that is free. */
@@ -131,7 +142,7 @@ export class RelukkoServer implements AsyncDisposable {
   async close(): Promise<void> {
     this.ending.abort(new HttpError(503, 'The server is shutting down.'))
     await this.broadcast.close()
-    await this.http.close()
+    await Promise.all([this.http.close(), this.requests.finish()])
     await this.engine.close()
   }
 

@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
+import { root } from '../support/bundle.js'
 import { runCommand } from '../support/command.js'
 
 const runLock = ['run', 'some', '--endpoints', 'http://127.0.0.1:1']
@@ -63,7 +66,7 @@ describe('help', () => {
   })
 
   it('--version tells the version of the package', async () => {
-    const version = expect.stringMatching(/^\d+\.\d+\.\d+\n$/)
-    expect(await runCommand(['--version'])).toEqual({ code: 0, stdout: version, stderr: '' })
+    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
+    expect(await runCommand(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
   })
 })

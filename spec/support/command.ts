@@ -1,18 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { bundle, bundles, root } from './bundle.js'
+import { bundle } from './bundle.js'
 
 let built: Promise<string> | undefined
 
-/** The command in the layout of the published package, whose version it reads; built once for a test file. */
+/** The command; built once for a test file. */
 function main(): Promise<string> {
-  built ??= (async () => {
-    const file = await bundle('lib/cli/main.ts', 'dist/cli/main.js')
-    await copyFile(join(root, 'package.json'), join(bundles, 'package.json'))
-    return file
-  })()
+  built ??= bundle('lib/cli/main.ts', 'dist/cli/main.js')
   return built
 }
 

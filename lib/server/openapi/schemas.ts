@@ -1,0 +1,117 @@
+import { LONGEST_TTL } from '../../model/ttl.js'
+
+/** A JSON schema. */
+export type Schema = Readonly<Record<string, unknown>>
+
+const text = (description?: string): Schema => ({ type: 'string', ...(description && { description }) })
+const nullable = (description?: string): Schema => ({ ...text(description), type: ['string', 'null'] })
+const time = (description?: string): Schema => ({ ...text(description), format: 'date-time' })
+const token: Schema = {
+  type: ['string', 'null'],
+  pattern: '^\\d+$',
+  description: 'Grows with every grant of the name; null for an entry that was written by hand.',
+}
+const id: Schema = { ...text('What it is extended and released by.') }
+
+export const ttl: Schema = {
+  type: 'integer',
+  minimum: 1,
+  maximum: LONGEST_TTL,
+  description: 'Seconds that it lasts.',
+}
+export const concurrency: Schema = {
+  type: 'integer',
+  minimum: 0,
+  description: 'How many may hold at once; 0: any number.',
+}
+export const owner: Schema = { ...text('Who holds, for people.'), minLength: 1 }
+export const seconds: Schema = { type: 'integer', minimum: 0 }
+
+/** An object that has just these fields, all of which must be there but the optional ones. */
+export function object(
+  properties: Readonly<Record<string, Schema>>,
+  optional: readonly string[] = [],
+): Schema {
+  const required = Object.keys(properties).filter(name => !optional.includes(name))
+  return { type: 'object', properties, required, additionalProperties: false }
+}
+
+export function list(items: Schema): Schema {
+  return { type: 'array', items }
+}
+
+/** One of {@link schemas}. */
+export function named(name: keyof typeof schemas): Schema {
+  return { $ref: `#/components/schemas/${name}` }
+}
+
+export const schemas = {
+  Relukko: object({
+    id: { type: 'string', format: 'uuid' },
+    lock_name: text('Any text; `/` and `%` stand percent-encoded in etcd.'),
+    creator: nullable('Who holds, for people.'),
+    ip: text('Address of the client that took it; 0.0.0.0 for one that was not taken through HTTP.'),
+    expires_at: time('From when on nobody can rely on it. It is free some minutes later.'),
+    created_at: time(),
+    updated_at: time('When it was written last.'),
+  }),
+  Change: {
+    oneOf: ['created', 'updated', 'deleted'].map(what =>
+      object({ [what]: { $ref: '#/components/schemas/Relukko' } }),
+    ),
+  },
+  Lock: object(
+    {
+      prefix: text(),
+      name: text(),
+      holders: list({ $ref: '#/components/schemas/Holder' }),
+      waiters: list({ $ref: '#/components/schemas/Waiter' }),
+      problem: text('Why the value in etcd could not be read.'),
+    },
+    ['problem'],
+  ),
+  Holder: object(
+    {
+      id,
+      owner,
+      since: time(),
+      remaining: { type: 'number', minimum: 0, description: 'Seconds until since + ttl.' },
+      concurrency,
+      ttl,
+      fencing_token: token,
+      ip: text('Of one that was taken through /v1.'),
+      expires_at: time('Of one that was taken through /v1.'),
+    },
+    ['ip', 'expires_at'],
+  ),
+  Waiter: object({
+    id: text(),
+    owner: nullable(),
+    since: { ...time(), type: ['string', 'null'] },
+    place: { type: 'integer', minimum: 1, description: 'In the queue.' },
+  }),
+  Granted: object({ prefix: text(), name: text(), id, fencing_token: { type: 'string', pattern: '^\\d+$' } }),
+  Extended: object({ prefix: text(), name: text(), id: text(), ttl }),
+  Released: object({ prefix: text(), name: text(), id: text(), released: { const: true } }),
+  Event: object(
+    {
+      type: { enum: ['queued', 'gave up', 'granted', 'changed', 'released', 'expired', 'forced'] },
+      prefix: text(),
+      name: text(),
+      id: text(),
+      owner: nullable(),
+      revision: {
+        type: 'string',
+        pattern: '^\\d+$',
+        description: 'Of etcd; that of `granted` is the fencing token.',
+      },
+      by: text('Of `forced`: who took it.'),
+      reason: text('Of `forced`: why.'),
+    },
+    ['by', 'reason'],
+  ),
+  Message: object({
+    status: { type: 'integer' },
+    message: text('For people; names the field and what was expected.'),
+  }),
+}

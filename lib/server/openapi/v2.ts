@@ -1,0 +1,75 @@
+import { inPath, inQuery, type Operation, operation, WAIT } from './operation.js'
+import { concurrency, list, named, object, owner, ttl } from './schemas.js'
+
+const tag = 'The whole model'
+const LOCK = [inPath('prefix', 'Under which the lock lives.'), inPath('name', 'Of the lock.')]
+const HOLDING = [...LOCK, inPath('id', 'Of who holds or waits.')]
+
+/** The locks of all prefixes, with their queues, limits and events. */
+export const v2: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
+  '/v2/locks': {
+    get: operation({
+      summary: 'All locks that somebody holds or waits for',
+      tag,
+      parameters: [inQuery('prefix', 'Only those under this one.')],
+      answers: { 200: ['The locks.', list(named('Lock'))] },
+      errors: [404],
+    }),
+  },
+  '/v2/locks/{prefix}/{name}': {
+    get: operation({
+      summary: 'Who holds a lock, and who waits for it',
+      tag,
+      parameters: LOCK,
+      answers: { 200: ['The lock.', named('Lock')] },
+      errors: [400, 404],
+    }),
+    post: operation({
+      summary: 'Take a lock',
+      tag,
+      parameters: [...LOCK, WAIT],
+      body: object(
+        {
+          owner: { ...owner, description: 'Who holds, for people; when not given, the name of the key.' },
+          concurrency: { ...concurrency, default: 1 },
+          ttl: { ...ttl, default: 30 },
+        },
+        ['owner', 'concurrency', 'ttl'],
+      ),
+      answers: { 201: ['It is held.', named('Granted')] },
+      errors: [400, 404, 409, 410],
+    }),
+  },
+  '/v2/locks/{prefix}/{name}/{id}': {
+    put: operation({
+      summary: 'Let a holding last so many seconds from now',
+      tag,
+      parameters: HOLDING,
+      body: object({ ttl }),
+      answers: { 200: ['It lasts.', named('Extended')] },
+      errors: [400, 404],
+    }),
+    delete: operation({
+      summary: 'Release it; with a reason also by force, and also one who waits',
+      tag,
+      parameters: [...HOLDING, inQuery('reason', 'Is told to who had it, with the name of the key.')],
+      answers: { 200: ['It is released.', named('Released')] },
+      errors: [400, 404],
+    }),
+  },
+  '/v2/events': {
+    get: operation({
+      summary: 'What happens to locks, as server-sent events',
+      description: 'After an event `ready` nothing is missed. The id of each event is its revision.',
+      tag,
+      parameters: [inQuery('prefix', 'Only of locks under this one.'), inQuery('name', 'Only of this lock.')],
+      answers: {
+        200: [
+          'The data of each event is an Event.',
+          { type: 'string', contentMediaType: 'text/event-stream' },
+        ],
+      },
+      errors: [404],
+    }),
+  },
+}
