@@ -4,6 +4,7 @@ import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import type { RelukkoServer, ServerOptions } from '../server/server.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
 import { apiKeysOf } from './api-keys.js'
+import { checkEmbedded, makeUpSecrets, startEmbedded } from './embedded.js'
 import { CliError, EXIT } from './exit-codes.js'
 import { integerFrom } from './numbers.js'
 import { say } from './output.js'
@@ -12,6 +13,7 @@ import { onSignal } from './signals.js'
 interface ServeOptions extends ConnectionOptions {
   readonly host?: string
   readonly port: number
+  readonly embedded?: true
   readonly prefix: string
   readonly grace: number
   readonly apiKeys?: string
@@ -39,6 +41,7 @@ export function addServe(program: Command): void {
     .description("serve Relukko's clients over HTTP and WebSocket")
     .option('--host <address>', 'to listen on')
     .option('--port <number>', 'to listen on; 0: any that is free', integerFrom(0), 3_000)
+    .option('--embedded', 'on an etcd of its own, to try it out; makes up the secrets that are missing')
     .option('--prefix <prefix>', 'of the locks', COOKBOOKS_CUSTOM_PREFIX)
     .option('--grace <seconds>', 'after its expiry at which a lock is freed', integerFrom(0), 180)
     .option('--api-keys <file>', 'the names of those who may use it, each with a key; YAML or JSON')
@@ -50,6 +53,18 @@ export function addServe(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
+  if (!options.embedded) return serveOn(options)
+  checkEmbedded(options)
+  if (options.apiKeys === undefined) makeUpSecrets()
+  const etcd = await startEmbedded()
+  try {
+    await serveOn({ ...options, endpoints: etcd.endpoint })
+  } finally {
+    await etcd.stop()
+  }
+}
+
+async function serveOn(options: ServeOptions): Promise<void> {
   const connection = connectionOf(options)
   prefixesOf(connection, options.prefix)
   const { RELUKKO_BIND_ADDR: address } = process.env

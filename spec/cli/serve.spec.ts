@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
 import { CommandProcess, runCommand } from '../support/command.js'
 import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
@@ -43,6 +43,51 @@ it('needs a key', async () => {
   const { code, stderr } = await runCommand(['serve'])
   expect(stderr).toContain('spicelock: RELUKKO_API_KEY must say the key that clients send, and is not set')
   expect(code).toBe(64)
+})
+
+describe('--embedded', () => {
+  it('serves on an etcd of its own, with secrets that it makes up, until it ends', async () => {
+    const command = await CommandProcess.start(['serve', '--embedded', '--port', '0'])
+    await eventually(() => expect(command.stderr).toContain('serving on'), 30_000)
+    const found = (pattern: RegExp): string => pattern.exec(command.stderr)![1]!
+    const url = found(/serving on (\S+)/)
+    const key = found(/RELUKKO_API_KEY (\S+)/)
+    const endpoint = found(/etcd of its own at (\S+),/)
+    const answer = await fetch(`${url}/v1/locks`, {
+      method: 'POST',
+      headers: { 'x-api-key': key, 'content-type': 'application/json' },
+      body: JSON.stringify({ lock_name: 'tried out' }),
+    })
+    expect(answer.status).toBe(201)
+    const form = { user: found(/RELUKKO_USER (\S+)/), password: found(/RELUKKO_PASSWORD (\S+)/) }
+    const signedIn = await fetch(`${url}/sign-in`, {
+      method: 'POST',
+      redirect: 'manual',
+      body: new URLSearchParams(form),
+    })
+    expect(signedIn.headers.get('location')).toBe('/')
+    const lock = lockAt(endpoint)
+    expect(await lock.list()).toMatchObject([{ name: 'tried out', holders: [{}] }])
+    await lock.close()
+    command.child.kill('SIGTERM')
+    expect(await command.ended()).toBe(0)
+    await expect(fetch(`${endpoint}/health`)).rejects.toThrow()
+  }, 60_000)
+
+  it('keeps to the secrets that are given', async () => {
+    const env = { RELUKKO_API_KEY: KEY, RELUKKO_USER: 'ada', RELUKKO_PASSWORD: 'another secret' }
+    const command = await CommandProcess.start(['serve', '--embedded', '--port', '0'], env)
+    await eventually(() => expect(command.stderr).toContain('serving on'), 30_000)
+    command.child.kill('SIGTERM')
+    expect(await command.ended()).toBe(0)
+    for (const secret of [KEY, env.RELUKKO_PASSWORD]) expect(command.stderr).not.toContain(secret)
+    expect(command.stderr).not.toMatch(/RELUKKO_/)
+  }, 60_000)
+
+  it.each(['--endpoints', '--config'])('is not for %s', async option => {
+    const { code, stderr } = await runCommand(['serve', '--embedded', option, 'http://127.0.0.1:1'])
+    expect([code, stderr]).toEqual([64, `spicelock: --embedded and ${option} exclude each other\n`])
+  })
 })
 
 it('killed while others wait stands in their way for some seconds only', async () => {
