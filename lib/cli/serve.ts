@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import type { Command } from 'commander'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import type { RelukkoServer, ServerOptions } from '../server/server.js'
@@ -17,6 +18,7 @@ interface ServeOptions extends ConnectionOptions {
   readonly prefix: string
   readonly grace: number
   readonly apiKeys?: string
+  readonly trustProxy?: readonly string[]
   readonly tlsCert?: string
   readonly tlsKey?: string
   readonly tlsClientCa?: string
@@ -45,6 +47,7 @@ export function addServe(program: Command): void {
     .option('--prefix <prefix>', 'of the locks', COOKBOOKS_CUSTOM_PREFIX)
     .option('--grace <seconds>', 'after its expiry at which a lock is freed', integerFrom(0), 180)
     .option('--api-keys <file>', 'the names of those who may use it, each with a key; YAML or JSON')
+    .option('--trust-proxy <addresses...>', 'of load balancers, whose X-Forwarded-For is believed')
     .option('--tls-cert <file>', 'certificate of the server, PEM')
     .option('--tls-key <file>', 'its key, PEM')
     .option('--tls-client-ca <file>', 'who signs the certificates that clients must have, PEM')
@@ -74,6 +77,7 @@ async function serveOn(options: ServeOptions): Promise<void> {
     ...signInOf(),
     prefix: options.prefix,
     graceSeconds: options.grace,
+    ...(options.trustProxy && { trustedProxies: trusted(options.trustProxy) }),
     ...tlsOf(options),
   })
   const { host = address || LOOPBACK, port } = options
@@ -100,6 +104,20 @@ async function create(options: ServerOptions): Promise<RelukkoServer> {
     )
   })
   return RelukkoServer.create(options)
+}
+
+/** @throws CliError when one is no address. */
+function trusted(networks: readonly string[]): readonly string[] {
+  const wrong = networks.find(network => !isNetwork(network))
+  if (wrong === undefined) return networks
+  throw new CliError(`--trust-proxy: ${wrong} is no address and no network like 10.0.0.0/8`, EXIT.usage)
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/')
+  const most = isIP(address) === 6 ? 128 : 32
+  const areRight = bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= most)
+  return isIP(address) !== 0 && areRight && rest.length === 0
 }
 
 /** @throws CliError when one of both is missing. */

@@ -39,6 +39,8 @@ export interface ServerOptions {
   readonly graceSeconds?: number
   /** Serves https with these, in PEM; with `clientCa`, only clients that have a certificate signed by it. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa?: Buffer }
+  /** Addresses or networks of load balancers, which say in X-Forwarded-For whose request it is: none when not given. */
+  readonly trustedProxies?: readonly string[]
   /** Seconds between pings of the WebSockets, and for their answers; 30 when not given. */
   readonly pingSeconds?: number
   /** Silent when not given. */
@@ -77,6 +79,7 @@ export class RelukkoServer implements AsyncDisposable {
     const http = fastify({
       https: httpsOf(options),
       bodyLimit: BODY_LIMIT,
+      trustProxy: [...(options.trustedProxies ?? [])],
       exposeHeadRoutes: false,
       forceCloseConnections: 'idle',
       genReqId: requestIdOf,

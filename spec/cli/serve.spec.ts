@@ -39,6 +39,23 @@ it('serves locks until it is told to end', async () => {
   await lock.close()
 }, 20_000)
 
+it('believes a load balancer that it is told to trust, and no other', async () => {
+  const ipAt = async (...args: string[]): Promise<unknown> => {
+    const { command, url } = await start(...args)
+    const answer = await fetch(`${url}/v1/locks`, {
+      method: 'POST',
+      headers: { ...headers, 'x-forwarded-for': '192.0.2.7' },
+      body: JSON.stringify({ lock_name: freshName() }),
+    })
+    command.child.kill('SIGTERM')
+    await command.ended()
+    return ((await answer.json()) as { ip: unknown }).ip
+  }
+  expect(await ipAt()).toBe('127.0.0.1')
+  expect(await ipAt('--trust-proxy', '10.0.0.0/8')).toBe('127.0.0.1')
+  expect(await ipAt('--trust-proxy', '10.0.0.0/8', '127.0.0.1')).toBe('192.0.2.7')
+})
+
 it('needs a key', async () => {
   const { code, stderr } = await runCommand(['serve'])
   expect(stderr).toContain('spicelock: RELUKKO_API_KEY must say the key that clients send, and is not set')
@@ -165,6 +182,10 @@ it.each([
     ['--tls-cert', '/no/such/file', '--tls-key', '/no/such/file'],
     '--tls-cert: cannot read /no/such/file: ENOENT',
   ],
+  ...['all', '10.0.0.0/33', '::1/', '10.0.0.0/8/8'].map((network): [string[], string] => [
+    ['--trust-proxy', network],
+    `--trust-proxy: ${network} is no address`,
+  ]),
   [['--prefix', 'etcd'], 'Invalid prefix "etcd"'],
   [['--grace', '-1'], 'It must be a whole number from 0 on'],
 ])('%j is refused', async (args, problem) => {
