@@ -91,6 +91,11 @@ it('knows all routes for programs, and no others', () => {
   expect(known.sort()).toEqual([...new Set(server.routes.filter(isForPrograms))].sort())
 })
 
+it('does nothing at HEAD, which some GETs would', () => {
+  expect(server.routes.filter(route => /^HEAD \/(v\d|ws)/.test(route))).toEqual([])
+  expect(server.routes).toContain('HEAD /healthchecker')
+})
+
 describe('says what is answered', () => {
   it('to Relukko’s clients', async () => {
     const lockName = freshName()
