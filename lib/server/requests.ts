@@ -1,4 +1,5 @@
 import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
 
 /** How long what is under way may take once the server ends. */
 const FINISH_MS = 5_000
@@ -28,6 +29,8 @@ export class Requests {
       })
     }
     clearTimeout(timer)
+    // It may listen for a moment longer.
+    this.server.on('connection', (socket: Socket) => socket.destroy())
     this.server.closeAllConnections()
   }
 }

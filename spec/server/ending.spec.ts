@@ -1,6 +1,8 @@
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
+import { Requests } from '../../lib/server/requests.js'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import { eventually } from '../support/eventually.js'
@@ -67,3 +69,14 @@ it('answers those who wait, and ends then', async () => {
   expect(await close()).toBeLessThan(2_000)
   expect((await waiting).status).toBe(503)
 })
+
+it('cuts what connects after that, while it listens still', async () => {
+  const http = createServer()
+  const requests = new Requests(http)
+  await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve))
+  await requests.finish()
+  const late = connect((http.address() as AddressInfo).port, '127.0.0.1').on('error', () => {})
+  late.resume()
+  await once(late, 'close')
+  await new Promise(resolve => http.close(resolve))
+}, 5_000)
