@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import type { Command } from 'commander'
+import { readAuthority, readIdentity } from '../config/certificates.js'
+import { isNetwork } from '../config/network.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
-import type { RelukkoServer, ServerOptions } from '../server/server.js'
+import type { RelukkoServer } from '../server/server.js'
+import type { ServerOptions } from '../server/server-options.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
 import { apiKeysOf } from './api-keys.js'
 import { checkEmbedded, makeUpSecrets, startEmbedded } from './embedded.js'
@@ -113,13 +114,6 @@ function trusted(networks: readonly string[]): readonly string[] {
   throw new CliError(`--trust-proxy: ${wrong} is no address and no network like 10.0.0.0/8`, EXIT.usage)
 }
 
-function isNetwork(text: string): boolean {
-  const [address = '', bits, ...rest] = text.split('/')
-  const most = isIP(address) === 6 ? 128 : 32
-  const areRight = bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= most)
-  return isIP(address) !== 0 && areRight && rest.length === 0
-}
-
 /** @throws CliError when one of both is missing. */
 function signInOf(): Pick<ServerOptions, 'signIn'> {
   const { RELUKKO_USER: user, RELUKKO_PASSWORD: password } = process.env
@@ -128,21 +122,15 @@ function signInOf(): Pick<ServerOptions, 'signIn'> {
   throw new CliError('RELUKKO_USER and RELUKKO_PASSWORD belong together', EXIT.usage)
 }
 
+/** @throws CliError, LockConfigError. */
 function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeOptions): Pick<ServerOptions, 'tls'> {
   if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return {}
   if (tlsCert === undefined || tlsKey === undefined) {
     throw new CliError('--tls-cert and --tls-key belong together', EXIT.usage)
   }
-  const clientCa = tlsClientCa === undefined ? {} : { clientCa: read('--tls-client-ca', tlsClientCa) }
-  return { tls: { cert: read('--tls-cert', tlsCert), key: read('--tls-key', tlsKey), ...clientCa } }
-}
-
-function read(option: string, file: string): Buffer {
-  try {
-    return readFileSync(file)
-  } catch (cause) {
-    throw new CliError(`${option}: cannot read ${file}: ${(cause as Error).message}`, EXIT.usage, { cause })
-  }
+  const own = readIdentity({ option: '--tls-cert', file: tlsCert }, { option: '--tls-key', file: tlsKey })
+  if (tlsClientCa === undefined) return { tls: own }
+  return { tls: { ...own, clientCa: readAuthority({ option: '--tls-client-ca', file: tlsClientCa }) } }
 }
 
 function signalled(): Promise<void> {

@@ -4,49 +4,62 @@ import { LockConfigError } from '../model/errors.js'
 import type { EtcdOptions } from '../store/etcd/options.js'
 import type { LockConfig } from './schema.js'
 
+/** Where a file was named. */
+export interface NamedFile {
+  readonly option: string
+  readonly file: string
+}
+
 /** X509Certificate reads DER from bytes, too, which TLS would pass over in silence. */
 const certificateIn = (pem: Buffer): X509Certificate => new X509Certificate(pem.toString())
 
+/** What is in the files of an etcd's client. @throws LockConfigError */
+export function readCertificates({ ca_cert, cert: own }: LockConfig): NonNullable<EtcdOptions['tls']> {
+  const ca = ca_cert === undefined ? undefined : readAuthority({ option: 'ca_cert', file: ca_cert })
+  const [cert, key] = typeof own === 'string' ? [own, own] : (own ?? [])
+  const named = (file: string): NamedFile => ({ option: 'cert', file })
+  return {
+    ...(ca && { ca }),
+    ...(cert !== undefined && key !== undefined && readIdentity(named(cert), named(key))),
+  }
+}
+
+/** @throws LockConfigError naming the option and the file. */
+export function readAuthority(file: NamedFile): Buffer {
+  const pem = read(file)
+  parse(pem, file, 'a certificate', certificateIn)
+  return pem
+}
+
 /**
- * Reads the certificate files, and checks them here: of a broken one, a connection would only say that it fails.
+ * A certificate and its key, checked here: of broken ones, a connection would only say that it fails.
  * @throws LockConfigError naming the option and the file; never what is in it.
  */
-export function readCertificates({ ca_cert, cert: own }: LockConfig): NonNullable<EtcdOptions['tls']> {
-  const ca = ca_cert === undefined ? undefined : read('ca_cert', ca_cert)
-  ca?.parse('a certificate', certificateIn)
-  const [certFile, keyFile] = typeof own === 'string' ? [own, own] : (own ?? [])
-  if (certFile === undefined || keyFile === undefined) return { ...(ca && { ca: ca.pem }) }
-  const [cert, key] = [read('cert', certFile), read('cert', keyFile)]
-  const certificate = cert.parse('a certificate', certificateIn)
-  if (!certificate.checkPrivateKey(key.parse('a private key without passphrase', createPrivateKey))) {
-    throw new LockConfigError(
-      `Option 'cert': the key in ${keyFile} is not that of the certificate in ${certFile}.`,
-    )
-  }
-  return { ...(ca && { ca: ca.pem }), cert: cert.pem, key: key.pem }
-}
-
-interface PemFile {
-  readonly pem: Buffer
-  parse<T>(expected: string, parser: (pem: Buffer) => T): T
-}
-
-function read(option: string, file: string): PemFile {
-  const attempt = <T>(work: () => T, problem: (cause: Error) => string): T => {
-    try {
-      return work()
-    } catch (cause) {
-      throw new LockConfigError(problem(cause as Error), { cause })
-    }
-  }
-  const pem = attempt(
-    () => readFileSync(file),
-    ({ message }) => `Unable to read the file ${file} of the option '${option}': ${message}.`,
+export function readIdentity(certFile: NamedFile, keyFile: NamedFile): { cert: Buffer; key: Buffer } {
+  const [cert, key] = [read(certFile), read(keyFile)]
+  const certificate = parse(cert, certFile, 'a certificate', certificateIn)
+  const privateKey = parse(key, keyFile, 'a private key without passphrase', createPrivateKey)
+  if (certificate.checkPrivateKey(privateKey)) return { cert, key }
+  throw new LockConfigError(
+    `Option '${keyFile.option}': the key in ${keyFile.file} is not that of the certificate in ${certFile.file}.`,
   )
-  const parse = <T>(expected: string, parser: (text: Buffer) => T): T =>
-    attempt(
-      () => parser(pem),
-      () => `Option '${option}': the file ${file} must hold ${expected} in PEM form.`,
-    )
-  return { pem, parse }
+}
+
+function read({ option, file }: NamedFile): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (cause) {
+    const why = (cause as Error).message
+    throw new LockConfigError(`Unable to read the file ${file} of the option '${option}': ${why}.`, { cause })
+  }
+}
+
+function parse<T>(pem: Buffer, { option, file }: NamedFile, expected: string, parser: (pem: Buffer) => T): T {
+  try {
+    return parser(pem)
+  } catch (cause) {
+    throw new LockConfigError(`Option '${option}': the file ${file} must hold ${expected} in PEM form.`, {
+      cause,
+    })
+  }
 }

@@ -1,8 +1,8 @@
 import { shown } from '../model/shown.js'
 import { nearest } from './nearest.js'
 
-/** What an option must be, in words, and whether it is. */
-export type Check = readonly [expected: string, isRight: (value: unknown) => boolean]
+/** What an option must be, in words, and whether it is. What is secret is not told in errors. */
+export type Check = readonly [expected: string, isRight: (value: unknown) => boolean, secret?: 'secret']
 
 /**
  * Checks options by their names; those that are undefined count as not given.
@@ -21,8 +21,9 @@ export function checkOptions(
     if (value === undefined && !required.includes(name)) continue
     const found = Object.hasOwn(checks, name) ? checks[name] : undefined
     if (!found) throw refuse(`unknown option '${name}'${suggestion(name, checks)}`)
-    const [expected, isRight] = found
-    if (!isRight(value)) throw refuse(`the option '${name}' must be ${expected}, got ${shown(value)}.`)
+    const [expected, isRight, secret] = found
+    const got = secret ? '' : `, got ${shown(value)}`
+    if (!isRight(value)) throw refuse(`the option '${name}' must be ${expected}${got}.`)
   }
 }
 

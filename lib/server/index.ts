@@ -1,1 +1,2 @@
-export { RelukkoServer, type ServerOptions } from './server.js'
+export { RelukkoServer } from './server.js'
+export type { ServerOptions } from './server-options.js'

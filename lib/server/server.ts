@@ -1,51 +1,25 @@
 import { setMaxListeners } from 'node:events'
-import type { ServerOptions as ServerOptionsOfHttps } from 'node:https'
 import websocket from '@fastify/websocket'
-import fastify, { type FastifyInstance } from 'fastify'
-import { type Logger, pino } from 'pino'
-import type { LockConfig } from '../config/schema.js'
+import type { FastifyInstance } from 'fastify'
+import { pino } from 'pino'
 import type { Engine } from '../lock/engine.js'
 import { openEngine } from '../lock/open-engine.js'
 import { ALLOWED_PREFIXES, COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import { GRACE_SECONDS } from '../relukko/expiry.js'
 import { RelukkoLocks } from '../relukko/relukko-locks.js'
-import type { Store } from '../store/store.js'
 import { Access } from './access.js'
 import { Broadcast } from './broadcast.js'
-import { answerTo, BODY_LIMIT, HttpError } from './http-error.js'
-import { addAudit, requestIdOf } from './audit.js'
+import { addAudit } from './audit.js'
+import { openHttp } from './http.js'
+import { HttpError } from './http-error.js'
 import { addLockRoutes } from './lock-routes.js'
 import { addMetrics } from './metrics.js'
 import { addOpenApi } from './openapi-routes.js'
 import { addPage } from './page-routes.js'
 import { Requests } from './requests.js'
-import { Sessions, type SignIn } from './sessions.js'
+import { checkServerOptions, type ServerOptions } from './server-options.js'
+import { Sessions } from './sessions.js'
 import { addV2Routes } from './v2-routes.js'
-
-export interface ServerOptions {
-  /** How to reach etcd. */
-  readonly config?: LockConfig
-  /** Instead of `config`. */
-  readonly store?: Store
-  /** By the name of who uses the key. */
-  readonly apiKeys: Readonly<Record<string, string>>
-  /** Who may use the page at `/`; there is none when not given. */
-  readonly signIn?: SignIn
-  /** Under which the locks live: `custom` when not given. */
-  readonly prefix?: string
-  /** Further prefixes whose locks are shown and served under `/v2`. */
-  readonly allowedPrefixes?: readonly string[]
-  /** Seconds after its expiry at which a lock is freed: 180 when not given. */
-  readonly graceSeconds?: number
-  /** Serves https with these, in PEM; with `clientCa`, only clients that have a certificate signed by it. */
-  readonly tls?: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa?: Buffer }
-  /** Addresses or networks of load balancers, which say in X-Forwarded-For whose request it is: none when not given. */
-  readonly trustedProxies?: readonly string[]
-  /** Seconds between pings of the WebSockets, and for their answers; 30 when not given. */
-  readonly pingSeconds?: number
-  /** Silent when not given. */
-  readonly logger?: Logger
-}
 
 /** Seconds after which a WebSocket that says nothing is asked whether it is there. */
 const PING_SECONDS = 30
@@ -64,47 +38,25 @@ export class RelukkoServer implements AsyncDisposable {
     readonly routes: readonly string[],
   ) {}
 
-  /** @throws LockConfigError. An etcd that cannot be reached is no error: until it is, answers are 503. */
+  /** @throws LockConfigError, LockError for a prefix that no lock may have. An etcd that cannot be reached is no error: until it is, answers are 503. */
   static async create(options: ServerOptions): Promise<RelukkoServer> {
+    checkServerOptions(options)
     const { apiKeys, prefix = COOKBOOKS_CUSTOM_PREFIX, graceSeconds = GRACE_SECONDS } = options
     const { allowedPrefixes = [] } = options
     const logger = options.logger ?? pino({ level: 'silent' })
-    const engine = await openEngine({ ...options, logger })
-    const broadcast = new Broadcast(engine, prefix, options.pingSeconds ?? PING_SECONDS)
     const sessions = options.signIn && new Sessions(options.signIn, options.tls !== undefined)
     const access = new Access(apiKeys, sessions)
     const prefixes = [...new Set([prefix, ...ALLOWED_PREFIXES, ...allowedPrefixes])]
     const ending = new AbortController()
     setMaxListeners(0, ending.signal)
-    const http = fastify({
-      https: httpsOf(options),
-      bodyLimit: BODY_LIMIT,
-      trustProxy: [...(options.trustedProxies ?? [])],
-      exposeHeadRoutes: false,
-      forceCloseConnections: 'idle',
-      genReqId: requestIdOf,
-      routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
-    })
-    acceptBodies(http)
+    const { tls, trustedProxies = [] } = options
+    const http = openHttp({ tls, trustedProxies, ending: ending.signal, logger })
+    // The last that may be refused: nothing else would close it.
+    const engine = await openEngine({ ...options, logger })
+    const broadcast = new Broadcast(engine, prefix, options.pingSeconds ?? PING_SECONDS)
     const routes: string[] = []
     http.addHook('onRoute', ({ method, url }) => {
       routes.push(`${String(method)} ${url}`)
-    })
-    http.setErrorHandler((error, request, reply) => {
-      const answer = answerTo(error)
-      if (answer.status >= 500)
-        logger.error({ err: error, url: request.url, requestId: request.id }, 'A request has failed')
-      const headers = error instanceof HttpError ? error.headers : {}
-      return reply.status(answer.status).headers(headers).send(answer)
-    })
-    http.setNotFoundHandler((request, reply) =>
-      reply.status(404).send({ status: 404, message: `There is no ${request.method} ${request.url}.` }),
-    )
-    http.addHook('onSend', (request, reply, _payload, next) => {
-      void reply.header('x-request-id', request.id)
-      // A connection that is kept would keep the server from ending.
-      if (ending.signal.aborted) void reply.header('connection', 'close')
-      next()
     })
     await http.register(websocket, { options: { maxPayload: MOST_HEARD } })
     addAudit(http, logger)
@@ -152,24 +104,4 @@ export class RelukkoServer implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-}
-
-function httpsOf({ tls }: ServerOptions): ServerOptionsOfHttps | null {
-  if (!tls) return null
-  const { clientCa: ca, ...own } = tls
-  return { ...own, ...(ca && { ca, requestCert: true, rejectUnauthorized: true }) }
-}
-
-/** Some clients say that they send JSON, and send nothing, where nothing is needed. */
-function acceptBodies(http: FastifyInstance): void {
-  http.addContentTypeParser(
-    'application/x-www-form-urlencoded',
-    { parseAs: 'string' },
-    (_request, body, done) => done(null, Object.fromEntries(new URLSearchParams(body as string))),
-  )
-  const parse = http.getDefaultJsonParser('error', 'error')
-  http.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined)
-    else void parse(request, body as string, done)
-  })
 }

@@ -180,7 +180,11 @@ it.each([
   [['--tls-cert', '/no/such/file'], '--tls-cert and --tls-key belong together'],
   [
     ['--tls-cert', '/no/such/file', '--tls-key', '/no/such/file'],
-    '--tls-cert: cannot read /no/such/file: ENOENT',
+    "Unable to read the file /no/such/file of the option '--tls-cert': ENOENT",
+  ],
+  [
+    ['--tls-cert', 'package.json', '--tls-key', 'package.json'],
+    "Option '--tls-cert': the file package.json must hold a certificate in PEM form.",
   ],
   ...['all', '10.0.0.0/33', '::1/', '10.0.0.0/8/8'].map((network): [string[], string] => [
     ['--trust-proxy', network],

@@ -1,0 +1,92 @@
+import type { Logger } from 'pino'
+import { type Check, checkOptions } from '../config/check-options.js'
+import { isNetwork } from '../config/network.js'
+import type { LockConfig } from '../config/schema.js'
+import { LockConfigError } from '../model/errors.js'
+import { checkAllowedPrefix } from '../protocol/lock-name.js'
+import { API_KEY, isApiKey } from '../relukko/api-key.js'
+import type { Store } from '../store/store.js'
+import type { TlsOptions } from './http.js'
+import type { SignIn } from './sessions.js'
+
+export interface ServerOptions {
+  /** How to reach etcd. */
+  readonly config?: LockConfig
+  /** Instead of `config`. */
+  readonly store?: Store
+  /** By the name of who uses the key. */
+  readonly apiKeys: Readonly<Record<string, string>>
+  /** Who may use the page at `/`; there is none when not given. */
+  readonly signIn?: SignIn
+  /** Under which the locks live: `custom` when not given. */
+  readonly prefix?: string
+  /** Further prefixes whose locks are shown and served under `/v2`. */
+  readonly allowedPrefixes?: readonly string[]
+  /** Seconds after its expiry at which a lock is freed: 180 when not given. */
+  readonly graceSeconds?: number
+  /** Serves https with these. */
+  readonly tls?: TlsOptions
+  /** Addresses or networks of load balancers, which say in X-Forwarded-For whose request it is: none when not given. */
+  readonly trustedProxies?: readonly string[]
+  /** Seconds between pings of the WebSockets, and for their answers; 30 when not given. */
+  readonly pingSeconds?: number
+  /** Silent when not given. */
+  readonly logger?: Logger
+}
+
+const any: Check = ['anything', () => true]
+const list = (isRight: (value: unknown) => boolean) => {
+  return (value: unknown): boolean => Array.isArray(value) && value.every(isRight)
+}
+const has = (method: string) => {
+  return (value: unknown): boolean =>
+    typeof (value as Record<string, unknown> | null)?.[method] === 'function'
+}
+
+const CHECKS: Readonly<Record<keyof ServerOptions, Check>> = {
+  config: any,
+  store: ['a Store', has('commit')],
+  apiKeys: ['an object with a name and a key for each', isRecord, 'secret'],
+  signIn: ['a user and a password', isSignIn, 'secret'],
+  prefix: any,
+  allowedPrefixes: ['a list of prefixes', Array.isArray],
+  graceSeconds: ['an integer from 0 on', value => Number.isInteger(value) && (value as number) >= 0],
+  tls: ["an object with 'cert' and 'key' in PEM", isTls, 'secret'],
+  trustedProxies: [
+    'a list of addresses or networks',
+    list(item => typeof item === 'string' && isNetwork(item)),
+  ],
+  pingSeconds: ['a number of seconds over 0', value => Number.isFinite(value) && (value as number) > 0],
+  logger: ['a pino logger', has('info')],
+}
+
+/** @throws LockConfigError naming the option that is unknown or wrong, and no secret; LockError for a prefix. */
+export function checkServerOptions(options: unknown): asserts options is ServerOptions {
+  checkOptions(options, CHECKS, refusal, ['apiKeys'])
+  const { apiKeys, config, store, prefix, allowedPrefixes = [] } = options as ServerOptions
+  for (const [name, key] of Object.entries(apiKeys)) {
+    if (!isApiKey(key)) throw refusal(`the key of '${name}' must be ${API_KEY}.`)
+  }
+  if (config && store) throw refusal("give 'config' or 'store', not both.")
+  for (const one of prefix === undefined ? allowedPrefixes : [prefix, ...allowedPrefixes]) {
+    checkAllowedPrefix(one)
+  }
+}
+
+function refusal(problem: string): LockConfigError {
+  return new LockConfigError(`RelukkoServer: ${problem}`)
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && !Array.isArray(value) && Object.keys(value ?? {}).length > 0
+}
+
+function isSignIn(value: unknown): boolean {
+  const { user, password } = (value ?? {}) as Partial<Record<keyof SignIn, unknown>>
+  return [user, password].every(text => typeof text === 'string' && text !== '')
+}
+
+function isTls(value: unknown): boolean {
+  const { cert, key, clientCa = key } = (value ?? {}) as Partial<TlsOptions>
+  return [cert, key, clientCa].every(pem => Buffer.isBuffer(pem))
+}
