@@ -86,7 +86,7 @@ async function serveOn(options: ServeOptions): Promise<void> {
     const url = await server.listen({ host, port }).catch((cause: Error) => {
       throw new CliError(`cannot listen on ${host}:${port}: ${cause.message}`, EXIT.unexpected, { cause })
     })
-    say(`serving on ${url}`)
+    say(`serving on ${url}${isEvery(host) ? ' and all other addresses of this machine' : ''}`)
     await signalled()
   } finally {
     await end(server)
@@ -131,6 +131,11 @@ function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeOptions): Pick<ServerOptio
   const own = readIdentity({ option: '--tls-cert', file: tlsCert }, { option: '--tls-key', file: tlsKey })
   if (tlsClientCa === undefined) return { tls: own }
   return { tls: { ...own, clientCa: readAuthority({ option: '--tls-client-ca', file: tlsClientCa }) } }
+}
+
+/** What is listened on then has more than one URL. */
+function isEvery(host: string): boolean {
+  return host === '0.0.0.0' || /^[0:]*:[0:]*$/.test(host)
 }
 
 function signalled(): Promise<void> {

@@ -15,11 +15,15 @@ export function events(isWanted: (event: LockEvent) => boolean): Meaning<LockEve
   return (changes, standing) => lockEventsOf(changes, standing).filter(isWanted)
 }
 
+/** What a feed has told up to; who begins one anew with it misses nothing that happened between. */
+export interface Told {
+  readonly standing: Standing
+  /** The last revision that was told; 0 before the first. */
+  revision: bigint
+}
+
 /** What happens to locks from now on, in its order, none twice. One watch of all locks: only that keeps the order. */
 export class EventFeed<T> implements WatchListener {
-  private readonly standing: Standing = new Map()
-  /** The last revision that was told. */
-  private told = 0n
   private early: KeyEvent[] | undefined = []
   private ready: T[] = []
   private failure: unknown
@@ -32,6 +36,7 @@ export class EventFeed<T> implements WatchListener {
   constructor(
     private readonly engine: Engine,
     private readonly meaning: Meaning<T>,
+    private readonly told: Told = { standing: new Map(), revision: 0n },
   ) {
     // Whoever waits for something else at that time is told by `failure`.
     this.over.catch(() => {})
@@ -105,9 +110,9 @@ export class EventFeed<T> implements WatchListener {
   private take(events: readonly KeyEvent[]): void {
     for (const changes of byRevision(events)) {
       const revision = revisionOf(changes[0]!)
-      if (revision <= this.told) continue
-      this.told = revision
-      this.ready.push(...this.meaning(changes, this.standing))
+      if (revision <= this.told.revision) continue
+      this.told.revision = revision
+      this.ready.push(...this.meaning(changes, this.told.standing))
     }
     this.wake()
   }
@@ -117,11 +122,11 @@ export class EventFeed<T> implements WatchListener {
     const { results, revision } = await reading(this.engine, all.key, () =>
       this.engine.commit({ compare: [], success: [all], failure: [] }),
     )
-    const isFirst = this.told === 0n
+    const isFirst = this.told.revision === 0n
     const changes = this.changesTo(results[0]!, revision)
-    const meant = this.meaning(changes, this.standing)
+    const meant = this.meaning(changes, this.told.standing)
     if (!isFirst) this.ready.push(...meant)
-    this.told = revision
+    this.told.revision = revision
     const early = this.early ?? []
     this.early = undefined
     this.take(early)
@@ -130,7 +135,7 @@ export class EventFeed<T> implements WatchListener {
   /** From what stood when it was last seen. */
   private changesTo(now: readonly KeyValue[], modRevision: bigint): KeyEvent[] {
     const present = new Set(now.map(kv => kv.key))
-    const gone = [...this.standing.keys()].filter(key => !present.has(key))
+    const gone = [...this.told.standing.keys()].filter(key => !present.has(key))
     return [
       ...gone.map(key => ({ type: 'delete' as const, key, modRevision })),
       ...now.map(kv => ({ type: 'put' as const, kv })),

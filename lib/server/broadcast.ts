@@ -55,15 +55,19 @@ export class Broadcast {
 
   private async run(): Promise<void> {
     const { signal } = this.ending
+    const told = { standing: new Map(), revision: 0n }
     while (!signal.aborted) {
-      const feed = new EventFeed(this.engine, (changes, standing) =>
-        lockChangesOf(this.prefix, changes, standing),
+      const feed = new EventFeed(
+        this.engine,
+        (changes, standing) => lockChangesOf(this.prefix, changes, standing),
+        told,
       )
       try {
         for await (const change of feed.events(signal)) this.tell(change)
       } catch (error) {
         if (signal.aborted) return
-        this.engine.log.warn({ err: error }, 'The feed of changes has ended; it begins anew')
+        const why = (error as Error).message
+        this.engine.log.warn(`The feed of changes has ended, and begins anew: ${why}`)
         await this.pause()
       }
     }

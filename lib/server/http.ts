@@ -36,8 +36,9 @@ export function openHttp({ tls, trustedProxies, ending, logger }: HttpOptions): 
   acceptBodies(http)
   http.setErrorHandler((error, request, reply) => {
     const answer = answerTo(error)
-    if (answer.status >= 500)
-      logger.error({ err: error, url: request.url, requestId: request.id }, 'A request has failed')
+    const { url, id: requestId } = request
+    if (answer.status === 500) logger.error({ err: error, url, requestId }, 'A request has failed')
+    else if (answer.status > 500) logger.warn({ url, requestId }, answer.message)
     const headers = error instanceof HttpError ? error.headers : {}
     return reply.status(answer.status).headers(headers).send(answer)
   })

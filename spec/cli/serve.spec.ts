@@ -15,7 +15,7 @@ const headers = { 'x-api-key': KEY, 'content-type': 'application/json' }
 async function start(...args: string[]): Promise<{ command: CommandProcess; url: string }> {
   const all = ['serve', '--port', '0', '--endpoints', etcd.get().endpoint, ...args]
   const command = await CommandProcess.start(all, { RELUKKO_API_KEY: KEY })
-  await eventually(() => expect(command.stderr).toMatch(/^spicelock: serving on (\S+)\n/))
+  await eventually(() => expect(command.stderr).toMatch(/^spicelock: serving on .*\n/))
   return { command, url: /serving on (\S+)/.exec(command.stderr)![1]! }
 }
 
@@ -54,6 +54,17 @@ it('believes a load balancer that it is told to trust, and no other', async () =
   expect(await ipAt()).toBe('127.0.0.1')
   expect(await ipAt('--trust-proxy', '10.0.0.0/8')).toBe('127.0.0.1')
   expect(await ipAt('--trust-proxy', '10.0.0.0/8', '127.0.0.1')).toBe('192.0.2.7')
+})
+
+it.each([
+  ['0.0.0.0', /^spicelock: serving on http:\/\/127\.0\.0\.1:\d+ and all other addresses of this machine\n$/],
+  ['::1', /^spicelock: serving on http:\/\/\[::1\]:\d+\n$/],
+])('says where it listens with --host %s', async (host, said) => {
+  const { command, url } = await start('--host', host)
+  expect(command.stderr).toMatch(said)
+  expect((await fetch(`${url}/healthchecker`)).status).toBe(200)
+  command.child.kill('SIGTERM')
+  expect(await command.ended()).toBe(0)
 })
 
 it('needs a key', async () => {

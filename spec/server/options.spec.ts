@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { expect, it } from '@jest/globals'
 import { LockConfigError, LockError } from '../../lib/model/errors.js'
 import { RelukkoServer } from '../../lib/server/server.js'
-import type { ServerOptions } from '../../lib/server/server-options.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import { useCertificates } from '../support/certificates.js'
 
@@ -12,7 +11,7 @@ const files = useCertificates()
 
 async function refusal(options: object): Promise<Error> {
   const store = new MemoryStore()
-  return RelukkoServer.create({ store, apiKeys, ...options } as ServerOptions).then(
+  return RelukkoServer.create({ store, apiKeys, ...options }).then(
     async server => {
       await server.close()
       throw new Error('It was not refused.')

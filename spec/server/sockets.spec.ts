@@ -5,6 +5,8 @@ import WebSocket from 'ws'
 import { RelukkoAdapter } from '../../lib/relukko/index.js'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
+import { StoreError } from '../../lib/store/store-error.js'
+import type { Store, WatchListener } from '../../lib/store/store.js'
 import { freshName } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
 
@@ -127,4 +129,35 @@ it('tells its clients that it ends', async () => {
   const closed = new Promise<number>(resolve => socket.on('close', resolve))
   await server.close()
   expect(await closed).toBe(1001)
+})
+
+it('what happens while the watch has failed is told when it stands again', async () => {
+  const watched: WatchListener[] = []
+  const failing: Store = {
+    commit: transaction => store.commit(transaction),
+    leases: store.leases,
+    watch: (range, listener) => {
+      watched.push(listener)
+      return store.watch(range, listener)
+    },
+    close: () => Promise.resolve(),
+  }
+  await using other = await RelukkoServer.create({ store: failing, apiKeys: { test: KEY } })
+  url = await other.listen({ port: 0 })
+  const [kept, released] = [freshName(), freshName()]
+  await relukko.acquireRelukko(kept, 'me', 0)
+  const { id } = (await relukko.acquireRelukko(released, 'me', 0))!
+  const { socket, frames } = await listen()
+  await eventually(() => expect(watched).toHaveLength(1))
+  const taken = freshName()
+  await relukko.acquireRelukko(taken, 'me', 0)
+  await eventually(() => expect(frames).toHaveLength(1))
+  watched[0]!.onEnd(new StoreError('refused', 'The test has ended the watch.'))
+  await relukko.deleteRelukko(id)
+  await eventually(() => expect(frames).toHaveLength(2), 5_000)
+  expect(frames.map(frame => JSON.parse(frame) as object)).toMatchObject([
+    { created: { lock_name: taken } },
+    { deleted: { lock_name: released } },
+  ])
+  socket.terminate()
 })
