@@ -9,6 +9,7 @@ import { RelukkoServer } from '../../lib/server/server.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import { useCertificates } from '../support/certificates.js'
 import { eventually } from '../support/eventually.js'
+import { HttpProxy } from '../support/http-proxy.js'
 import { freshName } from '../support/etcd.js'
 
 const certificates = useCertificates()
@@ -277,6 +278,24 @@ describe('to this server, the client', () => {
     expect((await waiting)!.creator).toBe('us')
   }, 20_000)
 
+  it('goes through a proxy, and opens no WebSocket past it', async () => {
+    const proxy = await HttpProxy.start()
+    const us = make({ proxy: proxy.url, acquireWaitForTimeout: 0.1, acquireModulo: 1, tries: 1 })
+    const other = make()
+    const name = freshName()
+    const lock = (await us.acquireRelukko(name, 'us', 0))!
+    expect(await us.getLocks()).toEqual([lock])
+    const waiting = us.acquireRelukko(name, 'us again', 60)
+    const soFar = proxy.asked.length
+    await eventually(() => expect(proxy.asked.length).toBeGreaterThan(soFar + 2))
+    expect(server.listeners).toBe(0)
+    expect(new Set(proxy.asked)).toEqual(new Set([`POST ${url}/v1/locks/`, `GET ${url}/v1/locks/`]))
+    await other.deleteRelukko(lock.id)
+    expect((await waiting)!.creator).toBe('us again')
+    await proxy.stop()
+    await expect(us.getLocks()).rejects.toThrow(/was not answered/)
+  })
+
   it('ends its wait with the reason of its signal', async () => {
     const abort = new AbortController()
     const name = freshName()
@@ -289,14 +308,21 @@ describe('to this server, the client', () => {
   })
 })
 
-it('trusts the authority that it is given, and no other', async () => {
+it('trusts the authority that it is given, also through a proxy, and no other', async () => {
   const { ca, server: files } = certificates.get()
   const [cert, key] = files.map(file => readFileSync(file)) as [Buffer, Buffer]
   const store = new MemoryStore()
   const server = await RelukkoServer.create({ store, apiKeys: { test: KEY }, tls: { cert, key } })
   const url = await server.listen({ port: 0 })
+  const proxy = await HttpProxy.start()
+  const authority = { ca: readFileSync(ca) }
+  const proxied = new RelukkoClient(url, KEY, { tries: 1, tls: authority, proxy: proxy.url })
+  expect(await proxied.getLocks()).toEqual([])
+  expect(proxy.asked).toEqual([`CONNECT ${new URL(url).host}`])
+  await proxied.close()
+  await proxy.stop()
   const wary = new RelukkoClient(url, KEY, { tries: 1 })
-  const knowing = new RelukkoClient(url, KEY, { tries: 1, tls: { ca: readFileSync(ca) } })
+  const knowing = new RelukkoClient(url, KEY, { tries: 1, tls: authority })
   await expect(wary.getLocks()).rejects.toThrow(/certificate|self-signed/)
   const lock = (await knowing.acquireRelukko('a', 'us', 0))!
   const waiting = knowing.acquireRelukko('a', 'us', 10)

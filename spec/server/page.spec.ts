@@ -1,18 +1,15 @@
-import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { Lock, Timestamp } from '../../lib/index.js'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
+import { hasChromium, openChromium } from '../support/chromium.js'
 import { eventually } from '../support/eventually.js'
 
 const KEY = 'a secret of the test'
 const SIGN_IN = { user: 'ada', password: 'a password of the test' }
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const SCREENSHOTS = 'test-output/page'
-const isThere = existsSync(CHROMIUM) || process.env['CI'] === 'true'
-if (!isThere) console.info('No Chromium at /usr/bin/chromium: the tests of the page are skipped.')
 
 let store: MemoryStore
 let server: RelukkoServer
@@ -127,14 +124,14 @@ describe('without a browser', () => {
   })
 })
 
-;(isThere ? describe : describe.skip)('in Chromium', () => {
+;(hasChromium ? describe : describe.skip)('in Chromium', () => {
   let browser: Browser
   const pages: Page[] = []
   const problems: string[] = []
 
   beforeAll(async () => {
     await mkdir(SCREENSHOTS, { recursive: true })
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
+    browser = await openChromium()
   }, 60_000)
   afterAll(() => browser.close())
 

@@ -141,6 +141,8 @@ async function dispatcherOf({ tls, timeout, proxy }: ClientSettings): Promise<Di
   const { Agent, ProxyAgent } = await loadPeer('undici', () => import('undici'))
   const ms = timeout * 1000
   const limits = { headersTimeout: ms, bodyTimeout: ms }
-  if (proxy !== undefined) return new ProxyAgent({ uri: proxy, requestTls: tls, ...limits })
+  // Tunnels only for https: many a proxy refuses others.
+  if (proxy !== undefined)
+    return new ProxyAgent({ uri: proxy, requestTls: tls, proxyTunnel: false, ...limits })
   return new Agent({ connect: { ...tls, timeout: ms }, ...limits })
 }
