@@ -16,8 +16,16 @@ export function encodeName(name: string): string {
   return name.replace(/[%/]/g, character => encodeURIComponent(character))
 }
 
-export function formatRecord(lock: RelukkoFields): string {
-  return JSON.stringify({ ...new RelukkoDTO(lock).toJSON(), id: undefined })
+/** @param request by which the client knows its call again. */
+export function formatRecord(lock: RelukkoFields, request: string | undefined): string {
+  return JSON.stringify({ ...new RelukkoDTO(lock).toJSON(), id: undefined, request })
+}
+
+/** Of a text that {@link formatRecord} has made; undefined for others. */
+export function requestOf(kv: KeyValue | undefined): string | undefined {
+  if (!parseRecord(kv)) return undefined
+  const { request } = JSON.parse(kv!.value) as { readonly request?: unknown }
+  return typeof request === 'string' ? request : undefined
 }
 
 /** Undefined when the text is no record. */

@@ -1,6 +1,7 @@
 import { v4 as uuid4 } from 'uuid'
 import type { LeaseId } from '../kv/key-value.js'
 import type { Op } from '../kv/transaction.js'
+import { LockUnavailableError } from '../model/errors.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { LockKey } from '../protocol/lock-key.js'
 import { extend } from '../protocol/extend.js'
@@ -13,7 +14,7 @@ import { RelukkoNotFoundError } from './errors.js'
 import { NEW_SECONDS, ttlUntil } from './expiry.js'
 import { checkCreator, keyOf } from './inputs.js'
 import { listed } from './listed.js'
-import { dtoOf, encodeName, formatRecord, parseRecord, recordKey } from './record.js'
+import { dtoOf, encodeName, formatRecord, parseRecord, recordKey, requestOf } from './record.js'
 import { RelukkoDTO } from './relukko-dto.js'
 
 /** How long a call bears with an etcd that cannot be reached, milliseconds. */
@@ -26,6 +27,8 @@ export interface Wish {
   readonly ip: string
   /** Seconds until it expires. */
   readonly seconds?: number
+  /** By which the client knows its call again: a lock that was taken under it is given once more. */
+  readonly request?: string | undefined
   /** Milliseconds; 0 tries once. */
   readonly waitMs: number
   readonly signal?: AbortSignal
@@ -39,6 +42,7 @@ export interface Taken {
 /** A lock and what was true of it at one revision. */
 interface Seen {
   readonly lock: RelukkoDTO
+  readonly request: string | undefined
   readonly snapshot: Snapshot
 }
 
@@ -54,24 +58,21 @@ export class RelukkoLocks {
    * @throws RelukkoInvalidError, LockUnavailableError when others hold it for longer than the wait,
    * EtcdLockUnavailableError, the signal's reason.
    */
-  async take({ lockName, creator, ip, seconds = NEW_SECONDS, waitMs, signal }: Wish): Promise<Taken> {
-    const key = keyOf(this.prefix, lockName)
+  async take(wish: Wish): Promise<Taken> {
+    const key = keyOf(this.prefix, wish.lockName)
+    const { creator, request, waitMs } = wish
     checkCreator(creator)
-    const id = uuid4()
-    const written: RelukkoDTO[] = []
-    const alongside = (lease: LeaseId, created: Timestamp): Op[] => {
-      const expiresAt = created.plusSeconds(seconds)
-      const times = { createdAt: created, updatedAt: created, expiresAt }
-      const lock = new RelukkoDTO({ id, lockName: lockName as string, creator, ip, ...times })
-      written.push(lock)
-      return [{ type: 'put', key: recordKey(id), value: formatRecord(lock), lease }]
+    const before = (): Promise<Taken | undefined> => this.takenBefore(key, request!)
+    // One who waits would do so for himself.
+    const own = request !== undefined && waitMs > 0 && (await before())
+    if (own) return own
+    try {
+      return await this.takeAnew(key, { ...wish, creator })
+    } catch (error) {
+      const taken = error instanceof LockUnavailableError && request !== undefined && (await before())
+      if (taken) return taken
+      throw error
     }
-    const ttl = seconds + this.graceSeconds
-    const asked = { uuid: id, owner: ownerOf(creator, ip), concurrency: 1, ttl }
-    const [holding] = await acquire(this.engine, [{ key, asked, alongside }], { waitMs, signal })
-    // Of several attempts it is not known which one etcd has taken.
-    const lock = written.length === 1 ? written[0]! : (await this.see(key, id)).lock
-    return { lock, fencingToken: holding!.token }
   }
 
   async all(): Promise<RelukkoDTO[]> {
@@ -98,13 +99,13 @@ export class RelukkoLocks {
     }
     let seen: Seen | undefined
     const prepare = async (): Promise<Move<RelukkoDTO> | undefined> => {
-      const { lock: before, snapshot } = seen!
+      const { lock: before, request, snapshot } = seen!
       const now = this.engine.clock.now()
       const lock = new RelukkoDTO({ ...before, ...changed(before, now), updatedAt: now })
       const ttl = ttlUntil(lock.expiresAt, now, this.graceSeconds)
       const lease = await this.engine.pool.takeFresh(ttl)
       const alongside: Op[] = [
-        { type: 'put', key: recordKey(id), value: formatRecord(lock), lease: lease.id },
+        { type: 'put', key: recordKey(id), value: formatRecord(lock, request), lease: lease.id },
       ]
       const owner = lock.creator === before.creator ? {} : { owner: ownerOf(lock.creator, lock.ip) }
       const transaction = extend(snapshot, { uuid: id, ttl, lease: lease.id, alongside, ...owner }, now)
@@ -131,6 +132,37 @@ export class RelukkoLocks {
     return lock
   }
 
+  private async takeAnew(key: LockKey, wish: Wish & Pick<RelukkoDTO, 'creator'>): Promise<Taken> {
+    const { creator, ip, seconds = NEW_SECONDS, request, waitMs, signal } = wish
+    const id = uuid4()
+    const written: RelukkoDTO[] = []
+    const alongside = (lease: LeaseId, created: Timestamp): Op[] => {
+      const expiresAt = created.plusSeconds(seconds)
+      const times = { createdAt: created, updatedAt: created, expiresAt }
+      const lock = new RelukkoDTO({ id, lockName: wish.lockName as string, creator, ip, ...times })
+      written.push(lock)
+      return [{ type: 'put', key: recordKey(id), value: formatRecord(lock, request), lease }]
+    }
+    const ttl = seconds + this.graceSeconds
+    const asked = { uuid: id, owner: ownerOf(creator, ip), concurrency: 1, ttl }
+    const [holding] = await acquire(this.engine, [{ key, asked, alongside }], { waitMs, signal })
+    // Of several attempts it is not known which one etcd has taken.
+    const lock = written.length === 1 ? written[0]! : (await this.see(key, id)).lock
+    return { lock, fencingToken: holding!.token }
+  }
+
+  /** The lock of an exclusive holder who has asked in the same words; his answer may be lost. */
+  private async takenBefore(key: LockKey, request: string): Promise<Taken | undefined> {
+    return this.persist(key.path, async () => {
+      const { holders } = await this.engine.readOne(key)
+      const [holder] = holders
+      if (!holder || holders.size > 1) return undefined
+      const [id, { createRevision: fencingToken }] = holder
+      const seen = await this.look(key, id)
+      return seen?.request === request ? { lock: seen.lock, fencingToken } : undefined
+    })
+  }
+
   /** Whose name is not known is looked for among all. */
   private async keyOf(id: string): Promise<LockKey> {
     const range = { type: 'range' as const, key: recordKey(id) }
@@ -153,7 +185,8 @@ export class RelukkoLocks {
     const snapshot = readSnapshot(key, result)
     const entry = keyLocksOf(snapshot).locks.get(id)
     if (!entry || !snapshot.holders.has(id)) return undefined
-    return { lock: dtoOf(key, entry, parseRecord(result.results[0]![0])), snapshot }
+    const [record] = result.results[0]!
+    return { lock: dtoOf(key, entry, parseRecord(record)), request: requestOf(record), snapshot }
   }
 
   private persist<T>(path: string, work: () => Promise<T>): Promise<T> {

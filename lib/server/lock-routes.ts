@@ -1,9 +1,11 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { PROLONG_SECONDS } from '../relukko/expiry.js'
 import { checkCreator, checkSeconds, expiryOf, writable } from '../relukko/inputs.js'
 import type { RelukkoDTO } from '../relukko/relukko-dto.js'
 import type { RelukkoLocks } from '../relukko/relukko-locks.js'
+import { shown } from '../model/shown.js'
 import { bodyOf } from './body.js'
+import { HttpError } from './http-error.js'
 import { waitMsOf, whileWanted } from './while-wanted.js'
 
 interface WithId {
@@ -22,6 +24,7 @@ export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks, endi
       lockName: body['lock_name'],
       creator: body['creator'] ?? null,
       ip: request.ip,
+      request: idempotencyKeyOf(request),
       waitMs: waitMsOf(request.query.wait),
       ...seconds,
     }
@@ -68,4 +71,14 @@ export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks, endi
 function secondsOf(value: unknown, field?: string): number {
   checkSeconds(value, field)
   return value
+}
+
+/** @throws HttpError 400 */
+function idempotencyKeyOf({ headers }: FastifyRequest): string | undefined {
+  const value = headers['idempotency-key']
+  if (value === undefined || (typeof value === 'string' && value !== '' && value.length <= 255)) return value
+  throw new HttpError(
+    400,
+    `The header 'Idempotency-Key' must be a text of 1 to 255 bytes, got ${shown(value)}.`,
+  )
 }

@@ -30,6 +30,8 @@ interface OfHolding {
 const DEFAULT_TTL = 30
 /** Holders of one lock whose records are read with it: what etcd takes in one transaction. */
 const MOST_RECORDS = 100
+/** A client that does not read what is sent to it for so many bytes is cut off. */
+const MOST_UNREAD_BYTES = 1_000_000
 /** How often a stream of events says that it is there. */
 const HEARTBEAT_MS = 15_000
 
@@ -137,13 +139,18 @@ async function stream(
   const feed = new EventFeed(engine, (changes, standing) => shownEventsOf(changes, standing).filter(isWanted))
   reply.hijack()
   const { raw } = reply
+  // It ends with its socket, and what is written after that is lost.
+  raw.on('error', () => {})
   raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-request-id': id })
   const heartbeat = setInterval(() => raw.write(':\n\n'), HEARTBEAT_MS)
   try {
     for await (const event of feed.events(signal, () =>
       raw.write(': listening\n\nevent: ready\ndata: {}\n\n'),
     )) {
-      if (raw.writableLength > 1_000_000) break
+      if (raw.writableLength > MOST_UNREAD_BYTES) {
+        raw.destroy()
+        break
+      }
       raw.write(`id: ${event.revision}\ndata: ${JSON.stringify(eventJson(event))}\n\n`)
     }
   } catch (error) {

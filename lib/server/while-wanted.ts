@@ -14,7 +14,9 @@ export async function whileWanted<T>(
   raw.socket.once('close', onGone)
   ending.addEventListener('abort', onEnding, { once: true })
   try {
+    if (raw.socket.destroyed) onGone()
     ending.throwIfAborted()
+    controller.signal.throwIfAborted()
     return await work(controller.signal)
   } finally {
     raw.socket.off('close', onGone)

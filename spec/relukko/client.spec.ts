@@ -11,6 +11,7 @@ import { useCertificates } from '../support/certificates.js'
 import { eventually } from '../support/eventually.js'
 import { HttpProxy } from '../support/http-proxy.js'
 import { freshName } from '../support/etcd.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 
 const certificates = useCertificates()
 const KEY = 'a secret of the test'
@@ -171,6 +172,7 @@ describe('to a server of whatever kind, the client', () => {
     answer = () => {}
     const client = make()
     const failing = client.getLock(LOCK.id)
+    failing.catch(() => {})
     await eventually(() => expect(requests).toHaveLength(1))
     await client.close()
     await expect(failing).rejects.toThrow('closed')
@@ -207,7 +209,11 @@ describe('to a server of whatever kind, the client', () => {
   })
 
   it.each<[string, () => unknown, string]>([
-    ['no URL', () => new RelukkoClient('here', KEY), "'baseUrl' must be a URL of http or https, got"],
+    [
+      'no URL',
+      () => new RelukkoClient('here', KEY),
+      "'baseUrl' must be a URL of http or https, without user, query or fragment, got",
+    ],
     ['no key', () => new RelukkoClient('http://a', ''), "'apiKey' must be"],
     ['a key with a line break', () => new RelukkoClient('http://a', 'sec\nret'), "'apiKey' must be"],
     ['an unknown option', () => make({ trys: 3 } as never), "Did you mean 'tries'?"],
@@ -215,8 +221,71 @@ describe('to a server of whatever kind, the client', () => {
     ['a pause of NaN', () => make({ delay: NaN }), "'delay' must be a number from 0 on"],
     ['no modulo', () => make({ acquireModulo: 0.5 }), "'acquireModulo' must be"],
     ['a proxy that is none', () => make({ proxy: 'there' }), "'proxy' must be"],
+    ['a proxy that speaks no HTTP', () => make({ proxy: 'ftp://there' }), "'proxy' must be"],
+    ['a header that cannot be sent', () => make({ headers: { 'x-a': 'b\nc' } }), "'headers' must be"],
+    ['a header that is no text', () => make({ headers: { 'x-a': 1 } as never }), "'headers' must be"],
+    ['the name of no header', () => make({ headers: { 'x a': 'b' } }), "'headers' must be"],
+    ['a second key', () => make({ headers: { 'X-API-Key': 'b' } }), 'without x-api-key'],
+    ['a certificate that is none', () => make({ tls: { ca: 'hello', cert: 'hello' } }), "'tls' must be"],
+    ['an unknown setting of TLS', () => make({ tls: { cafile: '/a' } as never }), "'tls' must be"],
+    ['a query in its URL', () => new RelukkoClient('http://a/?b=c', KEY), "'baseUrl' must be"],
   ])('is not made with %s', (_, construct, message) => {
     expect(construct).toThrow(message)
+  })
+
+  it.each<[string, () => unknown]>([
+    ['baseUrl', () => new RelukkoClient('http://ada:s3cret@a', KEY)],
+    ['baseUrl', () => new RelukkoClient('ftp://ada:s3cret@a', KEY)],
+    ['proxy', () => make({ proxy: 'ftp://ada:s3cret@a' })],
+    ['tls', () => make({ tls: 's3cret' as never })],
+    ['headers', () => make({ headers: ['s3cret'] as never })],
+    ['headers', () => make({ headers: 's3cret' as never })],
+  ])('does not tell what was wrong with %s, which may be secret', (name, construct) => {
+    expect(construct).toThrow(`'${name}'`)
+    expect(construct).not.toThrow('s3cret')
+  })
+
+  it('sends each header once, whatever its case', async () => {
+    await make({ headers: { 'Content-Type': 'text/plain', 'X-Team': 'red' } }).keepRelukkoAlivePut(LOCK.id, 1)
+    expect(requests[0]!.headers).toMatchObject({ 'content-type': 'application/json', 'x-team': 'red' })
+  })
+
+  it('refuses a request that cannot be made at once', async () => {
+    const start = performance.now()
+    const failing = make({ headers: { expect: '100-continue' } }).getLock(LOCK.id)
+    await expect(failing).rejects.toMatchObject({ code: 'RELUKKO_INVALID' })
+    expect(performance.now() - start).toBeLessThan(4_000)
+  })
+
+  it('unsets what reconfigureRelukko is given null for', async () => {
+    const abort = new AbortController()
+    const client = make({ ...quick, maxDelay: 0, proxy: 'http://127.0.0.1:1', signal: abort.signal })
+    client.reconfigureRelukko({ options: { maxDelay: null, proxy: null, signal: null } })
+    abort.abort()
+    await client.getLock(LOCK.id)
+    expect(requests).toHaveLength(1)
+  })
+
+  it('sends one idempotency key for all tries of one lock, and another for the next', async () => {
+    answer = (request, response) =>
+      requests.length < 3 ? request.socket.destroy() : json(response, 201, LOCK)
+    const client = make()
+    await client.acquireRelukko('a lock', null, 0)
+    await client.acquireRelukko('a lock', null, 0)
+    const keys = requests.map(({ headers }) => headers['idempotency-key'])
+    expect(keys).toHaveLength(4)
+    expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/)
+    expect(new Set(keys.slice(0, 3)).size).toBe(1)
+    expect(keys[3]).not.toBe(keys[0])
+  })
+
+  it('says that a lock which it does not find may have been deleted by the try before', async () => {
+    answer = (request, response) =>
+      requests.length < 2 ? request.socket.destroy() : json(response, 422, { status: 422, message: 'none' })
+    const failing = make().deleteRelukko(LOCK.id)
+    await expect(failing).rejects.toMatchObject({ code: 'RELUKKO_NOT_FOUND' })
+    await expect(failing).rejects.toThrow('may have been deleted by an earlier try')
+    await expect(make().deleteRelukko(LOCK.id)).rejects.toThrow('none')
   })
 })
 
@@ -294,6 +363,22 @@ describe('to this server, the client', () => {
     expect((await waiting)!.creator).toBe('us again')
     await proxy.stop()
     await expect(us.getLocks()).rejects.toThrow(/was not answered/)
+  })
+
+  it('knows its lock again when the answer that told of it was lost', async () => {
+    const proxy = await TcpProxy.to(url)
+    const us = new RelukkoClient(proxy.endpoint, KEY, { delay: 0.1 })
+    const other = make()
+    const name = freshName()
+    proxy.mute()
+    const taking = us.acquireRelukko(name, 'us', 0)
+    await eventually(async () => expect(await other.getLocks()).toHaveLength(1))
+    proxy.cut()
+    const [lock] = await other.getLocks()
+    expect(await taking).toEqual(lock)
+    expect(await us.acquireRelukko(name, 'us again', 0)).toBeNull()
+    await us.close()
+    await proxy.close()
   })
 
   it('ends its wait with the reason of its signal', async () => {

@@ -26,11 +26,17 @@ interface Answer {
   readonly token: string | null
 }
 
-async function ask(method: string, path: string, body?: unknown, url = urls[0]!): Promise<Answer> {
+async function ask(
+  method: string,
+  path: string,
+  body?: unknown,
+  url = urls[0]!,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   const type = body !== undefined && { 'content-type': 'application/json' }
   const answer = await fetch(url + path, {
     method,
-    headers: { 'X-API-KEY': KEY, ...type },
+    headers: { 'X-API-KEY': KEY, ...type, ...headers },
     ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   })
   return {
@@ -102,4 +108,48 @@ it('lets one wait in the queue who says so', async () => {
   await new Promise(resolve => setTimeout(resolve, 100))
   await ask('DELETE', `/v1/locks/${first.body.id}`)
   expect(await waiting).toMatchObject({ status: 201, body: { creator: 'second' } })
+})
+
+describe('a call under an idempotency key', () => {
+  const post = (name: string, key: string, wait = 0, url = urls[0]): Promise<Answer> =>
+    ask('POST', `/v1/locks?wait=${wait}`, { lock_name: name }, url, { 'idempotency-key': key })
+
+  it('is given the lock that it has taken, through whatever server, also after a change', async () => {
+    const name = freshName()
+    const first = await post(name, 'one')
+    for (const [wait, url] of [
+      [0, urls[0]],
+      [0, urls[1]],
+      [30, urls[1]],
+    ] as const) {
+      expect(await post(name, 'one', wait, url)).toEqual(first)
+    }
+    const { body } = await ask('PUT', `/v1/locks/${first.body.id}`, { creator: 'another' })
+    expect(await post(name, 'one')).toEqual({ ...first, body })
+    expect(body).not.toHaveProperty('request')
+  })
+
+  it('is given none that was taken under another key, or under no key', async () => {
+    const [name, other] = [freshName(), freshName()]
+    const first = await post(name, 'one')
+    expect((await post(name, 'two')).status).toBe(409)
+    expect((await ask('POST', '/v1/locks', { lock_name: name })).status).toBe(409)
+    await ask('POST', '/v1/locks', { lock_name: other })
+    expect((await post(other, 'one')).status).toBe(409)
+    await ask('DELETE', `/v1/locks/${first.body.id}`)
+    const again = await post(name, 'one')
+    expect(again.status).toBe(201)
+    expect(again.body.id).not.toBe(first.body.id)
+  })
+
+  it.each([['x'.repeat(256)], ['']])(
+    'needs a key that is no longer than it may be, and not empty',
+    async key => {
+      const answer = await post(freshName(), key)
+      expect([answer.status, answer.body.message]).toEqual([
+        400,
+        expect.stringContaining("'Idempotency-Key'"),
+      ])
+    },
+  )
 })

@@ -1,3 +1,5 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { createSecureContext } from 'node:tls'
 import { type Check, checkOptions } from '../../config/check-options.js'
 import { shown } from '../../model/shown.js'
 import { API_KEY, isApiKey } from '../api-key.js'
@@ -22,7 +24,7 @@ export interface RelukkoClientOptions {
   /** By how much each pause is longer than the one before; 2 when not given. */
   readonly backoff?: number
   /** Seconds that no pause exceeds; without end when not given. */
-  readonly maxDelay?: number | undefined
+  readonly maxDelay?: number | null | undefined
   /** Seconds between tries of one who waits without a WebSocket; 2 when not given. */
   readonly acquireWaitForTimeout?: number
   /** One who waits with a WebSocket tries after so many `acquireWaitForTimeout` at the latest; 100 when not given. */
@@ -42,14 +44,17 @@ export interface RelukkoClientOptions {
   readonly tls?: ClientTls
   /** Sent with each request. */
   readonly headers?: Readonly<Record<string, string>>
-  /** URL of an HTTP proxy. One who waits asks again then, since the WebSocket does not pass it. */
-  readonly proxy?: string
+  /** URL of an HTTP proxy, with user and password if need be. One who waits asks again then, since the WebSocket does not pass it. */
+  readonly proxy?: string | null | undefined
   /** Ends all calls with its reason. */
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: AbortSignal | null | undefined
 }
 
-export type ClientSettings = Required<Omit<RelukkoClientOptions, 'maxDelay' | 'proxy' | 'signal'>> &
-  Pick<RelukkoClientOptions, 'maxDelay' | 'proxy' | 'signal'>
+type WithoutDefault = 'maxDelay' | 'proxy' | 'signal'
+
+export type ClientSettings = Required<Omit<RelukkoClientOptions, WithoutDefault>> & {
+  readonly [Name in WithoutDefault]?: NonNullable<RelukkoClientOptions[Name]>
+}
 
 export const DEFAULTS: ClientSettings = {
   tries: 4,
@@ -80,13 +85,28 @@ const positive: Check = [
   value => typeof value === 'number' && value > 0 && value < Infinity,
 ]
 const boolean: Check = ['true or false', value => typeof value === 'boolean']
-const object: Check = ['an object', value => typeof value === 'object' && value !== null]
+const tls: Check = [`an object of 'ca', 'cert' and 'key' in PEM and 'rejectUnauthorized'`, isTls, 'secret']
+const headers: Check = [
+  `an object of header names and texts, without x-api-key, which is an argument of its own`,
+  isHeaders,
+  'secret',
+]
+const proxy: Check = ['the URL of a proxy, of http or https', value => isHttpUrl(value), 'secret']
+const signal: Check = [
+  'an AbortSignal',
+  value => typeof (value as AbortSignal | null)?.throwIfAborted === 'function',
+]
+const orNull = ([expected, isRight, secret]: Check): Check => [
+  `${expected}, or null for none`,
+  value => value === null || isRight(value),
+  ...((secret ? [secret] : []) as ['secret']),
+]
 
 const CHECKS: Readonly<Record<keyof RelukkoClientOptions, Check>> = {
   tries: countFrom(1),
   delay: from(0),
   backoff: from(1),
-  maxDelay: from(0),
+  maxDelay: orNull(from(0)),
   acquireWaitForTimeout: positive,
   acquireModulo: countFrom(1),
   raiseWhenAcquireFails: boolean,
@@ -95,10 +115,10 @@ const CHECKS: Readonly<Record<keyof RelukkoClientOptions, Check>> = {
   wsPingTimeout: positive,
   wsWaitForTimeout: positive,
   timeout: positive,
-  tls: object,
-  headers: object,
-  proxy: ['the URL of a proxy', value => typeof value === 'string' && URL.canParse(value)],
-  signal: ['an AbortSignal', value => typeof (value as AbortSignal | null)?.throwIfAborted === 'function'],
+  tls,
+  headers,
+  proxy: orNull(proxy),
+  signal: orNull(signal),
 }
 
 /** @throws RelukkoInvalidError naming the option that is unknown or wrong. */
@@ -106,24 +126,72 @@ export function checkClientOptions(options: unknown): asserts options is Relukko
   checkOptions(options, CHECKS, problem => new RelukkoInvalidError(`RelukkoClient: ${problem}`))
 }
 
-/** What was given, over what was set before. */
+/** What was given, over what was set before; null takes it away. */
 export function settingsOf(before: ClientSettings, options: RelukkoClientOptions): ClientSettings {
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
-  return { ...before, ...(Object.fromEntries(given) as RelukkoClientOptions) }
+  const after = { ...before, ...(Object.fromEntries(given) as RelukkoClientOptions) }
+  const names = Object.entries(after.headers).map(([name, value]) => [name.toLowerCase(), value] as const)
+  const known = Object.entries({ ...after, headers: Object.fromEntries(names) })
+  return Object.fromEntries(known.filter(([, value]) => value !== null)) as unknown as ClientSettings
 }
 
 /** Without a slash at its end. @throws RelukkoInvalidError */
 export function baseUrlOf(value: unknown): string {
   const text = value instanceof URL ? value.href : value
-  if (typeof text === 'string' && URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) {
-    const { origin, pathname } = new URL(text)
-    return origin + pathname.replace(/\/+$/, '')
+  const expected = 'a URL of http or https, without user, query or fragment'
+  // What comes before an @ may be a password.
+  const isSecret = typeof text === 'string' && text.includes('@')
+  if (!isHttpUrl(text) || isSecret || /[?#]/.test(text)) {
+    throw new RelukkoInvalidError(`'baseUrl' must be ${expected}${isSecret ? '' : `, got ${shown(value)}`}.`)
   }
-  throw new RelukkoInvalidError(`'baseUrl' must be a URL of http or https, got ${shown(value)}.`)
+  const { origin, pathname } = new URL(text)
+  return origin + pathname.replace(/\/+$/, '')
 }
 
 /** @throws RelukkoInvalidError, which does not tell the key. */
 export function apiKeyOf(value: unknown): string {
   if (isApiKey(value)) return value
   throw new RelukkoInvalidError(`'apiKey' must be ${API_KEY}.`)
+}
+
+function isHttpUrl(value: unknown): value is string {
+  return typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
+}
+
+function isHeaders(value: unknown): boolean {
+  return isObject(value) && Object.entries(value).every(([name, text]) => isHeader(name, text))
+}
+
+function isHeader(name: string, value: unknown): boolean {
+  return (
+    typeof value === 'string' &&
+    name.toLowerCase() !== 'x-api-key' &&
+    doesNotThrow(() => {
+      validateHeaderName(name)
+      validateHeaderValue(name, value)
+    })
+  )
+}
+
+function isTls(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { rejectUnauthorized = true, ca, cert, key, ...unknown } = value as ClientTls
+  return (
+    Object.keys(unknown).length === 0 &&
+    typeof rejectUnauthorized === 'boolean' &&
+    doesNotThrow(() => createSecureContext({ ca, cert, key }))
+  )
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function doesNotThrow(work: () => void): boolean {
+  try {
+    work()
+    return true
+  } catch {
+    return false
+  }
 }

@@ -4,8 +4,9 @@ import { shown } from '../../model/shown.js'
 import { RelukkoNotFoundError, RelukkoServerError } from '../errors.js'
 import { checkCreator, checkName, checkRunTime, checkSeconds, expiryOf } from '../inputs.js'
 import type { Relukko, RelukkoChange } from '../relukko.js'
-import { RelukkoDTO } from '../relukko-dto.js'
+import type { RelukkoDTO } from '../relukko-dto.js'
 import { isTrusted, TRUSTED } from '../trusted.js'
+import { errorOf, lockOf } from './answer.js'
 import {
   apiKeyOf,
   baseUrlOf,
@@ -15,8 +16,8 @@ import {
   type RelukkoClientOptions,
   settingsOf,
 } from './client-options.js'
-import { Deletions } from './deletions.js'
-import { type Answer, errorOf, HttpLine, type Method } from './http-line.js'
+import { type Call, HttpLine } from './http-line.js'
+import { pursue } from './pursuit.js'
 
 /** What {@link RelukkoClient.reconfigureRelukko} changes; what is not given stays. */
 export interface Reconfiguration {
@@ -27,8 +28,9 @@ export interface Reconfiguration {
 
 /**
  * Relukko's locks over HTTP: of this project's server, or of any other that speaks Relukko. Needs the packages undici and
- * ws. A call is repeated when no answer came (`tries`): it may then have been done already, so that a lock is held whose id
- * nobody knows until it expires, or `addToExpiresAtTime` has added twice.
+ * ws. A call is repeated when no answer came (`tries`), though it may have been done: `addToExpiresAtTime` may then add twice,
+ * and `deleteRelukko` find no lock. A lock whose answer was lost is known again by this project's server; of another, it is
+ * held until it expires.
  *
  * All calls throw RelukkoServerError when the server fails or cannot be reached, RelukkoForbiddenError for a wrong key, and
  * the reason of an aborted `signal`.
@@ -38,7 +40,6 @@ export class RelukkoClient implements Relukko {
   private apiKey: string
   private settings: ClientSettings
   private line: HttpLine
-  private signal: AbortSignal
   private readonly closing = new AbortController()
   private readonly ends = new Set<Promise<void>>()
 
@@ -48,11 +49,10 @@ export class RelukkoClient implements Relukko {
     this.baseUrl = baseUrlOf(baseUrl)
     this.apiKey = apiKeyOf(apiKey)
     this.settings = settingsOf(DEFAULTS, options)
-    this.line = new HttpLine(this.baseUrl, this.apiKey, this.settings)
-    this.signal = this.endOfCalls()
+    this.line = this.open()
   }
 
-  /** For the calls that come after it. @throws RelukkoInvalidError, and then nothing has changed. */
+  /** For the calls that come after it; null for an option is as if it had never been given. @throws RelukkoInvalidError, and then nothing has changed. */
   reconfigureRelukko({ baseUrl = this.baseUrl, apiKey = this.apiKey, options = {} }: Reconfiguration): void {
     checkClientOptions(options)
     const [url, key] = [baseUrlOf(baseUrl), apiKeyOf(apiKey)]
@@ -60,13 +60,12 @@ export class RelukkoClient implements Relukko {
     this.baseUrl = url
     this.apiKey = key
     this.settings = settingsOf(this.settings, options)
-    this.line = new HttpLine(url, key, this.settings)
-    this.signal = this.endOfCalls()
+    this.line = this.open()
   }
 
   /**
    * Tries until the lock is taken, whenever the server says that it was deleted, and now and then; null after
-   * `maxRunTime` seconds. @throws LockUnavailableError instead, with `raiseWhenAcquireFails`; RelukkoInvalidError.
+   * `maxRunTime` seconds. The first try is repeated as any call; no later one after that time. @throws LockUnavailableError instead, with `raiseWhenAcquireFails`; RelukkoInvalidError.
    */
   async acquireRelukko(
     lockName: string,
@@ -77,8 +76,10 @@ export class RelukkoClient implements Relukko {
     checkName(lockName)
     checkCreator(creator)
     checkRunTime(maxRunTime)
-    const lock = await this.tryUntil(performance.now() + maxRunTime * 1000, lockName, creator)
-    if (lock || !this.settings.raiseWhenAcquireFails) return lock
+    const { line } = this
+    const end = performance.now() + maxRunTime * 1000
+    const lock = await line.during(pursue(line, lockName, creator, end))
+    if (lock || !line.settings.raiseWhenAcquireFails) return lock
     throw new LockUnavailableError(`Others hold ${shown(lockName)} for longer than ${maxRunTime} s.`, {
       key: lockName,
     })
@@ -90,10 +91,10 @@ export class RelukkoClient implements Relukko {
 
   async getLocks(): Promise<RelukkoDTO[]> {
     if (isTrusted()) return [TRUSTED]
-    const answer = await this.ask('GET', '/v1/locks/')
+    const answer = await this.line.request({ method: 'GET', path: '/v1/locks/' })
     if (answer.status !== 200) throw errorOf(answer)
     if (Array.isArray(answer.body))
-      return answer.body.map(lock => dtoOf({ ...answer, body: lock as unknown }))
+      return answer.body.map(lock => lockOf({ ...answer, body: lock as unknown }))
     throw new RelukkoServerError('The server has answered with what is no list of locks.', answer)
   }
 
@@ -137,79 +138,36 @@ export class RelukkoClient implements Relukko {
     return this.close()
   }
 
-  private async tryUntil(end: number, lockName: string, creator: string | null): Promise<RelukkoDTO | null> {
-    const tryOnce = async (): Promise<RelukkoDTO | null> => {
-      const answer = await this.ask('POST', '/v1/locks/', { lock_name: lockName, creator })
-      return answer.status === 409 ? null : dtoOf(answer, 201)
-    }
-    let lock = await tryOnce()
-    let deletions: Deletions | undefined
-    try {
-      while (!lock && performance.now() < end) {
-        if (deletions) await this.waitFor(deletions, end)
-        // What is deleted before it listens is seen by the next try.
-        if (!deletions?.isOpen) {
-          deletions?.close()
-          deletions = await Deletions.open(lockName, this.line, this.settings)
-        }
-        this.signal.throwIfAborted()
-        lock = await tryOnce()
-      }
-      return lock
-    } finally {
-      deletions?.close()
-    }
-  }
-
-  private async waitFor(deletions: Deletions, end: number): Promise<void> {
-    const { acquireModulo, acquireWaitForTimeout } = this.settings
-    const longest = (deletions.isOpen ? acquireModulo : 1) * acquireWaitForTimeout * 1000
-    await deletions.next(Math.min(longest, end - performance.now()), this.signal)
-  }
-
   private async lockFor(seconds: number, id: string, route: string): Promise<RelukkoDTO> {
     if (isTrusted()) return TRUSTED
     checkSeconds(seconds)
     return this.lockOf('PUT', id, route, { seconds })
   }
 
-  private async lockOf(method: Method, id: string, route = '', body?: unknown): Promise<RelukkoDTO> {
+  private async lockOf(method: Call['method'], id: string, route = '', body?: unknown): Promise<RelukkoDTO> {
     if (isTrusted()) return TRUSTED
     // These would lead to another route.
     if (['', '.', '..'].includes(id)) throw new RelukkoNotFoundError(`No lock has the id ${shown(id)}.`)
-    return dtoOf(await this.ask(method, `/v1/locks/${encodeURIComponent(id)}${route}`, body))
+    const path = `/v1/locks/${encodeURIComponent(id)}${route}`
+    const answer = await this.line.request({ method, path, body })
+    if (method === 'DELETE' && answer.tries > 1 && [404, 422].includes(answer.status)) {
+      throw new RelukkoNotFoundError(
+        `No lock has the id ${shown(id)} (any more). It may have been deleted by an earlier try of the same call, which failed.`,
+      )
+    }
+    return lockOf(answer)
   }
 
-  private ask(method: Method, path: string, body?: unknown): Promise<Answer> {
-    return this.line.request(method, path, this.signal, body)
-  }
-
-  private endOfCalls(): AbortSignal {
+  private open(): HttpLine {
     const { signal: given } = this.settings
     const signal = AbortSignal.any([this.closing.signal, ...(given ? [given] : [])])
     // One for each call that is under way.
     setMaxListeners(0, signal)
-    return signal
+    return new HttpLine(this.baseUrl, this.apiKey, this.settings, signal)
   }
 
   private retire(line: HttpLine): void {
     const end = line.close().finally(() => this.ends.delete(end))
     this.ends.add(end)
-  }
-}
-
-/** @throws what an answer means that is not success. */
-function dtoOf(answer: Answer, expected = 200): RelukkoDTO {
-  if (answer.status !== expected && answer.status !== 200) throw errorOf(answer)
-  try {
-    return RelukkoDTO.fromJSON(answer.body)
-  } catch (cause) {
-    throw new RelukkoServerError(
-      `The server has answered with what is no lock: ${(cause as Error).message}.`,
-      {
-        status: answer.status,
-        cause,
-      },
-    )
   }
 }

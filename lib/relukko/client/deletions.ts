@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
-import { LONGEST_TIMEOUT_MS } from '../../lock/clock.js'
+import { bounded } from './bounded.js'
 import type { ClientSettings } from './client-options.js'
 import type { HttpLine } from './http-line.js'
 import { loadPeer } from './load-peer.js'
@@ -10,18 +9,24 @@ export class Deletions {
   private socket: WebSocket | undefined
   private pinging: NodeJS.Timeout | undefined
   private awaited: NodeJS.Timeout | undefined
-  /** Aborts when something is heard. */
-  private heard = new AbortController()
+  private mourning: NodeJS.Timeout | undefined
+  private isHeard = false
+  private wake: () => void = () => {}
 
   private constructor(
     private readonly lockName: string,
-    private readonly settings: ClientSettings,
+    private readonly line: HttpLine,
   ) {}
 
-  /** Resolves when it listens, or cannot; then, whoever wants the lock is to try once more. */
-  static async open(lockName: string, line: HttpLine, settings: ClientSettings): Promise<Deletions> {
-    const deletions = new Deletions(lockName, settings)
-    if (!settings.disableWebsocket && settings.proxy === undefined) await deletions.connect(line)
+  /** @throws LockError when it is wanted and its package is not installed. */
+  static async check(settings: ClientSettings): Promise<void> {
+    if (isWanted(settings)) await loadPeer('ws', () => import('ws'))
+  }
+
+  /** Resolves when it listens, or cannot, or after so many milliseconds; then, whoever wants the lock is to try once more. */
+  static async open(lockName: string, line: HttpLine, ms: number): Promise<Deletions> {
+    const deletions = new Deletions(lockName, line)
+    if (isWanted(line.settings)) await deletions.connect(ms)
     return deletions
   }
 
@@ -29,45 +34,52 @@ export class Deletions {
     return this.socket?.readyState === 1
   }
 
-  /** Resolves when the lock was deleted since the last call, the socket has closed, or after so many milliseconds. */
-  async next(ms: number, signal: AbortSignal): Promise<void> {
-    const end = AbortSignal.any([signal, this.heard.signal])
-    await delay(Math.min(ms, LONGEST_TIMEOUT_MS), undefined, { signal: end }).catch(() => {})
-    if (this.heard.signal.aborted) this.heard = new AbortController()
+  /**
+   * Resolves when the lock was deleted since the last call, or after so many milliseconds; when the socket closes, after
+   * `acquireWaitForTimeout`, since a server that closes one may close the next as well.
+   */
+  async next(ms: number): Promise<void> {
+    const heard = (): Promise<void> => new Promise(resolve => (this.wake = resolve))
+    if (!this.isHeard) await bounded(ms, this.line.signal, heard).catch(() => {})
+    this.isHeard = false
   }
 
   close(): void {
     this.stopPinging()
     this.socket?.terminate()
+    clearTimeout(this.mourning)
   }
 
-  private async connect({ baseUrl, headers }: HttpLine): Promise<void> {
+  private async connect(ms: number): Promise<void> {
+    const { baseUrl, headers, signal, settings } = this.line
     const { WebSocket: Socket } = await loadPeer('ws', () => import('ws'))
     const url = `${baseUrl.replace(/^http/, 'ws')}/ws/broadcast`
-    const socket = new Socket(url, {
-      ...this.settings.tls,
-      headers,
-      handshakeTimeout: this.settings.wsWaitForTimeout * 1000,
-    })
+    const socket = new Socket(url, { ...settings.tls, headers })
     this.socket = socket
     socket.on('message', data => this.onFrame((data as Buffer).toString()))
     socket.on('pong', () => this.stopAwaiting())
-    await new Promise<void>(resolve => {
-      socket.on('open', () => {
-        this.ping()
-        resolve()
-      })
-      socket.on('error', () => resolve())
+    socket.on('open', () => {
+      this.ping()
       socket.on('close', () => {
         this.stopPinging()
-        this.heard.abort()
-        resolve()
+        this.mourning = setTimeout(() => this.hear(), settings.acquireWaitForTimeout * 1000)
       })
     })
+    const settled = (): Promise<void> =>
+      new Promise(resolve => {
+        for (const event of ['open', 'error', 'close']) socket.on(event, () => resolve())
+      })
+    const longest = Math.min(settings.wsWaitForTimeout * 1000, ms)
+    await bounded(longest, signal, settled).catch(() => socket.terminate())
+  }
+
+  private hear(): void {
+    this.isHeard = true
+    this.wake()
   }
 
   private ping(): void {
-    const { wsPingInterval, wsPingTimeout } = this.settings
+    const { wsPingInterval, wsPingTimeout } = this.line.settings
     if (wsPingInterval === 0) return
     this.pinging = setInterval(() => {
       this.socket?.ping()
@@ -88,9 +100,14 @@ export class Deletions {
   private onFrame(text: string): void {
     try {
       const { deleted } = JSON.parse(text) as { deleted?: { lock_name?: unknown } }
-      if (deleted && (deleted.lock_name ?? this.lockName) === this.lockName) this.heard.abort()
+      if (deleted && (deleted.lock_name ?? this.lockName) === this.lockName) this.hear()
     } catch {
       // Of no interest: nothing is known to be deleted.
     }
   }
+}
+
+/** It does not pass a proxy. */
+function isWanted({ disableWebsocket, proxy }: ClientSettings): boolean {
+  return !disableWebsocket && !proxy
 }

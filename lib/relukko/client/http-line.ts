@@ -1,31 +1,34 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Dispatcher } from 'undici'
-import {
-  RelukkoForbiddenError,
-  RelukkoInvalidError,
-  RelukkoNotFoundError,
-  RelukkoServerError,
-} from '../errors.js'
+import { LONGEST_TIMEOUT_MS } from '../../lock/clock.js'
+import { RelukkoInvalidError, RelukkoServerError } from '../errors.js'
+import { type Answer, messageOf } from './answer.js'
+import { bounded } from './bounded.js'
 import type { ClientSettings } from './client-options.js'
 import { loadPeer } from './load-peer.js'
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
-
-export interface Answer {
-  readonly status: number
-  /** What JSON it was; undefined when it was none. */
-  readonly body: unknown
+export interface Call {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly path: string
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+  /** By `performance.now()`; no try follows another after it. */
+  readonly retryUntil?: number
 }
 
-/** Requests to one server, repeated as the settings say while it cannot answer. */
+type OneAnswer = Omit<Answer, 'tries'>
+
+/** Requests to one server under one set of settings, repeated as these say while it cannot answer. */
 export class HttpLine {
   private readonly dispatcher: Promise<Dispatcher>
   private readonly underWay = new Set<Promise<unknown>>()
 
+  /** @param signal ends all calls with its reason. */
   constructor(
     readonly baseUrl: string,
     private readonly apiKey: string,
-    private readonly settings: ClientSettings,
+    readonly settings: ClientSettings,
+    readonly signal: AbortSignal,
   ) {
     this.dispatcher = dispatcherOf(settings)
     // Whoever asks first is told.
@@ -37,58 +40,62 @@ export class HttpLine {
   }
 
   /** Resolves to an answer below 500. @throws RelukkoServerError when there is none, and the signal's reason. */
-  request(method: Method, path: string, signal: AbortSignal, body?: unknown): Promise<Answer> {
-    const request = this.persist(method, path, signal, body).finally(() => this.underWay.delete(request))
-    this.underWay.add(request)
-    return request
+  request(call: Call): Promise<Answer> {
+    return this.during(this.persist(call))
+  }
+
+  /** It is not closed before the work ends. */
+  async during<T>(work: Promise<T>): Promise<T> {
+    this.underWay.add(work)
+    return work.finally(() => this.underWay.delete(work))
   }
 
   /** Ends when what is under way has ended. */
   async close(): Promise<void> {
     await Promise.allSettled(this.underWay)
-    await (await this.dispatcher.catch(() => undefined))?.close()
+    await (await this.dispatcher.catch(() => undefined))?.destroy()
   }
 
-  private async persist(method: Method, path: string, signal: AbortSignal, body: unknown): Promise<Answer> {
+  private async persist(call: Call): Promise<Answer> {
     const { tries, backoff, maxDelay = Infinity } = this.settings
+    const { retryUntil = Infinity } = call
     let pause = this.settings.delay
     for (let attempt = 1; ; attempt++) {
-      const answer = await this.attempt(method, path, signal, body).catch((error: unknown) => {
-        signal.throwIfAborted()
-        return error
+      const answer = await this.attempt(call).catch((error: Error) => {
+        this.signal.throwIfAborted()
+        return curable(error)
       })
-      if (isAnswer(answer) && answer.status < 500) return answer
-      if (attempt >= tries) throw this.failure(method, path, answer)
-      await delay(1000 * Math.min(pause, maxDelay), undefined, { signal }).catch(() =>
-        signal.throwIfAborted(),
-      )
+      if (isAnswer(answer) && answer.status < 500) return { ...answer, tries: attempt }
+      const ms = Math.min(1000 * Math.min(pause, maxDelay), LONGEST_TIMEOUT_MS)
+      if (attempt >= tries || performance.now() + ms > retryUntil) throw this.failure(call, answer, attempt)
+      await delay(ms, undefined, { signal: this.signal }).catch(() => this.signal.throwIfAborted())
       pause *= backoff
     }
   }
 
-  private async attempt(method: Method, path: string, signal: AbortSignal, body: unknown): Promise<Answer> {
+  private async attempt({ method, path, body, headers }: Call): Promise<OneAnswer> {
     const dispatcher = await this.dispatcher
     const { origin, pathname } = new URL(this.baseUrl)
-    const answer = await dispatcher.request({
-      origin,
-      path: pathname.replace(/\/$/, '') + path,
-      method,
-      signal,
-      headers: { ...this.headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+    const json = body === undefined ? {} : { 'content-type': 'application/json' }
+    return bounded(this.settings.timeout * 1000, this.signal, async signal => {
+      const answer = await dispatcher.request({
+        origin,
+        path: pathname.replace(/\/$/, '') + path,
+        method,
+        signal,
+        headers: { ...this.headers, ...headers, ...json },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      })
+      return { status: answer.statusCode, body: parsed(await answer.body.text()) }
     })
-    const text = await answer.body.text()
-    return { status: answer.statusCode, body: parsed(text) }
   }
 
-  private failure(method: Method, path: string, last: unknown): Error {
+  private failure({ method, path }: Call, last: OneAnswer | Error, tries: number): Error {
     const what = `${method} ${this.baseUrl}${path}`
-    const { tries } = this.settings
     if (isAnswer(last)) {
       const message = `${what} was answered with ${last.status} (tries: ${tries}): ${messageOf(last)}`
       return new RelukkoServerError(message, { status: last.status })
     }
-    if ((last as { code?: string }).code === 'LOCK_ERROR') return last as Error
     const { message, code } = last as Error & { code?: string }
     const advice = 'Check that the server runs and that its URL is right.'
     return new RelukkoServerError(
@@ -100,33 +107,18 @@ export class HttpLine {
   }
 }
 
-/** What an answer that is not success means. */
-export function errorOf(answer: Answer): Error {
-  const message = messageOf(answer)
-  switch (answer.status) {
-    case 400:
-    case 413:
-      return new RelukkoInvalidError(message)
-    case 401:
-    case 403:
-      return new RelukkoForbiddenError(message)
-    case 404:
-    case 422:
-      return new RelukkoNotFoundError(message)
-    default:
-      return new RelukkoServerError(`The server has answered with ${answer.status}: ${message}`, {
-        status: answer.status,
-      })
-  }
+/** Said by undici of requests that it does not send. */
+const INCURABLE = ['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED']
+
+/** @throws what no repetition would cure. */
+function curable(error: Error & { code?: string }): Error {
+  if (error.code === 'LOCK_ERROR') throw error
+  if (!INCURABLE.includes(error.code ?? '')) return error
+  throw new RelukkoInvalidError(`The request cannot be made: ${error.message}.`, { cause: error })
 }
 
-function isAnswer(value: unknown): value is Answer {
-  return typeof (value as Partial<Answer> | null)?.status === 'number'
-}
-
-function messageOf({ status, body }: Answer): string {
-  const message = (body as { message?: unknown } | null | undefined)?.message
-  return typeof message === 'string' && message !== '' ? message : `status ${status}, without a message`
+function isAnswer(value: OneAnswer | Error): value is OneAnswer {
+  return 'status' in value
 }
 
 function parsed(text: string): unknown {
@@ -139,10 +131,9 @@ function parsed(text: string): unknown {
 
 async function dispatcherOf({ tls, timeout, proxy }: ClientSettings): Promise<Dispatcher> {
   const { Agent, ProxyAgent } = await loadPeer('undici', () => import('undici'))
-  const ms = timeout * 1000
+  const ms = Math.min(timeout * 1000, LONGEST_TIMEOUT_MS)
   const limits = { headersTimeout: ms, bodyTimeout: ms }
   // Tunnels only for https: many a proxy refuses others.
-  if (proxy !== undefined)
-    return new ProxyAgent({ uri: proxy, requestTls: tls, proxyTunnel: false, ...limits })
+  if (proxy) return new ProxyAgent({ uri: proxy, requestTls: tls, proxyTunnel: false, ...limits })
   return new Agent({ connect: { ...tls, timeout: ms }, ...limits })
 }

@@ -15,7 +15,7 @@ interface Words {
   readonly isOpen?: true
 }
 
-interface Parameter {
+export interface Parameter {
   readonly name: string
   readonly in: 'path' | 'query' | 'header'
   readonly description: string

@@ -1,4 +1,4 @@
-import { inPath, type Operation, operation, WAIT } from './operation.js'
+import { inPath, type Operation, operation, type Parameter, WAIT } from './operation.js'
 import { list, named, object, type Schema, seconds } from './schemas.js'
 
 const tag = 'Relukko'
@@ -6,6 +6,14 @@ const ID = inPath('id', 'Of the lock.')
 const relukko = named('Relukko')
 const tokenHeader: Schema = {
   'X-Fencing-Token': { description: 'The fencing token.', schema: { type: 'string', pattern: '^\\d+$' } },
+}
+
+const IDEMPOTENCY_KEY: Parameter = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  description:
+    'Of the client’s making, new for each lock. A call with the key of an earlier one, whose answer was lost, is given the lock that it has taken.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
 }
 
 const onLock = (summary: string, body?: Schema): Operation =>
@@ -25,7 +33,7 @@ export const v1: Readonly<Record<string, Readonly<Record<string, Operation>>>> =
       summary: 'Take a lock',
       description: 'It expires after `ttl` seconds, ten minutes when not given, unless it is kept alive.',
       tag,
-      parameters: [WAIT],
+      parameters: [WAIT, IDEMPOTENCY_KEY],
       body: object(
         {
           lock_name: { type: 'string', minLength: 1 },

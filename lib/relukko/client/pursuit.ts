@@ -1,0 +1,49 @@
+import { v4 as uuid4 } from 'uuid'
+import type { RelukkoDTO } from '../relukko-dto.js'
+import { lockOf } from './answer.js'
+import { Deletions } from './deletions.js'
+import type { HttpLine } from './http-line.js'
+
+/**
+ * Tries until the lock is taken: whenever the server says that it was deleted, and now and then. Null when it is not before
+ * `end`, by `performance.now()`.
+ */
+export async function pursue(
+  line: HttpLine,
+  lockName: string,
+  creator: string | null,
+  end: number,
+): Promise<RelukkoDTO | null> {
+  const body = { lock_name: lockName, creator }
+  // By it a server knows its own lock again when the answer that told of it was lost.
+  const headers = { 'idempotency-key': uuid4() }
+  const tryOnce = async (retryUntil = Infinity): Promise<RelukkoDTO | null> => {
+    const answer = await line.request({ method: 'POST', path: '/v1/locks/', body, headers, retryUntil })
+    return answer.status === 409 ? null : lockOf(answer, 201)
+  }
+  const left = (): number => end - performance.now()
+  if (left() > 0) await Deletions.check(line.settings)
+  let lock = await tryOnce()
+  let deletions: Deletions | undefined
+  try {
+    while (!lock && left() > 0) {
+      if (deletions) await deletions.next(Math.min(longestWait(line, deletions), left()))
+      // What is deleted before it listens is seen by the next try.
+      if (!deletions?.isOpen) {
+        deletions?.close()
+        deletions = await Deletions.open(lockName, line, left())
+      }
+      line.signal.throwIfAborted()
+      lock = await tryOnce(end)
+    }
+    return lock
+  } finally {
+    deletions?.close()
+  }
+}
+
+/** Milliseconds between two tries. */
+function longestWait({ settings }: HttpLine, { isOpen }: Deletions): number {
+  const { acquireModulo, acquireWaitForTimeout } = settings
+  return (isOpen ? acquireModulo : 1) * acquireWaitForTimeout * 1000
+}
