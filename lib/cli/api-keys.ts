@@ -13,7 +13,14 @@ const RELUKKO = 'relukko'
  */
 export function apiKeysOf(file = process.env['RELUKKO_API_KEYS_FILE']): Record<string, string> {
   const { RELUKKO_API_KEY: key } = process.env
-  const keys = { ...(key && { [RELUKKO]: checked('RELUKKO_API_KEY', key) }), ...(file && keysIn(file)) }
+  const own = file ? keysIn(file) : {}
+  if (key && Object.hasOwn(own, RELUKKO)) {
+    throw new CliError(
+      `${file}: '${RELUKKO}' is the name of the key in RELUKKO_API_KEY, which is set`,
+      EXIT.usage,
+    )
+  }
+  const keys = { ...(key && { [RELUKKO]: checked('RELUKKO_API_KEY', key) }), ...own }
   if (Object.keys(keys).length > 0) return keys
   throw new CliError(
     'RELUKKO_API_KEY must say the key that clients send, and is not set; or name a file of keys with --api-keys',
@@ -33,9 +40,9 @@ function keysIn(file: string): Record<string, string> {
 
 function contentOf(file: string): unknown {
   try {
-    return parse(readFileSync(file, 'utf8'))
+    return parse(readFileSync(file, 'utf8'), { logLevel: 'error' })
   } catch (cause) {
-    // What YAML has to say quotes the line, which may be a key.
+    // What YAML has to say quotes the line, which may be a key; warnings do, too.
     const why = (cause as NodeJS.ErrnoException).code?.startsWith('E')
       ? (cause as Error).message
       : 'it is no YAML'

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { readAuthority, readIdentity } from '../config/certificates.js'
 import { isNetwork } from '../config/network.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
@@ -10,7 +10,6 @@ import { checkEmbedded, makeUpSecrets, startEmbedded } from './embedded.js'
 import { CliError, EXIT } from './exit-codes.js'
 import { integerFrom } from './numbers.js'
 import { say } from './output.js'
-import { onSignal } from './signals.js'
 
 interface ServeOptions extends ConnectionOptions {
   readonly host?: string
@@ -28,6 +27,7 @@ interface ServeOptions extends ConnectionOptions {
 /** How long the end may take before it is forced. */
 const END_MS = 10_000
 const LOOPBACK = '127.0.0.1'
+const ENDING = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 const HELP = `
 Clients send the key that RELUKKO_API_KEY says in the header X-api-Key, or one of those in the file that
@@ -37,13 +37,13 @@ RELUKKO_BIND_ADDR says, else on ${LOOPBACK} alone. Any number of servers may run
 The page for people is at /, for who signs in as RELUKKO_USER with RELUKKO_PASSWORD; without them there is
 none. /v2/ serves the locks of all prefixes, /metrics what Prometheus reads.
 
-SIGTERM and SIGINT end it: no new requests, those under way are finished. A second one ends it at once.`
+SIGTERM, SIGINT and SIGHUP end it: no new requests, those under way are finished. A second one ends it at once.`
 
 export function addServe(program: Command): void {
   withConnection(program.command('serve'))
     .description("serve Relukko's clients over HTTP and WebSocket")
     .option('--host <address>', 'to listen on')
-    .option('--port <number>', 'to listen on; 0: any that is free', integerFrom(0), 3_000)
+    .option('--port <number>', 'to listen on; 0: any that is free', portOf, 3_000)
     .option('--embedded', 'on an etcd of its own, to try it out; makes up the secrets that are missing')
     .option('--prefix <prefix>', 'of the locks', COOKBOOKS_CUSTOM_PREFIX)
     .option('--grace <seconds>', 'after its expiry at which a lock is freed', integerFrom(0), 180)
@@ -69,7 +69,9 @@ async function serve(options: ServeOptions): Promise<void> {
 }
 
 async function serveOn(options: ServeOptions): Promise<void> {
-  const connection = connectionOf(options)
+  // An etcd of its own needs no user and no certificates, which a file may name.
+  const { SPICELOCK_LOG } = process.env
+  const connection = connectionOf(options, options.embedded ? { SPICELOCK_LOG } : process.env)
   prefixesOf(connection, options.prefix)
   const { RELUKKO_BIND_ADDR: address } = process.env
   const server = await create({
@@ -133,6 +135,12 @@ function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeOptions): Pick<ServerOptio
   return { tls: { ...own, clientCa: readAuthority({ option: '--tls-client-ca', file: tlsClientCa }) } }
 }
 
+function portOf(text: string): number {
+  const port = integerFrom(0)(text)
+  if (port <= 65_535) return port
+  throw new InvalidArgumentError(`expected an integer from 0 to 65535, got ${text}`)
+}
+
 /** What is listened on then has more than one URL. */
 function isEvery(host: string): boolean {
   return host === '0.0.0.0' || /^[0:]*:[0:]*$/.test(host)
@@ -140,11 +148,11 @@ function isEvery(host: string): boolean {
 
 function signalled(): Promise<void> {
   return new Promise(resolve => {
-    const off = onSignal(signal => {
-      if (signal !== 'SIGTERM' && signal !== 'SIGINT') return
-      off()
+    const onSignal = (): void => {
+      for (const signal of ENDING) process.off(signal, onSignal)
       resolve()
-    })
+    }
+    for (const signal of ENDING) process.on(signal, onSignal)
   })
 }
 
@@ -154,6 +162,5 @@ async function end(server: RelukkoServer): Promise<void> {
     say(`it has not ended within ${END_MS / 1000} s; it is forced to`)
     process.exit(EXIT.unexpected)
   }, END_MS)
-  await server.close()
-  clearTimeout(timer)
+  await server.close().finally(() => clearTimeout(timer))
 }

@@ -40,10 +40,16 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
   const engine = await openEngine(connection)
   const isWanted = (event: LockEvent): boolean =>
     prefixes.includes(event.prefix) && (name === undefined || event.name === name)
+  // The reader, `head` perhaps, has seen enough.
+  const unread = new AbortController()
+  process.stdout.once('error', () => unread.abort())
+  const signal = AbortSignal.any([interruption.signal, unread.signal])
   try {
-    for await (const event of new EventFeed(engine, events(isWanted)).events(interruption.signal)) {
+    for await (const event of new EventFeed(engine, events(isWanted)).events(signal)) {
       print(options.json ? jsonLine(event) : textLine(event))
     }
+  } catch (error) {
+    if (!unread.signal.aborted) throw error
   } finally {
     await engine.close()
     interruption.close()

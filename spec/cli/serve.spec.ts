@@ -39,6 +39,17 @@ it('serves locks until it is told to end', async () => {
   await lock.close()
 }, 20_000)
 
+it('ends when its terminal does', async () => {
+  const { command } = await start()
+  command.child.kill('SIGHUP')
+  expect(await command.ended()).toBe(0)
+})
+
+it('refuses a port that there is not as wrong usage', async () => {
+  const { code, stderr } = await runCommand(['serve', '--port', '99999'])
+  expect([code, stderr]).toEqual([64, expect.stringContaining('65535')])
+})
+
 it('believes a load balancer that it is told to trust, and no other', async () => {
   const ipAt = async (...args: string[]): Promise<unknown> => {
     const { command, url } = await start(...args)

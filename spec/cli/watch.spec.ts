@@ -46,6 +46,17 @@ describe('spicelock watch', () => {
     expect(await command.ended()).toBe(130)
   })
 
+  it('ends when nobody reads any more', async () => {
+    const command = await watching(name)
+    command.child.stdout!.destroy()
+    let code: number | undefined
+    void command.ended().then(ended => (code = ended as number))
+    await eventually(async () => {
+      await lock.release(name, await lock.acquire(name, terms))
+      expect(code).toBe(0)
+    })
+  })
+
   it('--json prints a document a line, of all locks', async () => {
     const command = await watching('--json')
     const id = await lock.acquire(name, terms)

@@ -143,6 +143,19 @@ describe('of a server of another kind, one who waits', () => {
     sockets.close()
   })
 
+  it('leaves no timer when it has ended', async () => {
+    const timers = (): number =>
+      process.getActiveResourcesInfo().filter(resource => resource === 'Timeout').length
+    const sockets = new WebSocketServer({ server })
+    const before = timers()
+    const waiting = make(url, { acquireWaitForTimeout: 60 }).acquireRelukko('a', null, 0.5)
+    await eventually(() => expect(sockets.clients.size).toBe(1))
+    expect(await waiting).toBeNull()
+    await eventually(() => expect(sockets.clients.size).toBe(0))
+    await eventually(() => expect(timers()).toBeLessThanOrEqual(before), 5_000)
+    sockets.close()
+  })
+
   describe('while the WebSocket is not answered', () => {
     let upgrades: Socket[]
     beforeEach(() => {

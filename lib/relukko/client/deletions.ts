@@ -11,6 +11,7 @@ export class Deletions {
   private awaited: NodeJS.Timeout | undefined
   private mourning: NodeJS.Timeout | undefined
   private isHeard = false
+  private isUnwanted = false
   private wake: () => void = () => {}
 
   private constructor(
@@ -45,6 +46,7 @@ export class Deletions {
   }
 
   close(): void {
+    this.isUnwanted = true
     this.stopPinging()
     this.socket?.terminate()
     clearTimeout(this.mourning)
@@ -62,6 +64,7 @@ export class Deletions {
       this.ping()
       socket.on('close', () => {
         this.stopPinging()
+        if (this.isUnwanted) return
         this.mourning = setTimeout(() => this.hear(), settings.acquireWaitForTimeout * 1000)
       })
     })
