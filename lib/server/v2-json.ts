@@ -30,7 +30,7 @@ function holderJson(holder: HolderState, record: RelukkoDTO | undefined): object
     concurrency,
     ttl,
     fencing_token: fencingToken === undefined ? null : String(fencingToken),
-    ...(record && { ip: record.ip, expires_at: record.expiresAt.toISO() }),
+    ...(record && { creator: record.creator, ip: record.ip, expires_at: record.expiresAt.toISO() }),
   }
 }
 

@@ -25,7 +25,7 @@ afterAll(async () => {
   await store.close()
 })
 
-const take = async (name: string, creator = 'a client'): Promise<{ id: string }> => {
+const take = async (name: string, creator: string | null = 'a client'): Promise<{ id: string }> => {
   const answer = await fetch(`${url}/v1/locks`, {
     method: 'POST',
     headers: { 'x-api-key': KEY, 'content-type': 'application/json' },
@@ -215,6 +215,55 @@ describe('without a browser', () => {
     }
     expect(await page.locator('tbody img').count()).toBe(0)
     await page.keyboard.press('Escape')
+  }, 30_000)
+
+  it('changes only what was edited', async () => {
+    const page = await open()
+    const put = (id: string, body: object): Promise<{ creator: unknown; expires_at: unknown }> =>
+      fetch(`${url}/v1/locks/${id}`, {
+        method: 'PUT',
+        headers: { 'x-api-key': KEY, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }).then(answer => answer.json() as ReturnType<typeof put>)
+    const { id } = await take('edited', null)
+    const expires = '2099-12-01T23:12:00.123456Z'
+    await put(id, { expires_at: expires })
+    await row(page, 'edited').waitFor()
+    const dialog = page.getByRole('dialog')
+    const change = async (label: string, value: string): Promise<void> => {
+      await page.getByRole('button', { name: /^Change custom\/edited/ }).click()
+      await dialog.getByLabel(label).fill(value)
+      await dialog.getByRole('button', { name: 'Change' }).click()
+    }
+    await change('Expires', '2099-12-02T00:00:00')
+    await dialog.waitFor({ state: 'hidden' })
+    expect(await put(id, {})).toMatchObject({ creator: null, expires_at: '2099-12-02T00:00:00.000000Z' })
+    await put(id, { expires_at: expires })
+    await change('Owner', 'ada')
+    await dialog.waitFor({ state: 'hidden' })
+    expect(await put(id, {})).toMatchObject({ creator: 'ada', expires_at: expires })
+    await row(page, 'edited').getByText('ada', { exact: true }).waitFor()
+    await change('Owner', '')
+    await page.getByRole('alert').filter({ hasText: 'cannot be left out' }).waitFor()
+    await page.keyboard.press('Escape')
+  }, 30_000)
+
+  it('listens again after it was answered with an error, and asks for a sign-in when nobody is signed in', async () => {
+    const context = await browser.newContext()
+    const page = await context.newPage()
+    await page.route('**/v2/events', route => route.fulfill({ status: 503, body: 'down' }), { times: 1 })
+    await page.goto(url)
+    await page.getByLabel('User').fill(SIGN_IN.user)
+    await page.getByLabel('Password').fill(SIGN_IN.password)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByText('The connection is lost').waitFor()
+    await page.getByText('Live', { exact: true }).waitFor()
+    await page.route('**/v2/events', route => route.fulfill({ status: 403, body: '{}' }))
+    await page.reload()
+    await page.getByText('The connection is lost').waitFor()
+    await context.clearCookies()
+    await page.getByRole('button', { name: 'Sign in' }).waitFor()
+    await context.close()
   }, 30_000)
 
   it('fits a phone', async () => {

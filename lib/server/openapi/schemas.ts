@@ -79,10 +79,11 @@ export const schemas = {
       concurrency,
       ttl,
       fencing_token: token,
+      creator: { ...nullable(), description: 'Of one that was taken through /v1; null when it named none.' },
       ip: text('Of one that was taken through /v1.'),
       expires_at: time('Of one that was taken through /v1.'),
     },
-    ['ip', 'expires_at'],
+    ['creator', 'ip', 'expires_at'],
   ),
   Waiter: object({
     id: text(),

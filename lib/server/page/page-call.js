@@ -1,5 +1,10 @@
 /** Who is signed in, what proves that a request comes from this page, and which prefixes there are. */
-export const session = await get('/session')
+export let session
+
+/** Leads to the sign-in when nobody is signed in. */
+export async function openSession() {
+  session = await get('/session')
+}
 
 const path = ({ prefix, name }, id = '') =>
   `/v2/locks/${encodeURIComponent(prefix)}/${encodeURIComponent(name)}${id && `/${encodeURIComponent(id)}`}`
@@ -14,9 +19,10 @@ export const call = {
     isRelukko({ prefix })
       ? send('POST', '/v1/locks', { lock_name: name, creator: owner || null, ttl })
       : send('POST', path({ prefix, name }), { ttl, ...(owner && { owner }) }),
+  /** What is undefined stays. */
   change: (lock, holder, { owner, expires, ttl }) =>
     isRelukko(lock)
-      ? send('PUT', relukkoPath(holder.id), { creator: owner || null, expires_at: expires || null })
+      ? send('PUT', relukkoPath(holder.id), { creator: owner, expires_at: expires })
       : send('PUT', path(lock, holder.id), { ttl }),
   keepAlive: (lock, holder, seconds) =>
     isRelukko(lock)

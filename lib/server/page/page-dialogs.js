@@ -38,15 +38,21 @@ export const ask = {
       ({ owner, expires, ttl }, form) => {
         for (const label of form.querySelectorAll('.relukko')) label.hidden = !isRelukko(lock)
         for (const label of form.querySelectorAll('.native')) label.hidden = isRelukko(lock)
-        owner.value = holder.owner
-        expires.defaultValue = expires.value = (holder.expires_at ?? '').slice(0, 19)
+        owner.defaultValue = holder.creator === undefined ? holder.owner : (holder.creator ?? '')
+        expires.defaultValue = (holder.expires_at ?? '').slice(0, 19)
+        // As the browser writes it.
+        for (const field of [owner, expires]) field.dataset.before = field.value
         ttl.value = holder.ttl
       },
       async ({ owner, expires, ttl }) => {
-        // What is not changed keeps its microseconds.
-        const isNew = expires.value !== expires.defaultValue
-        const time = isNew && expires.value && `${expires.value.padEnd(19, ':00')}Z`
-        await call.change(lock, holder, { owner: owner.value, expires: time, ttl: Number(ttl.value) })
+        // What is not changed here keeps its microseconds, and what others make of it meanwhile.
+        const edited = field => (field.value === field.dataset.before ? undefined : field.value)
+        const [newOwner, time] = [owner, expires].map(edited)
+        if (newOwner === '')
+          throw new Error('The owner cannot be left out. Name one, or leave him as he was.')
+        if (time === '') throw new Error('Say when it expires, or leave it as it was.')
+        const newExpiry = time && new Date(`${time}Z`).toISOString()
+        await call.change(lock, holder, { owner: newOwner, expires: newExpiry, ttl: Number(ttl.value) })
         await refresh(lock)
       },
     ),

@@ -1,10 +1,12 @@
-import { call, session } from '/page-call.js'
+import { call, openSession, session } from '/page-call.js'
 import { ask } from '/page-dialogs.js'
 
 /** Rows that are drawn at first; thousands at once would make the page slow. */
 const STEP = 100
 /** For how long a lock is kept alive from now on. */
 const KEPT_SECONDS = 300
+/** Pause before a new connection, where the browser makes none by itself. */
+const PAUSE_MS = 3_000
 
 const byKey = new Map()
 const changed = new Set()
@@ -212,7 +214,21 @@ function listen() {
     )
   })
   source.addEventListener('message', ({ data }) => onEvent(JSON.parse(data)))
-  source.addEventListener('error', () => say('The connection is lost. Trying again…'))
+  source.addEventListener('error', () => {
+    say('The connection is lost. Trying again…')
+    // Whoever was answered with an error is not connected again by the browser.
+    if (source.readyState === EventSource.CLOSED) setTimeout(start, PAUSE_MS)
+  })
+}
+
+async function start() {
+  try {
+    await openSession()
+    listen()
+  } catch (error) {
+    say(`${error.message} Trying again…`)
+    setTimeout(start, PAUSE_MS)
+  }
 }
 
 function say(text) {
@@ -228,7 +244,12 @@ $('more').addEventListener('click', () => {
   draw()
 })
 $('create').addEventListener('click', () => ask.create(session.prefixes, refresh))
-$('sign-out').addEventListener('click', () => call.signOut().then(() => location.assign('/sign-in')))
+$('sign-out').addEventListener('click', () =>
+  call.signOut().then(
+    () => location.assign('/sign-in'),
+    error => say(error.message),
+  ),
+)
 for (const button of document.querySelectorAll('[data-sort]')) {
   button.addEventListener('click', () => {
     const by = button.dataset.sort
@@ -240,4 +261,4 @@ setInterval(
   () => document.querySelectorAll('td[data-label="Remaining"]').forEach(td => td.holder && tick(td)),
   1000,
 )
-listen()
+void start()
