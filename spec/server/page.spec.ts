@@ -266,6 +266,41 @@ describe('without a browser', () => {
     await context.close()
   }, 30_000)
 
+  it('reads again what it could not read', async () => {
+    const page = await open()
+    await page.route('**/v2/locks/custom/missed', route => route.fulfill({ status: 503, body: '{}' }), {
+      times: 1,
+    })
+    await take('missed')
+    await page.getByText('Trying again').waitFor()
+    await row(page, 'missed').waitFor()
+    await page.getByText('Live', { exact: true }).waitFor()
+  }, 30_000)
+
+  it('an answer that comes late ends no other dialog', async () => {
+    const page = await open()
+    let answer = (): void => {}
+    const held = new Promise<void>(resolve => (answer = resolve))
+    await page.route('**/v1/locks', async route => {
+      await held
+      await route.continue()
+    })
+    const dialog = page.getByRole('dialog')
+    await page.getByRole('button', { name: 'New lock' }).click()
+    await dialog.getByLabel('Name').fill('late')
+    await page.getByRole('button', { name: 'Take it' }).click()
+    expect(await page.getByRole('button', { name: 'Take it' }).isDisabled()).toBe(true)
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'New lock' }).click()
+    await dialog.getByLabel('Name').fill('another')
+    answer()
+    await row(page, 'late').waitFor()
+    await page.evaluate('new Promise(resolve => setTimeout(resolve, 300))')
+    expect(await dialog.getByLabel('Name').inputValue()).toBe('another')
+    expect(await page.getByRole('button', { name: 'Take it' }).isDisabled()).toBe(false)
+    await page.keyboard.press('Escape')
+  }, 30_000)
+
   it('fits a phone', async () => {
     const page = await open({ viewport: { width: 390, height: 844 }, isMobile: true })
     await take('a lock with quite a long name that goes on and on and on')
@@ -304,6 +339,6 @@ describe('without a browser', () => {
     await page.goto(url)
     expect(page.url()).toBe(`${url}/sign-in`)
     // What is refused on purpose is said in the console, too.
-    expect(problems.filter(problem => !problem.includes('409'))).toEqual([])
+    expect(problems.filter(problem => !/409|503/.test(problem))).toEqual([])
   }, 30_000)
 })

@@ -1,10 +1,18 @@
 import { call, isRelukko } from '/page-call.js'
 
+const showings = new WeakMap()
+
 /** Shows a dialog until it is cancelled or what it is for has been done. */
 function show(id, title, fill, act) {
   const dialog = document.getElementById(id)
   const form = dialog.querySelector('form')
   const problem = form.querySelector('[role=alert]')
+  // What was asked in an earlier showing, and is answered only now, is not to end this one.
+  const showing = {}
+  showings.set(dialog, showing)
+  const isShown = () => showings.get(dialog) === showing
+  const done = form.querySelector('[value=ok]')
+  done.disabled = false
   form.reset()
   problem.textContent = ''
   if (title) dialog.querySelector('h2').textContent = title
@@ -12,10 +20,13 @@ function show(id, title, fill, act) {
   form.onsubmit = event => {
     if (event.submitter?.value !== 'ok') return
     event.preventDefault()
-    act(form.elements).then(
-      () => dialog.close(),
-      error => (problem.textContent = error.message),
-    )
+    done.disabled = true
+    act(form.elements)
+      .then(
+        () => isShown() && dialog.close(),
+        error => isShown() && (problem.textContent = error.message),
+      )
+      .finally(() => isShown() && (done.disabled = false))
   }
   dialog.showModal()
 }

@@ -187,13 +187,19 @@ async function catchUp() {
   try {
     if (keys.length > 50) await loadAll()
     else await Promise.all(keys.map(key => refresh(JSON.parse(key))))
+    if (isBehind) say('Live')
+    isBehind = false
   } catch (error) {
-    say(error.message)
+    isBehind = true
+    say(`${error.message} Trying again…`)
+    for (const key of keys) changed.add(key)
+    await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
   }
   if (changed.size > 0) await catchUp()
   else catching = undefined
 }
 let catching
+let isBehind = false
 
 function onEvent({ type, prefix, name, owner, by, reason }) {
   changed.add(JSON.stringify({ prefix, name }))
