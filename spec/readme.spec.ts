@@ -40,6 +40,8 @@ async function bundle(name: string, contents: string): Promise<string> {
       'yaml',
       'commander',
       'cli-table3',
+      // Below it are native parts, which not every machine has built.
+      'testcontainers',
     ],
   })
   return outfile

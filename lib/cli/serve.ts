@@ -10,6 +10,7 @@ import { checkEmbedded, makeUpSecrets, startEmbedded } from './embedded.js'
 import { CliError, EXIT } from './exit-codes.js'
 import { integerFrom } from './numbers.js'
 import { say } from './output.js'
+import { onSignal } from './signals.js'
 
 interface ServeOptions extends ConnectionOptions {
   readonly host?: string
@@ -148,11 +149,10 @@ function isEvery(host: string): boolean {
 
 function signalled(): Promise<void> {
   return new Promise(resolve => {
-    const onSignal = (): void => {
-      for (const signal of ENDING) process.off(signal, onSignal)
+    const off = onSignal(() => {
+      off()
       resolve()
-    }
-    for (const signal of ENDING) process.on(signal, onSignal)
+    }, ENDING)
   })
 }
 

@@ -5,10 +5,13 @@ import { CliError } from './exit-codes.js'
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
 
 /** Until the returned function is called, these signals do not end this process. */
-export function onSignal(listener: (signal: NodeJS.Signals) => void): () => void {
-  for (const signal of SIGNALS) process.on(signal, listener)
+export function onSignal(
+  listener: (signal: NodeJS.Signals) => void,
+  signals: readonly NodeJS.Signals[] = SIGNALS,
+): () => void {
+  for (const signal of signals) process.on(signal, listener)
   return () => {
-    for (const signal of SIGNALS) process.off(signal, listener)
+    for (const signal of signals) process.off(signal, listener)
   }
 }
 

@@ -113,8 +113,9 @@ describe('--embedded', () => {
     await expect(fetch(`${endpoint}/health`)).rejects.toThrow()
   }, 60_000)
 
-  it('keeps to the secrets that are given', async () => {
-    const env = { RELUKKO_API_KEY: KEY, RELUKKO_USER: 'ada', RELUKKO_PASSWORD: 'another secret' }
+  it('keeps to the secrets that are given, and does not ask how another etcd is reached', async () => {
+    const secrets = { RELUKKO_API_KEY: KEY, RELUKKO_USER: 'ada', RELUKKO_PASSWORD: 'another secret' }
+    const env = { ...secrets, SPICELOCK_CONFIG: '/no/such/file', SPICELOCK_ENDPOINTS: 'http://127.0.0.1:1' }
     const command = await CommandProcess.start(['serve', '--embedded', '--port', '0'], env)
     await eventually(() => expect(command.stderr).toContain('serving on'), 30_000)
     command.child.kill('SIGTERM')

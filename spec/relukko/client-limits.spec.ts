@@ -5,18 +5,10 @@ import { WebSocketServer } from 'ws'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { RelukkoClient, type RelukkoClientOptions } from '../../lib/relukko/index.js'
 import { eventually } from '../support/eventually.js'
+import { RELUKKO_LOCK as LOCK } from '../support/relukko-lock.js'
 
 const KEY = 'a secret of the test'
-const ID = '7d5a6e8e-3a5c-4b7b-9f0a-1b2c3d4e5f60'
-const LOCK = {
-  id: ID,
-  lock_name: 'a lock',
-  creator: null,
-  ip: '127.0.0.1',
-  expires_at: '2099-12-01T23:12:00.123456Z',
-  created_at: '2023-07-16T16:46:52.161053Z',
-  updated_at: '2023-07-16T16:46:52.161053Z',
-}
+const { id: ID } = LOCK
 
 const clients: RelukkoClient[] = []
 const make = (url: string, options: RelukkoClientOptions): RelukkoClient => {

@@ -275,6 +275,11 @@ describe('without a browser', () => {
     await page.getByText('Trying again').waitFor()
     await row(page, 'missed').waitFor()
     await page.getByText('Live', { exact: true }).waitFor()
+    await page.route('**/v2/locks', route => route.fulfill({ status: 503, body: '{}' }), { times: 1 })
+    await page.reload()
+    await page.getByText('Trying again').waitFor()
+    await row(page, 'missed').waitFor()
+    await page.getByText('Live', { exact: true }).waitFor()
   }, 30_000)
 
   it('an answer that comes late ends no other dialog', async () => {

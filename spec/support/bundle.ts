@@ -16,8 +16,6 @@ export function bundle(file: string, name = file.replace(/\.ts$/, '.mjs')): Prom
   const { dir, name: base, ext } = parse(name)
   const options = {
     bundle: true,
-    // Whether a dependency has built its native parts is up to the machine.
-    loader: { '.node': 'empty' },
     // What is imported when it is needed is loaded then, as from the published package.
     splitting: true,
     outdir: bundles,

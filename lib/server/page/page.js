@@ -14,6 +14,9 @@ const $ = id => document.getElementById(id)
 let sort = { by: 'name', up: true }
 let shown = STEP
 let drawing
+let source
+let catching
+let isAllChanged = false
 
 /** One row for each holding, and one for a lock that is only waited for. */
 function rowsOf(lock) {
@@ -180,30 +183,35 @@ async function loadAll() {
   drawSoon()
 }
 
-/** Reads what has changed, a few at a time, and all when that is less work. */
+/** Reads what has changed, a few at a time, and all when that is less work, until there is nothing left to read. */
 async function catchUp() {
-  const keys = [...changed]
-  changed.clear()
-  try {
-    if (keys.length > 50) await loadAll()
-    else await Promise.all(keys.map(key => refresh(JSON.parse(key))))
-    if (isBehind) say('Live')
-    isBehind = false
-  } catch (error) {
-    isBehind = true
-    say(`${error.message} Trying again…`)
-    for (const key of keys) changed.add(key)
-    await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
+  while (isAllChanged || changed.size > 0) {
+    const keys = [...changed]
+    const isAll = isAllChanged || keys.length > 50
+    changed.clear()
+    isAllChanged = false
+    try {
+      if (isAll) await loadAll()
+      else await Promise.all(keys.map(key => refresh(JSON.parse(key))))
+      if (source.readyState === EventSource.OPEN) say('Live')
+    } catch (error) {
+      say(`${error.message} Trying again…`)
+      isAllChanged ||= isAll
+      keys.forEach(key => changed.add(key))
+      await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
+    }
   }
-  if (changed.size > 0) await catchUp()
-  else catching = undefined
+  catching = undefined
 }
-let catching
-let isBehind = false
+
+/** What happens at once is read at once. */
+function catchUpSoon() {
+  catching ??= new Promise(resolve => setTimeout(resolve, 50)).then(catchUp)
+}
 
 function onEvent({ type, prefix, name, owner, by, reason }) {
   changed.add(JSON.stringify({ prefix, name }))
-  catching ??= new Promise(resolve => setTimeout(resolve, 50)).then(catchUp)
+  catchUpSoon()
   const who = owner ? ` (${owner})` : ''
   const why = reason ? `, by ${by}: ${reason}` : ''
   const text = `${new Date().toLocaleTimeString()}  ${prefix}/${name} ${type}${who}${why}`
@@ -212,12 +220,10 @@ function onEvent({ type, prefix, name, owner, by, reason }) {
 }
 
 function listen() {
-  const source = new EventSource('/v2/events')
+  source = new EventSource('/v2/events')
   source.addEventListener('ready', () => {
-    loadAll().then(
-      () => say('Live'),
-      error => say(error.message),
-    )
+    isAllChanged = true
+    catchUpSoon()
   })
   source.addEventListener('message', ({ data }) => onEvent(JSON.parse(data)))
   source.addEventListener('error', () => {
@@ -238,7 +244,7 @@ async function start() {
 }
 
 function say(text) {
-  $('status').textContent = text
+  if ($('status').textContent !== text) $('status').textContent = text
 }
 
 $('search').addEventListener('input', () => {
