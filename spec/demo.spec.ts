@@ -1,25 +1,9 @@
 import { describe, expect, it, jest } from '@jest/globals'
-import { execFile } from 'node:child_process'
-import { resolve } from 'node:path'
 import { demoOptions } from '../bench/demo/options.js'
 import { LIMITS, Resource } from '../bench/demo/resource.js'
+import { runBench } from './support/run-bench.js'
 
 jest.setTimeout(120_000)
-
-const root = resolve(import.meta.dirname, '..')
-
-/** Runs the demo as `npm run demo -- ARGS` does, to its end. */
-function demo(args: string[], env = {}): Promise<{ exit: unknown; stdout: string; stderr: string }> {
-  return new Promise(done => {
-    const command = ['bench/run.js', 'bench/demo/main.ts', ...args]
-    execFile(
-      process.execPath,
-      command,
-      { cwd: root, env: { ...process.env, ...env } },
-      (error, stdout, stderr) => done({ exit: error?.code ?? 0, stdout, stderr }),
-    )
-  })
-}
 
 /** The cells of the row of a name in the table. */
 function row(stdout: string, name: string): string[] {
@@ -32,7 +16,7 @@ const mostAtOnce = (stdout: string, name: string): number => Number(row(stdout, 
 
 describe('The demo', () => {
   it('lets nobody in beside others, although a holder is killed', async () => {
-    const { exit, stdout, stderr } = await demo(['--seconds', '4'])
+    const { exit, stdout, stderr } = await runBench('demo', ['--seconds', '4'])
     expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' })
     expect(stdout).toMatch(/worker 6 was killed while holding demo-exclusive/)
     expect(stdout).toMatch(/worker [1-5] got demo-exclusive \d+\.\d s after the kill/)
@@ -42,7 +26,7 @@ describe('The demo', () => {
   })
 
   it('finds violations and fails when the workers take no locks', async () => {
-    const { exit, stdout, stderr } = await demo(['--seconds', '1', '--without-locks'])
+    const { exit, stdout, stderr } = await runBench('demo', ['--seconds', '1', '--without-locks'])
     expect(exit).toBe(1)
     expect(stderr).toMatch(/^LOCKING IS BROKEN: [1-9]\d* times/m)
     expect(stdout).toMatch(/^violations [1-9]/m)
@@ -50,7 +34,9 @@ describe('The demo', () => {
   })
 
   it('fails when its workers fail', async () => {
-    const { exit, stderr } = await demo(['--workers', '2'], { SPICELOCK_ENDPOINTS: 'http://127.0.0.1:1' })
+    const { exit, stderr } = await runBench('demo', ['--workers', '2'], {
+      SPICELOCK_ENDPOINTS: 'http://127.0.0.1:1',
+    })
     expect(exit).toBe(1)
     expect(stderr).toMatch(/^FAILED: worker 1 ended with 1$/m)
   })

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { wholeNumber } from '../whole-number.js'
 
 export interface DemoOptions {
   readonly seconds: number
@@ -32,10 +33,4 @@ export function demoOptions(args: string[]): DemoOptions | undefined {
     workers: wholeNumber('workers', values.workers, 2, 64),
     withoutLocks: values['without-locks'],
   }
-}
-
-function wholeNumber(option: string, text: string, least: number, most: number): number {
-  const number = /^\d+$/.test(text) ? Number(text) : NaN
-  if (number >= least && number <= most) return number
-  throw new Error(`--${option} must be a whole number from ${least} to ${most}, got '${text}'`)
 }

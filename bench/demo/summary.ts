@@ -1,4 +1,5 @@
 import Table from 'cli-table3'
+import { quantile } from '../quantile.js'
 import type { Resource } from './resource.js'
 
 const SHOWN_VIOLATIONS = 5
@@ -10,8 +11,7 @@ export function table(resources: readonly Resource[]): string {
     style: { head: [], border: [], compact: true },
   })
   for (const { name, limit, entries, mostAtOnce, waits, violations } of resources) {
-    const sorted = waits.toSorted((a, b) => a - b)
-    const wait = (share: number): string => (sorted.length ? `${quantile(sorted, share).toFixed(1)} ms` : '-')
+    const wait = (share: number): string => (waits.length ? `${quantile(waits, share).toFixed(1)} ms` : '-')
     table.push([name, limit || 'none', entries, mostAtOnce, wait(0.5), wait(0.95), violations.length])
   }
   return table.toString()
@@ -25,9 +25,4 @@ export function violationReport(violations: readonly string[]): string {
     ...violations.slice(0, SHOWN_VIOLATIONS).map(violation => `  ${violation}`),
     ...(more > 0 ? [`  and ${more} times more`] : []),
   ].join('\n')
-}
-
-/** The smallest of `sorted`, which is not empty, that at least this share of them does not exceed. */
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.ceil(sorted.length * share) - 1]!
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { wholeNumber } from '../whole-number.js'
 import { mistakes } from './mistakes.js'
 
 export interface SimulateOptions {
@@ -44,10 +45,4 @@ export function simulateOptions(args: string[]): SimulateOptions | undefined {
     isVerbose: values.verbose,
     mistake,
   }
-}
-
-function wholeNumber(option: string, text: string, least: number): number {
-  const number = /^\d{1,15}$/.test(text) ? Number(text) : NaN
-  if (number >= least) return number
-  throw new Error(`--${option} must be a whole number of at least ${least}, got '${text}'`)
 }
