@@ -17,7 +17,8 @@ const mostAtOnce = (stdout: string, name: string): number => Number(row(stdout, 
 describe('The demo', () => {
   it('lets nobody in beside others, although a holder is killed', async () => {
     const { exit, stdout, stderr } = await runBench('demo', ['--seconds', '4'])
-    expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' })
+    // It may tell that it fetches etcd.
+    expect([exit, stderr]).toEqual([0, expect.not.stringMatching('FAILED|failed|BROKEN')])
     expect(stdout).toMatch(/worker 6 was killed while holding demo-exclusive/)
     expect(stdout).toMatch(/worker [1-5] got demo-exclusive \d+\.\d s after the kill/)
     expect(stdout).toMatch(/^violations 0$/m)
