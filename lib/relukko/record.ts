@@ -58,8 +58,8 @@ export function dtoOf(
   })
 }
 
-/** The name as it is, when it is none that {@link encodeName} makes. */
-function decodeName(name: string): string {
+/** The name that Relukko's clients see: as it is, when it is none that {@link encodeName} makes. */
+export function decodeName(name: string): string {
   const decoded = name.replace(/%(25|2F)/g, code => decodeURIComponent(code))
   return encodeName(decoded) === name ? decoded : name
 }

@@ -1,4 +1,6 @@
 import type { HolderState, LockState, WaiterState } from '../lock/lock-state.js'
+import type { Timestamp } from '../model/timestamp.js'
+import { decodeName } from '../relukko/record.js'
 import type { RelukkoDTO } from '../relukko/relukko-dto.js'
 import type { ShownEvent } from './v2-events.js'
 
@@ -6,21 +8,27 @@ import type { ShownEvent } from './v2-events.js'
 export type RecordOf = (id: string) => RelukkoDTO | undefined
 
 /** A lock on the wire of `/v2`: names in snake case, times in RFC 3339, tokens as text, since JSON numbers would corrupt them. */
-export function lockJson({ prefix, name, holders, waiters, problem }: LockState, recordOf: RecordOf): object {
+export function lockJson(
+  { prefix, name, holders, waiters, problem }: LockState,
+  recordOf: RecordOf,
+  now: Timestamp,
+): object {
   return {
     prefix,
     name,
-    holders: holders.map(holder => holderJson(holder, recordOf(holder.id))),
+    lock_name: decodeName(name),
+    holders: holders.map(holder => holderJson(holder, recordOf(holder.id), now)),
     waiters: waiters.map(waiterJson),
     ...(problem !== undefined && { problem }),
   }
 }
 
 export function eventJson({ type, prefix, name, id, owner, revision, by, reason }: ShownEvent): object {
-  return { type, prefix, name, id, owner: owner ?? null, revision: String(revision), by, reason }
+  const lock_name = decodeName(name)
+  return { type, prefix, name, lock_name, id, owner: owner ?? null, revision: String(revision), by, reason }
 }
 
-function holderJson(holder: HolderState, record: RelukkoDTO | undefined): object {
+function holderJson(holder: HolderState, record: RelukkoDTO | undefined, now: Timestamp): object {
   const { id, owner, since, remaining, concurrency, ttl, fencingToken } = holder
   return {
     id,
@@ -30,7 +38,12 @@ function holderJson(holder: HolderState, record: RelukkoDTO | undefined): object
     concurrency,
     ttl,
     fencing_token: fencingToken === undefined ? null : String(fencingToken),
-    ...(record && { creator: record.creator, ip: record.ip, expires_at: record.expiresAt.toISO() }),
+    ...(record && {
+      creator: record.creator,
+      ip: record.ip,
+      expires_at: record.expiresAt.toISO(),
+      expires_in: now.secondsUntil(record.expiresAt),
+    }),
   }
 }
 

@@ -62,15 +62,17 @@ export function addV2Routes(
     const wanted = query.prefix === undefined ? prefixes : [query.prefix]
     const states = await Promise.all(wanted.map(prefix => listStates(engine, prefix)))
     const recordOf = await reading(engine, LockKey.records.key, () => records([LockKey.records]))
-    return states.flat().map(state => lockJson(state, recordOf))
+    const now = engine.clock.now()
+    return states.flat().map(state => lockJson(state, recordOf, now))
   })
 
   server.get<OfLock>('/v2/locks/:prefix/:name', async ({ params }) => {
     const key = keyOf(params)
     return reading(engine, key.path, async () => {
-      const state = stateOf(await engine.readOne(key), engine.clock.now())
+      const now = engine.clock.now()
+      const state = stateOf(await engine.readOne(key), now)
       const own = state.holders.slice(0, MOST_RECORDS).map(({ id }) => ({ key: recordKey(id) }))
-      return lockJson(state, await records(own))
+      return lockJson(state, await records(own), now)
     })
   })
 

@@ -135,8 +135,9 @@ describe('without a browser', () => {
   }, 60_000)
   afterAll(() => browser.close())
 
-  const open = async (options: BrowserContextOptions = {}): Promise<Page> => {
+  const open = async (options: BrowserContextOptions = {}, script = ''): Promise<Page> => {
     const page = await (await browser.newContext(options)).newPage()
+    await page.addInitScript(script)
     page.on('pageerror', error => problems.push(error.message))
     page.on('console', message => message.type() === 'error' && problems.push(message.text()))
     await page.goto(url)
@@ -246,6 +247,18 @@ describe('without a browser', () => {
     await change('Owner', '')
     await page.getByRole('alert').filter({ hasText: 'cannot be left out' }).waitFor()
     await page.keyboard.press('Escape')
+  }, 30_000)
+
+  it('counts down by the clock of the server, and shows names as clients know them', async () => {
+    const page = await open({}, 'const now = Date.now; Date.now = () => now() - 7_200_000')
+    await take('100% of the rack/shelf')
+    const remaining = row(page, '100% of the rack/shelf').locator('[data-label=Remaining]')
+    await remaining.getByText(/^9 min/).waitFor()
+    await page.locator('#history').getByText('custom/100% of the rack/shelf granted').waitFor()
+    await page.getByRole('button', { name: /^Release custom\/100% of the rack\/shelf/ }).click()
+    await page.getByLabel('Reason').fill('test')
+    await page.getByRole('button', { name: 'Release', exact: true }).click()
+    await row(page, '100% of the rack/shelf').waitFor({ state: 'detached' })
   }, 30_000)
 
   it('listens again after it was answered with an error, and asks for a sign-in when nobody is signed in', async () => {

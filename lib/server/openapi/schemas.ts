@@ -11,6 +11,7 @@ const token: Schema = {
   pattern: '^\\d+$',
   description: 'Grows with every grant of the name; null for an entry that was written by hand.',
 }
+const lockName = text("As Relukko's clients see it.")
 const id: Schema = { ...text('What it is extended and released by.') }
 
 export const ttl: Schema = {
@@ -63,7 +64,8 @@ export const schemas = {
   Lock: object(
     {
       prefix: text(),
-      name: text(),
+      name: text('As it stands in etcd.'),
+      lock_name: lockName,
       holders: list({ $ref: '#/components/schemas/Holder' }),
       waiters: list({ $ref: '#/components/schemas/Waiter' }),
       problem: text('Why the value in etcd could not be read.'),
@@ -82,8 +84,12 @@ export const schemas = {
       creator: { ...nullable(), description: 'Of one that was taken through /v1; null when it named none.' },
       ip: text('Of one that was taken through /v1.'),
       expires_at: time('Of one that was taken through /v1.'),
+      expires_in: {
+        type: 'number',
+        description: 'Seconds from now until expires_at; negative when it has passed.',
+      },
     },
-    ['creator', 'ip', 'expires_at'],
+    ['creator', 'ip', 'expires_at', 'expires_in'],
   ),
   Waiter: object({
     id: text(),
@@ -98,7 +104,8 @@ export const schemas = {
     {
       type: { enum: ['queued', 'gave up', 'granted', 'changed', 'released', 'expired', 'forced'] },
       prefix: text(),
-      name: text(),
+      name: text('As it stands in etcd.'),
+      lock_name: lockName,
       id: text(),
       owner: nullable(),
       revision: {

@@ -11,6 +11,9 @@ const path = ({ prefix, name }, id = '') =>
 const relukkoPath = (id, route = '') => `/v1/locks/${encodeURIComponent(id)}${route}`
 /** Whether it lives where Relukko's clients see it. */
 export const isRelukko = ({ prefix }) => prefix === session.prefix
+/** As those who use it know it. */
+export const nameOf = lock => (isRelukko(lock) ? lock.lock_name : lock.name)
+export const titleOf = lock => `${lock.prefix}/${nameOf(lock)}`
 
 export const call = {
   locks: () => get('/v2/locks'),

@@ -1,4 +1,4 @@
-import { call, isRelukko } from '/page-call.js'
+import { call, isRelukko, titleOf } from '/page-call.js'
 
 const showings = new WeakMap()
 
@@ -32,20 +32,17 @@ function show(id, title, fill, act) {
 }
 
 export const ask = {
-  create: (prefixes, refresh) =>
+  create: prefixes =>
     show(
       'create-dialog',
       undefined,
       ({ prefix }) => prefix.replaceChildren(...prefixes.map(each => new Option(each))),
-      async ({ prefix, name, owner, ttl }) => {
-        await call.create(prefix.value, name.value, owner.value, Number(ttl.value))
-        await refresh({ prefix: prefix.value, name: name.value }).catch(() => {})
-      },
+      ({ prefix, name, owner, ttl }) => call.create(prefix.value, name.value, owner.value, Number(ttl.value)),
     ),
   change: (lock, holder, refresh) =>
     show(
       'change-dialog',
-      `Change ${lock.prefix}/${lock.name}`,
+      `Change ${titleOf(lock)}`,
       ({ owner, expires, ttl }, form) => {
         for (const label of form.querySelectorAll('.relukko')) label.hidden = !isRelukko(lock)
         for (const label of form.querySelectorAll('.native')) label.hidden = isRelukko(lock)
@@ -70,7 +67,7 @@ export const ask = {
   release: (lock, holder, refresh) =>
     show(
       'release-dialog',
-      `Release ${lock.prefix}/${lock.name}, held by ${holder.owner}`,
+      `Release ${titleOf(lock)}, held by ${holder.owner}`,
       () => {},
       async ({ reason }) => {
         await call.release(lock, holder, reason.value)

@@ -1,4 +1,4 @@
-import { call, openSession, session } from '/page-call.js'
+import { call, nameOf, openSession, session, titleOf } from '/page-call.js'
 import { ask } from '/page-dialogs.js'
 
 /** Rows that are drawn at first; thousands at once would make the page slow. */
@@ -25,7 +25,7 @@ function rowsOf(lock) {
 }
 
 const columns = {
-  name: ({ lock }) => `${lock.name}\0${lock.prefix}`,
+  name: ({ lock }) => `${nameOf(lock)}\0${lock.prefix}`,
   owner: ({ holder }) => holder?.owner ?? '',
   ip: ({ holder }) => holder?.ip ?? '',
   since: ({ holder }) => holder?.since ?? '',
@@ -33,9 +33,9 @@ const columns = {
   waiting: ({ lock }) => lock.waiters.length,
 }
 
-function remainingOf({ remaining, seenAt, expires_at: expires }) {
-  if (expires) return (Date.parse(expires) - Date.now()) / 1000
-  return remaining - (performance.now() - seenAt) / 1000
+/** By the clock of the server: that of this machine may be wrong. */
+function remainingOf({ remaining, expires_in: left = remaining, seenAt }) {
+  return left - (performance.now() - seenAt) / 1000
 }
 
 function durationText(seconds) {
@@ -54,7 +54,7 @@ function timeText(iso) {
 function matches({ lock, holder }, words) {
   const waiters = lock.waiters.map(({ owner }) => owner).join(' ')
   const text =
-    `${lock.prefix} ${lock.name} ${holder?.owner ?? ''} ${holder?.ip ?? ''} ${waiters}`.toLowerCase()
+    `${lock.prefix} ${nameOf(lock)} ${holder?.owner ?? ''} ${holder?.ip ?? ''} ${waiters}`.toLowerCase()
   return words.every(word => text.includes(word))
 }
 
@@ -80,7 +80,7 @@ function queueCell(lock) {
 }
 
 function rowElement({ lock, holder }) {
-  const name = element('span', { textContent: lock.name })
+  const name = element('span', { textContent: nameOf(lock) })
   const prefix = element('span', { className: 'prefix', textContent: `${lock.prefix}/` })
   const row = element('tr', {}, cell('Name', element('span', {}, prefix, name)))
   if (!holder) {
@@ -97,7 +97,7 @@ function rowElement({ lock, holder }) {
 }
 
 function actionsCell(lock, holder) {
-  const title = `${lock.prefix}/${lock.name}`
+  const title = titleOf(lock)
   const button = (text, act, className = '') => {
     const made = element('button', { textContent: text, className })
     made.setAttribute('aria-label', `${text} ${title}, held by ${holder.owner}`)
@@ -209,12 +209,13 @@ function catchUpSoon() {
   catching ??= new Promise(resolve => setTimeout(resolve, 50)).then(catchUp)
 }
 
-function onEvent({ type, prefix, name, owner, by, reason }) {
+function onEvent(event) {
+  const { type, prefix, name, owner, by, reason } = event
   changed.add(JSON.stringify({ prefix, name }))
   catchUpSoon()
   const who = owner ? ` (${owner})` : ''
   const why = reason ? `, by ${by}: ${reason}` : ''
-  const text = `${new Date().toLocaleTimeString()}  ${prefix}/${name} ${type}${who}${why}`
+  const text = `${new Date().toLocaleTimeString()}  ${titleOf(event)} ${type}${who}${why}`
   $('history').prepend(element('li', { textContent: text }))
   while ($('history').childElementCount > 500) $('history').lastElementChild.remove()
 }
@@ -255,7 +256,7 @@ $('more').addEventListener('click', () => {
   shown += 10 * STEP
   draw()
 })
-$('create').addEventListener('click', () => ask.create(session.prefixes, refresh))
+$('create').addEventListener('click', () => ask.create(session.prefixes))
 $('sign-out').addEventListener('click', () =>
   call.signOut().then(
     () => location.assign('/sign-in'),
