@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 const run = promisify(execFile)
 const root = resolve(import.meta.dirname, '..')
 let user: string
+const folders: string[] = []
 
 /** The packed tarball, unpacked where a user would have it, beside the packages that it depends on. */
 beforeAll(async () => {
@@ -19,11 +20,30 @@ beforeAll(async () => {
   await run('tar', ['-xzf', filename], { cwd: user })
   await symlink(join(root, 'node_modules'), join(user, 'node_modules'))
 }, 120_000)
-afterAll(() => rm(user, { recursive: true, force: true }))
+afterAll(() => Promise.all([user, ...folders].map(folder => rm(folder, { recursive: true, force: true }))))
 
 async function print(file: string, code: string): Promise<string> {
   await writeFile(join(user, 'package', file), code)
   return (await run(process.execPath, ['--no-warnings', file], { cwd: join(user, 'package') })).stdout.trim()
+}
+
+/** The same, where one package is not installed. */
+async function withoutPackage(missing: string): Promise<string> {
+  const other = await mkdtemp(join(tmpdir(), 'spicelock-without-'))
+  folders.push(other)
+  await cp(join(user, 'package'), join(other, 'package'), { recursive: true })
+  const packages = join(other, 'node_modules')
+  const names = (await readdir(join(root, 'node_modules'))).filter(name => !name.startsWith('.'))
+  const scoped = async (scope: string): Promise<string[]> =>
+    (await readdir(join(root, 'node_modules', scope))).map(name => `${scope}/${name}`)
+  const all = await Promise.all(names.map(name => (name.startsWith('@') ? scoped(name) : [name])))
+  for (const scope of names.filter(name => name.startsWith('@'))) {
+    await mkdir(join(packages, scope), { recursive: true })
+  }
+  for (const name of all.flat().filter(one => one !== missing)) {
+    await symlink(join(root, 'node_modules', name), join(packages, name))
+  }
+  return join(other, 'package')
 }
 
 describe('The packed package', () => {
@@ -54,6 +74,35 @@ describe('The packed package', () => {
       console.log(cache.filter(path => /node_modules.(commander|cli-table3|esbuild|jest|undici|ws|fastify|testcontainers)/.test(path)).length)
     `
     expect(await print('lean.mjs', loaded)).toBe('0')
+  })
+
+  it.each([
+    ['undici', 'new RelukkoClient(url, "key", { tries: 1 }).getLocks()', 'npm install undici'],
+    ['ws', 'new RelukkoClient(url, "key", { tries: 1 }).acquireRelukko("a", null, 9)', 'npm install ws'],
+    ['testcontainers', 'EtcdContainer.start()', 'npm install --save-dev testcontainers@11'],
+    ['fastify', 'run("serve")', 'npm install fastify@5'],
+    ['@fastify/websocket', 'run("serve")', '@fastify/websocket@11'],
+    ['@fastify/swagger-ui', 'run("serve")', '@fastify/swagger-ui@5'],
+    ['prom-client', 'run("serve")', 'prom-client@15'],
+  ])('says that %s is missing where it is needed, and nowhere else', async (missing, work, advice) => {
+    const folder = await withoutPackage(missing)
+    const code = `
+      import 'spicelock'
+      import { RelukkoClient } from 'spicelock/relukko'
+      import { EtcdContainer } from 'spicelock/testing'
+      import { execFile } from 'node:child_process'
+      import { promisify } from 'node:util'
+      const url = 'http://127.0.0.1:1'
+      const run = name => promisify(execFile)(process.execPath, ['dist/cli/main.js', name], {
+        env: { RELUKKO_API_KEY: 'key' },
+        timeout: 10_000,
+      })
+      await ${work}.then(() => console.log('done'), error => console.log(error.message))
+      process.exit()
+    `
+    await writeFile(join(folder, 'user.mjs'), code)
+    const { stdout } = await run(process.execPath, ['user.mjs'], { cwd: folder })
+    expect(stdout).toContain(advice)
   })
 
   it('has the command', async () => {
