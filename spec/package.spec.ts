@@ -34,13 +34,11 @@ async function withoutPackage(missing: string): Promise<string> {
   await cp(join(user, 'package'), join(other, 'package'), { recursive: true })
   const packages = join(other, 'node_modules')
   const names = (await readdir(join(root, 'node_modules'))).filter(name => !name.startsWith('.'))
-  const scoped = async (scope: string): Promise<string[]> =>
-    (await readdir(join(root, 'node_modules', scope))).map(name => `${scope}/${name}`)
-  const all = await Promise.all(names.map(name => (name.startsWith('@') ? scoped(name) : [name])))
   for (const scope of names.filter(name => name.startsWith('@'))) {
     await mkdir(join(packages, scope), { recursive: true })
+    names.push(...(await readdir(join(root, 'node_modules', scope))).map(name => `${scope}/${name}`))
   }
-  for (const name of all.flat().filter(one => one !== missing)) {
+  for (const name of names.filter(one => one !== missing && !/^@[^/]+$/.test(one))) {
     await symlink(join(root, 'node_modules', name), join(packages, name))
   }
   return join(other, 'package')
