@@ -1,3 +1,4 @@
+import type { LeaseId } from '../kv/key-value.js'
 import type { Step } from '../protocol/decide.js'
 import { StoreError } from '../store/store-error.js'
 import { Claim } from './claim.js'
@@ -105,10 +106,12 @@ async function finish(
     if (failure && step?.kind !== 'held') throw failure
     return step
   }
-  if (step?.kind === 'held') {
+  const isOurs = (lease: LeaseId): boolean => claim.isOwnLease(lease)
+  // Somebody else may have it by now: he has moved it to a lease of his own.
+  if (step?.kind === 'held' && claim.holdings.every(({ lease }) => isOurs(lease.id))) {
     for (const holding of claim.holdings) engine.holdings.add(holding)
     // When this fails, it has revoked the leases at least.
-    await release(engine, claim.keys, claim.uuid, { budgetMs: LEAVE_MS }).catch(() => {})
+    await release(engine, claim.keys, claim.uuid, { budgetMs: LEAVE_MS, isOurs }).catch(() => {})
   }
   return undefined
 }

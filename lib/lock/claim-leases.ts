@@ -1,3 +1,4 @@
+import type { LeaseId } from '../kv/key-value.js'
 import type { Lease } from './lease.js'
 import type { LeaseKeeper } from './lease-keeper.js'
 import type { LeasePool } from './lease-pool.js'
@@ -15,6 +16,8 @@ export class ClaimLeases {
   ticket: Lease | undefined
   /** A revocation was sent and not answered: it may come at any time, so that nothing that hangs on them counts. */
   areDoomed = false
+  /** Of all that were taken, also those that were given up: what hangs on others was moved there by somebody else. */
+  private readonly taken = new Set<LeaseId>()
   private readonly keepers = new Map<Lease, LeaseKeeper>()
 
   constructor(
@@ -27,6 +30,20 @@ export class ClaimLeases {
 
   get all(): Lease[] {
     return [...this.holders, this.ticket].filter(lease => lease !== undefined)
+  }
+
+  isOwn(lease: LeaseId): boolean {
+    return this.taken.has(lease)
+  }
+
+  /** Believes in the lease to which somebody else has moved a holding, as long as it lives. @throws StoreError */
+  async adopt(at: number, id: LeaseId): Promise<void> {
+    if (this.holders[at]?.id === id) return
+    const lease = await this.pool.adopt(id)
+    if (!lease) return
+    this.discard([this.holders[at]])
+    this.holders[at] = lease
+    this.areDoomed = false
   }
 
   /** Takes those that are missing. @throws StoreError */
@@ -63,7 +80,7 @@ export class ClaimLeases {
   /** Ends all for certain, and what hangs on them, now or later. @throws StoreError */
   async revoke(): Promise<void> {
     this.areDoomed = true
-    await Promise.all(this.all.map(lease => this.pool.revoke(lease)))
+    await Promise.all(this.own(this.all).map(lease => this.pool.revoke(lease)))
     this.drop(this.all)
     this.areDoomed = false
   }
@@ -71,7 +88,7 @@ export class ClaimLeases {
   /** One of these is gone, it is not said which. */
   discard(suspects: readonly (Lease | undefined)[]): void {
     const leases = suspects.filter(lease => lease !== undefined)
-    for (const lease of leases) this.pool.discard(lease)
+    for (const lease of this.own(leases)) this.pool.discard(lease)
     this.drop(leases)
   }
 
@@ -79,18 +96,28 @@ export class ClaimLeases {
   settle({ isHeld, areClean }: { readonly isHeld: boolean; readonly areClean: boolean }): void {
     for (const lease of this.all) {
       this.stopKeeping(lease)
-      if (isHeld && lease !== this.ticket) continue
+      if ((isHeld && lease !== this.ticket) || !this.isOwn(lease.id)) continue
       if (areClean) this.pool.give(lease)
       else this.pool.discard(lease)
     }
   }
 
+  private own(leases: readonly Lease[]): Lease[] {
+    return leases.filter(({ id }) => this.isOwn(id))
+  }
+
   private async takeHolder(ttl: number, at: number): Promise<void> {
-    this.holders[at] ??= await this.pool.take(ttl)
+    this.holders[at] ??= await this.takeOne(ttl)
   }
 
   private async takeTicket(): Promise<void> {
-    this.ticket ??= await this.pool.take(TICKET_TTL)
+    this.ticket ??= await this.takeOne(TICKET_TTL)
+  }
+
+  private async takeOne(ttl: number): Promise<Lease> {
+    const lease = await this.pool.take(ttl)
+    this.taken.add(lease.id)
+    return lease
   }
 
   private drop(leases: readonly Lease[]): void {

@@ -1,3 +1,4 @@
+import type { LeaseId } from '../kv/key-value.js'
 import type { Transaction } from '../kv/transaction.js'
 import { decideAll, type Step } from '../protocol/decide.js'
 import { giveUp } from '../protocol/give-up.js'
@@ -5,6 +6,7 @@ import { grant } from '../protocol/grant.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import { release } from '../protocol/release.js'
 import { emptySnapshot, keyLocksOf, type Snapshot } from '../protocol/snapshot.js'
+import { parseTerms } from '../protocol/terms.js'
 import { isStoreError } from '../store/store-error.js'
 import { ClaimLeases } from './claim-leases.js'
 import type { Engine } from './engine.js'
@@ -109,12 +111,15 @@ export class Claim {
 
   /** The holdings, after {@link advance} or {@link withdraw} has said `held`. */
   get holdings(): Holding[] {
-    return this.parts.map(({ key, asked }, at) => ({
-      ...asked,
-      key,
-      token: this.snapshots[at]!.holders.get(this.uuid)!.createRevision,
-      lease: this.leases.holders[at]!,
-    }))
+    return this.parts.map(({ key, asked }, at) => {
+      const { createRevision: token, value } = this.snapshots[at]!.holders.get(this.uuid)!
+      return { ...asked, key, token, created: parseTerms(value)?.created, lease: this.leases.holders[at]! }
+    })
+  }
+
+  /** Not when somebody else, who knows the id, has moved a holding there. */
+  isOwnLease(lease: LeaseId): boolean {
+    return this.leases.isOwn(lease)
   }
 
   /** Whether one who left handed the lock over: the queue behind is not known then. */
@@ -137,6 +142,13 @@ export class Claim {
 
   private get isOnOurLeases(): boolean {
     return this.snapshots.every((snapshot, at) => this.isOnLease(snapshot, this.leases.holders[at]))
+  }
+
+  /** The lease of somebody else to which he has moved what was granted to us. What he does is his to answer for. */
+  private get movedTo(): LeaseId | undefined {
+    const lease = this.snapshots[0]!.holders.get(this.uuid)?.lease
+    const isMoved = this.parts.length === 1 && lease !== undefined && !this.leases.isOwn(lease)
+    return isMoved ? lease : undefined
   }
 
   /** All is held, or waited for. */
@@ -218,6 +230,7 @@ export class Claim {
    */
   private async recover(): Promise<void> {
     await this.look()
+    if (this.movedTo !== undefined) await this.leases.adopt(0, this.movedTo)
     if (this.leases.areDoomed || !this.stands) {
       await this.leases.revoke()
       await this.clear()
@@ -234,6 +247,7 @@ export class Claim {
   private async clear(): Promise<void> {
     for (;;) {
       await this.look()
+      if (this.movedTo !== undefined) return
       const now = this.engine.clock.now()
       const planOf = (snapshot: Snapshot): Transaction | undefined =>
         release(snapshot, this.uuid, now, { mostSuccessors: 0 })?.transaction

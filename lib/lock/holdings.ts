@@ -8,6 +8,8 @@ export interface Holding extends Asked {
   readonly key: LockKey
   /** Fencing token: the create revision of the holder key. */
   readonly token: bigint
+  /** As its holder key says. */
+  readonly created: string | undefined
   readonly lease: Lease
 }
 

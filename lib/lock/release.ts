@@ -1,6 +1,7 @@
+import type { LeaseId } from '../kv/key-value.js'
 import type { Op } from '../kv/transaction.js'
 import type { ConcurrentLock } from '../model/concurrent-lock.js'
-import type { LockKey } from '../protocol/lock-key.js'
+import { LockKey } from '../protocol/lock-key.js'
 import { successorsOfEach } from '../protocol/lock-set.js'
 import { type Release, release as plan } from '../protocol/release.js'
 import { modRevisionOf, type Snapshot } from '../protocol/snapshot.js'
@@ -12,6 +13,8 @@ export interface ReleaseOptions {
   /** Milliseconds. */
   readonly budgetMs?: number
   readonly alongside?: readonly Op[]
+  /** Whether to release what is on this lease: all when not given. */
+  readonly isOurs?: (lease: LeaseId) => boolean
 }
 
 /**
@@ -25,7 +28,7 @@ export function release(
   uuid: string,
   options: ReleaseOptions = {},
 ): Promise<ConcurrentLock[]> {
-  return new Releasing(engine, keys, uuid, options.alongside ?? []).run(options)
+  return new Releasing(engine, keys, uuid, options).run()
 }
 
 /** Nothing has changed: whoever loses his lease loses his holder key. */
@@ -49,13 +52,13 @@ class Releasing {
     private readonly engine: Engine,
     private readonly keys: readonly LockKey[],
     private readonly uuid: string,
-    private readonly alongside: readonly Op[],
+    private readonly options: ReleaseOptions,
   ) {
     this.mostSuccessors = successorsOfEach(keys.length)
   }
 
-  async run(options: ReleaseOptions): Promise<ConcurrentLock[]> {
-    const { engine, keys, uuid } = this
+  async run(): Promise<ConcurrentLock[]> {
+    const { engine, keys, uuid, options } = this
     const holdings = keys.map(key => engine.holdings.take(key, uuid)).filter(holding => holding !== undefined)
     this.snapshots = await Promise.all(keys.map(key => engine.guess(key)))
     let clean: readonly Leaving[] = []
@@ -87,7 +90,10 @@ class Releasing {
   private plans(): Leaving[] {
     const now = this.engine.clock.now()
     const { uuid, mostSuccessors } = this
+    const { isOurs = () => true } = this.options
     return this.snapshots.flatMap(snapshot => {
+      const lease = snapshot.holders.get(uuid)?.lease
+      if (lease !== undefined && !isOurs(lease)) return []
       const next = plan(snapshot, uuid, now, { mostSuccessors })
       return next ? [{ snapshot, plan: next }] : []
     })
@@ -101,7 +107,8 @@ class Releasing {
   private async attempt(leaving: readonly Leaving[]): Promise<boolean> {
     const before = leaving.map(({ snapshot }) => snapshot)
     const transactions = leaving.map(each => each.plan.transaction)
-    const alongside = { compare: [], success: this.alongside, failure: [] }
+    const record = { type: 'delete' as const, key: LockKey.record(this.uuid) }
+    const alongside = { compare: [], success: [record, ...(this.options.alongside ?? [])], failure: [] }
     try {
       const { succeeded, after } = await this.engine.transit(before, [...transactions, alongside])
       this.snapshots = this.snapshots.map(snapshot => after[before.indexOf(snapshot)] ?? snapshot)

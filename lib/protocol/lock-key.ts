@@ -49,6 +49,11 @@ export class LockKey {
     return withPrefix(`${KEYS_BASE_PATH}/${RECORDS}/`)
   }
 
+  /** Where it is said what Relukko's clients know of a holding; on its lease. */
+  static record(uuid: string): string {
+    return LockKey.records.key + uuid
+  }
+
   /** All KeyLocks, holder keys and tickets under a prefix, in this order. */
   static allUnder(prefix: string): [KeyRange, KeyRange, KeyRange] {
     const under = (base: string): KeyRange => withPrefix(`${base}/${prefix}/`)

@@ -16,7 +16,8 @@ export function checkSet(names: readonly string[]): void {
 export function successorsOfEach(locks: number): number {
   const PUT_KEY_LOCKS_AND_DELETE_HOLDER = 2
   const PUT_HOLDER_AND_DELETE_TICKET = 2
-  const left = Math.floor(MAX_TXN_OPS / locks) - PUT_KEY_LOCKS_AND_DELETE_HOLDER
+  const RECORD_AND_TRACE = 2
+  const left = Math.floor((MAX_TXN_OPS - RECORD_AND_TRACE) / locks) - PUT_KEY_LOCKS_AND_DELETE_HOLDER
   return Math.floor(left / PUT_HOLDER_AND_DELETE_TICKET)
 }
 

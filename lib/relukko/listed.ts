@@ -21,7 +21,7 @@ export async function listed(engine: Engine, prefix: string): Promise<RelukkoDTO
   return keyLocks.flatMap(kv => {
     const key = new LockKey(prefix, kv.key.slice(allKeyLocks.key.length))
     const live = readable(kv)?.live({ now, alive }) ?? []
-    return live.map(lock => dtoOf(key, lock, recordOf.get(LockKey.records.key + lock.uuid)))
+    return live.map(lock => dtoOf(key, lock, recordOf.get(LockKey.record(lock.uuid))))
   })
 }
 

@@ -6,11 +6,6 @@ import { RelukkoDTO, type RelukkoFields, type RelukkoJson } from './relukko-dto.
 /** Of a lock that was not taken through Relukko. */
 const NO_IP = '0.0.0.0'
 
-/** Where it is said what Relukko's clients know of a holding and its KeyLocks does not. */
-export function recordKey(id: string): string {
-  return LockKey.records.key + id
-}
-
 /** A name holds no `/`; those of Relukko may. */
 export function encodeName(name: string): string {
   return name.replace(/[%/]/g, character => encodeURIComponent(character))

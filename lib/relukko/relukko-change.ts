@@ -3,7 +3,7 @@ import { Timestamp } from '../model/timestamp.js'
 import type { Standing } from '../protocol/lock-event.js'
 import { LockKey } from '../protocol/lock-key.js'
 import { parseTerms } from '../protocol/terms.js'
-import { dtoOf, encodeName, parseRecord, recordKey } from './record.js'
+import { dtoOf, encodeName, parseRecord } from './record.js'
 import type { RelukkoDTO } from './relukko-dto.js'
 
 /** What became of one lock; `lock` is what it is now, or was before it was deleted. */
@@ -64,7 +64,7 @@ function lockAt(key: LockKey, uuid: string, standing: Standing): RelukkoDTO | un
   try {
     const created = Timestamp.parse(terms.created)
     const holding = { uuid, owner, created, expiresAt: created.plusSeconds(ttl) }
-    return dtoOf(key, holding, parseRecord(standing.get(recordKey(uuid))))
+    return dtoOf(key, holding, parseRecord(standing.get(LockKey.record(uuid))))
   } catch {
     return undefined
   }

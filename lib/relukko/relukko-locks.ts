@@ -14,7 +14,7 @@ import { RelukkoNotFoundError } from './errors.js'
 import { NEW_SECONDS, ttlUntil } from './expiry.js'
 import { checkCreator, keyOf } from './inputs.js'
 import { listed } from './listed.js'
-import { dtoOf, encodeName, formatRecord, parseRecord, recordKey, requestOf } from './record.js'
+import { dtoOf, encodeName, formatRecord, parseRecord, requestOf } from './record.js'
 import { RelukkoDTO } from './relukko-dto.js'
 
 /** How long a call bears with an etcd that cannot be reached, milliseconds. */
@@ -92,7 +92,29 @@ export class RelukkoLocks {
     id: string,
     changed: (lock: RelukkoDTO, now: Timestamp) => Pick<RelukkoDTO, 'creator' | 'expiresAt'>,
   ): Promise<RelukkoDTO> {
-    const key = await this.keyOf(id)
+    const changeAt = (lock: RelukkoDTO, now: Timestamp): RelukkoDTO =>
+      new RelukkoDTO({ ...lock, ...changed(lock, now), updatedAt: now })
+    return this.rewrite(await this.keyOf(id), id, changeAt)
+  }
+
+  /** Resolves to what it was. @throws RelukkoNotFoundError, EtcdLockUnavailableError */
+  async release(id: string): Promise<RelukkoDTO> {
+    const { lock, snapshot } = await this.find(id)
+    const { key } = snapshot
+    const isOurs = this.engine.holdings.has(key, id)
+    const released = await release(this.engine, [key], id, { budgetMs: BUDGET_MS })
+    if (released.length === 0) throw notFound(id)
+    const lease = snapshot.holders.get(id)?.lease
+    if (!isOurs && lease !== undefined) this.engine.pool.discard({ id: lease })
+    return lock
+  }
+
+  /** Puts a lock on a new lease, with what `changed` makes of its record. @throws RelukkoNotFoundError, EtcdLockUnavailableError */
+  private async rewrite(
+    key: LockKey,
+    id: string,
+    changed: (lock: RelukkoDTO, now: Timestamp) => RelukkoDTO,
+  ): Promise<RelukkoDTO> {
     const look = async (): Promise<readonly Snapshot[] | undefined> => {
       seen = await this.look(key, id)
       return seen && [seen.snapshot]
@@ -101,11 +123,11 @@ export class RelukkoLocks {
     const prepare = async (): Promise<Move<RelukkoDTO> | undefined> => {
       const { lock: before, request, snapshot } = seen!
       const now = this.engine.clock.now()
-      const lock = new RelukkoDTO({ ...before, ...changed(before, now), updatedAt: now })
+      const lock = changed(before, now)
       const ttl = ttlUntil(lock.expiresAt, now, this.graceSeconds)
       const lease = await this.engine.pool.takeFresh(ttl)
       const alongside: Op[] = [
-        { type: 'put', key: recordKey(id), value: formatRecord(lock, request), lease: lease.id },
+        { type: 'put', key: LockKey.record(id), value: formatRecord(lock, request), lease: lease.id },
       ]
       const owner = lock.creator === before.creator ? {} : { owner: ownerOf(lock.creator, lock.ip) }
       const transaction = extend(snapshot, { uuid: id, ttl, lease: lease.id, alongside, ...owner }, now)
@@ -119,19 +141,6 @@ export class RelukkoLocks {
     return moved.outcome
   }
 
-  /** Resolves to what it was. @throws RelukkoNotFoundError, EtcdLockUnavailableError */
-  async release(id: string): Promise<RelukkoDTO> {
-    const { lock, snapshot } = await this.find(id)
-    const { key } = snapshot
-    const isOurs = this.engine.holdings.has(key, id)
-    const alongside: Op[] = [{ type: 'delete', key: recordKey(id) }]
-    const released = await release(this.engine, [key], id, { alongside, budgetMs: BUDGET_MS })
-    if (released.length === 0) throw notFound(id)
-    const lease = snapshot.holders.get(id)?.lease
-    if (!isOurs && lease !== undefined) this.engine.pool.discard({ id: lease })
-    return lock
-  }
-
   private async takeAnew(key: LockKey, wish: Wish & Pick<RelukkoDTO, 'creator'>): Promise<Taken> {
     const { creator, ip, seconds = NEW_SECONDS, request, waitMs, signal } = wish
     const id = uuid4()
@@ -141,31 +150,44 @@ export class RelukkoLocks {
       const times = { createdAt: created, updatedAt: created, expiresAt }
       const lock = new RelukkoDTO({ id, lockName: wish.lockName as string, creator, ip, ...times })
       written.push(lock)
-      return [{ type: 'put', key: recordKey(id), value: formatRecord(lock, request), lease }]
+      return [{ type: 'put', key: LockKey.record(id), value: formatRecord(lock, request), lease }]
     }
     const ttl = seconds + this.graceSeconds
     const asked = { uuid: id, owner: ownerOf(creator, ip), concurrency: 1, ttl }
     const [holding] = await acquire(this.engine, [{ key, asked, alongside }], { waitMs, signal })
-    // Of several attempts it is not known which one etcd has taken.
-    const lock = written.length === 1 ? written[0]! : (await this.see(key, id)).lock
-    return { lock, fencingToken: holding!.token }
+    const { created, token: fencingToken } = holding!
+    // Of several attempts it is that which etcd has taken. None, when another server was asked for it, too, and knew it.
+    const lock = written.find(({ createdAt }) => String(createdAt) === created)
+    return { lock: lock ?? (await this.see(key, id)).lock, fencingToken }
   }
 
-  /** The lock of an exclusive holder who has asked in the same words; his answer may be lost. */
+  /**
+   * The lock of an exclusive holder who has asked in the same words; his answer may be lost. Unless it is known to be held
+   * from here, it is put on a lease of our own: the server that took it may not know yet that it did, and gives up its lease.
+   */
   private async takenBefore(key: LockKey, request: string): Promise<Taken | undefined> {
-    return this.persist(key.path, async () => {
+    const found = await this.persist(key.path, async () => {
       const { holders } = await this.engine.readOne(key)
       const [holder] = holders
       if (!holder || holders.size > 1) return undefined
       const [id, { createRevision: fencingToken }] = holder
       const seen = await this.look(key, id)
-      return seen?.request === request ? { lock: seen.lock, fencingToken } : undefined
+      return seen?.request === request ? { id, lock: seen.lock, fencingToken } : undefined
     })
+    if (!found) return undefined
+    const { id, fencingToken } = found
+    if (this.engine.holdings.has(key, id)) return found
+    try {
+      return { lock: await this.rewrite(key, id, lock => lock), fencingToken }
+    } catch (error) {
+      if (error instanceof RelukkoNotFoundError) return undefined
+      throw error
+    }
   }
 
   /** Whose name is not known is looked for among all. */
   private async keyOf(id: string): Promise<LockKey> {
-    const range = { type: 'range' as const, key: recordKey(id) }
+    const range = { type: 'range' as const, key: LockKey.record(id) }
     const read = { compare: [], success: [range], failure: [] }
     const { results } = await this.persist(range.key, () => this.engine.commit(read))
     const record = parseRecord(results[0]![0]) ?? (await this.all()).find(lock => lock.id === id)
@@ -180,7 +202,7 @@ export class RelukkoLocks {
   }
 
   private async look(key: LockKey, id: string): Promise<Seen | undefined> {
-    const reads = [{ type: 'range' as const, key: recordKey(id) }, ...snapshotReads(key)]
+    const reads = [{ type: 'range' as const, key: LockKey.record(id) }, ...snapshotReads(key)]
     const result = await this.engine.commit({ compare: [], success: reads, failure: [] })
     const snapshot = readSnapshot(key, result)
     const entry = keyLocksOf(snapshot).locks.get(id)

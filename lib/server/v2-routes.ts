@@ -13,7 +13,7 @@ import { shown } from '../model/shown.js'
 import { LockKey } from '../protocol/lock-key.js'
 import { lockKey } from '../protocol/lock-name.js'
 import type { KeyRange } from '../kv/key-value.js'
-import { parseRecord, recordKey } from '../relukko/record.js'
+import { parseRecord } from '../relukko/record.js'
 import { bodyOf } from './body.js'
 import { HttpError } from './http-error.js'
 import { eventJson, lockJson, type RecordOf } from './v2-json.js'
@@ -54,7 +54,7 @@ export function addV2Routes(
     const success = ranges.map(range => ({ type: 'range' as const, ...range }))
     const { results } = await engine.commit({ compare: [], success, failure: [] })
     const byId = new Map(results.flat().map(kv => [kv.key, parseRecord(kv)]))
-    return id => byId.get(recordKey(id))
+    return id => byId.get(LockKey.record(id))
   }
 
   server.get<{ Querystring: { prefix?: string } }>('/v2/locks', async ({ query }) => {
@@ -71,7 +71,7 @@ export function addV2Routes(
     return reading(engine, key.path, async () => {
       const now = engine.clock.now()
       const state = stateOf(await engine.readOne(key), now)
-      const own = state.holders.slice(0, MOST_RECORDS).map(({ id }) => ({ key: recordKey(id) }))
+      const own = state.holders.slice(0, MOST_RECORDS).map(({ id }) => ({ key: LockKey.record(id) }))
       return lockJson(state, await records(own), now)
     })
   })
@@ -107,10 +107,9 @@ export function addV2Routes(
     '/v2/locks/:prefix/:name/:id',
     async ({ params, query: { reason }, actor = 'unknown' }) => {
       const key = keyOf(params)
-      const alongside = [{ type: 'delete' as const, key: recordKey(params.id) }]
       const isDone =
         reason === undefined
-          ? (await release(engine, [key], params.id, { alongside })).length > 0
+          ? (await release(engine, [key], params.id)).length > 0
           : (checkReason(reason), await forceRelease(engine, key, params.id, { by: actor, reason }))
       if (!isDone) throw notHeld(params)
       return { ...params, released: true }

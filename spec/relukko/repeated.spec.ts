@@ -1,0 +1,121 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { pino } from 'pino'
+import { systemClock } from '../../lib/lock/clock.js'
+import { Engine } from '../../lib/lock/engine.js'
+import { LockUnavailableError } from '../../lib/model/errors.js'
+import type { RelukkoDTO } from '../../lib/relukko/relukko-dto.js'
+import { RelukkoLocks, type Taken } from '../../lib/relukko/relukko-locks.js'
+import { MemoryStore } from '../../lib/store/memory/memory-store.js'
+import type { Store } from '../../lib/store/store.js'
+import { eventually } from '../support/eventually.js'
+import { type Fault, FaultyStore, lineFaults } from '../support/faulty-store.js'
+
+const neverApplied = new Map(lineFaults).get('never applied')!
+
+function locksOn(store: Store): RelukkoLocks {
+  return new RelukkoLocks(new Engine(store, systemClock, pino({ level: 'silent' })), 'custom', 180)
+}
+
+/** A call that is repeated at another server because the first did not answer, which then tidies up. */
+describe('a lock that is taken again under its idempotency key', () => {
+  let store: MemoryStore
+  let line: FaultyStore
+  let first: RelukkoLocks
+  let second: RelukkoLocks
+
+  const take = (
+    locks: RelukkoLocks,
+    options: { signal?: AbortSignal; waitMs?: number; request?: string } = {},
+  ): Promise<Taken> =>
+    locks.take({ lockName: 'rack', creator: 'me', ip: '127.0.0.1', request: 'once', waitMs: 0, ...options })
+  const expectToStand = async (lock: RelukkoDTO): Promise<void> => {
+    expect((await second.find(lock.id)).lock.toJSON()).toEqual(lock.toJSON())
+    await expect(take(second, { request: 'another' })).rejects.toBeInstanceOf(LockUnavailableError)
+  }
+
+  beforeEach(() => {
+    store = new MemoryStore()
+    line = new FaultyStore(store)
+    first = locksOn(line)
+    second = locksOn(store)
+  })
+  afterEach(async () => {
+    await second.engine.close()
+    await store.close()
+  })
+
+  it.each(lineFaults)('stands, when the first gave up at a call that was %s', async (_, fault) => {
+    for (let call = 1; call <= 6; call++) {
+      const gone = new AbortController()
+      const befall: Fault = (work, at) => {
+        gone.abort(new Error('The client has gone.'))
+        return fault(work, at)
+      }
+      line.befall(call, befall)
+      const attempt = take(first, { signal: gone.signal, waitMs: 10_000 }).catch(() => undefined)
+      await eventually(() => expect(gone.signal.aborted || line.calls > 0).toBe(true))
+      const again = await take(second, { waitMs: 10_000 })
+      gone.abort(new Error('The client has gone.'))
+      await attempt
+      await line.arrive()
+      await first.engine.close()
+      await expectToStand(again.lock)
+      await second.release(again.lock.id)
+      line = new FaultyStore(store)
+      first = locksOn(line)
+    }
+  })
+
+  it('stands, when the first learns only afterwards that it had it', async () => {
+    const gone = new AbortController()
+    let answer = (): void => {}
+    const held = new Promise<void>(resolve => (answer = resolve))
+    let isApplied = false
+    // The lease is granted first.
+    line.befall(2, async work => {
+      const result = await work()
+      isApplied = true
+      await held
+      return result
+    })
+    const attempt = take(first, { signal: gone.signal }).catch(() => undefined)
+    await eventually(() => expect(isApplied).toBe(true))
+    gone.abort(new Error('The client has gone.'))
+    const again = await take(second)
+    answer()
+    await attempt
+    await first.engine.close()
+    await expectToStand(again.lock)
+  })
+
+  it('is the same for both, when the first goes on after an answer was lost', async () => {
+    let again: Taken | undefined
+    line.befall(2, async work => {
+      await work()
+      again = await take(second)
+      return neverApplied(work, line)
+    })
+    const once = await take(first)
+    expect([once.lock.toJSON(), once.fencingToken]).toEqual([again!.lock.toJSON(), again!.fencingToken])
+    await first.engine.close()
+    await expectToStand(once.lock)
+  })
+})
+
+it('who was granted the lock after a wait needs no further call', async () => {
+  const store = new MemoryStore()
+  const line = new FaultyStore(store)
+  const [locks, waiter] = [store, line].map(locksOn) as [RelukkoLocks, RelukkoLocks]
+  const wish = { lockName: 'rack', creator: 'me', ip: '127.0.0.1' }
+  const { lock: before } = await locks.take({ ...wish, waitMs: 0 })
+  const waiting = waiter.take({ ...wish, waitMs: 10_000 })
+  await eventually(async () => expect((await locks.find(before.id)).snapshot.tickets.size).toBe(1))
+  // The first is its grant.
+  line.befall(2, neverApplied, Infinity)
+  await locks.release(before.id)
+  const { lock } = await waiting
+  expect((await locks.find(lock.id)).lock.toJSON()).toEqual(lock.toJSON())
+  line.befall(1, neverApplied, 0)
+  await Promise.all([locks, waiter].map(({ engine }) => engine.close()))
+  await store.close()
+})
