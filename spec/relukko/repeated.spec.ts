@@ -88,6 +88,51 @@ describe('a lock that is taken again under its idempotency key', () => {
     await expectToStand(again.lock)
   })
 
+  it.each([1, 2, 3])('stands, when the first gives up and looks again, after %d lost answers', async lost => {
+    const gone = new AbortController()
+    let again: Taken | undefined
+    // The lease is granted first, then it is the lock.
+    line.befall(
+      2,
+      async work => {
+        await work()
+        again ??= await take(second)
+        gone.abort(new Error('The client has gone.'))
+        return neverApplied(work, line)
+      },
+      lost,
+    )
+    await take(first, { signal: gone.signal }).catch(() => undefined)
+    await first.engine.close()
+    await expectToStand(again!.lock)
+  })
+
+  it('stands, when it comes after the first has looked for it in vain', async () => {
+    let again: Taken | undefined
+    let apply: (() => Promise<unknown>) | undefined
+    // The lease, the lock, the look, and the end of the lease.
+    let call = 1
+    line.befall(
+      2,
+      async work => {
+        call++
+        if (call === 2) {
+          apply = work
+          return neverApplied(work, line)
+        }
+        if (call === 4) {
+          await apply!()
+          again = await take(second)
+        }
+        return work()
+      },
+      3,
+    )
+    await take(first)
+    await first.engine.close()
+    await expectToStand(again!.lock)
+  })
+
   it('is the same for both, when the first goes on after an answer was lost', async () => {
     let again: Taken | undefined
     line.befall(2, async work => {
