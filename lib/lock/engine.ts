@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { LockError } from '../model/errors.js'
 import { combine, split } from '../protocol/combine.js'
+import type { KeyValue } from '../kv/key-value.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import { readSnapshot, settle, type Snapshot, snapshotReads } from '../protocol/snapshot.js'
 import type { Transaction, TransactionResult } from '../kv/transaction.js'
@@ -76,9 +77,18 @@ export class Engine {
   async read(keys: readonly LockKey[]): Promise<Snapshot[]> {
     const reads = keys.map(key => ({ compare: [], success: snapshotReads(key), failure: [] }))
     const results = split(reads, await this.commit(combine(reads)))
-    const snapshots = keys.map((key, at) => readSnapshot(key, results[at]!))
-    for (const snapshot of snapshots) this.guesses.set(snapshot)
-    return snapshots
+    return this.noted(keys, results)
+  }
+
+  /** As {@link read}, and what stands at another key. */
+  async readBeside(
+    keys: readonly LockKey[],
+    path: string,
+  ): Promise<{ snapshots: Snapshot[]; kv: KeyValue | undefined }> {
+    const beside = [{ type: 'range' as const, key: path }]
+    const reads = [...keys.map(snapshotReads), beside].map(success => ({ compare: [], success, failure: [] }))
+    const results = split(reads, await this.commit(combine(reads)))
+    return { snapshots: this.noted(keys, results), kv: results.at(-1)!.results[0]![0] }
   }
 
   /** As {@link read}, of one lock. */
@@ -113,6 +123,12 @@ export class Engine {
     const { signal, budgetMs } = options
     const budget = (): number => budgetMs ?? (this.contacted ? WRITE_BUDGET_MS : FIRST_CONTACT_MS)
     return persist(work, { key: key.path, clock: this.clock, budget, signal })
+  }
+
+  private noted(keys: readonly LockKey[], results: readonly TransactionResult[]): Snapshot[] {
+    const snapshots = keys.map((key, at) => readSnapshot(key, results[at]!))
+    for (const snapshot of snapshots) this.guesses.set(snapshot)
+    return snapshots
   }
 
   /** Ends the waits, whose callers get a LockError, the care for what is held, the feeds, and the connection. */

@@ -1,10 +1,14 @@
+import type { KeyValue } from '../kv/key-value.js'
+import type { Put } from '../kv/transaction.js'
 import { InvalidLockError, LockError } from '../model/errors.js'
 import { shown } from '../model/shown.js'
 import { isTtl, TTL_EXPECTED } from '../model/ttl.js'
 import { extend as plan } from '../protocol/extend.js'
-import type { LockKey } from '../protocol/lock-key.js'
+import { LockKey } from '../protocol/lock-key.js'
+import { extendedRecord } from '../protocol/record.js'
 import type { Snapshot } from '../protocol/snapshot.js'
 import type { Engine } from './engine.js'
+import type { Lease } from './lease.js'
 import { type Move, type Moved, Moving, type MovingListener } from './moving.js'
 
 /**
@@ -35,17 +39,30 @@ export async function extendIfHeld(
 ): Promise<Moved<void> | undefined> {
   checkTtl(ttl)
   const path = keys.join(', ')
+  let record: KeyValue | undefined
+  const look = async (): Promise<readonly Snapshot[]> => {
+    const seen = await engine.readBeside(keys, LockKey.record(uuid))
+    record = seen.kv
+    return seen.snapshots
+  }
+  /** It hangs on the lease of the first. */
+  const recordAt = (at: number, { id: lease, since }: Lease): Put[] => {
+    if (!record || at > 0) return []
+    const value = extendedRecord(record.value, since.plusSeconds(ttl), since)
+    return [{ type: 'put', key: record.key, value, lease }]
+  }
   const prepare = async (snapshots: readonly Snapshot[]): Promise<Move<void> | undefined> => {
     const leases = await engine.pool.takeAllFresh(keys.map(() => ttl))
     const transactions = snapshots.flatMap((snapshot, at) => {
       const { id: lease, since } = leases[at]!
-      return plan(snapshot, { uuid, ttl, lease }, since) ?? []
+      const alongside = recordAt(at, leases[at]!)
+      return plan(snapshot, { uuid, ttl, lease, alongside }, since) ?? []
     })
     if (transactions.length === keys.length) return { leases, transactions, outcome: undefined }
     for (const lease of leases) engine.pool.give(lease)
     return undefined
   }
-  const moving = new Moving(engine, uuid, () => engine.read(keys), prepare, listener)
+  const moving = new Moving(engine, uuid, look, prepare, listener)
   return engine.persist({ path }, () => moving.advance()).finally(() => moving.settle())
 }
 

@@ -1,3 +1,4 @@
+import { LONGEST_TTL } from '../model/ttl.js'
 import type { Timestamp } from '../model/timestamp.js'
 
 /** For how long a new lock lasts. */
@@ -6,9 +7,6 @@ export const NEW_SECONDS = 600
 export const PROLONG_SECONDS = 300
 /** So long after its expiry a lock is freed: a client may be late to keep it alive. */
 export const GRACE_SECONDS = 180
-
-/** The longest lease that etcd grants. */
-const LONGEST_TTL = 9_000_000_000
 
 /** The ttl, from `now` on, of a lock that says to expire at `expiresAt`. Seconds, at least 1. */
 export function ttlUntil(expiresAt: Timestamp, now: Timestamp, graceSeconds: number): number {

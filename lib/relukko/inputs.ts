@@ -9,8 +9,11 @@ import { encodeName } from './record.js'
 /** Bytes of UTF-8. */
 const LONGEST_CREATOR = 1_024
 /** More than this does not fit between now and the year 9999. */
-const MOST_SECONDS = 250_000_000_000
+export const MOST_SECONDS = 250_000_000_000
 const HAS_ZONE = /(Z|[+-]\d\d:?\d\d)$/
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i
+/** Of RFC 3339, what is finer than a microsecond. */
+const FINER = /(\.\d{6})\d+(?=Z|[+-])/
 
 /** The key of a lock, from the name that a client gave. @throws RelukkoInvalidError */
 export function keyOf(prefix: string, name: unknown): LockKey {
@@ -42,10 +45,15 @@ export function checkCreator(creator: unknown): asserts creator is string | null
   throw invalid('creator', creator, `null or a text of at most ${LONGEST_CREATOR} bytes`)
 }
 
-/** @throws RelukkoInvalidError */
+/** Fractions count to the microsecond: Robot Framework sends such. @throws RelukkoInvalidError */
 export function checkSeconds(seconds: unknown, field = 'seconds'): asserts seconds is number {
-  if (Number.isInteger(seconds) && (seconds as number) >= 0 && (seconds as number) <= MOST_SECONDS) return
-  throw invalid(field, seconds, `an integer from 0 to ${MOST_SECONDS}`)
+  if (typeof seconds === 'number' && seconds >= 0 && seconds <= MOST_SECONDS) return
+  throw invalid(field, seconds, `a number from 0 to ${MOST_SECONDS}`)
+}
+
+/** As it was given out, however a client writes a UUID. */
+export function idOf(id: string): string {
+  return UUID.test(id) ? id.toLowerCase() : id
 }
 
 /** @throws RelukkoInvalidError */
@@ -55,7 +63,8 @@ export function expiryOf(value: unknown): Timestamp {
     return writable(Timestamp.fromMillis(value.getTime()))
   }
   try {
-    if (typeof value === 'string' && HAS_ZONE.test(value)) return Timestamp.parse(value)
+    const text = typeof value === 'string' ? value.toUpperCase().replace(FINER, '$1') : ''
+    if (HAS_ZONE.test(text)) return Timestamp.parse(text)
   } catch {
     // Said below.
   }

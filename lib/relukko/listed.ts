@@ -6,8 +6,13 @@ import { LockKey } from '../protocol/lock-key.js'
 import { dtoOf, parseRecord } from './record.js'
 import type { RelukkoDTO } from './relukko-dto.js'
 
+export interface Listed {
+  readonly key: LockKey
+  readonly lock: RelukkoDTO
+}
+
 /** All locks that somebody holds under the prefix, at one revision; also those that were not taken through Relukko. */
-export async function listed(engine: Engine, prefix: string): Promise<RelukkoDTO[]> {
+export async function listed(engine: Engine, prefix: string): Promise<Listed[]> {
   const [allKeyLocks, allHolders] = LockKey.allUnder(prefix)
   const success = [allKeyLocks, allHolders, LockKey.records].map(range => ({
     type: 'range' as const,
@@ -21,7 +26,7 @@ export async function listed(engine: Engine, prefix: string): Promise<RelukkoDTO
   return keyLocks.flatMap(kv => {
     const key = new LockKey(prefix, kv.key.slice(allKeyLocks.key.length))
     const live = readable(kv)?.live({ now, alive }) ?? []
-    return live.map(lock => dtoOf(key, lock, recordOf.get(LockKey.record(lock.uuid))))
+    return live.map(entry => ({ key, lock: dtoOf(key, entry, recordOf.get(LockKey.record(entry.uuid))) }))
   })
 }
 

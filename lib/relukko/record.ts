@@ -1,34 +1,44 @@
 import type { KeyValue } from '../kv/key-value.js'
 import type { ConcurrentLock } from '../model/concurrent-lock.js'
 import { LockKey } from '../protocol/lock-key.js'
-import { RelukkoDTO, type RelukkoFields, type RelukkoJson } from './relukko-dto.js'
+import { RelukkoDTO } from './relukko-dto.js'
 
 /** Of a lock that was not taken through Relukko. */
 const NO_IP = '0.0.0.0'
 
-/** A name holds no `/`; those of Relukko may. */
+/** A name holds no `/` and no control characters; those of Relukko may. NUL may not: no database of theirs could hold it. */
 export function encodeName(name: string): string {
-  return name.replace(/[%/]/g, character => encodeURIComponent(character))
+  // eslint-disable-next-line no-control-regex
+  return name.replace(/[%/\u0001-\u001f\u007f-\u009f]/g, character => encodeURIComponent(character))
 }
 
-/** @param request by which the client knows its call again. */
-export function formatRecord(lock: RelukkoFields, request: string | undefined): string {
-  return JSON.stringify({ ...new RelukkoDTO(lock).toJSON(), id: undefined, request })
+/** What stands beside a holding that was taken, or changed, through Relukko. */
+export interface LockRecord {
+  readonly lock: RelukkoDTO
+  /** Of the lock in etcd. */
+  readonly name: string
+  /** By which the client knows its call again. */
+  readonly request?: string | undefined
 }
 
-/** Of a text that {@link formatRecord} has made; undefined for others. */
-export function requestOf(kv: KeyValue | undefined): string | undefined {
-  if (!parseRecord(kv)) return undefined
-  const { request } = JSON.parse(kv!.value) as { readonly request?: unknown }
-  return typeof request === 'string' ? request : undefined
+export function formatRecord({ lock, name, request }: LockRecord): string {
+  const isEncoded = name === encodeName(lock.lockName)
+  return JSON.stringify({ ...lock.toJSON(), id: undefined, request, name: isEncoded ? undefined : name })
 }
 
 /** Undefined when the text is no record. */
-export function parseRecord(kv: KeyValue | undefined): RelukkoDTO | undefined {
+export function parseRecord(kv: KeyValue | undefined): LockRecord | undefined {
   if (!kv) return undefined
   try {
     const id = kv.key.slice(LockKey.records.key.length)
-    return RelukkoDTO.fromJSON({ ...(JSON.parse(kv.value) as Omit<RelukkoJson, 'id'>), id })
+    const json = JSON.parse(kv.value) as Partial<Record<keyof LockRecord, unknown>>
+    const lock = RelukkoDTO.fromJSON({ ...json, id })
+    const { name, request } = json
+    return {
+      lock,
+      name: typeof name === 'string' ? name : encodeName(lock.lockName),
+      ...(typeof request === 'string' && { request }),
+    }
   } catch {
     return undefined
   }
@@ -38,9 +48,9 @@ export function parseRecord(kv: KeyValue | undefined): RelukkoDTO | undefined {
 export function dtoOf(
   key: LockKey,
   holding: Pick<ConcurrentLock, 'uuid' | 'owner' | 'created' | 'expiresAt'>,
-  record: RelukkoDTO | undefined,
+  record: LockRecord | undefined,
 ): RelukkoDTO {
-  if (record && encodeName(record.lockName) === key.name) return record
+  if (record?.name === key.name) return record.lock
   const { uuid, owner, created, expiresAt } = holding
   return new RelukkoDTO({
     id: uuid,
@@ -55,6 +65,10 @@ export function dtoOf(
 
 /** The name that Relukko's clients see: as it is, when it is none that {@link encodeName} makes. */
 export function decodeName(name: string): string {
-  const decoded = name.replace(/%(25|2F)/g, code => decodeURIComponent(code))
-  return encodeName(decoded) === name ? decoded : name
+  try {
+    const decoded = decodeURIComponent(name)
+    return encodeName(decoded) === name ? decoded : name
+  } catch {
+    return name
+  }
 }

@@ -3,7 +3,7 @@ import { Timestamp } from '../model/timestamp.js'
 import type { Standing } from '../protocol/lock-event.js'
 import { LockKey } from '../protocol/lock-key.js'
 import { parseTerms } from '../protocol/terms.js'
-import { dtoOf, encodeName, parseRecord } from './record.js'
+import { dtoOf, parseRecord } from './record.js'
 import type { RelukkoDTO } from './relukko-dto.js'
 
 /** What became of one lock; `lock` is what it is now, or was before it was deleted. */
@@ -48,7 +48,7 @@ function changeOf(before: RelukkoDTO | undefined, now: RelukkoDTO | undefined): 
 function holdingOf(prefix: string, kv: KeyValue): { readonly key: LockKey; readonly id: string } | undefined {
   if (kv.key.startsWith(LockKey.records.key)) {
     const record = parseRecord(kv)
-    return record && { key: new LockKey(prefix, encodeName(record.lockName)), id: record.id }
+    return record && { key: new LockKey(prefix, record.name), id: record.lock.id }
   }
   const parsed = LockKey.parse(kv.key)
   if (parsed?.kind !== 'holder' || parsed.key.prefix !== prefix) return undefined

@@ -12,9 +12,9 @@ import { type Move, Moving } from '../lock/moving.js'
 import { release } from '../lock/release.js'
 import { RelukkoNotFoundError } from './errors.js'
 import { NEW_SECONDS, ttlUntil } from './expiry.js'
-import { checkCreator, keyOf } from './inputs.js'
-import { listed } from './listed.js'
-import { dtoOf, encodeName, formatRecord, parseRecord, requestOf } from './record.js'
+import { checkCreator, idOf, keyOf } from './inputs.js'
+import { type Listed, listed } from './listed.js'
+import { dtoOf, formatRecord, parseRecord } from './record.js'
 import { RelukkoDTO } from './relukko-dto.js'
 
 /** How long a call bears with an etcd that cannot be reached, milliseconds. */
@@ -76,11 +76,12 @@ export class RelukkoLocks {
   }
 
   async all(): Promise<RelukkoDTO[]> {
-    return this.persist(LockKey.records.key, () => listed(this.engine, this.prefix))
+    return (await this.list()).map(({ lock }) => lock)
   }
 
   /** @throws RelukkoNotFoundError, EtcdLockUnavailableError */
-  async find(id: string): Promise<Seen> {
+  async find(given: string): Promise<Seen> {
+    const id = idOf(given)
     return this.see(await this.keyOf(id), id)
   }
 
@@ -89,17 +90,19 @@ export class RelukkoLocks {
    * @throws RelukkoNotFoundError, EtcdLockUnavailableError, and what `changed` throws.
    */
   async change(
-    id: string,
+    given: string,
     changed: (lock: RelukkoDTO, now: Timestamp) => Pick<RelukkoDTO, 'creator' | 'expiresAt'>,
   ): Promise<RelukkoDTO> {
+    const id = idOf(given)
     const changeAt = (lock: RelukkoDTO, now: Timestamp): RelukkoDTO =>
       new RelukkoDTO({ ...lock, ...changed(lock, now), updatedAt: now })
     return this.rewrite(await this.keyOf(id), id, changeAt)
   }
 
   /** Resolves to what it was. @throws RelukkoNotFoundError, EtcdLockUnavailableError */
-  async release(id: string): Promise<RelukkoDTO> {
-    const { lock, snapshot } = await this.find(id)
+  async release(given: string): Promise<RelukkoDTO> {
+    const { lock, snapshot } = await this.find(given)
+    const { id } = lock
     const { key } = snapshot
     const isOurs = this.engine.holdings.has(key, id)
     const released = await release(this.engine, [key], id, { budgetMs: BUDGET_MS })
@@ -122,12 +125,18 @@ export class RelukkoLocks {
     let seen: Seen | undefined
     const prepare = async (): Promise<Move<RelukkoDTO> | undefined> => {
       const { lock: before, request, snapshot } = seen!
+      const { name } = key
       const now = this.engine.clock.now()
       const lock = changed(before, now)
       const ttl = ttlUntil(lock.expiresAt, now, this.graceSeconds)
       const lease = await this.engine.pool.takeFresh(ttl)
       const alongside: Op[] = [
-        { type: 'put', key: LockKey.record(id), value: formatRecord(lock, request), lease: lease.id },
+        {
+          type: 'put',
+          key: LockKey.record(id),
+          value: formatRecord({ lock, name, request }),
+          lease: lease.id,
+        },
       ]
       const owner = lock.creator === before.creator ? {} : { owner: ownerOf(lock.creator, lock.ip) }
       const transaction = extend(snapshot, { uuid: id, ttl, lease: lease.id, alongside, ...owner }, now)
@@ -150,9 +159,17 @@ export class RelukkoLocks {
       const times = { createdAt: created, updatedAt: created, expiresAt }
       const lock = new RelukkoDTO({ id, lockName: wish.lockName as string, creator, ip, ...times })
       written.push(lock)
-      return [{ type: 'put', key: LockKey.record(id), value: formatRecord(lock, request), lease }]
+      return [
+        {
+          type: 'put',
+          key: LockKey.record(id),
+          value: formatRecord({ lock, name: key.name, request }),
+          lease,
+        },
+      ]
     }
-    const ttl = seconds + this.graceSeconds
+    const now = this.engine.clock.now()
+    const ttl = ttlUntil(now.plusSeconds(seconds), now, this.graceSeconds)
     const asked = { uuid: id, owner: ownerOf(creator, ip), concurrency: 1, ttl }
     const [holding] = await acquire(this.engine, [{ key, asked, alongside }], { waitMs, signal })
     const { created, token: fencingToken } = holding!
@@ -190,9 +207,15 @@ export class RelukkoLocks {
     const range = { type: 'range' as const, key: LockKey.record(id) }
     const read = { compare: [], success: [range], failure: [] }
     const { results } = await this.persist(range.key, () => this.engine.commit(read))
-    const record = parseRecord(results[0]![0]) ?? (await this.all()).find(lock => lock.id === id)
-    if (!record) throw notFound(id)
-    return new LockKey(this.prefix, encodeName(record.lockName))
+    const record = parseRecord(results[0]![0])
+    if (record) return new LockKey(this.prefix, record.name)
+    const found = (await this.list()).find(({ lock }) => lock.id === id)
+    if (!found) throw notFound(id)
+    return found.key
+  }
+
+  private list(): Promise<Listed[]> {
+    return this.persist(LockKey.records.key, () => listed(this.engine, this.prefix))
   }
 
   private async see(key: LockKey, id: string): Promise<Seen> {
@@ -205,10 +228,12 @@ export class RelukkoLocks {
     const reads = [{ type: 'range' as const, key: LockKey.record(id) }, ...snapshotReads(key)]
     const result = await this.engine.commit({ compare: [], success: reads, failure: [] })
     const snapshot = readSnapshot(key, result)
-    const entry = keyLocksOf(snapshot).locks.get(id)
-    if (!entry || !snapshot.holders.has(id)) return undefined
-    const [record] = result.results[0]!
-    return { lock: dtoOf(key, entry, parseRecord(record)), request: requestOf(record), snapshot }
+    const alive = new Set(snapshot.holders.keys())
+    const live = keyLocksOf(snapshot).live({ now: this.engine.clock.now(), alive })
+    const entry = live.find(({ uuid }) => uuid === id)
+    if (!entry) return undefined
+    const record = parseRecord(result.results[0]![0])
+    return { lock: dtoOf(key, entry, record), request: record?.request, snapshot }
   }
 
   private persist<T>(path: string, work: () => Promise<T>): Promise<T> {

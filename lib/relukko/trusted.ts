@@ -15,7 +15,7 @@ export const TRUSTED = new RelukkoDTO({
   updatedAt: epoch,
 })
 
-/** Whether the environment says that no locks are needed: the variable is set, to whatever. */
+/** Whether the environment says that no locks are needed: the variable is set, to whatever is not empty, as for pyrelukko. */
 export function isTrusted(): boolean {
-  return process.env[VARIABLE] !== undefined
+  return Boolean(process.env[VARIABLE])
 }

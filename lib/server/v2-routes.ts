@@ -53,7 +53,7 @@ export function addV2Routes(
   const records = async (ranges: readonly KeyRange[]): Promise<RecordOf> => {
     const success = ranges.map(range => ({ type: 'range' as const, ...range }))
     const { results } = await engine.commit({ compare: [], success, failure: [] })
-    const byId = new Map(results.flat().map(kv => [kv.key, parseRecord(kv)]))
+    const byId = new Map(results.flat().map(kv => [kv.key, parseRecord(kv)?.lock]))
     return id => byId.get(LockKey.record(id))
   }
 

@@ -182,7 +182,7 @@ export function relukkoContract(make: () => Relukko): void {
       id => relukko.updateRelukko(id, { expiresAt: '+10000-01-01T00:00:00Z' }),
     ],
     ['negative seconds', 'seconds', id => relukko.keepRelukkoAlivePut(id, -1)],
-    ['a fraction', 'seconds', id => relukko.keepRelukkoAlivePut(id, 1.5)],
+    ['no number', 'seconds', id => relukko.keepRelukkoAlivePut(id, NaN)],
     ['more seconds than there are', 'seconds', id => relukko.addToExpiresAtTimePut(id, 1e12)],
   ])('%s is refused, and named', async (_, field, call) => {
     const lock = (await relukko.acquireRelukko(name, 'me', 0))!
@@ -203,6 +203,8 @@ export function relukkoContract(make: () => Relukko): void {
 
   it('answers without any lock where RELUKKO_TRUST_ME_IT_IS_LOCKED is set', async () => {
     process.env['RELUKKO_TRUST_ME_IT_IS_LOCKED'] = ''
+    await expect(relukko.getLock(UNKNOWN)).rejects.toMatchObject({ code: 'RELUKKO_NOT_FOUND' })
+    process.env['RELUKKO_TRUST_ME_IT_IS_LOCKED'] = 'no'
     try {
       const lock = (await relukko.acquireRelukko(name, 'me', 0))!
       expect(lock.toJSON()).toEqual({

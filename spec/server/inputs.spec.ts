@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { pino } from 'pino'
+import type { RelukkoJson } from '../../lib/relukko/relukko-dto.js'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import { freshName } from '../support/etcd.js'
@@ -25,7 +26,7 @@ afterAll(async () => {
 interface Answer {
   readonly status: number
   readonly headers: Headers
-  readonly body: { readonly status: number; readonly message: string; readonly id: string }
+  readonly body: RelukkoJson & { readonly status: number; readonly message: string }
 }
 
 async function send(method: string, path: string, body?: string, headers: object = {}): Promise<Answer> {
@@ -61,7 +62,8 @@ describe('a lock is not taken by', () => {
       "'creator'",
     ],
     ['an unknown field', '{"lock_name": "a", "name": "b"}', '"name"'],
-    ['a ttl of zero point', '{"lock_name": "a", "ttl": 0.5}', "'ttl'"],
+    ['a ttl of less than nothing', '{"lock_name": "a", "ttl": -1}', "'ttl'"],
+    ['a ttl of more than there is', '{"lock_name": "a", "ttl": 250000000001}', "'ttl'"],
     ['a prototype', '{"lock_name": "a", "__proto__": {"creator": "x"}}', 'JSON'],
   ])('%s', async (_, body, named) => {
     const before = await store.commit({ compare: [], success: [], failure: [] })
@@ -92,7 +94,7 @@ describe('a lock is not changed by', () => {
     ['an unknown field', '', '{"lock_name": "b"}', '"lock_name"'],
     ['no seconds', '/keep_alive', '{}', "'seconds'"],
     ['negative seconds', '/keep_alive', '{"seconds": -1}', "'seconds'"],
-    ['half a second', '/add_to_expire_at', '{"seconds": 0.5}', "'seconds'"],
+    ['less than nothing', '/add_to_expire_at', '{"seconds": -0.5}', "'seconds'"],
     ['more seconds than there are', '/add_to_expire_at', '{"seconds": 1e300}', "'seconds'"],
     ['a text for seconds', '/add_to_expire_at', '{"seconds": "60"}', "'seconds'"],
   ])('%s', async (_, route, body, named) => {
@@ -104,11 +106,56 @@ describe('a lock is not changed by', () => {
     expect((await send('GET', `/v1/locks/${id}`)).body).toEqual(before.body)
   })
 
-  it.each(['2099-12-01T23:12:00+05:30', '1999-12-31T23:59:59Z'])('is changed by %s', async expires => {
+  it.each([
+    ['2099-12-01T23:12:00+05:30', '2099-12-01T17:42:00.000000Z'],
+    ['2099-12-01t23:12:00.123456789z', '2099-12-01T23:12:00.123456Z'],
+    ['9999-12-31T23:59:59.999999Z', '9999-12-31T23:59:59.999999Z'],
+  ])('is changed by %s', async (expires, expected) => {
     const id = await take()
     const answer = await send('PUT', `/v1/locks/${id}`, JSON.stringify({ expires_at: expires }))
-    expect(answer.status).toBe(200)
+    expect([answer.status, answer.body]).toEqual([200, expect.objectContaining({ expires_at: expected })])
   })
+
+  it.each([0, 0.5, 90.5, 249_000_000_000])('%d seconds are added, or counted from now', async seconds => {
+    const id = await take()
+    const { expires_at: before } = (await send('GET', `/v1/locks/${id}`)).body
+    const body = JSON.stringify({ seconds })
+    const { expires_at: after } = (await send('PUT', `/v1/locks/${id}/add_to_expire_at`, body)).body
+    expect(Date.parse(after) - Date.parse(before)).toBe(seconds * 1000)
+    const { expires_at: kept } = (await send('PUT', `/v1/locks/${id}/keep_alive`, body)).body
+    expect(Math.abs(Date.parse(kept) - Date.now() - seconds * 1000)).toBeLessThan(5_000)
+  })
+})
+
+it('a lock whose time is long over is free, once nobody may be late any more', async () => {
+  await using impatient = await RelukkoServer.create({ store, apiKeys: { test: KEY }, graceSeconds: 1 })
+  const address = await impatient.listen({ port: 0 })
+  const lock_name = freshName()
+  const post = async (): Promise<number> => {
+    const answer = await fetch(`${address}/v1/locks`, {
+      method: 'POST',
+      headers: { 'x-api-key': KEY, 'content-type': 'application/json' },
+      body: JSON.stringify({ lock_name, ttl: 0 }),
+    })
+    return answer.status
+  }
+  expect(await post()).toBe(201)
+  expect(await post()).toBe(409)
+  await eventually(async () => expect(await post()).toBe(201), 5_000)
+})
+
+it.each([0, 9_000_000_000, 250_000_000_000])('a ttl of %d is had', async ttl => {
+  const answer = await send('POST', '/v1/locks', JSON.stringify({ lock_name: freshName(), ttl }))
+  const { created_at: created, expires_at: expires } = answer.body
+  expect([answer.status, Date.parse(expires) - Date.parse(created)]).toEqual([201, ttl * 1000])
+})
+
+it.each(['a\tb', 'a\nb', '\u007f', '\u0085', 'a%09b'])('a name of %j is had, and free again', async part => {
+  const lock_name = freshName() + part
+  const answer = await send('POST', '/v1/locks', JSON.stringify({ lock_name }))
+  expect([answer.status, answer.body.lock_name]).toEqual([201, lock_name])
+  expect((await send('GET', `/v1/locks/${answer.body.id.toUpperCase()}`)).body).toEqual(answer.body)
+  expect((await send('DELETE', `/v1/locks/${answer.body.id}`)).status).toBe(200)
 })
 
 it.each(['x', UNKNOWN, '...', 'a%2Fb', '%00', '%F0%9F%8E%81', "'; drop table locks"])(
