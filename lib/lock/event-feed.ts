@@ -32,6 +32,7 @@ export class EventFeed<T> implements WatchListener {
   private fail: (failure: unknown) => void = () => {}
   private readonly over = new Promise<never>((_, reject) => (this.fail = reject))
   private watch: Watch | undefined
+  private looks = 0
 
   constructor(
     private readonly engine: Engine,
@@ -118,10 +119,13 @@ export class EventFeed<T> implements WatchListener {
   }
 
   private async look(): Promise<void> {
+    const number = ++this.looks
     const all = { type: 'range' as const, ...LockKey.all }
     const { results, revision } = await reading(this.engine, all.key, () =>
       this.engine.commit({ compare: [], success: [all], failure: [] }),
     )
+    // Another gap has come meanwhile: what is seen now may be older than what is told already.
+    if (number !== this.looks) return
     const isFirst = this.told.revision === 0n
     const changes = this.changesTo(results[0]!, revision)
     const meant = this.meaning(changes, this.told.standing)

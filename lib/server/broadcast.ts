@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
 import type { Engine } from '../lock/engine.js'
 import { EventFeed } from '../lock/event-feed.js'
@@ -9,6 +10,8 @@ const MOST_UNREAD_BYTES = 1_000_000
 const RETRY_MS = 1_000
 /** Of RFC 6455: the server goes away. */
 const GOING_AWAY = 1001
+/** How long a client may take to say farewell. */
+const FAREWELL_MS = 1_000
 
 /** Tells every client what becomes of the locks, whoever did it. */
 export class Broadcast {
@@ -20,6 +23,7 @@ export class Broadcast {
   private pinging: NodeJS.Timeout | undefined
   private readonly ending = new AbortController()
   private running: Promise<void> | undefined
+  private onNone: () => void = () => {}
 
   constructor(
     private readonly engine: Engine,
@@ -34,12 +38,16 @@ export class Broadcast {
   }
 
   add(client: WebSocket): void {
+    // What it sends is of no interest, and what goes wrong with it ends in its close.
+    client.on('error', () => {})
+    if (this.ending.signal.aborted) return client.terminate()
     this.clients.add(client)
     this.answering.add(client)
     client.on('pong', () => this.answering.add(client))
-    client.on('close', () => this.clients.delete(client))
-    // What it sends is of no interest, and what goes wrong with it ends in its close.
-    client.on('error', () => {})
+    client.on('close', () => {
+      this.clients.delete(client)
+      if (this.clients.size === 0) this.onNone()
+    })
   }
 
   get size(): number {
@@ -50,7 +58,19 @@ export class Broadcast {
     this.ending.abort()
     clearInterval(this.pinging)
     for (const client of this.clients) client.close(GOING_AWAY, 'The server is shutting down.')
-    await this.running
+    await Promise.all([this.running, this.farewells()])
+  }
+
+  /** Cuts those who do not answer: they would keep the server from ending. */
+  private async farewells(): Promise<void> {
+    if (this.clients.size === 0) return
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>(resolve => {
+      this.onNone = resolve
+      timer = setTimeout(resolve, FAREWELL_MS)
+    })
+    clearTimeout(timer)
+    for (const client of this.clients) client.terminate()
   }
 
   private async run(): Promise<void> {
@@ -68,7 +88,7 @@ export class Broadcast {
         if (signal.aborted) return
         const why = (error as Error).message
         this.engine.log.warn(`The feed of changes has ended, and begins anew: ${why}`)
-        await this.pause()
+        await delay(RETRY_MS, undefined, { signal }).catch(() => {})
       }
     }
   }
@@ -88,15 +108,5 @@ export class Broadcast {
       if (!this.answering.delete(client)) client.terminate()
       else client.ping()
     }
-  }
-
-  private pause(): Promise<void> {
-    return new Promise(resolve => {
-      const timer = setTimeout(resolve, RETRY_MS)
-      this.ending.signal.addEventListener('abort', () => {
-        clearTimeout(timer)
-        resolve()
-      })
-    })
   }
 }

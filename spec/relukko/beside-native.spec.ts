@@ -27,8 +27,8 @@ describe('a lock that was taken through Relukko', () => {
     const lock = (await relukko.acquireRelukko(name, null, 0))!
     await native.extend(name, lock.id, 1_000)
     const after = await relukko.getLock(lock.id)
-    const { expiresAt, updatedAt, ...same } = lock
-    expect(after).toMatchObject(same)
+    const { id, lockName, creator, ip, createdAt, expiresAt } = lock
+    expect(after).toMatchObject({ id, lockName, creator, ip, createdAt })
     expect(lock.updatedAt.isBefore(after.updatedAt)).toBe(true)
     expect(Math.abs(Timestamp.now().secondsUntil(after.expiresAt) - 1_000)).toBeLessThan(2)
     expect(expiresAt.isBefore(after.expiresAt)).toBe(true)
