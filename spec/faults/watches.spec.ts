@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it } from '@jest/globals'
 import { Etcd3 } from 'etcd3'
 import type { KeyEvent } from '../../lib/kv/key-value.js'
 import type { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
+import { EtcdServer } from '../../lib/testing/index.js'
 import { eventually } from '../support/eventually.js'
 import { freshName, storeAt, useEtcdServer } from '../support/etcd.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
@@ -66,4 +67,18 @@ it('a watch that was cut, and whose place in the history is compacted, says so a
   await eventually(() => expect(seen).toEqual(['gap']))
   await put('after')
   await eventually(() => expect(seen).toEqual(['gap', 'after']))
+})
+
+it('a watch on an etcd whose history begins anew, says so and goes on', async () => {
+  await watch().ready
+  for (const value of ['a', 'b', 'c']) await put(value)
+  await eventually(() => expect(seen).toEqual(['a', 'b', 'c']))
+  await using other = await EtcdServer.start()
+  proxy.redirect(other.endpoint)
+  proxy.cut()
+  await eventually(() => expect(seen).toEqual(['a', 'b', 'c', 'gap']))
+  const restored = storeAt(other.endpoint)
+  await restored.commit({ compare: [], success: [{ type: 'put', key, value: 'anew' }], failure: [] })
+  await eventually(() => expect(seen).toEqual(['a', 'b', 'c', 'gap', 'anew']))
+  await restored.close()
 })

@@ -8,15 +8,17 @@ export class TcpProxy {
   private isMute = false
   private isDeaf = false
 
-  private constructor(private readonly server: Server) {}
+  private constructor(
+    private readonly server: Server,
+    private target: URL,
+  ) {}
 
   static async to(endpoint: string): Promise<TcpProxy> {
-    const { hostname, port } = new URL(endpoint)
     const server = createServer()
-    const proxy = new TcpProxy(server)
+    const proxy = new TcpProxy(server, new URL(endpoint))
     server.on('connection', client => {
       if (proxy.isDeaf) proxy.keep(client.resume())
-      else proxy.join(client, connect(Number(port), hostname))
+      else proxy.join(client, connect(Number(proxy.target.port), proxy.target.hostname))
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -40,6 +42,11 @@ export class TcpProxy {
   /** The connections that stand now lead nowhere for good, and nobody is told; new ones work. */
   lose(): void {
     for (const socket of this.sockets) this.lost.add(socket)
+  }
+
+  /** New connections lead to another server. */
+  redirect(endpoint: string): void {
+    this.target = new URL(endpoint)
   }
 
   /** How many sockets are open, on both sides. */

@@ -94,15 +94,21 @@ export class WatchStream {
     this.delays.reset()
     // "created" and "canceled" may come in one response: permission denied.
     if (response.canceled) this.onCanceled(response, watch)
+    else if (response.created && watch.isBeyond(BigInt(response.header.revision))) this.restart(watch)
     else watch.receive(response)
+  }
+
+  /** Under a new id: etcd does not forget the old one while the stream lasts, and refuses it. */
+  private restart(watch: EtcdWatch): void {
+    this.watches.delete(watch.id)
+    this.stream.write({ cancel_request: { watch_id: watch.id } })
+    watch.restart()
+    this.enlist(watch)
   }
 
   private onCanceled({ compact_revision, cancel_reason }: IWatchResponse, watch: EtcdWatch): void {
     if (compact_revision !== '0') {
-      // Under a new id: etcd does not forget the old one while the stream lasts, and refuses it.
-      this.watches.delete(watch.id)
-      watch.restart()
-      this.enlist(watch)
+      this.restart(watch)
     } else if (/permission denied/.test(cancel_reason)) {
       this.end(watch, new StoreError('refused', `etcd ended the watch: ${cancel_reason}`))
     } else {

@@ -46,7 +46,12 @@ export class EtcdWatch {
     this.listener.onEvents(fresh.map(decodeEvent))
   }
 
-  /** etcd has compacted the revisions that were to come: go on from now, and say so. */
+  /** The history at which it stood is not that of etcd at this revision: data were lost, or a backup was restored. */
+  isBeyond(revision: bigint): boolean {
+    return this.next !== undefined && this.next > revision + 1n
+  }
+
+  /** The revisions that were to come are compacted, or will never come: go on from now, and say so. */
   restart(): void {
     this.next = undefined
     this.missed = true
