@@ -38,8 +38,13 @@ export class Holdings {
   }
 
   take(key: LockKey, uuid: string): Holding | undefined {
-    const holding = this.byHolderKey.get(key.holder(uuid))
-    this.byHolderKey.delete(key.holder(uuid))
+    return this.takeAt(key.holder(uuid))
+  }
+
+  /** By the holder key. */
+  takeAt(path: string): Holding | undefined {
+    const holding = this.byHolderKey.get(path)
+    this.byHolderKey.delete(path)
     return holding
   }
 

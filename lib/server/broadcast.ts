@@ -1,9 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
+import type { KeyEvent } from '../kv/key-value.js'
 import type { Engine } from '../lock/engine.js'
-import { EventFeed } from '../lock/event-feed.js'
+import { EventFeed, type Meaning } from '../lock/event-feed.js'
 import { type LockChange, lockChangesOf } from '../relukko/relukko-change.js'
 
+/** After so many bytes the sockets get their turn: what comes at once is not to be taken for unread. */
+const BURST_BYTES = 65_536
 /** A client that does not read what is sent to it for so many bytes is cut off. */
 const MOST_UNREAD_BYTES = 1_000_000
 /** How long to pause before a feed that has failed is begun anew. */
@@ -77,13 +80,19 @@ export class Broadcast {
     const { signal } = this.ending
     const told = { standing: new Map(), revision: 0n }
     while (!signal.aborted) {
-      const feed = new EventFeed(
-        this.engine,
-        (changes, standing) => lockChangesOf(this.prefix, changes, standing),
-        told,
-      )
+      const meaning: Meaning<LockChange> = (changes, standing) => {
+        this.forget(changes)
+        return lockChangesOf(this.prefix, changes, standing)
+      }
+      const feed = new EventFeed(this.engine, meaning, told)
       try {
-        for await (const change of feed.events(signal)) this.tell(change)
+        let burst = 0
+        for await (const change of feed.events(signal)) {
+          burst += this.tell(change)
+          if (burst < BURST_BYTES) continue
+          burst = 0
+          await setImmediate()
+        }
       } catch (error) {
         if (signal.aborted) return
         const why = (error as Error).message
@@ -93,13 +102,23 @@ export class Broadcast {
     }
   }
 
-  private tell({ type, lock }: LockChange): void {
+  /** What others have released is not held from here any more: its lease may have been meant to last for years. */
+  private forget(changes: readonly KeyEvent[]): void {
+    for (const change of changes) {
+      const holding = change.type === 'delete' && this.engine.holdings.takeAt(change.key)
+      if (holding) this.engine.pool.discard(holding.lease)
+    }
+  }
+
+  /** Returns the bytes that each client is sent. */
+  private tell({ type, lock }: LockChange): number {
     const frame = JSON.stringify({ [type]: lock })
     this.told++
     for (const client of this.clients) {
       if (client.bufferedAmount > MOST_UNREAD_BYTES) client.terminate()
       else client.send(frame)
     }
+    return frame.length
   }
 
   /** Who was gone without a word is found out only so. */

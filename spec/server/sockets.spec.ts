@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
 import WebSocket from 'ws'
+import { LockKey } from '../../lib/protocol/lock-key.js'
 import { RelukkoAdapter } from '../../lib/relukko/index.js'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
@@ -98,20 +100,41 @@ it('a client that answers no ping is forgotten, one that does stays', async () =
   socket.terminate()
 })
 
-it('a client that reads nothing delays nobody, and no more is kept for it than it may leave unread', async () => {
+it('a client that reads nothing delays nobody, and is cut off when too much is kept for it', async () => {
+  // Silence is not what it is cut off for.
+  await using patient = await RelukkoServer.create({ store, apiKeys: { test: KEY }, pingSeconds: 300 })
+  url = await patient.listen({ port: 0 })
   const { socket, frames } = await listen()
   const silent = await deaf()
+  await eventually(() => expect(patient.listeners).toBe(2))
   const lock = (await relukko.acquireRelukko(freshName(), 'me', 0))!
-  const before = process.memoryUsage().rss
-  const changes = 2_000
+  const key = LockKey.record(lock.id)
+  const changes = 400
   for (let change = 0; change < changes; change++) {
-    await relukko.updateRelukko(lock.id, { creator: `${change}`.padEnd(1_000, 'x') })
+    // No client could write as much, so that few changes do.
+    const value = JSON.stringify({ ...lock.toJSON(), creator: `${change}`.padEnd(50_000, 'x') })
+    await store.commit({ compare: [], success: [{ type: 'put', key, value }], failure: [] })
+    // An etcd is not as quick.
+    await setImmediate()
   }
-  await eventually(() => expect(frames).toHaveLength(1 + changes))
-  expect(process.memoryUsage().rss - before).toBeLessThan(150_000_000)
+  await eventually(() => expect(frames).toHaveLength(1 + changes), 5_000)
+  await eventually(() => expect(patient.listeners).toBe(1))
   silent.destroy()
   socket.terminate()
 }, 30_000)
+
+it('a client that reads hears all of what happens at once', async () => {
+  const { socket, frames } = await listen()
+  const lock = (await relukko.acquireRelukko(freshName(), 'me', 0))!
+  const changes = Array.from({ length: 200 }, (_, change) => {
+    const value = JSON.stringify({ ...lock.toJSON(), creator: `${change}`.padEnd(50_000, 'x') })
+    const success = [{ type: 'put' as const, key: LockKey.record(lock.id), value }]
+    return store.commit({ compare: [], success, failure: [] })
+  })
+  await Promise.all(changes)
+  await eventually(() => expect(frames).toHaveLength(1 + changes.length), 5_000)
+  socket.terminate()
+})
 
 it('a thousand clients hear of a deletion', async () => {
   const listeners = await Promise.all(Array.from({ length: 1_000 }, listen))
@@ -129,6 +152,38 @@ it('tells its clients that it ends', async () => {
   const closed = new Promise<number>(resolve => socket.on('close', resolve))
   await server.close()
   expect(await closed).toBe(1001)
+})
+
+it('does not wait long for one that answers nothing when it ends', async () => {
+  const { socket } = await listen()
+  const silent = await deaf()
+  await eventually(() => expect(server.listeners).toBe(2))
+  const start = performance.now()
+  await server.close()
+  expect(performance.now() - start).toBeLessThan(4_000)
+  silent.destroy()
+  socket.terminate()
+})
+
+it('lets go of the lease of a lock that another server has released', async () => {
+  await using other = await RelukkoServer.create({ store, apiKeys: { test: KEY } })
+  const address = await other.listen({ port: 0 })
+  const ask = async (method: string, at: string, body?: object): Promise<{ id: string }> => {
+    const answer = await fetch(at, {
+      method,
+      headers: { 'x-api-key': KEY, 'content-type': 'application/json' },
+      ...(body && { body: JSON.stringify(body) }),
+    })
+    return (await answer.json()) as { id: string }
+  }
+  const lock_name = freshName()
+  const { id } = await ask('POST', `${url}/v1/locks`, { lock_name, ttl: 1_000_000 })
+  const holder = new LockKey('custom', lock_name).holder(id)
+  const range = { compare: [], success: [{ type: 'range' as const, key: holder }], failure: [] }
+  const { lease } = (await store.commit(range)).results[0]![0]!
+  expect(await store.leases.renew(lease!)).toBeGreaterThan(1_000_000)
+  await ask('DELETE', `${address}/v2/locks/custom/${lock_name}/${id}?reason=test`)
+  await eventually(async () => expect(await store.leases.renew(lease!)).toBe(0))
 })
 
 it('what happens while the watch has failed is told when it stands again', async () => {
