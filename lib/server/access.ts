@@ -11,11 +11,16 @@ declare module 'fastify' {
   }
 }
 
+/** Addresses that are remembered, each with the name of a key. */
+const MOST_GUESTS = 10_000
+
 /** Who may do what needs a key, or a session of the page. */
 export class Access {
   private readonly keys: ApiKeys
   private readonly failedKeys = new FailedKeys()
   private readonly failedSignIns = new FailedKeys()
+  /** Who was served, and from where. */
+  private readonly guests = new Set<string>()
 
   /** @param apiKeys by the name of who uses them. */
   constructor(
@@ -30,8 +35,23 @@ export class Access {
     const key = request.headers['x-api-key']
     const isKey = typeof key === 'string'
     const actor = isKey ? this.keys.ownerOf(key) : this.userOf(request)
-    if (actor === undefined) return this.failedKeys.refuse(request.ip)
+    if (actor === undefined || (isKey && !this.isWelcome(actor, request.ip))) {
+      return this.failedKeys.refuse(request.ip)
+    }
     request.actor = actor
+  }
+
+  /**
+   * Not with a key that comes from an address of too many wrong ones: it may have been guessed. But whoever was served from
+   * there before is served on: behind a load balancer, all have its address.
+   */
+  private isWelcome(actor: string, address: string): boolean {
+    const guest = `${address} ${actor}`
+    if (this.guests.has(guest)) return true
+    if (this.failedKeys.isBlocked(address)) return false
+    if (this.guests.size >= MOST_GUESTS) this.guests.delete(this.guests.values().next().value!)
+    this.guests.add(guest)
+    return true
   }
 
   /** The cookie that `open` gives, unless it was asked in vain too often from this address: passwords can be guessed. */

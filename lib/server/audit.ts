@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { onAnswered } from './answered.js'
 
 const USABLE_ID = /^[\w.:/+=-]{1,100}$/
 
@@ -13,19 +14,10 @@ export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): stri
 
 /** Logs who has changed what: requests that may change something at level info, others at level debug. */
 export function addAudit(server: FastifyInstance, logger: Logger): void {
-  server.addHook('onResponse', (request, reply, done) => {
+  onAnswered(server, ({ request, status, seconds }) => {
     const { actor, ip, method, url, id: requestId } = request
     const isChange = method !== 'GET' || /\/(keep_alive|add_to_expire_at)\/?$/.test(url)
-    const fields = {
-      actor,
-      ip,
-      method,
-      url,
-      status: reply.statusCode,
-      ms: Math.round(reply.elapsedTime),
-      requestId,
-    }
+    const fields = { actor, ip, method, url, status, ms: Math.round(seconds * 1000), requestId }
     logger[isChange ? 'info' : 'debug'](fields, 'Answered')
-    done()
   })
 }

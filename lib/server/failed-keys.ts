@@ -29,9 +29,7 @@ export class FailedKeys {
     return Math.ceil((entry.until - now) / 1000)
   }
 
-  /**
-   * Notes a wrong key. (A right one is served all the same: behind a load balancer, all have its address.) @throws HttpError 429 when there were too many, 403 otherwise.
-   */
+  /** Notes a wrong key. @throws HttpError 429 when there were too many, 403 otherwise. */
   refuse(address: string): never {
     const wasBlocked = this.isBlocked(address)
     const seconds = this.note(address)

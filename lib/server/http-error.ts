@@ -32,6 +32,9 @@ export function answerTo(error: unknown): { readonly status: number; readonly me
   if ((error as Partial<FastifyError>).code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return { status: 413, message: `The body is larger than ${BODY_LIMIT} bytes.` }
   }
+  if ((error as Partial<FastifyError>).code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return { status: 415, message: 'Send JSON, with the header Content-Type: application/json.' }
+  }
   const status = isSpicerackError(error)
     ? (STATUS[error.code] ?? 500)
     : ((error as Partial<FastifyError>).statusCode ?? 500)

@@ -1,10 +1,14 @@
+import type { Socket } from 'node:net'
 import type { ServerOptions as ServerOptionsOfHttps } from 'node:https'
 import { createSecureContext } from 'node:tls'
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 import { LockConfigError } from '../model/errors.js'
 import { requestIdOf } from './audit.js'
 import { answerTo, BODY_LIMIT, HttpError } from './http-error.js'
+
+/** Of what stands in a path: names are shorter, also with each of their bytes encoded. */
+const LONGEST_PARAMETER = 2_000
 
 /** In PEM. With `clientCa`, only clients that have a certificate signed by it are served. */
 export interface TlsOptions {
@@ -31,7 +35,17 @@ export function openHttp({ tls, trustedProxies, ending, logger }: HttpOptions): 
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     genReqId: requestIdOf,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
+    // pyrelukko puts its paths behind a slash at the end of its URL, too.
+    routerOptions: {
+      ignoreTrailingSlash: true,
+      ignoreDuplicateSlashes: true,
+      maxParamLength: LONGEST_PARAMETER,
+    },
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      const answer = answerTo(error)
+      void reply.status(answer.status).send(answer)
+    },
+    clientErrorHandler: refuse,
   })
   acceptBodies(http)
   http.setErrorHandler((error, request, reply) => {
@@ -64,16 +78,38 @@ function httpsOf({ clientCa: ca, ...own }: TlsOptions): ServerOptionsOfHttps {
   return options
 }
 
+/** Answers what is no HTTP, or too much of it, as all else. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const isLong = error.code === 'HPE_HEADER_OVERFLOW'
+  const [status, reason] = isLong ? [431, 'Request Header Fields Too Large'] : [400, 'Bad Request']
+  const body = JSON.stringify({
+    status,
+    message: isLong ? 'The headers are too large.' : 'This is no HTTP request.',
+  })
+  const headers = [
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ]
+  socket.end(`HTTP/1.1 ${status} ${reason}\r\n${headers.join('\r\n')}\r\n\r\n${body}`)
+}
+
 /** Some clients say that they send JSON, and send nothing, where nothing is needed. */
 function acceptBodies(http: FastifyInstance): void {
-  http.addContentTypeParser(
-    'application/x-www-form-urlencoded',
-    { parseAs: 'string' },
-    (_request, body, done) => done(null, Object.fromEntries(new URLSearchParams(body as string))),
-  )
+  http.removeContentTypeParser('text/plain')
   const parse = http.getDefaultJsonParser('error', 'error')
   http.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined)
     else void parse(request, body as string, done)
   })
+}
+
+/** What a browser sends of a form. */
+export function acceptForms(http: FastifyInstance): void {
+  http.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string' },
+    (_request, body, done) => done(null, Object.fromEntries(new URLSearchParams(body as string))),
+  )
 }

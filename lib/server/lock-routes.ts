@@ -24,7 +24,7 @@ export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks, endi
       lockName: body['lock_name'],
       creator: body['creator'] ?? null,
       ip: request.ip,
-      request: idempotencyKeyOf(request),
+      request: callOf(request),
       waitMs: waitMsOf(request.query.wait),
       ...seconds,
     }
@@ -73,12 +73,13 @@ function secondsOf(value: unknown, field?: string): number {
   return value
 }
 
-/** @throws HttpError 400 */
-function idempotencyKeyOf({ headers }: FastifyRequest): string | undefined {
-  const value = headers['idempotency-key']
-  if (value === undefined || (typeof value === 'string' && value !== '' && value.length <= 255)) return value
+/** By which a client knows its call again; no other user's. @throws HttpError 400 */
+function callOf({ headers, actor }: FastifyRequest): string | undefined {
+  const key = headers['idempotency-key']
+  if (key === undefined) return undefined
+  if (typeof key === 'string' && key !== '' && key.length <= 255) return JSON.stringify([actor, key])
   throw new HttpError(
     400,
-    `The header 'Idempotency-Key' must be a text of 1 to 255 bytes, got ${shown(value)}.`,
+    `The header 'Idempotency-Key' must be a text of 1 to 255 bytes, got ${shown(key)}.`,
   )
 }

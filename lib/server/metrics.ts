@@ -2,8 +2,12 @@ import type { FastifyInstance } from 'fastify'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Engine } from '../lock/engine.js'
 import { listStates } from '../lock/list.js'
+import type { LockState } from '../lock/lock-state.js'
+import { onAnswered } from './answered.js'
 import type { Broadcast } from './broadcast.js'
 
+/** Milliseconds. */
+const REREAD_MS = 1_000
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]
 
 /** What Prometheus reads at `/metrics`: numbers only, for whoever asks. */
@@ -54,13 +58,20 @@ export function addMetrics(
     },
   })
   engine.onCommit = (seconds, outcome) => latency.observe({ outcome }, seconds)
-  server.addHook('onResponse', (request, reply, done) => {
+  onAnswered(server, ({ request, status, seconds }) => {
     const route = request.routeOptions.url ?? 'none'
-    requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
-    done()
+    requests.observe({ method: request.method, route, status }, seconds)
   })
+  let seeing: Promise<readonly LockState[] | undefined> | undefined
+  /** All locks are read for it, which is work: not more often than is of use. */
+  const seen = (): NonNullable<typeof seeing> => {
+    seeing ??= listStates(engine, prefix)
+      .catch(() => undefined)
+      .finally(() => setTimeout(() => (seeing = undefined), REREAD_MS).unref())
+    return seeing
+  }
   server.get('/metrics', async (_request, reply) => {
-    const states = await listStates(engine, prefix).catch(() => undefined)
+    const states = await seen()
     reachable.set(states ? 1 : 0)
     held.set(states ? states.reduce((sum, { holders }) => sum + holders.length, 0) : NaN)
     waiters.set(states ? states.reduce((sum, state) => sum + state.waiters.length, 0) : NaN)

@@ -10,7 +10,7 @@ import { RelukkoLocks } from '../relukko/relukko-locks.js'
 import { Access } from './access.js'
 import { Broadcast } from './broadcast.js'
 import { addAudit } from './audit.js'
-import { openHttp } from './http.js'
+import { acceptForms, openHttp } from './http.js'
 import { HttpError } from './http-error.js'
 import { addLockRoutes } from './lock-routes.js'
 import { addMetrics } from './metrics.js'
@@ -61,7 +61,11 @@ export class RelukkoServer implements AsyncDisposable {
     await http.register(websocket, { options: { maxPayload: MOST_HEARD } })
     addAudit(http, logger)
     await addOpenApi(http)
-    addPage(http, access, sessions, prefixes)
+    await http.register((page: FastifyInstance, _options: object, done: () => void) => {
+      acceptForms(page)
+      addPage(page, access, sessions, prefixes)
+      done()
+    })
     addMetrics(http, engine, prefix, broadcast)
     http.get('/healthchecker', { exposeHeadRoute: true }, async () => {
       await engine.commit({ compare: [], success: [], failure: [] }).catch((cause: Error) => {

@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { pino } from 'pino'
 import type { RelukkoJson } from '../../lib/relukko/relukko-dto.js'
@@ -196,19 +197,84 @@ it('takes a request without body that says it has JSON', async () => {
   expect((await send('DELETE', `/v1/locks/${id}`, undefined, type)).status).toBe(200)
 })
 
+it('knows a path with doubled slashes', async () => {
+  expect((await send('GET', '//v1//locks/')).status).toBe(200)
+})
+
+it('takes JSON, and says so to those who send something else', async () => {
+  for (const type of ['application/x-www-form-urlencoded', 'text/plain', 'image/png']) {
+    const answer = await send('POST', '/v1/locks', '{"lock_name": "a"}', { 'content-type': type })
+    expect(answer.body).toEqual({
+      status: 415,
+      message: 'Send JSON, with the header Content-Type: application/json.',
+    })
+  }
+})
+
+it.each([
+  ['what is no HTTP', 'hello\r\n\r\n', 400],
+  ['headers that are too large', `GET / HTTP/1.1\r\nhost: a\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+  [
+    'a name of 10 kB in a path',
+    `GET /v2/locks/custom/${'x'.repeat(10_000)} HTTP/1.1\r\nhost: a\r\n\r\n`,
+    414,
+  ],
+  [
+    'a key that is sent twice',
+    `GET /v1/locks HTTP/1.1\r\nhost: a\r\nx-api-key: ${KEY}\r\nx-api-key: ${KEY}\r\n\r\n`,
+    403,
+  ],
+])('answers %s as all else', async (_, text, status) => {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  socket.write(text)
+  const answer = await new Promise<string>(resolve => socket.once('data', data => resolve(String(data))))
+  socket.destroy()
+  expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+  expect(JSON.parse(answer.split('\r\n\r\n')[1]!)).toEqual({ status, message: expect.any(String) })
+})
+
+it('tells of a request whose client is gone', async () => {
+  const lock_name = freshName()
+  await take(lock_name)
+  const gone = new AbortController()
+  const waiting = fetch(`${url}/v1/locks?wait=60`, {
+    method: 'POST',
+    headers: { 'x-api-key': KEY, 'content-type': 'application/json', 'x-request-id': 'gone' },
+    body: JSON.stringify({ lock_name }),
+    signal: gone.signal,
+  }).catch(() => 'gone')
+  await eventually(async () => {
+    const { body } = await send('GET', `/v2/locks/custom/${lock_name}`)
+    expect(JSON.stringify(body)).toContain('"place":1')
+  })
+  gone.abort()
+  expect(await waiting).toBe('gone')
+  await eventually(() =>
+    expect(lines).toContainEqual(
+      expect.objectContaining({ requestId: 'gone', status: 499, actor: 'robots' }),
+    ),
+  )
+  expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/route="\/v1\/locks",status="499"\} 1/)
+})
+
 describe('keys', () => {
-  it('are not asked for any more after many that were wrong, but the right ones are served', async () => {
+  it('are not asked for any more after many that were wrong, but who was served before is served on', async () => {
+    await using strict = await RelukkoServer.create({ store, apiKeys: { robots: KEY, people: 'another' } })
+    const address = await strict.listen({ port: 0 })
+    const ask = async (key: string): Promise<Response> =>
+      fetch(`${address}/v1/locks`, { headers: { 'x-api-key': key } })
+    expect((await ask(KEY)).status).toBe(200)
     const statuses: number[] = []
-    for (let count = 0; count < 25; count++) {
-      statuses.push((await send('GET', '/v1/locks', undefined, { 'x-api-key': `wrong ${count}` })).status)
-    }
+    for (let count = 0; count < 25; count++) statuses.push((await ask(`wrong ${count}`)).status)
     expect(statuses).toEqual([
       ...Array.from({ length: 20 }, () => 403),
       ...Array.from({ length: 5 }, () => 429),
     ])
-    const refused = await send('GET', '/v1/locks', undefined, { 'x-api-key': 'wrong' })
+    // It may have been guessed.
+    const refused = await ask('another')
+    expect(refused.status).toBe(429)
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(50)
-    expect((await send('GET', '/v1/locks')).status).toBe(200)
+    expect((await ask(KEY)).status).toBe(200)
   })
 
   it('have names, which the log tells; it never tells the keys', async () => {

@@ -6,13 +6,16 @@ import { freshName } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
 
 const KEY = 'a secret of the test'
+const OTHER_KEY = 'another secret of the test'
 let store: MemoryStore
 let servers: RelukkoServer[]
 let urls: string[]
 
 beforeAll(async () => {
   store = new MemoryStore()
-  servers = await Promise.all([1, 2].map(() => RelukkoServer.create({ store, apiKeys: { test: KEY } })))
+  servers = await Promise.all(
+    [1, 2].map(() => RelukkoServer.create({ store, apiKeys: { test: KEY, other: OTHER_KEY } })),
+  )
   urls = await Promise.all(servers.map(server => server.listen({ port: 0 })))
 })
 afterAll(async () => {
@@ -36,7 +39,7 @@ async function ask(
   const type = body !== undefined && { 'content-type': 'application/json' }
   const answer = await fetch(url + path, {
     method,
-    headers: { 'X-API-KEY': KEY, ...type, ...headers },
+    headers: { 'x-api-key': KEY, ...type, ...headers },
     ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   })
   return {
@@ -140,6 +143,14 @@ describe('a call under an idempotency key', () => {
     const again = await post(name, 'one')
     expect(again.status).toBe(201)
     expect(again.body.id).not.toBe(first.body.id)
+  })
+
+  it('of another user is another', async () => {
+    const name = freshName()
+    const first = await post(name, 'one')
+    const other = { 'idempotency-key': 'one', 'x-api-key': OTHER_KEY }
+    expect((await ask('POST', '/v1/locks', { lock_name: name }, urls[0], other)).status).toBe(409)
+    await ask('DELETE', `/v1/locks/${first.body.id}`)
   })
 
   it.each([['x'.repeat(256)], ['']])(
