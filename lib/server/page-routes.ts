@@ -43,9 +43,9 @@ export function addPage(
     return userOf(request) ? file(reply, 'index.html') : reply.redirect('/sign-in', 303)
   })
   server.get('/favicon.ico', (_request, reply) => reply.status(204).send())
-  server.get('/sign-in', (_request, reply) => {
+  server.get('/sign-in', (request, reply) => {
     known()
-    return file(reply, 'sign-in.html')
+    return userOf(request) ? reply.redirect('/', 303) : file(reply, 'sign-in.html')
   })
   server.post('/sign-in', async (request, reply) => {
     checkOrigin(request)
@@ -54,20 +54,28 @@ export function addPage(
     if ('problem' in answer) return reply.redirect(`/sign-in?problem=${answer.problem}`, 303)
     return reply.header('set-cookie', answer.cookie).redirect('/', 303)
   })
-  server.get('/session', request => {
+  server.get('/session', (request, reply) => {
+    void reply.header('cache-control', 'no-store')
     const session = userOf(request)
     if (!session) throw new HttpError(403, 'Nobody is signed in.')
     return { ...session, prefix: prefixes[0], prefixes }
   })
   server.post('/sign-out', (request, reply) => {
     access.check(request)
+    known().end(request.headers.cookie)
     return reply.header('set-cookie', known().closed).send({ status: 200, message: 'Signed out.' })
   })
 }
 
 /** Nobody is to be signed in by another site. @throws HttpError 403 */
-function checkOrigin({ headers }: FastifyRequest): void {
+function checkOrigin({ headers, host }: FastifyRequest): void {
   const site = headers['sec-fetch-site']
-  if (site === undefined || site === 'same-origin' || site === 'none') return
-  throw new HttpError(403, 'Sign in from this page only.')
+  // Browsers that do not say so name at least the origin; what is no browser names none.
+  const isOwn =
+    site === undefined ? isOrigin(headers.origin, host) : ['same-origin', 'none'].includes(String(site))
+  if (!isOwn) throw new HttpError(403, 'Sign in from this page only.')
+}
+
+function isOrigin(origin: string | undefined, host: string): boolean {
+  return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
 }

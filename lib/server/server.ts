@@ -78,7 +78,7 @@ export class RelukkoServer implements AsyncDisposable {
         access.check(request)
         next()
       })
-      addV2Routes(locked, engine, prefixes, ending.signal)
+      addV2Routes(locked, engine, prefixes, ending.signal, { sessions, pingSeconds: options.pingSeconds })
       addLockRoutes(locked, new RelukkoLocks(engine, prefix, graceSeconds), ending.signal)
       locked.get('/ws/broadcast', { websocket: true }, socket => broadcast.add(socket))
       done()

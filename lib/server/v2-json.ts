@@ -7,16 +7,21 @@ import type { ShownEvent } from './v2-events.js'
 /** What is known of a holder that was taken through Relukko. */
 export type RecordOf = (id: string) => RelukkoDTO | undefined
 
-/** A lock on the wire of `/v2`: names in snake case, times in RFC 3339, tokens as text, since JSON numbers would corrupt them. */
+/**
+ * A lock on the wire of `/v2`: names in snake case, times in RFC 3339, tokens as text, since JSON numbers would corrupt them.
+ * @param revision of etcd, than which what is said is not older.
+ */
 export function lockJson(
   { prefix, name, holders, waiters, problem }: LockState,
   recordOf: RecordOf,
   now: Timestamp,
+  revision: bigint,
 ): object {
   return {
     prefix,
     name,
     lock_name: decodeName(name),
+    revision: String(revision),
     holders: holders.map(holder => holderJson(holder, recordOf(holder.id), now)),
     waiters: waiters.map(waiterJson),
     ...(problem !== undefined && { problem }),
@@ -41,6 +46,7 @@ function holderJson(holder: HolderState, record: RelukkoDTO | undefined, now: Ti
     ...(record && {
       creator: record.creator,
       ip: record.ip,
+      created_at: record.createdAt.toISO(),
       expires_at: record.expiresAt.toISO(),
       expires_in: now.secondsUntil(record.expiresAt),
     }),

@@ -1,11 +1,10 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { acquire } from '../lock/acquire.js'
 import type { Engine } from '../lock/engine.js'
-import { EventFeed } from '../lock/event-feed.js'
 import { extendIfHeld } from '../lock/extend.js'
 import { checkReason, forceRelease } from '../lock/force-release.js'
 import { listStates } from '../lock/list.js'
-import { stateOf } from '../lock/lock-state.js'
+import { stateOrProblem } from '../lock/lock-state.js'
 import { reading } from '../lock/reading.js'
 import { release } from '../lock/release.js'
 import { partsOf } from '../lock/take.js'
@@ -16,8 +15,11 @@ import type { KeyRange } from '../kv/key-value.js'
 import { parseRecord } from '../relukko/record.js'
 import { bodyOf } from './body.js'
 import { HttpError } from './http-error.js'
-import { eventJson, lockJson, type RecordOf } from './v2-json.js'
-import { type ShownEvent, shownEventsOf } from './v2-events.js'
+import type { Sessions } from './sessions.js'
+import type { ShownEvent } from './v2-events.js'
+import { lockJson, type RecordOf } from './v2-json.js'
+import { Pulse } from './v2-pulse.js'
+import { streamEvents } from './v2-stream.js'
 import { waitMsOf, whileWanted } from './while-wanted.js'
 
 interface OfLock {
@@ -30,10 +32,15 @@ interface OfHolding {
 const DEFAULT_TTL = 30
 /** Holders of one lock whose records are read with it: what etcd takes in one transaction. */
 const MOST_RECORDS = 100
-/** A client that does not read what is sent to it for so many bytes is cut off. */
-const MOST_UNREAD_BYTES = 1_000_000
-/** How often a stream of events says that it is there. */
-const HEARTBEAT_MS = 15_000
+/** How often, at least, a stream of events says that it is there; seconds. */
+const HEARTBEAT_SECONDS = 15
+
+export interface V2Options {
+  /** Whose streams of events end with them. */
+  readonly sessions: Sessions | undefined
+  /** Seconds between the pings of WebSockets: a stream of events says at least as often that it is there. */
+  readonly pingSeconds: number | undefined
+}
 
 /** The locks of all prefixes, with their queues, limits and events. */
 export function addV2Routes(
@@ -41,45 +48,52 @@ export function addV2Routes(
   engine: Engine,
   prefixes: readonly string[],
   ending: AbortSignal,
+  { sessions, pingSeconds = HEARTBEAT_SECONDS }: V2Options,
 ): void {
-  const keyOf = ({ prefix, name }: OfLock['Params']): LockKey => {
-    checkKnown(prefix)
-    return lockKey(prefix, name)
-  }
+  const pulse = new Pulse(engine, Math.min(HEARTBEAT_SECONDS, pingSeconds) * 1000)
   const checkKnown = (prefix: string): void => {
     if (prefixes.includes(prefix)) return
     throw new HttpError(404, `There is no prefix ${shown(prefix)}; there are: ${prefixes.join(', ')}.`)
   }
-  const records = async (ranges: readonly KeyRange[]): Promise<RecordOf> => {
+  const keyOf = ({ prefix, name }: OfLock['Params']): LockKey => {
+    checkKnown(prefix)
+    return lockKey(prefix, name)
+  }
+  const records = async (ranges: readonly KeyRange[]): Promise<{ recordOf: RecordOf; revision: bigint }> => {
     const success = ranges.map(range => ({ type: 'range' as const, ...range }))
-    const { results } = await engine.commit({ compare: [], success, failure: [] })
+    const { results, revision } = await engine.commit({ compare: [], success, failure: [] })
     const byId = new Map(results.flat().map(kv => [kv.key, parseRecord(kv)?.lock]))
-    return id => byId.get(LockKey.record(id))
+    return { recordOf: id => byId.get(LockKey.record(id)), revision }
   }
 
   server.get<{ Querystring: { prefix?: string } }>('/v2/locks', async ({ query }) => {
     if (query.prefix !== undefined) checkKnown(query.prefix)
     const wanted = query.prefix === undefined ? prefixes : [query.prefix]
+    // First: the states are not older than this revision.
+    const { recordOf, revision } = await reading(engine, LockKey.records.key, () =>
+      records([LockKey.records]),
+    )
     const states = await Promise.all(wanted.map(prefix => listStates(engine, prefix)))
-    const recordOf = await reading(engine, LockKey.records.key, () => records([LockKey.records]))
     const now = engine.clock.now()
-    return states.flat().map(state => lockJson(state, recordOf, now))
+    return states.flat().map(state => lockJson(state, recordOf, now, revision))
   })
 
-  server.get<OfLock>('/v2/locks/:prefix/:name', async ({ params }) => {
-    const key = keyOf(params)
+  server.get<OfLock>('/v2/locks/:prefix/:name', async request => {
+    const key = keyOf(asNamed(request.params))
     return reading(engine, key.path, async () => {
       const now = engine.clock.now()
-      const state = stateOf(await engine.readOne(key), now)
+      const snapshot = await engine.readOne(key)
+      const state = stateOrProblem(snapshot, now)
       const own = state.holders.slice(0, MOST_RECORDS).map(({ id }) => ({ key: LockKey.record(id) }))
-      return lockJson(state, await records(own), now)
+      return lockJson(state, (await records(own)).recordOf, now, snapshot.revision)
     })
   })
 
   server.post<OfLock & { Querystring: { wait?: string } }>(
     '/v2/locks/:prefix/:name',
     async (request, reply) => {
-      const key = keyOf(request.params)
+      const params = asNamed(request.params)
+      const key = keyOf(params)
       const body = bodyOf(request, ['owner', 'concurrency', 'ttl'])
       const { owner = request.actor, concurrency = 1, ttl = DEFAULT_TTL } = body
       const parts = partsOf(
@@ -92,20 +106,21 @@ export function addV2Routes(
         acquire(engine, parts, { waitMs, signal }),
       )
       const { uuid: id, token } = holding!
-      return reply.status(201).send({ ...request.params, id, fencing_token: String(token) })
+      return reply.status(201).send({ ...params, id, fencing_token: String(token) })
     },
   )
 
   server.put<OfHolding>('/v2/locks/:prefix/:name/:id', async request => {
     const { ttl } = bodyOf(request, ['ttl'])
-    const key = keyOf(request.params)
-    if (!(await extendIfHeld(engine, [key], request.params.id, ttl as number))) throw notHeld(request.params)
-    return { ...request.params, ttl }
+    const params = asNamed(request.params)
+    if (!(await extendIfHeld(engine, [keyOf(params)], params.id, ttl as number))) throw notHeld(params)
+    return { ...params, ttl }
   })
 
   server.delete<OfHolding & { Querystring: { reason?: string } }>(
     '/v2/locks/:prefix/:name/:id',
-    async ({ params, query: { reason }, actor = 'unknown' }) => {
+    async ({ params: given, query: { reason }, actor = 'unknown' }) => {
+      const params = asNamed(given)
       const key = keyOf(params)
       const isDone =
         reason === undefined
@@ -116,50 +131,34 @@ export function addV2Routes(
     },
   )
 
-  server.get<{ Querystring: { prefix?: string; name?: string } }>('/v2/events', async (request, reply) => {
-    const { prefix, name } = request.query
-    if (prefix !== undefined) checkKnown(prefix)
-    await whileWanted(request, ending, signal =>
-      stream(request, reply, engine, signal, { prefix, name }),
-    ).catch((error: unknown) => {
-      if (!reply.sent) throw error
+  server.get<{ Querystring: { prefix?: string; name?: unknown } }>('/v2/events', async (request, reply) => {
+    const { prefix: wanted, name: wantedName } = request.query
+    if (wanted !== undefined) checkKnown(wanted)
+    if (Array.isArray(wantedName)) throw new HttpError(400, "'name' must be given once.")
+    const isWanted = ({ prefix, name }: ShownEvent): boolean =>
+      prefixes.includes(prefix) && (wanted ?? prefix) === prefix && (wantedName ?? name) === name
+    // Who has a key is no guest of the page, whatever his cookies say.
+    const session =
+      request.headers['x-api-key'] === undefined ? sessions?.endOf(request.headers.cookie) : undefined
+    await whileWanted(request, ending, signal => {
+      const until = AbortSignal.any([signal, ...(session ? [session.signal] : [])])
+      return streamEvents(request, reply, engine, pulse, until, isWanted)
     })
+      .catch((error: unknown) => {
+        if (!reply.sent) throw error
+      })
+      .finally(() => session?.stop())
   })
 }
 
-/** Server-sent events, until the client or the server ends them. */
-async function stream(
-  { id }: FastifyRequest,
-  reply: FastifyReply,
-  engine: Engine,
-  signal: AbortSignal,
-  wanted: { readonly prefix: string | undefined; readonly name: string | undefined },
-): Promise<void> {
-  const isWanted = ({ prefix, name }: ShownEvent): boolean =>
-    (wanted.prefix ?? prefix) === prefix && (wanted.name ?? name) === name
-  const feed = new EventFeed(engine, (changes, standing) => shownEventsOf(changes, standing).filter(isWanted))
-  reply.hijack()
-  const { raw } = reply
-  // It ends with its socket, and what is written after that is lost.
-  raw.on('error', () => {})
-  raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-request-id': id })
-  const heartbeat = setInterval(() => raw.write(':\n\n'), HEARTBEAT_MS)
-  try {
-    for await (const event of feed.events(signal, () =>
-      raw.write(': listening\n\nevent: ready\ndata: {}\n\n'),
-    )) {
-      if (raw.writableLength > MOST_UNREAD_BYTES) {
-        raw.destroy()
-        break
-      }
-      raw.write(`id: ${event.revision}\ndata: ${JSON.stringify(eventJson(event))}\n\n`)
-    }
-  } catch (error) {
-    if (!signal.aborted) engine.log.warn({ err: error }, 'A stream of events has ended')
-  } finally {
-    clearInterval(heartbeat)
-    raw.end()
-  }
+/**
+ * A URL takes a name or an id that is `.` or `..` for a step in its path, percent-encoded or not. None holds a `/`, so that
+ * one in front of it, as `%2F`, keeps it.
+ */
+function asNamed<T extends OfLock['Params']>(params: T): T {
+  return Object.fromEntries(
+    Object.entries(params).map(([field, text]) => [field, text.replace(/^\//, '')]),
+  ) as unknown as T
 }
 
 function notHeld({ prefix, name, id }: OfHolding['Params']): HttpError {

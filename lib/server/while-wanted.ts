@@ -25,8 +25,9 @@ export async function whileWanted<T>(
 }
 
 /** @throws HttpError 400 */
-export function waitMsOf(wait = '0'): number {
-  const seconds = wait.trim() === '' ? NaN : Number(wait)
+export function waitMsOf(wait: unknown = '0'): number {
+  // One that is given twice is a list.
+  const seconds = typeof wait !== 'string' || wait.trim() === '' ? NaN : Number(wait)
   if (seconds >= 0 && seconds < Infinity) return seconds * 1000
   throw new HttpError(400, `'wait' must be a number of seconds from 0 on, got ${shown(wait)}.`)
 }

@@ -59,3 +59,29 @@ it('are for https only where the server speaks it', () => {
     false,
   ])
 })
+
+it('are not opened by what proves that a request comes from the page', () => {
+  const own = cookie()
+  const { csrf } = sessions.find(own)!
+  const [claim] = own.slice('spicelock='.length).split('.')
+  for (const text of [`csrf ${claim}`, `session ${claim}`, claim]) {
+    expect(sessions.find(`spicelock=${text}.${csrf}`)).toBeUndefined()
+  }
+})
+
+it('end when their time is over, and when somebody signs out', () => {
+  jest.useFakeTimers()
+  try {
+    const [first, second] = [cookie(), cookie()]
+    const ended = [first, second].map(opened => sessions.endOf(opened)!)
+    sessions.end(first)
+    expect(ended.map(({ signal }) => signal.aborted)).toEqual([true, false])
+    jest.advanceTimersByTime(12 * 3_600_000 + 1)
+    expect(ended.map(({ signal }) => signal.aborted)).toEqual([true, true])
+    expect(sessions.endOf(second)).toBeUndefined()
+    for (const { stop } of ended) stop()
+    expect(jest.getTimerCount()).toBe(0)
+  } finally {
+    jest.useRealTimers()
+  }
+})

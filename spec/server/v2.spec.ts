@@ -26,6 +26,7 @@ interface Answer {
   readonly body: {
     readonly id: string
     readonly message: string
+    readonly revision?: string
     readonly waiters?: readonly { id: string }[]
   }
 }
@@ -117,6 +118,41 @@ it('lists the locks of all prefixes, those of Relukko with their address, and wh
   expect((await waiting).status).toBe(201)
 })
 
+it.each(['.', '..'])('reads, takes, changes and releases a lock of the name %s', async name => {
+  // As it is, a URL takes it for a step in a path.
+  const path = `/v2/locks/cookbooks/%2F${name}`
+  const taken = await ask('POST', path, { ttl: 60 })
+  expect(taken).toMatchObject({ status: 201, body: { name } })
+  expect((await ask('PUT', `${path}/${taken.body.id}`, { ttl: 90 })).body).toMatchObject({ name, ttl: 90 })
+  expect((await ask('GET', path)).body).toMatchObject({ name, holders: [{ id: taken.body.id, ttl: 90 }] })
+  expect((await ask('DELETE', `${path}/%2F${taken.body.id}`)).status).toBe(200)
+  expect((await ask('GET', path)).body).toMatchObject({ name, holders: [] })
+})
+
+it('says what is wrong with a lock whose value cannot be read, and at which revision it looked', async () => {
+  const name = freshName()
+  const key = `/spicerack/locks/cookbooks/${name}`
+  const { revision } = await store.commit({
+    compare: [],
+    success: [{ type: 'put', key, value: 'no JSON' }],
+    failure: [],
+  })
+  const { status, body } = await ask('GET', `/v2/locks/cookbooks/${name}`)
+  expect([status, body]).toMatchObject([200, { problem: expect.stringContaining('no JSON') }])
+  expect(BigInt(body.revision!)).toBeGreaterThanOrEqual(revision)
+  const list = (await ask('GET', '/v2/locks?prefix=cookbooks')).body as unknown as Answer['body'][]
+  for (const lock of list) expect(BigInt(lock.revision!)).toBeGreaterThanOrEqual(revision)
+  await store.commit({ compare: [], success: [{ type: 'delete', key }], failure: [] })
+})
+
+it('tells since when a lock of Relukko is held, whatever was changed meanwhile', async () => {
+  const { body: lock } = await ask('POST', '/v1/locks', { lock_name: freshName() })
+  await ask('PUT', `/v1/locks/${lock.id}/keep_alive`, { seconds: 60 })
+  const { lock_name: name, created_at: created } = lock as unknown as Record<string, string>
+  const { body } = await ask('GET', `/v2/locks/custom/${name}`)
+  expect(body).toMatchObject({ holders: [{ created_at: created }] })
+})
+
 it('tells who released by force, and why, to holder and listeners', async () => {
   const name = freshName()
   const held = await native.hold(name, { concurrency: 1, ttl: 60 })
@@ -165,6 +201,10 @@ it.each<[string, string, unknown, number, string]>([
   ['POST', '/v2/locks/custom/a', { owner: 7 }, 400, 'owner'],
   ['POST', '/v2/locks/custom/a', { limit: 7 }, 400, '"limit"'],
   ['POST', '/v2/locks/custom/a?wait=Infinity', {}, 400, "'wait'"],
+  ['POST', '/v2/locks/custom/a?wait=1&wait=2', {}, 400, "'wait'"],
+  ['POST', '/v1/locks?wait=1&wait=2', { lock_name: 'a' }, 400, "'wait'"],
+  ['GET', '/v2/locks/custom/%2F', undefined, 400, 'name'],
+  ['GET', '/v2/events?name=a&name=b', undefined, 400, "'name'"],
   ['PUT', '/v2/locks/custom/a/b', { ttl: 'long' }, 400, 'ttl'],
   ['DELETE', '/v2/locks/custom/a/b?reason=', undefined, 400, 'reason'],
   ['DELETE', '/v2/locks/custom/a/b?reason=x', undefined, 404, '"b"'],

@@ -66,6 +66,12 @@ export const schemas = {
       prefix: text(),
       name: text('As it stands in etcd.'),
       lock_name: lockName,
+      revision: {
+        type: 'string',
+        pattern: '^\\d+$',
+        description:
+          'Of etcd. What is said is not older than this; of two answers, the one with the larger is newer.',
+      },
       holders: list({ $ref: '#/components/schemas/Holder' }),
       waiters: list({ $ref: '#/components/schemas/Waiter' }),
       problem: text('Why the value in etcd could not be read.'),
@@ -76,20 +82,27 @@ export const schemas = {
     {
       id,
       owner,
-      since: time(),
-      remaining: { type: 'number', minimum: 0, description: 'Seconds until since + ttl.' },
+      since: time('From when on its ttl counts: when it was taken, or changed last.'),
+      remaining: {
+        type: 'number',
+        minimum: 0,
+        description:
+          'Seconds until since + ttl, when it is free at the latest; 0 for one that is held longer, since its holder renews it.',
+      },
       concurrency,
       ttl,
       fencing_token: token,
       creator: { ...nullable(), description: 'Of one that was taken through /v1; null when it named none.' },
       ip: text('Of one that was taken through /v1.'),
-      expires_at: time('Of one that was taken through /v1.'),
+      created_at: time('Of one that was taken through /v1: since when it is held.'),
+      expires_at: time('Of one that was taken through /v1: from when on nobody can rely on it.'),
       expires_in: {
         type: 'number',
-        description: 'Seconds from now until expires_at; negative when it has passed.',
+        description:
+          'Seconds from now until expires_at; negative when it has passed. It blocks others for as long as `remaining` says.',
       },
     },
-    ['creator', 'ip', 'expires_at', 'expires_in'],
+    ['creator', 'ip', 'created_at', 'expires_at', 'expires_in'],
   ),
   Waiter: object({
     id: text(),

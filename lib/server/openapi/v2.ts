@@ -2,8 +2,10 @@ import { inPath, inQuery, type Operation, operation, WAIT } from './operation.js
 import { concurrency, list, named, object, owner, ttl } from './schemas.js'
 
 const tag = 'The whole model'
-const LOCK = [inPath('prefix', 'Under which the lock lives.'), inPath('name', 'Of the lock.')]
-const HOLDING = [...LOCK, inPath('id', 'Of who holds or waits.')]
+const STEPS =
+  'One that is `.` or `..` is given with `%2F` in front of it, since a URL takes it for a step in its path.'
+const LOCK = [inPath('prefix', 'Under which the lock lives.'), inPath('name', `Of the lock. ${STEPS}`)]
+const HOLDING = [...LOCK, inPath('id', `Of who holds or waits. ${STEPS}`)]
 
 /** The locks of all prefixes, with their queues, limits and events. */
 export const v2: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
@@ -60,16 +62,19 @@ export const v2: Readonly<Record<string, Readonly<Record<string, Operation>>>> =
   '/v2/events': {
     get: operation({
       summary: 'What happens to locks, as server-sent events',
-      description: 'After an event `ready` nothing is missed. The id of each event is its revision.',
+      description:
+        'After an event `ready` nothing is missed. The id of each event is its revision. An event `heartbeat`, every 15 s, ' +
+        'tells that the server is there, and whether etcd answers it: `{"etcd": true}`. The stream of one who is signed ' +
+        'in to the page ends with the session.',
       tag,
       parameters: [inQuery('prefix', 'Only of locks under this one.'), inQuery('name', 'Only of this lock.')],
       answers: {
         200: [
-          'The data of each event is an Event.',
+          'The data of each event that has no name is an Event.',
           { type: 'string', contentMediaType: 'text/event-stream' },
         ],
       },
-      errors: [404],
+      errors: [400, 404],
     }),
   },
 }
