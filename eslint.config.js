@@ -4,7 +4,15 @@ import tseslint from 'typescript-eslint'
 /** What the scripts of the page use of a browser. */
 const BROWSER = [
   ...['CSS', 'EventSource', 'Option', 'URLSearchParams', 'document', 'fetch', 'location', 'performance'],
-  ...['requestAnimationFrame', 'setInterval', 'setTimeout'],
+  ...[
+    'requestAnimationFrame',
+    'setInterval',
+    'setTimeout',
+    'AbortSignal',
+    'Text',
+    'addEventListener',
+    'clearTimeout',
+  ],
 ]
 
 export default tseslint.config(

@@ -8,7 +8,14 @@ import type { Sessions } from './sessions.js'
 const FOLDER = join(import.meta.dirname, 'page')
 const TYPES = { html: 'text/html; charset=utf-8', css: 'text/css', js: 'text/javascript' } as const
 /** They show nothing of any lock. */
-const OPEN_FILES = ['page.css', 'page.js', 'page-call.js', 'page-dialogs.js', 'sign-in.js']
+const SCRIPTS = ['call', 'dialogs', 'history', 'live', 'locks', 'reading', 'row', 'rows', 'text']
+const OPEN_FILES = [
+  'base.css',
+  'page.css',
+  'page.js',
+  'sign-in.js',
+  ...SCRIPTS.map(name => `page-${name}.js`),
+]
 const SECURITY = {
   'content-security-policy':
     "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'",

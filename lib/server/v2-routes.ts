@@ -66,7 +66,7 @@ export function addV2Routes(
     return { recordOf: id => byId.get(LockKey.record(id)), revision }
   }
 
-  server.get<{ Querystring: { prefix?: string } }>('/v2/locks', async ({ query }) => {
+  server.get<{ Querystring: { prefix?: string } }>('/v2/locks', async ({ query }, reply) => {
     if (query.prefix !== undefined) checkKnown(query.prefix)
     const wanted = query.prefix === undefined ? prefixes : [query.prefix]
     // First: the states are not older than this revision.
@@ -75,6 +75,7 @@ export function addV2Routes(
     )
     const states = await Promise.all(wanted.map(prefix => listStates(engine, prefix)))
     const now = engine.clock.now()
+    void reply.header('x-revision', String(revision))
     return states.flat().map(state => lockJson(state, recordOf, now, revision))
   })
 
@@ -157,7 +158,7 @@ export function addV2Routes(
  */
 function asNamed<T extends OfLock['Params']>(params: T): T {
   return Object.fromEntries(
-    Object.entries(params).map(([field, text]) => [field, text.replace(/^\//, '')]),
+    Object.entries(params).map(([field, text]) => [field, text.replace(/^\/(?=\.{1,2}$)/, '')]),
   ) as unknown as T
 }
 

@@ -5,6 +5,10 @@ const tag = 'The whole model'
 const STEPS =
   'One that is `.` or `..` is given with `%2F` in front of it, since a URL takes it for a step in its path.'
 const LOCK = [inPath('prefix', 'Under which the lock lives.'), inPath('name', `Of the lock. ${STEPS}`)]
+const REVISION = {
+  description: 'Of etcd, than which the list is not older.',
+  schema: { type: 'string', pattern: '^\\d+$' },
+}
 const HOLDING = [...LOCK, inPath('id', `Of who holds or waits. ${STEPS}`)]
 
 /** The locks of all prefixes, with their queues, limits and events. */
@@ -14,7 +18,7 @@ export const v2: Readonly<Record<string, Readonly<Record<string, Operation>>>> =
       summary: 'All locks that somebody holds or waits for',
       tag,
       parameters: [inQuery('prefix', 'Only those under this one.')],
-      answers: { 200: ['The locks.', list(named('Lock'))] },
+      answers: { 200: ['The locks.', list(named('Lock')), { 'X-Revision': REVISION }] },
       errors: [404],
     }),
   },

@@ -1,53 +1,76 @@
 /** Who is signed in, what proves that a request comes from this page, and which prefixes there are. */
 export let session
 
+/** After so long without an answer there will be none: the line may be dead without a word. */
+const TIMEOUT_MS = 30_000
+
 /** Leads to the sign-in when nobody is signed in. */
 export async function openSession() {
   session = await get('/session')
 }
 
-const path = ({ prefix, name }, id = '') =>
-  `/v2/locks/${encodeURIComponent(prefix)}/${encodeURIComponent(name)}${id && `/${encodeURIComponent(id)}`}`
-const relukkoPath = (id, route = '') => `/v1/locks/${encodeURIComponent(id)}${route}`
-/** Whether it lives where Relukko's clients see it. */
-export const isRelukko = ({ prefix }) => prefix === session.prefix
+/** A URL takes `.` and `..` for steps in its path, unless they stand behind a `/` that no name can hold. */
+const step = text => (/^\.{1,2}$/.test(text) ? `%2F${text}` : encodeURIComponent(text))
+const path = ({ prefix, name }, id) =>
+  `/v2/locks/${step(prefix)}/${step(name)}${id === undefined ? '' : `/${step(id)}`}`
+const relukkoPath = ({ id }, route = '') => `/v1/locks/${encodeURIComponent(id)}${route}`
+/** Whether it was taken as Relukko's clients do, with a time at which it expires. */
+export const isRelukko = ({ prefix }, holder) => prefix === session.prefix && holder.expires_at !== undefined
 /** As those who use it know it. */
-export const nameOf = lock => (isRelukko(lock) ? lock.lock_name : lock.name)
+export const nameOf = lock => (lock.prefix === session.prefix ? lock.lock_name : lock.name)
 export const titleOf = lock => `${lock.prefix}/${nameOf(lock)}`
 
 export const call = {
-  locks: () => get('/v2/locks'),
-  lock: (prefix, name) => get(path({ prefix, name })),
+  /** With the revision than which the list is not older, also when it is empty. */
+  locks: () => get('/v2/locks', (locks, headers) => ({ locks, revision: headers.get('x-revision') })),
+  lock: lock => get(path(lock)),
   create: (prefix, name, owner, ttl) =>
-    isRelukko({ prefix })
+    prefix === session.prefix
       ? send('POST', '/v1/locks', { lock_name: name, creator: owner || null, ttl })
       : send('POST', path({ prefix, name }), { ttl, ...(owner && { owner }) }),
   /** What is undefined stays. */
-  change: (lock, holder, { owner, expires, ttl }) =>
-    isRelukko(lock)
-      ? send('PUT', relukkoPath(holder.id), { creator: owner, expires_at: expires })
-      : send('PUT', path(lock, holder.id), { ttl }),
-  keepAlive: (lock, holder, seconds) =>
-    isRelukko(lock)
-      ? send('PUT', relukkoPath(holder.id, '/keep_alive'), { seconds })
-      : send('PUT', path(lock, holder.id), { ttl: seconds }),
+  change: (holder, owner, expires) =>
+    send('PUT', relukkoPath(holder), { creator: owner, expires_at: expires }),
+  keepAlive: (holder, seconds) => send('PUT', relukkoPath(holder, '/keep_alive'), { seconds }),
+  extend: (lock, holder, ttl) => send('PUT', path(lock, holder.id), { ttl }),
   release: (lock, holder, reason) =>
     send('DELETE', `${path(lock, holder.id)}?reason=${encodeURIComponent(reason)}`),
   signOut: () => send('POST', '/sign-out'),
 }
 
-async function get(url) {
-  return answerOf(await fetch(url))
+async function get(url, shape = body => body) {
+  const response = await ask(url)
+  if (response.status === 403) location.assign('/sign-in')
+  return shape(await answerOf(response), response.headers)
 }
 
 async function send(method, url, body) {
-  const headers = { 'x-csrf-token': session.csrf, ...(body && { 'content-type': 'application/json' }) }
-  return answerOf(await fetch(url, { method, headers, ...(body && { body: JSON.stringify(body) }) }))
+  const attempt = () => {
+    const headers = { 'x-csrf-token': session.csrf, ...(body && { 'content-type': 'application/json' }) }
+    return ask(url, { method, headers, ...(body && { body: JSON.stringify(body) }) })
+  }
+  let response = await attempt()
+  if (response.status === 403) {
+    // Somebody has signed in anew in another tab: what proves it is another now.
+    await openSession()
+    response = await attempt()
+  }
+  if (response.status === 403) location.assign('/sign-in')
+  return answerOf(response)
+}
+
+async function ask(url, options) {
+  try {
+    return await fetch(url, { ...options, signal: AbortSignal.timeout(TIMEOUT_MS) })
+  } catch (cause) {
+    const why = cause.name === 'TimeoutError' ? 'has not answered in time' : 'cannot be reached'
+    throw new Error(`The server ${why}.`, { cause })
+  }
 }
 
 async function answerOf(response) {
-  if (response.status === 403) location.assign('/sign-in')
-  const body = await response.json()
-  if (!response.ok) throw new Error(body.message ?? `The server has answered with ${response.status}.`)
-  return body
+  const body = await response.json().catch(() => ({}))
+  if (response.ok) return body
+  const error = new Error(body.message ?? `The server has answered with ${response.status}.`)
+  throw Object.assign(error, { status: response.status })
 }

@@ -1,9 +1,13 @@
-import { call, isRelukko, titleOf } from '/page-call.js'
+import { call, isRelukko, session, titleOf } from '/page-call.js'
+import { bdi, timeText } from '/page-text.js'
 
 const showings = new WeakMap()
 
+for (const button of document.querySelectorAll('dialog .cancel'))
+  button.addEventListener('click', () => button.closest('dialog').close())
+
 /** Shows a dialog until it is cancelled or what it is for has been done. */
-function show(id, title, fill, act) {
+function show(id, fill, act) {
   const dialog = document.getElementById(id)
   const form = dialog.querySelector('form')
   const problem = form.querySelector('[role=alert]')
@@ -15,10 +19,8 @@ function show(id, title, fill, act) {
   done.disabled = false
   form.reset()
   problem.textContent = ''
-  if (title) dialog.querySelector('h2').textContent = title
   fill(form.elements, form)
   form.onsubmit = event => {
-    if (event.submitter?.value !== 'ok') return
     event.preventDefault()
     done.disabled = true
     act(form.elements)
@@ -31,47 +33,61 @@ function show(id, title, fill, act) {
   dialog.showModal()
 }
 
+/** Which holding it is about: one lock may have several of one owner. */
+function name(form, what, { lock, holder, since }) {
+  form.querySelector('h2').replaceChildren(`${what} `, bdi(titleOf(lock)))
+  const held = ['Held by ', bdi(holder.owner), ` since ${timeText(since)} UTC, id `, bdi(holder.id)]
+  form.querySelector('.which').replaceChildren(...held)
+}
+
 export const ask = {
-  create: prefixes =>
+  create: () =>
     show(
       'create-dialog',
-      undefined,
-      ({ prefix }) => prefix.replaceChildren(...prefixes.map(each => new Option(each))),
+      ({ prefix, owner }) => {
+        prefix.replaceChildren(...session.prefixes.map(each => new Option(each)))
+        owner.value = session.user
+      },
       ({ prefix, name, owner, ttl }) => call.create(prefix.value, name.value, owner.value, Number(ttl.value)),
     ),
-  change: (lock, holder, refresh) =>
+  change: (row, refresh) => {
+    const { lock, holder } = row
+    const isOfRelukko = isRelukko(lock, holder)
     show(
       'change-dialog',
-      `Change ${titleOf(lock)}`,
       ({ owner, expires, ttl }, form) => {
-        for (const label of form.querySelectorAll('.relukko')) label.hidden = !isRelukko(lock)
-        for (const label of form.querySelectorAll('.native')) label.hidden = isRelukko(lock)
-        owner.defaultValue = holder.creator === undefined ? holder.owner : (holder.creator ?? '')
+        name(form, 'Change', row)
+        for (const label of form.querySelectorAll('.relukko')) label.hidden = !isOfRelukko
+        for (const label of form.querySelectorAll('.native')) label.hidden = isOfRelukko
+        owner.defaultValue = holder.creator ?? ''
         expires.defaultValue = (holder.expires_at ?? '').slice(0, 19)
         // As the browser writes it.
         for (const field of [owner, expires]) field.dataset.before = field.value
         ttl.value = holder.ttl
       },
       async ({ owner, expires, ttl }) => {
-        // What is not changed here keeps its microseconds, and what others make of it meanwhile.
-        const edited = field => (field.value === field.dataset.before ? undefined : field.value)
-        const [newOwner, time] = [owner, expires].map(edited)
-        if (newOwner === '')
-          throw new Error('The owner cannot be left out. Name one, or leave him as he was.')
-        if (time === '') throw new Error('Say when it expires, or leave it as it was.')
-        const newExpiry = time && new Date(`${time}Z`).toISOString()
-        await call.change(lock, holder, { owner: newOwner, expires: newExpiry, ttl: Number(ttl.value) })
+        if (isOfRelukko) await change(holder, owner, expires)
+        else await call.extend(lock, holder, Number(ttl.value))
         await refresh(lock)
       },
-    ),
-  release: (lock, holder, refresh) =>
+    )
+  },
+  release: (row, refresh) =>
     show(
       'release-dialog',
-      `Release ${titleOf(lock)}, held by ${holder.owner}`,
-      () => {},
+      (_, form) => name(form, 'Release', row),
       async ({ reason }) => {
-        await call.release(lock, holder, reason.value)
-        await refresh(lock)
+        await call.release(row.lock, row.holder, reason.value)
+        await refresh(row.lock)
       },
     ),
+}
+
+/** What is not changed here keeps its microseconds, and what others make of it meanwhile. */
+async function change(holder, owner, expires) {
+  const edited = field => (field.value === field.dataset.before ? undefined : field.value)
+  const [newOwner, time] = [owner, expires].map(edited)
+  if (newOwner === '') throw new Error('The owner cannot be left out. Name one, or leave him as he was.')
+  if (time === '') throw new Error('Say when it expires, or leave it as it was.')
+  await call.change(holder, newOwner, time && new Date(`${time}Z`).toISOString())
 }
