@@ -80,7 +80,8 @@ interface Seen {
     })
     await page.screenshot({ path: `${SCREENSHOTS}/many.png` })
     const burst = await measured(`${BURST} events`, async () => {
-      for (let number = 0; number < BURST; number++) await hold(`many-${MANY - 1 - number}`, `owner ${number}`)
+      for (let number = 0; number < BURST; number++)
+        await hold(`many-${MANY - 1 - number}`, `owner ${number}`)
       await hold('zzz-last')
       await pages.row(page, 'zzz-last').waitFor()
     })

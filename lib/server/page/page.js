@@ -89,11 +89,14 @@ function draw() {
   showState()
 }
 
-/** Those that are the same in what they are sorted by are in the order of their names. */
+/** Those that are the same in what they are sorted by are in the order of their names, then of their coming. */
 function order(a, b) {
   const [x, y] = sort.up ? [a, b] : [b, a]
   return (
-    compared(x.sort[sort.by], y.sort[sort.by]) || compared(a.sort.name, b.sort.name) || compared(a.key, b.key)
+    compared(x.sort[sort.by], y.sort[sort.by]) ||
+    compared(a.sort.name, b.sort.name) ||
+    compared(a.since, b.since) ||
+    compared(a.key, b.key)
   )
 }
 
