@@ -13,7 +13,7 @@ export interface Holder {
   readonly id: string
   readonly owner: string
   readonly expires_at: string
-  readonly remaining: number
+  readonly since: string
   readonly ttl: number
 }
 
