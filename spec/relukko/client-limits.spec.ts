@@ -175,6 +175,7 @@ describe('of a server of another kind, one who waits', () => {
       else await client.close()
       expect(await took(waiting)).toBeLessThan(1_000)
       await expect(waiting).rejects.toThrow('closed')
+      await eventually(() => expect(upgrades[0]!.readable).toBe(false))
     })
   })
 

@@ -36,8 +36,8 @@ export class Deletions {
   }
 
   /**
-   * Resolves when the lock was deleted since the last call, or after so many milliseconds; when the socket closes, after
-   * `acquireWaitForTimeout`, since a server that closes one may close the next as well.
+   * Resolves when the lock was deleted since the last call, when the line's signal aborts, or after so many milliseconds;
+   * when the socket closes, after `acquireWaitForTimeout`, since a server that closes one may close the next as well.
    */
   async next(ms: number): Promise<void> {
     const heard = (): Promise<void> => new Promise(resolve => (this.wake = resolve))
@@ -58,6 +58,8 @@ export class Deletions {
     const url = `${baseUrl.replace(/^http/, 'ws')}/ws/broadcast`
     const socket = new Socket(url, { ...settings.tls, headers })
     this.socket = socket
+    // At once: its end may come before anything is awaited, and an error that nobody hears ends the process.
+    socket.on('error', () => {})
     socket.on('message', data => this.onFrame((data as Buffer).toString()))
     socket.on('pong', () => this.stopAwaiting())
     socket.on('open', () => {

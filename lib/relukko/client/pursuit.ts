@@ -28,6 +28,7 @@ export async function pursue(
   try {
     while (!lock && left() > 0) {
       if (deletions) await deletions.next(Math.min(longestWait(line, deletions), left()))
+      line.signal.throwIfAborted()
       // What is deleted before it listens is seen by the next try.
       if (!deletions?.isOpen) {
         deletions?.close()

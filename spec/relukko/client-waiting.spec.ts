@@ -1,0 +1,101 @@
+import { once } from 'node:events'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { RelukkoClient, type RelukkoClientOptions } from '../../lib/relukko/index.js'
+import { eventually } from '../support/eventually.js'
+
+/** Seconds that no other timer takes. */
+const PAUSE = 61
+
+describe('One who waits', () => {
+  let server: Server
+  let sockets: WebSocketServer | undefined
+  let url: string
+  let posts: number
+  let upgrades: number
+  let answer: (response: ServerResponse) => void
+  const clients: RelukkoClient[] = []
+
+  const json = (response: ServerResponse, status: number, body: unknown): void => {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+  }
+  const make = (options: RelukkoClientOptions): RelukkoClient => {
+    const client = new RelukkoClient(url, 'a secret of the test', options)
+    clients.push(client)
+    return client
+  }
+  const open = (meet: (socket: WebSocket) => void = () => {}): WebSocketServer => {
+    sockets = new WebSocketServer({ server, autoPong: false })
+    return sockets.on('connection', socket => {
+      upgrades++
+      meet(socket)
+    })
+  }
+  beforeEach(async () => {
+    posts = upgrades = 0
+    answer = response => json(response, 409, { status: 409, message: 'held' })
+    server = createServer((request, response) => {
+      if (request.method !== 'POST') {
+        upgrades++
+        return response.writeHead(404).end()
+      }
+      posts++
+      answer(response)
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  afterEach(async () => {
+    jest.restoreAllMocks()
+    await Promise.all(clients.splice(0).map(client => client.close()))
+    sockets?.close()
+    sockets = undefined
+    server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
+  })
+
+  // A timer of the pause, and one from the end of a WebSocket to the next.
+  describe.each<[string, number, () => void]>([
+    ['where there is no WebSocket', 1, () => {}],
+    ['whose WebSocket was cut', 2, () => open(socket => socket.terminate())],
+  ])('%s', (_, pauses, prepare) => {
+    it.each(['its signal', 'the end of the client'])('is ended in a pause by %s', async by => {
+      prepare()
+      const timers = jest.spyOn(globalThis, 'setTimeout')
+      const abort = new AbortController()
+      const client = make({ acquireWaitForTimeout: PAUSE, acquireModulo: 1, signal: abort.signal })
+      const waiting = client.acquireRelukko('a', null, 600)
+      waiting.catch(() => {})
+      await eventually(() =>
+        expect(timers.mock.calls.filter(([, ms]) => ms === PAUSE * 1000)).toHaveLength(pauses),
+      )
+      if (by === 'its signal') abort.abort(new Error('closed by its signal'))
+      else await client.close()
+      await expect(waiting).rejects.toThrow('closed')
+      // What nobody listens to is thrown now.
+      await setImmediate()
+      await client.close()
+      expect(upgrades).toBe(1)
+    })
+  })
+
+  // After an answer it looks at the clock before it opens a WebSocket, and for how long that may take.
+  it.each([1, 2])('hears of no error when it is ended right before a WebSocket, at look %d', async last => {
+    const abort = new AbortController()
+    const now = performance.now.bind(performance)
+    let looks = 0
+    jest.spyOn(performance, 'now').mockImplementation(() => {
+      if (posts === 1 && ++looks === last) abort.abort(new Error('enough'))
+      return now()
+    })
+    const waiting = make({ signal: abort.signal }).acquireRelukko('a', null, 600)
+    await expect(waiting).rejects.toThrow('enough')
+    await setImmediate()
+    expect(posts).toBe(1)
+  })
+})
