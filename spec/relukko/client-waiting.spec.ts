@@ -6,6 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import { RelukkoClient, type RelukkoClientOptions } from '../../lib/relukko/index.js'
 import { eventually } from '../support/eventually.js'
+import { RELUKKO_LOCK as LOCK } from '../support/relukko-lock.js'
 
 /** Seconds that no other timer takes. */
 const PAUSE = 61
@@ -97,5 +98,54 @@ describe('One who waits', () => {
     await expect(waiting).rejects.toThrow('enough')
     await setImmediate()
     expect(posts).toBe(1)
+  })
+
+  describe('of a server that hangs after its first answer', () => {
+    let hanging: ServerResponse[]
+    beforeEach(() => {
+      hanging = []
+      const held = answer
+      answer = response => (posts === 1 ? held(response) : hanging.push(response))
+    })
+    const options = { disableWebsocket: true, acquireWaitForTimeout: 0.1, timeout: 10 }
+
+    it('ends soon after its time with null', async () => {
+      const start = performance.now()
+      expect(await make(options).acquireRelukko('a', null, 0.5)).toBeNull()
+      const took = performance.now() - start
+      expect(took).toBeGreaterThan(1_000)
+      expect(took).toBeLessThan(3_000)
+      // No answer will be heard: a server can see that, and take nothing.
+      await eventually(() => expect(hanging[0]!.closed).toBe(true))
+    })
+
+    it('ends with null also when an answer may take no longer than until its time', async () => {
+      expect(await make({ ...options, timeout: 0.6 }).acquireRelukko('a', null, 0.5)).toBeNull()
+      expect(posts).toBe(2)
+    })
+
+    it('throws when it is told to', async () => {
+      const waiting = make({ ...options, raiseWhenAcquireFails: true }).acquireRelukko('a', null, 0.2)
+      await expect(waiting).rejects.toMatchObject({ code: 'LOCK_UNAVAILABLE', key: 'a' })
+    })
+
+    it('takes a lock whose answer is a little late', async () => {
+      const waiting = make(options).acquireRelukko('a', null, 0.3)
+      await eventually(() => expect(hanging).toHaveLength(1))
+      setTimeout(() => json(hanging[0]!, 201, LOCK), 600)
+      expect(await waiting).toMatchObject({ id: LOCK.id })
+    })
+
+    it.each(['its signal', 'the end of the client'])('ends by %s, also past its time', async by => {
+      const abort = new AbortController()
+      const client = make({ ...options, signal: abort.signal })
+      const end = performance.now() + 200
+      const waiting = client.acquireRelukko('a', null, 0.2)
+      waiting.catch(() => {})
+      await eventually(() => expect(performance.now()).toBeGreaterThan(end))
+      if (by === 'its signal') abort.abort(new Error('closed by its signal'))
+      else await client.close()
+      await expect(waiting).rejects.toThrow('closed')
+    })
   })
 })

@@ -65,7 +65,10 @@ export class RelukkoClient implements Relukko {
 
   /**
    * Tries until the lock is taken, whenever the server says that it was deleted, and now and then; null after
-   * `maxRunTime` seconds. The first try is repeated as any call; no later one after that time. @throws LockUnavailableError instead, with `raiseWhenAcquireFails`; RelukkoInvalidError.
+   * `maxRunTime` seconds. The first try is repeated as any call; no later one after that time, and its answer is waited for
+   * one second more. A server that sees that nobody waits for an answer any more, as this project's does, then takes nothing;
+   * should it have been done by then, nobody knows the lock, and it is held until it expires.
+   * @throws LockUnavailableError instead of null, with `raiseWhenAcquireFails`; RelukkoInvalidError.
    */
   async acquireRelukko(
     lockName: string,

@@ -12,9 +12,12 @@ export interface Call {
   readonly path: string
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
-  /** By `performance.now()`; no try follows another after it. */
+  /** By `performance.now()`; no try follows another after it, and one that is under way gets {@link LATE_MS} more. */
   readonly retryUntil?: number
 }
+
+/** Milliseconds for an answer that is under way. */
+const LATE_MS = 1_000
 
 type OneAnswer = Omit<Answer, 'tries'>
 
@@ -73,11 +76,12 @@ export class HttpLine {
     }
   }
 
-  private async attempt({ method, path, body, headers }: Call): Promise<OneAnswer> {
+  private async attempt({ method, path, body, headers, retryUntil = Infinity }: Call): Promise<OneAnswer> {
     const dispatcher = await this.dispatcher
     const { origin, pathname } = new URL(this.baseUrl)
     const json = body === undefined ? {} : { 'content-type': 'application/json' }
-    return bounded(this.settings.timeout * 1000, this.signal, async signal => {
+    const ms = Math.min(this.settings.timeout * 1000, retryUntil + LATE_MS - performance.now())
+    return bounded(ms, this.signal, async signal => {
       const answer = await dispatcher.request({
         origin,
         path: pathname.replace(/\/$/, '') + path,

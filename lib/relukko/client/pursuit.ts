@@ -1,4 +1,5 @@
 import { v4 as uuid4 } from 'uuid'
+import { RelukkoServerError } from '../errors.js'
 import type { RelukkoDTO } from '../relukko-dto.js'
 import { lockOf } from './answer.js'
 import { Deletions } from './deletions.js'
@@ -6,7 +7,7 @@ import type { HttpLine } from './http-line.js'
 
 /**
  * Tries until the lock is taken: whenever the server says that it was deleted, and now and then. Null when it is not before
- * `end`, by `performance.now()`.
+ * `end`, by `performance.now()`, or when the last try has no answer soon after.
  */
 export async function pursue(
   line: HttpLine,
@@ -29,18 +30,27 @@ export async function pursue(
     while (!lock && left() > 0) {
       if (deletions) await deletions.next(Math.min(longestWait(line, deletions), left()))
       line.signal.throwIfAborted()
-      // What is deleted before it listens is seen by the next try.
-      if (!deletions?.isOpen) {
+      // What is deleted before it listens is seen by the next try; after the last, nobody listens.
+      if (!deletions?.isOpen && left() > 0) {
         deletions?.close()
         deletions = await Deletions.open(lockName, line, left())
       }
       line.signal.throwIfAborted()
-      lock = await tryOnce(end)
+      lock = await tryOnce(end).catch((error: unknown) => {
+        line.signal.throwIfAborted()
+        if (left() > 0 || !isSilence(error)) throw error
+        return null
+      })
     }
     return lock
   } finally {
     deletions?.close()
   }
+}
+
+/** That there was no answer. */
+function isSilence(error: unknown): boolean {
+  return error instanceof RelukkoServerError && error.status === undefined
 }
 
 /** Milliseconds between two tries. */
