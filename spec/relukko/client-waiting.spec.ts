@@ -148,4 +148,25 @@ describe('One who waits', () => {
       await expect(waiting).rejects.toThrow('closed')
     })
   })
+
+  // One that is set for longer fires at once.
+  it.each<[string, RelukkoClientOptions, (socket: WebSocket) => void]>([
+    ['a ping', { wsPingInterval: 3e6 }, () => {}],
+    ['the answer of a ping', { wsPingInterval: 0.01, wsPingTimeout: 3e6 }, () => {}],
+    ['the next WebSocket', { acquireWaitForTimeout: 3e6 }, socket => socket.terminate()],
+  ])('sets no timer for longer than timers can: before %s', async (_, options, meet) => {
+    const [timeout, interval] = [jest.spyOn(globalThis, 'setTimeout'), jest.spyOn(globalThis, 'setInterval')]
+    const longest = 2 ** 31 - 1
+    open(meet)
+    const client = make(options)
+    const waiting = client.acquireRelukko('a', null, 600)
+    waiting.catch(() => {})
+    await eventually(() => {
+      const set = [...timeout.mock.calls, ...interval.mock.calls].map(([, ms = 0]) => ms)
+      expect(set).toContain(longest)
+      expect(set.filter(ms => ms > longest)).toEqual([])
+    }, 5_000)
+    await client.close()
+    await expect(waiting).rejects.toThrow('closed')
+  })
 })

@@ -242,6 +242,13 @@ describe('to a server of whatever kind, the client', () => {
     expect(requests[0]!.headers).toMatchObject({ 'content-type': 'application/json', 'x-team': 'red' })
   })
 
+  it.each([4.001, 0.0001234, 1e9])('allows %d s for an answer', async timeout => {
+    answer = (_, response) => (timeout > 0.1 ? json(response, 200, LOCK) : undefined)
+    const asked = make({ timeout, tries: 1 }).getLock(LOCK.id)
+    if (timeout > 0.1) expect(await asked).toMatchObject({ id: LOCK.id })
+    else await expect(asked).rejects.toMatchObject({ code: 'RELUKKO_SERVER' })
+  })
+
   it('refuses a request that cannot be made at once', async () => {
     const start = performance.now()
     const failing = make({ headers: { expect: '100-continue' } }).getLock(LOCK.id)

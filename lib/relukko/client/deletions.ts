@@ -3,6 +3,7 @@ import { bounded } from './bounded.js'
 import type { ClientSettings } from './client-options.js'
 import type { HttpLine } from './http-line.js'
 import { loadPeer } from './load-peer.js'
+import { timerMs } from './timer-ms.js'
 
 /** Listens to a server's WebSocket for the end of one lock. What goes wrong with it means that nothing is heard. */
 export class Deletions {
@@ -67,7 +68,7 @@ export class Deletions {
       socket.on('close', () => {
         this.stopPinging()
         if (this.isUnwanted) return
-        this.mourning = setTimeout(() => this.hear(), settings.acquireWaitForTimeout * 1000)
+        this.mourning = setTimeout(() => this.hear(), timerMs(settings.acquireWaitForTimeout))
       })
     })
     const settled = (): Promise<void> =>
@@ -88,8 +89,8 @@ export class Deletions {
     if (wsPingInterval === 0) return
     this.pinging = setInterval(() => {
       this.socket?.ping()
-      this.awaited ??= setTimeout(() => this.socket?.terminate(), wsPingTimeout * 1000)
-    }, wsPingInterval * 1000)
+      this.awaited ??= setTimeout(() => this.socket?.terminate(), timerMs(wsPingTimeout))
+    }, timerMs(wsPingInterval))
   }
 
   private stopPinging(): void {

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Dispatcher } from 'undici'
-import { LONGEST_TIMEOUT_MS } from '../../lock/clock.js'
 import { RelukkoInvalidError, RelukkoServerError } from '../errors.js'
 import { type Answer, messageOf } from './answer.js'
 import { bounded } from './bounded.js'
 import type { ClientSettings } from './client-options.js'
 import { loadPeer } from './load-peer.js'
+import { timerMs } from './timer-ms.js'
 
 export interface Call {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -69,7 +69,7 @@ export class HttpLine {
         return curable(error)
       })
       if (isAnswer(answer) && answer.status < 500) return { ...answer, tries: attempt }
-      const ms = Math.min(1000 * Math.min(pause, maxDelay), LONGEST_TIMEOUT_MS)
+      const ms = timerMs(Math.min(pause, maxDelay))
       if (attempt >= tries || performance.now() + ms > retryUntil) throw this.failure(call, answer, attempt)
       await delay(ms, undefined, { signal: this.signal }).catch(() => this.signal.throwIfAborted())
       pause *= backoff
@@ -135,7 +135,7 @@ function parsed(text: string): unknown {
 
 async function dispatcherOf({ tls, timeout, proxy }: ClientSettings): Promise<Dispatcher> {
   const { Agent, ProxyAgent } = await loadPeer('undici', () => import('undici'))
-  const ms = Math.min(timeout * 1000, LONGEST_TIMEOUT_MS)
+  const ms = timerMs(timeout)
   const limits = { headersTimeout: ms, bodyTimeout: ms }
   // Tunnels only for https: many a proxy refuses others.
   if (proxy) return new ProxyAgent({ uri: proxy, requestTls: tls, proxyTunnel: false, ...limits })
