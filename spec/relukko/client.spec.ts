@@ -242,6 +242,13 @@ describe('to a server of whatever kind, the client', () => {
     expect(requests[0]!.headers).toMatchObject({ 'content-type': 'application/json', 'x-team': 'red' })
   })
 
+  it.each(['\ud800', 'a\udfffb', '', '.', '..', null, 7])('asks for no lock of the id %j', async given => {
+    const id = given as string
+    await expect(make().getLock(id)).rejects.toMatchObject({ code: 'RELUKKO_NOT_FOUND' })
+    await expect(make().keepRelukkoAlivePut(id, 1)).rejects.toMatchObject({ code: 'RELUKKO_NOT_FOUND' })
+    expect(requests).toEqual([])
+  })
+
   it.each([4.001, 0.0001234, 1e9])('allows %d s for an answer', async timeout => {
     answer = (_, response) => (timeout > 0.1 ? json(response, 200, LOCK) : undefined)
     const asked = make({ timeout, tries: 1 }).getLock(LOCK.id)

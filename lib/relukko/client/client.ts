@@ -149,8 +149,10 @@ export class RelukkoClient implements Relukko {
 
   private async lockOf(method: Call['method'], id: string, route = '', body?: unknown): Promise<RelukkoDTO> {
     if (isTrusted()) return TRUSTED
-    // These would lead to another route.
-    if (['', '.', '..'].includes(id)) throw new RelukkoNotFoundError(`No lock has the id ${shown(id)}.`)
+    // No URL can hold it, or it would lead to another route.
+    if (typeof id !== 'string' || !id.isWellFormed() || ['', '.', '..'].includes(id)) {
+      throw new RelukkoNotFoundError(`No lock has the id ${shown(id)}.`)
+    }
     const path = `/v1/locks/${encodeURIComponent(id)}${route}`
     const answer = await this.line.request({ method, path, body })
     if (method === 'DELETE' && answer.tries > 1 && [404, 422].includes(answer.status)) {
