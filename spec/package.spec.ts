@@ -75,8 +75,12 @@ describe('The packed package', () => {
   })
 
   it.each([
-    ['undici', 'new RelukkoClient(url, "key", { tries: 1 }).getLocks()', 'npm install undici'],
-    ['ws', 'new RelukkoClient(url, "key", { tries: 1 }).acquireRelukko("a", null, 9)', 'npm install ws'],
+    ['undici', 'new RelukkoClient(url, "key", { tries: 1 }).getLocks()', 'npm install undici@7 ws@8'],
+    [
+      'ws',
+      'new RelukkoClient(url, "key", { tries: 1 }).acquireRelukko("a", null, 9)',
+      'npm install undici@7 ws@8',
+    ],
     ['testcontainers', 'EtcdContainer.start()', 'npm install --save-dev testcontainers@11'],
     ['fastify', 'run("serve")', 'npm install fastify@5'],
     ['@fastify/websocket', 'run("serve")', '@fastify/websocket@11'],

@@ -5,6 +5,6 @@ export async function loadPeer<T>(name: string, load: () => Promise<T>): Promise
   try {
     return await load()
   } catch (cause) {
-    throw new LockError(`RelukkoClient needs the package ${name}: npm install ${name}`, { cause })
+    throw new LockError(`RelukkoClient needs the package ${name}: npm install undici@7 ws@8`, { cause })
   }
 }
