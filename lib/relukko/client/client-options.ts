@@ -29,7 +29,11 @@ export interface RelukkoClientOptions {
   readonly acquireWaitForTimeout?: number
   /** One who waits with a WebSocket tries after so many `acquireWaitForTimeout` at the latest; 100 when not given. */
   readonly acquireModulo?: number
-  /** `acquireRelukko` throws a LockUnavailableError instead of resolving to null. */
+  /**
+   * `acquireRelukko` throws a LockUnavailableError instead of resolving to null when its time is over; false when not given.
+   * (The Python client's setting of this name, true when not given, decides otherwise: whether what goes wrong is raised or
+   * returned. Here that is always thrown, and there the end of the time is always `None`.)
+   */
   readonly raiseWhenAcquireFails?: boolean
   /** Waits by asking again only. */
   readonly disableWebsocket?: boolean
