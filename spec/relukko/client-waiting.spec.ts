@@ -1,12 +1,14 @@
 import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import { RelukkoClient, type RelukkoClientOptions } from '../../lib/relukko/index.js'
 import { eventually } from '../support/eventually.js'
 import { RELUKKO_LOCK as LOCK } from '../support/relukko-lock.js'
+import { spawnTs } from '../support/run-ts.js'
 
 /** Seconds that no other timer takes. */
 const PAUSE = 61
@@ -18,6 +20,7 @@ describe('One who waits', () => {
   let posts: number
   let upgrades: number
   let answer: (response: ServerResponse) => void
+  let kill: () => unknown = () => {}
   const clients: RelukkoClient[] = []
 
   const json = (response: ServerResponse, status: number, body: unknown): void => {
@@ -52,6 +55,7 @@ describe('One who waits', () => {
   })
   afterEach(async () => {
     jest.restoreAllMocks()
+    kill()
     await Promise.all(clients.splice(0).map(client => client.close()))
     sockets?.close()
     sockets = undefined
@@ -168,5 +172,92 @@ describe('One who waits', () => {
     }, 5_000)
     await client.close()
     await expect(waiting).rejects.toThrow('closed')
+  })
+
+  describe('for what others delete', () => {
+    const frame = (lockName: unknown): string => JSON.stringify({ deleted: { lock_name: lockName } })
+    const free = (): void => void (answer = response => json(response, 201, LOCK))
+    const patient = { acquireWaitForTimeout: PAUSE }
+
+    it('sees what was deleted before its WebSocket was open', async () => {
+      const held = answer
+      answer = response => {
+        held(response)
+        free()
+      }
+      open()
+      expect(await make(patient).acquireRelukko('a', null, 600)).toMatchObject({ id: LOCK.id })
+      expect(posts).toBe(2)
+    })
+
+    it('tries again when it hears of it during a try', async () => {
+      let said: WebSocket
+      open(socket => (said = socket))
+      const held = answer
+      answer = response => {
+        if (posts === 1) return held(response)
+        free()
+        said.send(frame('a'))
+        // When it has answered, it has heard that.
+        said.ping()
+        said.once('pong', () => held(response))
+      }
+      expect(await make(patient).acquireRelukko('a', null, 600)).toMatchObject({ id: LOCK.id })
+      expect(posts).toBe(3)
+    })
+
+    it.each([
+      ['Straße', 'STRASSE'],
+      ['A lock', 'a lock'],
+      ['é', 'e\u0301'],
+      ['a b', 'a%20b'],
+    ])('tells the name %j from %j', async (name, other) => {
+      let said: WebSocket
+      open(socket => (said = socket))
+      const waiting = make(patient).acquireRelukko(name, null, 600)
+      await eventually(() => expect(posts).toBe(2))
+      free()
+      for (const words of [frame(other), '{"deleted":null}', '{"created":{}}', 'no JSON']) said!.send(words)
+      // By the first answer these are heard, and by the last a try that followed would have come.
+      for (let round = 0; round < 3; round++) {
+        said!.ping()
+        await once(said!, 'pong')
+      }
+      expect(posts).toBe(2)
+      said!.send(frame(name))
+      expect(await waiting).toMatchObject({ id: LOCK.id })
+      expect(posts).toBe(3)
+    })
+
+    it('hears of it from where it has begun, also when it was reconfigured, and leaves no WebSocket', async () => {
+      let said: WebSocket
+      const { clients: opened } = open(socket => (said = socket))
+      const client = make(patient)
+      const waiting = client.acquireRelukko('a', null, 600)
+      await eventually(() => expect(posts).toBe(2))
+      client.reconfigureRelukko({ baseUrl: 'http://127.0.0.1:1', options: { disableWebsocket: true } })
+      free()
+      said!.send(frame('a'))
+      expect(await waiting).toMatchObject({ id: LOCK.id })
+      await eventually(() => expect(opened.size).toBe(0))
+    })
+  })
+
+  it.each([
+    ['its time', 4, null, 'null'],
+    ['its signal', 600, 'abort', 'aborted'],
+    ['the end of the client', 600, 'close', 'The client was closed.'],
+  ])('is ended by %s, and leaves nothing that keeps its process', async (_, seconds, order, said) => {
+    const { clients: opened } = open()
+    const child = await spawnTs('spec/support/waiting-client.ts', [url, 'a', String(seconds)])
+    kill = () => child.kill()
+    const [ended, saying] = [once(child, 'exit'), text(child.stdout!)]
+    await eventually(() => expect([posts, opened.size]).toEqual([2, 1]))
+    if (order) child.stdin!.write(order)
+    const start = performance.now()
+    expect(await saying).toBe(said)
+    expect(await ended).toEqual([0, null])
+    expect(performance.now() - start).toBeLessThan(15_000)
+    await eventually(() => expect(opened.size).toBe(0))
   })
 })
