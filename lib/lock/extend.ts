@@ -23,7 +23,7 @@ export async function extend(
   ttl: number,
   listener?: MovingListener,
 ): Promise<Moved<void>> {
-  const moved = await extendIfHeld(engine, keys, uuid, ttl, listener)
+  const moved = await extendIfHeld(engine, keys, uuid, ttl, { listener })
   if (moved) return moved
   const key = keys.join(', ')
   throw new LockError(`Nobody holds ${key} under the id ${uuid} (any more).`, { key })
@@ -35,7 +35,7 @@ export async function extendIfHeld(
   keys: readonly LockKey[],
   uuid: string,
   ttl: number,
-  listener?: MovingListener,
+  { listener, budgetMs }: { readonly listener?: MovingListener | undefined; readonly budgetMs?: number } = {},
 ): Promise<Moved<void> | undefined> {
   checkTtl(ttl)
   const path = keys.join(', ')
@@ -63,7 +63,8 @@ export async function extendIfHeld(
     return undefined
   }
   const moving = new Moving(engine, uuid, look, prepare, listener)
-  return engine.persist({ path }, () => moving.advance()).finally(() => moving.settle())
+  const options = budgetMs === undefined ? {} : { budgetMs }
+  return engine.persist({ path }, () => moving.advance(), options).finally(() => moving.settle())
 }
 
 /** @throws InvalidLockError */

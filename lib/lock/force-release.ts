@@ -20,11 +20,12 @@ export async function forceRelease(
   key: LockKey,
   uuid: string,
   force: Force,
+  options: { readonly budgetMs?: number } = {},
 ): Promise<boolean> {
-  const lease = await engine.persist(key, () => engine.store.leases.grant(TRACE_TTL))
+  const lease = await engine.persist(key, () => engine.store.leases.grant(TRACE_TTL), options)
   const trace = putForce(key, uuid, force, lease.id)
   try {
-    const isTaken = await takeFrom(engine, key, uuid, trace)
+    const isTaken = await takeFrom(engine, key, uuid, trace, options)
     if (!isTaken) engine.pool.discard(lease)
     return isTaken
   } catch (error) {
@@ -42,11 +43,17 @@ export function checkReason(reason: unknown): asserts reason is string {
   )
 }
 
-async function takeFrom(engine: Engine, key: LockKey, uuid: string, trace: Put): Promise<boolean> {
+async function takeFrom(
+  engine: Engine,
+  key: LockKey,
+  uuid: string,
+  trace: Put,
+  options: { readonly budgetMs?: number },
+): Promise<boolean> {
   for (;;) {
-    const released = await release(engine, [key], uuid, { alongside: [trace] })
+    const released = await release(engine, [key], uuid, { ...options, alongside: [trace] })
     if (released.length > 0) return true
-    const was = await engine.persist(key, () => dismiss(engine, key, uuid, trace))
+    const was = await engine.persist(key, () => dismiss(engine, key, uuid, trace), options)
     if (was !== 'granted') return was === 'dismissed'
   }
 }
