@@ -153,10 +153,11 @@ it('killed while others wait stands in their way for some seconds only', async (
 }, 120_000)
 
 it.each([
-  ['robots: [', 'it is no YAML'],
+  ['robots: [', 'line 1 is not as YAML should be'],
   ['- a secret', 'must hold names, each with a key'],
-  ['robots: 7', 'robots: the key must be a text of ASCII'],
-  ['robots: "a secret\\nof the test"', 'robots: the key must be a text of ASCII'],
+  ['robots: 7', "the key of 'robots' is not a text: put it in quotes"],
+  ['robots: "a secret\\nof the test"', "the key of 'robots' must be a text of ASCII"],
+  ['ada: one secret\nbob: one secret', "'ada' and 'bob' have the same key"],
 ])('does not take %j for a file of keys, and tells none', async (content, message) => {
   const file = join(await mkdtemp(join(tmpdir(), 'spicelock-keys-')), 'keys.yaml')
   await writeFile(file, content)
