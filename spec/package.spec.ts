@@ -1,12 +1,16 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { SERVER_PACKAGES } from '../lib/cli/server-packages.js'
 
 const run = promisify(execFile)
 const root = resolve(import.meta.dirname, '..')
+const { peerDependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+  peerDependencies: Record<string, string>
+}
 let user: string
 const folders: string[] = []
 
@@ -105,6 +109,31 @@ describe('The packed package', () => {
     await writeFile(join(folder, 'user.mjs'), code)
     const { stdout } = await run(process.execPath, ['user.mjs'], { cwd: folder })
     expect(stdout).toContain(advice)
+  })
+
+  it.each([
+    [[], {}],
+    [['--embedded'], { RELUKKO_API_KEY: '' }],
+  ])('serves with no other fastify than the one that it needs: %j', async (args, env) => {
+    const folder = await withoutPackage('fastify')
+    const fastify = join(folder, '../node_modules/fastify')
+    await mkdir(fastify)
+    await writeFile(join(fastify, 'package.json'), '{ "name": "fastify", "version": "4.29.1" }')
+    const serve = run(process.execPath, ['dist/cli/main.js', 'serve', ...args], {
+      cwd: folder,
+      env: { RELUKKO_API_KEY: 'key', ...env },
+      timeout: 10_000,
+    })
+    const stderr = expect.stringMatching(
+      /^spicelock: serve needs fastify@5, and 4\.29\.1 is installed: npm install fastify@5 .*\n$/,
+    )
+    await expect(serve).rejects.toMatchObject({ code: 64, stderr })
+  })
+
+  it('asks for the packages that its package.json names', () => {
+    for (const [name, major] of Object.entries(SERVER_PACKAGES)) {
+      expect([name, peerDependencies[name]]).toEqual([name, `^${major}.0.0`])
+    }
   })
 
   it('has the command', async () => {

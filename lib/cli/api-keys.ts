@@ -6,7 +6,7 @@ import { CliError, EXIT } from './exit-codes.js'
 /** Who uses the key of RELUKKO_API_KEY, for the log. */
 const RELUKKO = 'relukko'
 /** Characters; a key of fewer may be guessed. */
-const LONG_ENOUGH = 16
+export const LONG_ENOUGH = 16
 
 /**
  * Keys by the name of who uses them: that of the environment, and those of a file.

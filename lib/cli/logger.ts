@@ -11,18 +11,25 @@ interface LogLine {
   readonly [field: string]: unknown
 }
 
-/** Plain lines on stderr. @throws CliError for a level that does not exist. */
-export function stderrLogger(level: string): Logger {
+/**
+ * Plain lines on stderr.
+ * @param isTimed whether each begins with its time, for what runs for long.
+ * @throws CliError for a level that does not exist.
+ */
+export function stderrLogger(level: string, { isTimed = false } = {}): Logger {
   if (!LEVELS.includes(level)) {
     const expected = `expected one of: ${LEVELS.join(', ')}.`
     throw new CliError(`SPICELOCK_LOG: unknown level '${level}', ${expected}`, EXIT.usage)
   }
-  return pino({ level, base: null, timestamp: false }, { write: line => say(plain(line)) })
+  const now = (): string => (isTimed ? `${new Date().toISOString()} ` : '')
+  return pino({ level, base: null, timestamp: false }, { write: json => say(`${now()}${plain(json)}`) })
 }
 
+/** What others wrote may hold line ends: it is kept to one line, lest it passes for another. */
 function plain(json: string): string {
   const { level, msg, err, ...fields } = JSON.parse(json) as LogLine
   const details = Object.entries(fields).map(([field, value]) => `${field}=${String(value)}`)
   const cause = err ? `: ${err.message}` : ''
-  return `${pino.levels.labels[level]}: ${msg}${cause}${details.length > 0 ? ` (${details.join(', ')})` : ''}`
+  const line = `${pino.levels.labels[level]}: ${msg}${cause}${details.length > 0 ? ` (${details.join(', ')})` : ''}`
+  return line.replaceAll('\n', ' ')
 }

@@ -1,15 +1,23 @@
+import { isIP } from 'node:net'
 import { type Command, InvalidArgumentError } from 'commander'
+import type { Logger } from 'pino'
 import { readAuthority, readIdentity } from '../config/certificates.js'
+import { isHost } from '../config/endpoints.js'
+import { resolveEndpoints } from '../config/etcd-options.js'
 import { isNetwork } from '../config/network.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import type { RelukkoServer } from '../server/server.js'
 import type { ServerOptions } from '../server/server-options.js'
+import { EtcdStore } from '../store/etcd/etcd-store.js'
+import type { Store } from '../store/store.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
-import { apiKeysOf } from './api-keys.js'
+import { apiKeysOf, LONG_ENOUGH, weakKeysOf } from './api-keys.js'
 import { checkEmbedded, makeUpSecrets, startEmbedded } from './embedded.js'
 import { CliError, EXIT } from './exit-codes.js'
+import { stderrLogger } from './logger.js'
 import { integerFrom } from './numbers.js'
 import { say } from './output.js'
+import { loadServer } from './server-packages.js'
 import { onSignal } from './signals.js'
 
 interface ServeOptions extends ConnectionOptions {
@@ -38,6 +46,9 @@ RELUKKO_BIND_ADDR says, else on ${LOOPBACK} alone. Any number of servers may run
 The page for people is at /, for who signs in as RELUKKO_USER with RELUKKO_PASSWORD; without them there is
 none. /v2/ serves the locks of all prefixes, /metrics what Prometheus reads.
 
+What is changed, and by whom, is logged to stderr; with --verbose, every request is. SPICELOCK_LOG=warn
+logs trouble alone.
+
 SIGTERM, SIGINT and SIGHUP end it: no new requests, those under way are finished. A second one ends it at once.`
 
 export function addServe(program: Command): void {
@@ -47,7 +58,7 @@ export function addServe(program: Command): void {
     .option('--port <number>', 'to listen on; 0: any that is free', portOf, 3_000)
     .option('--embedded', 'on an etcd of its own, to try it out; makes up the secrets that are missing')
     .option('--prefix <prefix>', 'of the locks', COOKBOOKS_CUSTOM_PREFIX)
-    .option('--grace <seconds>', 'after its expiry at which a lock is freed', integerFrom(0), 180)
+    .option('--grace <seconds>', 'how long after its expiry a lock still blocks others', integerFrom(0), 180)
     .option('--api-keys <file>', 'the names of those who may use it, each with a key; YAML or JSON')
     .option('--trust-proxy <addresses...>', 'of load balancers, whose X-Forwarded-For is believed')
     .option('--tls-cert <file>', 'certificate of the server, PEM')
@@ -58,56 +69,95 @@ export function addServe(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  if (!options.embedded) return serveOn(options)
-  checkEmbedded(options)
-  if (options.apiKeys === undefined) makeUpSecrets()
+  if (options.embedded) checkEmbedded(options)
+  const Server = await loadServer()
+  if (options.embedded && options.apiKeys === undefined) makeUpSecrets()
+  const settings = settingsOf(options)
+  if (!options.embedded) return serveWith(Server, settings)
   const etcd = await startEmbedded()
   try {
-    await serveOn({ ...options, endpoints: etcd.endpoint })
+    await serveWith(Server, { ...settings, config: { endpoints: etcd.endpoints } })
   } finally {
     await etcd.stop()
   }
 }
 
-async function serveOn(options: ServeOptions): Promise<void> {
+type Settings = ReturnType<typeof settingsOf>
+
+/** All that can be wrong before etcd is asked. @throws CliError, LockConfigError. */
+function settingsOf(options: ServeOptions) {
+  const { SPICELOCK_LOG = '' } = process.env
+  const logger = stderrLogger(options.verbose ? 'debug' : SPICELOCK_LOG || 'info', { isTimed: true })
   // An etcd of its own needs no user and no certificates, which a file may name.
-  const { SPICELOCK_LOG } = process.env
   const connection = connectionOf(options, options.embedded ? { SPICELOCK_LOG } : process.env)
   prefixesOf(connection, options.prefix)
-  const { RELUKKO_BIND_ADDR: address } = process.env
-  const server = await create({
+  const apiKeys = apiKeysOf(options.apiKeys)
+  for (const name of weakKeysOf(apiKeys)) {
+    logger.warn(`The key of '${name}' may be guessed: it has fewer than ${LONG_ENOUGH} characters`)
+  }
+  return {
     ...connection,
-    apiKeys: apiKeysOf(options.apiKeys),
+    logger,
+    host: hostOf(options),
+    port: options.port,
+    apiKeys,
     ...signInOf(),
     prefix: options.prefix,
     graceSeconds: options.grace,
     ...(options.trustProxy && { trustedProxies: trusted(options.trustProxy) }),
     ...tlsOf(options),
-  })
-  const { host = address || LOOPBACK, port } = options
-  try {
-    const url = await server.listen({ host, port }).catch((cause: Error) => {
-      throw new CliError(`cannot listen on ${host}:${port}: ${cause.message}`, EXIT.unexpected, { cause })
-    })
-    say(`serving on ${url}${isEvery(host) ? ' and all other addresses of this machine' : ''}`)
-    await signalled()
-  } finally {
-    await end(server)
   }
 }
 
-async function create(options: ServerOptions): Promise<RelukkoServer> {
-  const { RelukkoServer } = await import('../server/server.js').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== 'ERR_MODULE_NOT_FOUND') throw cause
-    throw new CliError(
-      'serve needs packages: npm install fastify@5 @fastify/websocket@11 @fastify/swagger@9 @fastify/swagger-ui@5 prom-client@15',
-      EXIT.usage,
-      {
-        cause,
-      },
-    )
-  })
-  return RelukkoServer.create(options)
+async function serveWith(
+  Server: typeof RelukkoServer,
+  { config, host, port, ...settings }: Settings,
+): Promise<void> {
+  const etcd = await resolveEndpoints(config)
+  const store = new EtcdStore(etcd, message => settings.logger.warn(message))
+  try {
+    const server = await Server.create({ ...settings, store })
+    try {
+      const url = await server.listen({ host, port }).catch((cause: Error) => {
+        throw new CliError(`cannot listen on ${host}:${port}: ${cause.message}`, EXIT.usage, { cause })
+      })
+      const ended = signalled()
+      const others = isEvery(host) ? ' and all other addresses of this machine' : ''
+      say(`serving on ${url}${others} (etcd: ${etcd.endpoints.join(', ')})`)
+      void warnOfTrouble(store, etcd.endpoints, settings.logger)
+      await ended
+    } finally {
+      await end(server)
+    }
+  } finally {
+    await store.close()
+  }
+}
+
+/** One call asks one member, and a failed one goes on to the next: as many calls as members ask all. */
+async function warnOfTrouble(store: Store, endpoints: readonly string[], logger: Logger): Promise<void> {
+  let trouble: unknown
+  for (let asked = 0; asked < endpoints.length; asked++) {
+    try {
+      await store.commit({ compare: [], success: [], failure: [] })
+      return
+    } catch (error) {
+      trouble = error
+    }
+  }
+  const where = endpoints.join(', ')
+  logger.warn(
+    { err: trouble },
+    `etcd does not answer at ${where}. Until it does, requests are answered with 503`,
+  )
+}
+
+/** @throws CliError when it is no address. */
+function hostOf({ host }: ServeOptions): string {
+  const { RELUKKO_BIND_ADDR: address } = process.env
+  const [source, value] = host === undefined ? ['RELUKKO_BIND_ADDR', address || LOOPBACK] : ['--host', host]
+  if (isIP(value) || (isHost(value) && !value.startsWith('['))) return value
+  throw new CliError(`${source}: '${value}' must be an address without a port; --port says that`, EXIT.usage)
 }
 
 /** @throws CliError when one is no address. */

@@ -68,14 +68,67 @@ it('believes a load balancer that it is told to trust, and no other', async () =
 })
 
 it.each([
-  ['0.0.0.0', /^spicelock: serving on http:\/\/127\.0\.0\.1:\d+ and all other addresses of this machine\n$/],
-  ['::1', /^spicelock: serving on http:\/\/\[::1\]:\d+\n$/],
+  [
+    '0.0.0.0',
+    /^spicelock: serving on http:\/\/127\.0\.0\.1:\d+ and all other addresses of this machine \(etcd: \S+\)\n$/,
+  ],
+  ['::1', /^spicelock: serving on http:\/\/\[::1\]:\d+ \(etcd: \S+\)\n$/],
 ])('says where it listens with --host %s', async (host, said) => {
   const { command, url } = await start('--host', host)
   expect(command.stderr).toMatch(said)
   expect((await fetch(`${url}/healthchecker`)).status).toBe(200)
   command.child.kill('SIGTERM')
   expect(await command.ended()).toBe(0)
+})
+
+it('names its etcd, and is silent while nothing is changed', async () => {
+  const { command, url } = await start()
+  await fetch(`${url}/healthchecker`)
+  await fetch(`${url}/v1/locks`, { headers })
+  command.child.kill('SIGTERM')
+  expect(await command.ended()).toBe(0)
+  expect(command.stderr).toBe(`spicelock: serving on ${url} (etcd: ${etcd.get().endpoint})\n`)
+})
+
+it('logs who has changed what, and when, in one line each', async () => {
+  const { command, url } = await start()
+  const body = JSON.stringify({ lock_name: freshName(), creator: 'a\nb' })
+  const { id } = (await (await fetch(`${url}/v1/locks`, { method: 'POST', headers, body })).json()) as {
+    id: string
+  }
+  await fetch(`${url}/v1/locks/${id}/keep_alive`, { headers })
+  await fetch(`${url}/v1/locks/${id}`, { method: 'DELETE', headers })
+  command.child.kill('SIGTERM')
+  expect(await command.ended()).toBe(0)
+  const [, ...lines] = command.stderr.trimEnd().split('\n')
+  const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`
+  const line = (method: string): unknown =>
+    expect.stringMatching(
+      new RegExp(`^spicelock: ${time} info: .*actor=relukko, ip=127.0.0.1, method=${method}, `),
+    )
+  expect(lines).toEqual([line('POST'), line('GET'), line('DELETE')])
+})
+
+it('logs trouble alone where SPICELOCK_LOG says so', async () => {
+  const args = ['serve', '--port', '0', '--endpoints', etcd.get().endpoint]
+  const command = await CommandProcess.start(args, { RELUKKO_API_KEY: KEY, SPICELOCK_LOG: 'warn' })
+  await eventually(() => expect(command.stderr).toContain('serving on'))
+  const url = /serving on (\S+)/.exec(command.stderr)![1]!
+  const body = JSON.stringify({ lock_name: freshName() })
+  expect((await fetch(`${url}/v1/locks`, { method: 'POST', headers, body })).status).toBe(201)
+  command.child.kill('SIGTERM')
+  expect(await command.ended()).toBe(0)
+  expect(command.stderr).not.toContain('info:')
+})
+
+it('warns of a key that may be guessed, and tells whose it is', async () => {
+  const args = ['serve', '--port', '0', '--endpoints', etcd.get().endpoint]
+  const command = await CommandProcess.start(args, { RELUKKO_API_KEY: 'fifteen-letters' })
+  await eventually(() => expect(command.stderr).toContain('serving on'))
+  command.child.kill('SIGTERM')
+  await command.ended()
+  expect(command.stderr).toContain("warn: The key of 'relukko' may be guessed")
+  expect(command.stderr).not.toContain('fifteen-letters')
 })
 
 it('needs a key', async () => {
@@ -176,6 +229,10 @@ it('starts while etcd is down, and serves when it is up', async () => {
   const command = await CommandProcess.start(args, { RELUKKO_API_KEY: KEY })
   await eventually(() => expect(command.stderr).toContain('serving on'), 10_000)
   const url = /serving on (\S+)/.exec(command.stderr)![1]!
+  await eventually(
+    () => expect(command.stderr).toContain(`warn: etcd does not answer at ${endpoint}. Until it does`),
+    2_000,
+  )
   const down = await fetch(`${url}/healthchecker`)
   expect([down.status, await down.json()]).toEqual([503, { status: 503, message: expect.any(String) }])
   expect((await fetch(`${url}/v1/locks`, { headers })).status).toBe(503)
@@ -197,7 +254,7 @@ it('says when it cannot listen', async () => {
   const { code, stderr } = await runCommand(args, { RELUKKO_API_KEY: KEY })
   other.close()
   expect(stderr).toContain(`spicelock: cannot listen on 127.0.0.1:${port}: listen EADDRINUSE`)
-  expect(code).toBe(70)
+  expect(code).toBe(64)
 }, 20_000)
 
 it.each([
@@ -220,4 +277,27 @@ it.each([
   const { code, stderr } = await runCommand(['serve', ...args], { RELUKKO_API_KEY: KEY })
   expect(stderr).toContain(problem)
   expect(code).toBe(64)
+})
+
+it.each([
+  [['--host', '127.0.0.1:4444'], {}, "--host: '127.0.0.1:4444' must be an address without a port"],
+  [['--host', ''], {}, "--host: '' must be an address without a port"],
+  [
+    [],
+    { RELUKKO_BIND_ADDR: '127.0.0.1:4444' },
+    "RELUKKO_BIND_ADDR: '127.0.0.1:4444' must be an address without",
+  ],
+  [[], { RELUKKO_BIND_ADDR: '[::1]:4444' }, "RELUKKO_BIND_ADDR: '[::1]:4444' must be an address without"],
+  [['--host', 'no-such-host.invalid'], {}, 'cannot listen on no-such-host.invalid:3000: '],
+])('does not listen at %j, %j', async (args, env, problem) => {
+  const { code, stderr } = await runCommand(['serve', ...args], { RELUKKO_API_KEY: KEY, ...env })
+  expect(stderr).toContain(problem)
+  expect(code).toBe(64)
+})
+
+it('says in its help what the grace does', async () => {
+  const { stdout } = await runCommand(['serve', '--help'])
+  expect(stdout.replace(/\s+/g, ' ')).toContain(
+    'how long after its expiry a lock still blocks others (default: 180)',
+  )
 })
