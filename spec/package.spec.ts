@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { SERVER_PACKAGES } from '../lib/cli/server-packages.js'
@@ -14,14 +14,30 @@ const { peerDependencies } = JSON.parse(await readFile(join(root, 'package.json'
 let user: string
 const folders: string[] = []
 
-/** The packed tarball, unpacked where a user would have it, beside the packages that it depends on. */
+/** What is in a fresh clone, as far as it matters for the package. */
+const CLONED = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'lib', 'docs', 'LICENSE']
+CLONED.push('README.md', 'CHANGELOG.md', 'CONTRIBUTING.md')
+
+/**
+ * The packed tarball, unpacked where a user would have it, beside the packages that it depends on: made as the
+ * README says, apart from what npm install fetches.
+ */
 beforeAll(async () => {
   user = await mkdtemp(join(tmpdir(), 'spicelock-package-'))
-  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', user], {
-    cwd: root,
-  })
-  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }]
-  await run('tar', ['-xzf', filename], { cwd: user })
+  const clone = join(user, 'spicelock')
+  for (const path of CLONED) await cp(join(root, path), join(clone, path), { recursive: true })
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
+  const [install, pack, use] = /^npm install\s.*\nnpm pack .*\n.*my-project.*$/m.exec(readme)![0].split('\n')
+  expect(install).toMatch(/^npm install +#/)
+  const tooSoon = run('sh', ['-ec', pack!], { cwd: clone })
+  const stderr: unknown = expect.stringContaining('Run npm install in this folder')
+  await expect(tooSoon).rejects.toMatchObject({ stderr })
+  await symlink(join(root, 'node_modules'), join(clone, 'node_modules'))
+  await run('sh', ['-ec', pack!], { cwd: clone })
+  await mkdir(join(user, 'my-project'))
+  await run('sh', ['-ec', use!.replace('npm install', 'tar -xzf')], { cwd: clone })
+  await rename(join(user, 'my-project/package'), join(user, 'package'))
+  await rm(clone, { recursive: true })
   await symlink(join(root, 'node_modules'), join(user, 'node_modules'))
 }, 120_000)
 afterAll(() => Promise.all([user, ...folders].map(folder => rm(folder, { recursive: true, force: true }))))
@@ -155,6 +171,14 @@ describe('The packed package', () => {
         './README.md',
       ]),
     )
+    const linked: string[] = []
+    for (const page of files.filter(file => /^\.\/[^/]+\.md$|^\.\/docs\//.test(file))) {
+      const text = await readFile(join(user, 'package', page), 'utf8')
+      const links = [...text.matchAll(/\]\((?!http)([^)#]+)/g)].map(([, path]) => path!)
+      linked.push(...links.map(path => `./${join(dirname(page), path)}`))
+    }
+    expect(linked).toContain('./docs/architecture.md')
+    expect(files).toEqual(expect.arrayContaining(linked))
     expect(files.filter(file => /\.spec\.|\/spec\/|\/bench\//.test(file))).toEqual([])
   })
 })

@@ -13,7 +13,7 @@ export const SERVER_PACKAGES = {
   'prom-client': 15,
 } as const
 
-const ADVICE = `npm install ${Object.entries(SERVER_PACKAGES)
+export const INSTALL_SERVER_PACKAGES = `npm install ${Object.entries(SERVER_PACKAGES)
   .map(([name, major]) => `${name}@${major}`)
   .join(' ')}`
 
@@ -22,13 +22,16 @@ export async function loadServer(): Promise<typeof RelukkoServer> {
   for (const [name, major] of Object.entries(SERVER_PACKAGES)) {
     const version = installed(name)
     if (version === undefined || version.startsWith(`${major}.`)) continue
-    throw new CliError(`serve needs ${name}@${major}, and ${version} is installed: ${ADVICE}`, EXIT.usage)
+    throw new CliError(
+      `serve needs ${name}@${major}, and ${version} is installed: ${INSTALL_SERVER_PACKAGES}`,
+      EXIT.usage,
+    )
   }
   try {
     return (await import('../server/server.js')).RelukkoServer
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause
-    throw new CliError(`serve needs packages: ${ADVICE}`, EXIT.usage, { cause })
+    throw new CliError(`serve needs packages: ${INSTALL_SERVER_PACKAGES}`, EXIT.usage, { cause })
   }
 }
 
