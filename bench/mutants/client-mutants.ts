@@ -56,9 +56,24 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'one who was granted while giving up keeps the lock, unknown to anybody',
     file: 'lib/lock/acquire.ts',
-    right: '    await release(engine, claim.keys, claim.uuid, { budgetMs: LEAVE_MS }).catch(() => {})\n',
+    right:
+      '    await release(engine, claim.keys, claim.uuid, { budgetMs: LEAVE_MS, isOurs }).catch(() => {})\n',
     wrong: '',
     specs: everyStep,
+  },
+  {
+    mistake: 'one who gives up releases what somebody else has moved to a lease of his own',
+    file: 'lib/lock/acquire.ts',
+    right: '{ budgetMs: LEAVE_MS, isOurs }',
+    wrong: '{ budgetMs: LEAVE_MS }',
+    specs: ['spec/relukko/repeated'],
+  },
+  {
+    mistake: 'a lock that is given again is left on the lease of the server that may give it up',
+    file: 'lib/relukko/relukko-locks.ts',
+    right: 'if (this.engine.holdings.has(key, id)) return found',
+    wrong: 'return found',
+    specs: ['spec/relukko/repeated'],
   },
   {
     mistake: 'what was handed over on a lease that is given up is believed in',

@@ -105,8 +105,8 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'fence from a read: the token is not that of the grant',
     file: 'lib/lock/claim.ts',
-    right: 'token: this.snapshots[at]!.holders.get(this.uuid)!.createRevision',
-    wrong: 'token: this.snapshots[at]!.revision',
+    right: 'return { ...asked, key, token, created',
+    wrong: 'return { ...asked, key, token: this.snapshots[at]!.revision || token, created',
     specs: ['spec/faults/every-step', 'spec/contracts/memory-handle'],
   },
   {

@@ -1,12 +1,11 @@
-import { setImmediate, setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
 import type { KeyEvent } from '../kv/key-value.js'
 import type { Engine } from '../lock/engine.js'
 import { EventFeed, type Meaning } from '../lock/event-feed.js'
 import { type LockChange, lockChangesOf } from '../relukko/relukko-change.js'
+import { Burst } from './burst.js'
 
-/** After so many bytes the sockets get their turn: what comes at once is not to be taken for unread. */
-const BURST_BYTES = 65_536
 /** A client that does not read what is sent to it for so many bytes is cut off. */
 const MOST_UNREAD_BYTES = 1_000_000
 /** How long to pause before a feed that has failed is begun anew. */
@@ -86,13 +85,8 @@ export class Broadcast {
       }
       const feed = new EventFeed(this.engine, meaning, told)
       try {
-        let burst = 0
-        for await (const change of feed.events(signal)) {
-          burst += this.tell(change)
-          if (burst < BURST_BYTES) continue
-          burst = 0
-          await setImmediate()
-        }
+        const burst = new Burst()
+        for await (const change of feed.events(signal)) await burst.sent(this.tell(change))
       } catch (error) {
         if (signal.aborted) return
         const why = (error as Error).message

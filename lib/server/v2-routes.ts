@@ -30,6 +30,8 @@ interface OfHolding {
 }
 
 const DEFAULT_TTL = 30
+/** How long a change bears with an etcd that cannot be reached. */
+const BOUND = { budgetMs: 5_000 }
 /** Holders of one lock whose records are read with it: what etcd takes in one transaction. */
 const MOST_RECORDS = 100
 /** How often, at least, a stream of events says that it is there; seconds. */
@@ -114,7 +116,7 @@ export function addV2Routes(
   server.put<OfHolding>('/v2/locks/:prefix/:name/:id', async request => {
     const { ttl } = bodyOf(request, ['ttl'])
     const params = asNamed(request.params)
-    if (!(await extendIfHeld(engine, [keyOf(params)], params.id, ttl as number))) throw notHeld(params)
+    if (!(await extendIfHeld(engine, [keyOf(params)], params.id, ttl as number, BOUND))) throw notHeld(params)
     return { ...params, ttl }
   })
 
@@ -125,8 +127,8 @@ export function addV2Routes(
       const key = keyOf(params)
       const isDone =
         reason === undefined
-          ? (await release(engine, [key], params.id)).length > 0
-          : (checkReason(reason), await forceRelease(engine, key, params.id, { by: actor, reason }))
+          ? (await release(engine, [key], params.id, BOUND)).length > 0
+          : (checkReason(reason), await forceRelease(engine, key, params.id, { by: actor, reason }, BOUND))
       if (!isDone) throw notHeld(params)
       return { ...params, released: true }
     },

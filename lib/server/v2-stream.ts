@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Engine } from '../lock/engine.js'
 import { EventFeed } from '../lock/event-feed.js'
+import { Burst } from './burst.js'
 import { type ShownEvent, shownEventsOf } from './v2-events.js'
 import { eventJson } from './v2-json.js'
 import type { Pulse } from './v2-pulse.js'
@@ -38,12 +39,15 @@ export async function streamEvents(
     stopPulse = pulse.listen(etcd => raw.write(`event: heartbeat\ndata: ${JSON.stringify({ etcd })}\n\n`))
   }
   try {
+    const burst = new Burst()
     for await (const event of feed.events(signal, onReady)) {
       if (raw.writableLength > MOST_UNREAD_BYTES) {
         raw.destroy()
         break
       }
-      raw.write(`id: ${event.revision}\ndata: ${JSON.stringify(eventJson(event))}\n\n`)
+      const text = `id: ${event.revision}\ndata: ${JSON.stringify(eventJson(event))}\n\n`
+      raw.write(text)
+      await burst.sent(text.length)
     }
   } catch (error) {
     if (!reply.sent) throw error
