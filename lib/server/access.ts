@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
 import { ApiKeys } from './api-keys.js'
 import { FailedKeys } from './failed-keys.js'
 import { HttpError } from './http-error.js'
@@ -26,6 +27,7 @@ export class Access {
   constructor(
     apiKeys: Readonly<Record<string, string>>,
     private readonly sessions: Sessions | undefined,
+    private readonly log: Logger,
   ) {
     this.keys = new ApiKeys(apiKeys)
   }
@@ -36,6 +38,10 @@ export class Access {
     const isKey = typeof key === 'string'
     const actor = isKey ? this.keys.ownerOf(key) : this.userOf(request)
     if (actor === undefined || (isKey && !this.isWelcome(actor, request.ip))) {
+      // Not of each of very many.
+      if (!this.failedKeys.isBlocked(request.ip)) {
+        this.log.warn({ ip: request.ip, requestId: request.id }, 'A wrong key, or none')
+      }
       return this.failedKeys.refuse(request.ip)
     }
     request.actor = actor
@@ -63,6 +69,7 @@ export class Access {
     const cookie = open()
     if (cookie !== undefined) return { cookie }
     this.failedSignIns.note(address)
+    this.log.warn({ ip: address }, 'A wrong user or password')
     return { problem: 'wrong' }
   }
 

@@ -4,7 +4,7 @@ import { createSecureContext } from 'node:tls'
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 import { LockConfigError } from '../model/errors.js'
-import { requestIdOf } from './audit.js'
+import { loggedUrl, requestIdOf } from './audit.js'
 import { answerTo, BODY_LIMIT, HttpError } from './http-error.js'
 
 /** Of what stands in a path: names are shorter, also with each of their bytes encoded. */
@@ -50,7 +50,8 @@ export function openHttp({ tls, trustedProxies, ending, logger }: HttpOptions): 
   acceptBodies(http)
   http.setErrorHandler((error, request, reply) => {
     const answer = answerTo(error)
-    const { url, id: requestId } = request
+    const { id: requestId } = request
+    const url = loggedUrl(request.url)
     if (answer.status === 500) logger.error({ err: error, url, requestId }, 'A request has failed')
     else if (answer.status > 500) logger.warn({ url, requestId }, answer.message)
     const headers = error instanceof HttpError ? error.headers : {}

@@ -45,7 +45,7 @@ export class RelukkoServer implements AsyncDisposable {
     const { allowedPrefixes = [] } = options
     const logger = options.logger ?? pino({ level: 'silent' })
     const sessions = options.signIn && new Sessions(options.signIn, options.tls !== undefined)
-    const access = new Access(apiKeys, sessions)
+    const access = new Access(apiKeys, sessions, logger)
     const prefixes = [...new Set([prefix, ...ALLOWED_PREFIXES, ...allowedPrefixes])]
     const ending = new AbortController()
     setMaxListeners(0, ending.signal)

@@ -277,6 +277,19 @@ describe('keys', () => {
     expect((await ask(KEY)).status).toBe(200)
   })
 
+  it('that are wrong, or stand in a URL, are told without their text', async () => {
+    await fetch(`${url}/v1/locks?x-api-key=${KEY}&wait=1`, { method: 'POST' })
+    const isIt = { level: 40, ip: '127.0.0.1', msg: 'A wrong key, or none' }
+    await eventually(() => expect(lines).toContainEqual(expect.objectContaining(isIt)))
+    await eventually(() =>
+      expect(lines).toContainEqual(
+        expect.objectContaining({ status: 403, url: '/v1/locks?x-api-key=%E2%80%A6&wait=1' }),
+      ),
+    )
+    expect(JSON.stringify(lines)).not.toContain(encodeURIComponent(KEY))
+    expect(JSON.stringify(lines)).not.toContain(KEY)
+  })
+
   it('have names, which the log tells; it never tells the keys', async () => {
     const id = await take()
     await send('DELETE', `/v1/locks/${id}`, undefined, { 'x-api-key': 'another', 'x-request-id': 'run-7' })

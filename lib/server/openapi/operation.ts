@@ -29,6 +29,8 @@ const ERRORS = {
   404: 'There is no such prefix, or nobody holds or waits under this id.',
   409: 'Others hold it.',
   410: 'Somebody took the place in the queue by force.',
+  413: 'The body is too large.',
+  415: 'The body is no JSON, or is not said to be.',
   422: 'There is no lock with this id.',
   429: 'Too many wrong keys came from this address.',
   503: 'etcd cannot be reached, or the server ends: the same call may succeed later.',
@@ -44,7 +46,8 @@ export function operation({
   errors = [],
   isOpen,
 }: Words): Operation {
-  const always = isOpen ? errors : ([...errors, 403, 429, 503] as const)
+  const ofBody = body ? ([413, 415] as const) : []
+  const always = isOpen ? errors : ([...errors, ...ofBody, 403, 429, 503] as const)
   const failures = always.map(status => [status, [ERRORS[status], named('Message')]] as const)
   const all = [...Object.entries(answers), ...failures] as [string, readonly [string, Schema, Schema?]][]
   return {

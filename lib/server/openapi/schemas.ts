@@ -1,4 +1,5 @@
 import { LONGEST_TTL } from '../../model/ttl.js'
+import { MOST_SECONDS } from '../../relukko/inputs.js'
 
 /** A JSON schema. */
 export type Schema = Readonly<Record<string, unknown>>
@@ -26,7 +27,8 @@ export const concurrency: Schema = {
   description: 'How many may hold at once; 0: any number.',
 }
 export const owner: Schema = { ...text('Who holds, for people.'), minLength: 1 }
-export const seconds: Schema = { type: 'integer', minimum: 0 }
+/** Fractions count to the microsecond. */
+export const seconds: Schema = { type: 'number', minimum: 0, maximum: MOST_SECONDS }
 
 /** An object that has just these fields, all of which must be there but the optional ones. */
 export function object(

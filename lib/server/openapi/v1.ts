@@ -31,7 +31,8 @@ export const v1: Readonly<Record<string, Readonly<Record<string, Operation>>>> =
   '/v1/locks': {
     post: operation({
       summary: 'Take a lock',
-      description: 'It expires after `ttl` seconds, ten minutes when not given, unless it is kept alive.',
+      description:
+        'It expires after `ttl` seconds, ten minutes when not given, unless it is kept alive; and is free three minutes later, unless the server says otherwise.',
       tag,
       parameters: [WAIT, IDEMPOTENCY_KEY],
       body: object(
