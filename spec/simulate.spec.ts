@@ -44,7 +44,7 @@ describe('Simulated processes', () => {
 
 describe('The simulation finds that', () => {
   it.each(Object.entries(mistakes))('%s', async (_, mistake: Mistake) => {
-    const search = new Search({ runs: 5_000, seed: 1, mistake })
+    const search = new Search({ runs: 5_000, seed: mistake.seed ?? 1, mistake })
     await search.run(1)
     expect(search.findings).toHaveLength(1)
   })

@@ -5,7 +5,7 @@ import { LockUnavailableError } from '../model/errors.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { LockKey } from '../protocol/lock-key.js'
 import { extend } from '../protocol/extend.js'
-import { keyLocksOf, readSnapshot, type Snapshot, snapshotReads } from '../protocol/snapshot.js'
+import type { Snapshot } from '../protocol/snapshot.js'
 import { acquire } from '../lock/acquire.js'
 import type { Engine } from '../lock/engine.js'
 import { type Move, Moving } from '../lock/moving.js'
@@ -13,12 +13,9 @@ import { release } from '../lock/release.js'
 import { RelukkoNotFoundError } from './errors.js'
 import { NEW_SECONDS, ttlUntil } from './expiry.js'
 import { checkCreator, idOf, keyOf } from './inputs.js'
-import { type Listed, listed } from './listed.js'
-import { dtoOf, formatRecord, parseRecord } from './record.js'
+import { formatRecord } from './record.js'
 import { RelukkoDTO } from './relukko-dto.js'
-
-/** How long a call bears with an etcd that cannot be reached, milliseconds. */
-const BUDGET_MS = 5_000
+import { BOUND, notFound, type Seen, Sight } from './sight.js'
 
 export interface Wish {
   readonly lockName: unknown
@@ -39,20 +36,17 @@ export interface Taken {
   readonly fencingToken: bigint
 }
 
-/** A lock and what was true of it at one revision. */
-interface Seen {
-  readonly lock: RelukkoDTO
-  readonly request: string | undefined
-  readonly snapshot: Snapshot
-}
-
 /** Relukko's locks in etcd: exclusive ones under one prefix, each with a record in the same transaction. */
 export class RelukkoLocks {
+  private readonly sight: Sight
+
   constructor(
     readonly engine: Engine,
     readonly prefix: string,
     private readonly graceSeconds: number,
-  ) {}
+  ) {
+    this.sight = new Sight(engine, prefix)
+  }
 
   /**
    * @throws RelukkoInvalidError, LockUnavailableError when others hold it for longer than the wait,
@@ -75,14 +69,14 @@ export class RelukkoLocks {
     }
   }
 
-  async all(): Promise<RelukkoDTO[]> {
-    return (await this.list()).map(({ lock }) => lock)
+  all(): Promise<RelukkoDTO[]> {
+    return this.sight.all()
   }
 
   /** @throws RelukkoNotFoundError, EtcdLockUnavailableError */
   async find(given: string): Promise<Seen> {
     const id = idOf(given)
-    return this.see(await this.keyOf(id), id)
+    return this.sight.see(await this.sight.keyOf(id), id)
   }
 
   /**
@@ -96,7 +90,7 @@ export class RelukkoLocks {
     const id = idOf(given)
     const changeAt = (lock: RelukkoDTO, now: Timestamp): RelukkoDTO =>
       new RelukkoDTO({ ...lock, ...changed(lock, now), updatedAt: now })
-    return this.rewrite(await this.keyOf(id), id, changeAt)
+    return this.rewrite(await this.sight.keyOf(id), id, changeAt)
   }
 
   /** Resolves to what it was. @throws RelukkoNotFoundError, EtcdLockUnavailableError */
@@ -105,7 +99,7 @@ export class RelukkoLocks {
     const { id } = lock
     const { key } = snapshot
     const isOurs = this.engine.holdings.has(key, id)
-    const released = await release(this.engine, [key], id, { budgetMs: BUDGET_MS })
+    const released = await release(this.engine, [key], id, BOUND)
     if (released.length === 0) throw notFound(id)
     const lease = snapshot.holders.get(id)?.lease
     if (!isOurs && lease !== undefined) this.engine.pool.discard({ id: lease })
@@ -119,7 +113,7 @@ export class RelukkoLocks {
     changed: (lock: RelukkoDTO, now: Timestamp) => RelukkoDTO,
   ): Promise<RelukkoDTO> {
     const look = async (): Promise<readonly Snapshot[] | undefined> => {
-      seen = await this.look(key, id)
+      seen = await this.sight.look(key, id)
       return seen && [seen.snapshot]
     }
     let seen: Seen | undefined
@@ -175,7 +169,7 @@ export class RelukkoLocks {
     const { created, token: fencingToken } = holding!
     // Of several attempts it is that which etcd has taken. None, when another server was asked for it, too, and knew it.
     const lock = written.find(({ createdAt }) => String(createdAt) === created)
-    return { lock: lock ?? (await this.see(key, id)).lock, fencingToken }
+    return { lock: lock ?? (await this.sight.see(key, id)).lock, fencingToken }
   }
 
   /**
@@ -188,7 +182,7 @@ export class RelukkoLocks {
       const [holder] = holders
       if (!holder || holders.size > 1) return undefined
       const [id, { createRevision: fencingToken }] = holder
-      const seen = await this.look(key, id)
+      const seen = await this.sight.look(key, id)
       return seen?.request === request ? { id, lock: seen.lock, fencingToken } : undefined
     })
     if (!found) return undefined
@@ -202,50 +196,12 @@ export class RelukkoLocks {
     }
   }
 
-  /** Whose name is not known is looked for among all. */
-  private async keyOf(id: string): Promise<LockKey> {
-    const range = { type: 'range' as const, key: LockKey.record(id) }
-    const read = { compare: [], success: [range], failure: [] }
-    const { results } = await this.persist(range.key, () => this.engine.commit(read))
-    const record = parseRecord(results[0]![0])
-    if (record) return new LockKey(this.prefix, record.name)
-    const found = (await this.list()).find(({ lock }) => lock.id === id)
-    if (!found) throw notFound(id)
-    return found.key
-  }
-
-  private list(): Promise<Listed[]> {
-    return this.persist(LockKey.records.key, () => listed(this.engine, this.prefix))
-  }
-
-  private async see(key: LockKey, id: string): Promise<Seen> {
-    const seen = await this.persist(key.path, () => this.look(key, id))
-    if (!seen) throw notFound(id)
-    return seen
-  }
-
-  private async look(key: LockKey, id: string): Promise<Seen | undefined> {
-    const reads = [{ type: 'range' as const, key: LockKey.record(id) }, ...snapshotReads(key)]
-    const result = await this.engine.commit({ compare: [], success: reads, failure: [] })
-    const snapshot = readSnapshot(key, result)
-    const alive = new Set(snapshot.holders.keys())
-    const live = keyLocksOf(snapshot).live({ now: this.engine.clock.now(), alive })
-    const entry = live.find(({ uuid }) => uuid === id)
-    if (!entry) return undefined
-    const record = parseRecord(result.results[0]![0])
-    return { lock: dtoOf(key, entry, record), request: record?.request, snapshot }
-  }
-
   private persist<T>(path: string, work: () => Promise<T>): Promise<T> {
-    return this.engine.persist({ path }, work, { budgetMs: BUDGET_MS })
+    return this.engine.persist({ path }, work, BOUND)
   }
 }
 
 /** An owner is a text that is not empty; a creator may be missing. */
 function ownerOf(creator: string | null, ip: string): string {
   return creator || `a Relukko client at ${ip}`
-}
-
-function notFound(id: string): RelukkoNotFoundError {
-  return new RelukkoNotFoundError(`No lock has the id ${JSON.stringify(id)} (any more).`)
 }

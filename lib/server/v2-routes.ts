@@ -13,6 +13,7 @@ import { LockKey } from '../protocol/lock-key.js'
 import { lockKey } from '../protocol/lock-name.js'
 import type { KeyRange } from '../kv/key-value.js'
 import { parseRecord } from '../relukko/record.js'
+import { BOUND } from '../relukko/sight.js'
 import { bodyOf } from './body.js'
 import { HttpError } from './http-error.js'
 import type { Sessions } from './sessions.js'
@@ -30,8 +31,6 @@ interface OfHolding {
 }
 
 const DEFAULT_TTL = 30
-/** How long a change bears with an etcd that cannot be reached. */
-const BOUND = { budgetMs: 5_000 }
 /** Holders of one lock whose records are read with it: what etcd takes in one transaction. */
 const MOST_RECORDS = 100
 /** How often, at least, a stream of events says that it is there; seconds. */

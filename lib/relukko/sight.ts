@@ -1,0 +1,73 @@
+import type { Engine } from '../lock/engine.js'
+import { LockKey } from '../protocol/lock-key.js'
+import { keyLocksOf, readSnapshot, type Snapshot, snapshotReads } from '../protocol/snapshot.js'
+import { RelukkoNotFoundError } from './errors.js'
+import { type Listed, listed } from './listed.js'
+import { dtoOf, parseRecord } from './record.js'
+import type { RelukkoDTO } from './relukko-dto.js'
+
+/** How long a call bears with an etcd that cannot be reached. */
+export const BOUND = { budgetMs: 5_000 }
+
+/** A lock and what was true of it at one revision. */
+export interface Seen {
+  readonly lock: RelukkoDTO
+  readonly request: string | undefined
+  readonly snapshot: Snapshot
+}
+
+/** What is to be seen of Relukko's locks, by their ids. */
+export class Sight {
+  constructor(
+    private readonly engine: Engine,
+    private readonly prefix: string,
+  ) {}
+
+  async all(): Promise<RelukkoDTO[]> {
+    return (await this.list()).map(({ lock }) => lock)
+  }
+
+  /** The lock that is held under this id: of one without a record, it is looked for among all. @throws RelukkoNotFoundError */
+  async keyOf(id: string): Promise<LockKey> {
+    const range = { type: 'range' as const, key: LockKey.record(id) }
+    const read = { compare: [], success: [range], failure: [] }
+    const { results } = await this.persist(range.key, () => this.engine.commit(read))
+    const record = parseRecord(results[0]![0])
+    if (record) return new LockKey(this.prefix, record.name)
+    const found = (await this.list()).find(({ lock }) => lock.id === id)
+    if (!found) throw notFound(id)
+    return found.key
+  }
+
+  /** @throws RelukkoNotFoundError, EtcdLockUnavailableError */
+  async see(key: LockKey, id: string): Promise<Seen> {
+    const seen = await this.persist(key.path, () => this.look(key, id))
+    if (!seen) throw notFound(id)
+    return seen
+  }
+
+  /** Undefined when it is not held. One attempt. @throws StoreError */
+  async look(key: LockKey, id: string): Promise<Seen | undefined> {
+    const reads = [{ type: 'range' as const, key: LockKey.record(id) }, ...snapshotReads(key)]
+    const result = await this.engine.commit({ compare: [], success: reads, failure: [] })
+    const snapshot = readSnapshot(key, result)
+    const alive = new Set(snapshot.holders.keys())
+    const live = keyLocksOf(snapshot).live({ now: this.engine.clock.now(), alive })
+    const entry = live.find(({ uuid }) => uuid === id)
+    if (!entry) return undefined
+    const record = parseRecord(result.results[0]![0])
+    return { lock: dtoOf(key, entry, record), request: record?.request, snapshot }
+  }
+
+  private list(): Promise<Listed[]> {
+    return this.persist(LockKey.records.key, () => listed(this.engine, this.prefix))
+  }
+
+  private persist<T>(path: string, work: () => Promise<T>): Promise<T> {
+    return this.engine.persist({ path }, work, BOUND)
+  }
+}
+
+export function notFound(id: string): RelukkoNotFoundError {
+  return new RelukkoNotFoundError(`No lock has the id ${JSON.stringify(id)} (any more).`)
+}
