@@ -32,7 +32,8 @@ export class EventFeed<T> implements WatchListener {
   private fail: (failure: unknown) => void = () => {}
   private readonly over = new Promise<never>((_, reject) => (this.fail = reject))
   private watch: Watch | undefined
-  private looks = 0
+  /** The look that knows most. */
+  private looking: Promise<void> | undefined
 
   constructor(
     private readonly engine: Engine,
@@ -118,14 +119,20 @@ export class EventFeed<T> implements WatchListener {
     this.wake()
   }
 
-  private async look(): Promise<void> {
-    const number = ++this.looks
+  /** Resolves when what is seen now, or by a look that was begun after it, is taken in. */
+  private look(): Promise<void> {
+    const looking: Promise<void> = this.read(() => this.looking === looking)
+    this.looking = looking
+    return looking
+  }
+
+  private async read(isNewest: () => boolean): Promise<void> {
     const all = { type: 'range' as const, ...LockKey.all }
     const { results, revision } = await reading(this.engine, all.key, () =>
       this.engine.commit({ compare: [], success: [all], failure: [] }),
     )
     // Another gap has come meanwhile: what is seen now may be older than what is told already.
-    if (number !== this.looks) return
+    if (!isNewest()) return this.looking
     const isFirst = this.told.revision === 0n
     const changes = this.changesTo(results[0]!, revision)
     const meant = this.meaning(changes, this.told.standing)

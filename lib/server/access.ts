@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { ApiKeys } from './api-keys.js'
-import { FailedKeys } from './failed-keys.js'
+import { FailedKeys, MISSING } from './failed-keys.js'
 import { HttpError } from './http-error.js'
 import type { Sessions } from './sessions.js'
 
@@ -37,10 +37,12 @@ export class Access {
     const key = request.headers['x-api-key']
     const isKey = typeof key === 'string'
     const actor = isKey ? this.keys.ownerOf(key) : this.userOf(request)
+    // Nothing can be guessed without one: nobody else from this address is to pay for it.
+    if (!isKey && actor === undefined) throw new HttpError(403, MISSING)
     if (actor === undefined || (isKey && !this.isWelcome(actor, request.ip))) {
       // Not of each of very many.
       if (!this.failedKeys.isBlocked(request.ip)) {
-        this.log.warn({ ip: request.ip, requestId: request.id }, 'A wrong key, or none')
+        this.log.warn({ ip: request.ip, requestId: request.id }, 'A wrong key')
       }
       return this.failedKeys.refuse(request.ip)
     }

@@ -1,5 +1,6 @@
 import { HttpError } from './http-error.js'
 
+export const MISSING = 'The header X-api-Key is missing or wrong.'
 /** Wrong keys that one address may send in a minute. */
 const MOST = 20
 const WINDOW_MS = 60_000
@@ -33,7 +34,7 @@ export class FailedKeys {
   refuse(address: string): never {
     const wasBlocked = this.isBlocked(address)
     const seconds = this.note(address)
-    if (!wasBlocked) throw new HttpError(403, 'The header X-api-Key is missing or wrong.')
+    if (!wasBlocked) throw new HttpError(403, MISSING)
     throw new HttpError(429, `Too many wrong keys from ${address}. Try again in ${seconds} s.`, {
       'retry-after': String(seconds),
     })

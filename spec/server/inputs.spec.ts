@@ -264,6 +264,7 @@ describe('keys', () => {
     const ask = async (key: string): Promise<Response> =>
       fetch(`${address}/v1/locks`, { headers: { 'x-api-key': key } })
     expect((await ask(KEY)).status).toBe(200)
+    for (let count = 0; count < 25; count++) expect((await fetch(`${address}/v1/locks`)).status).toBe(403)
     const statuses: number[] = []
     for (let count = 0; count < 25; count++) statuses.push((await ask(`wrong ${count}`)).status)
     expect(statuses).toEqual([
@@ -279,7 +280,8 @@ describe('keys', () => {
 
   it('that are wrong, or stand in a URL, are told without their text', async () => {
     await fetch(`${url}/v1/locks?x-api-key=${KEY}&wait=1`, { method: 'POST' })
-    const isIt = { level: 40, ip: '127.0.0.1', msg: 'A wrong key, or none' }
+    await send('GET', '/v1/locks', undefined, { 'x-api-key': 'a wrong one' })
+    const isIt = { level: 40, ip: '127.0.0.1', msg: 'A wrong key' }
     await eventually(() => expect(lines).toContainEqual(expect.objectContaining(isIt)))
     await eventually(() =>
       expect(lines).toContainEqual(
