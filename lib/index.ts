@@ -11,7 +11,13 @@ export {
 export { cookbookLock, type LockArgs } from './lock/cookbook-lock.js'
 export { type FaceOptions } from './lock/faces.js'
 export { getLockInstance, type LockInstanceOptions } from './lock/get-lock-instance.js'
-export { type Held, type HeldLock, type HeldLocks } from './lock/held-lock.js'
+export {
+  type GuardResult,
+  type Held,
+  type HeldLock,
+  type HeldLocks,
+  type NotWritten,
+} from './lock/held-lock.js'
 export { Lock } from './lock/lock.js'
 export { type LockOptions } from './lock/lock-options.js'
 export { type HolderState, type LockState, type WaiterState } from './lock/lock-state.js'

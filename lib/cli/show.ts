@@ -24,7 +24,7 @@ export function addShow(program: Command): void {
 async function show(name: string, options: ShowOptions): Promise<void> {
   const connection = connectionOf(options)
   prefixesOf(connection, options.prefix)
-  const lock = new Lock({ ...connection, prefix: options.prefix, owner: 'spicelock show' })
+  const lock = new Lock({ ...connection, prefix: options.prefix, owner: 'spicelock show', dryRun: true })
   try {
     const state = await lock.inspect(name)
     if (options.json) printJson(jsonOf(state))

@@ -1,6 +1,14 @@
 import type { TransactionResult } from '../kv/transaction.js'
 import type { GuardedWrite } from '../protocol/guard.js'
 
+/** What became of a guarded write; told apart by `dryRun`. */
+export type GuardResult = (TransactionResult & { readonly dryRun: false }) | NotWritten
+
+/** Of a dry run: nobody has asked etcd. */
+export interface NotWritten extends Partial<Record<keyof TransactionResult, undefined>> {
+  readonly dryRun: true
+}
+
 /**
  * What is held, until it is released, lost, or the block that declared it with `await using` ends. Any process
  * can be paused for longer than its lease lasts, so that nobody knows for certain that he holds: what must never happen
@@ -9,6 +17,8 @@ import type { GuardedWrite } from '../protocol/guard.js'
 export interface Held extends AsyncDisposable {
   /** Empty when locking is disabled. */
   readonly id: string
+  /** Whether nothing is locked: in a dry run, and where locking is disabled. The rest is then as if it were. */
+  readonly dryRun: boolean
   readonly owner: string
   /** Grows with every grant of this name: a resource that has seen a larger one refuses this one. */
   readonly fencingToken: bigint
@@ -32,11 +42,11 @@ export interface Held extends AsyncDisposable {
   extend(ttl: number): Promise<void>
   /**
    * A write to etcd that is applied only while this holding stands. `succeeded` is false when a condition of the
-   * write's own does not hold.
+   * write's own does not hold. In a dry run the write is checked and not made, and the answer is `{dryRun: true}`.
    * @throws InvalidLockError for a write that is malformed, LockLostError with both fencing tokens, EtcdLockUnavailableError when it is not known whether it was
    * applied, LockError.
    */
-  guard(write: GuardedWrite): Promise<TransactionResult>
+  guard(write: GuardedWrite): Promise<GuardResult>
   /** Lets go. May be repeated; never rejects; gives up after 5 s, when the lock ends with its ttl. */
   release(): Promise<void>
 }

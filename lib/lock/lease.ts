@@ -5,7 +5,7 @@ import type { Clock } from './clock.js'
 /** A reused lease this young counts as just granted; at most this much of a holder's time is lost. */
 const FRESH_MS = 100
 const FRESH_SHARE = 0.01
-const RENEWALS_PER_TTL = 3
+export const RENEWALS_PER_TTL = 3
 /** What clocks that run at different speeds, and one call, may cost: milliseconds, and share of the ttl. */
 const MARGIN_MS = 50
 const MARGIN_SHARE = 0.001

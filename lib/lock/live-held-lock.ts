@@ -1,17 +1,17 @@
 import { EventEmitter } from 'node:events'
-import type { TransactionResult } from '../kv/transaction.js'
 import { LockLostError } from '../model/errors.js'
 import { fallen, type GuardedWrite, guarded, verification } from '../protocol/guard.js'
 import { checkGuardedWrite } from './check-write.js'
 import type { Engine } from './engine.js'
 import { extend } from './extend.js'
-import type { Held, HeldLock, HeldLocks } from './held-lock.js'
+import type { GuardResult, Held, HeldLock, HeldLocks } from './held-lock.js'
 import type { Holding } from './holdings.js'
 import { translated } from './persist.js'
 import { Tenure, type TenureOptions } from './tenure.js'
 
 /** Holdings in etcd under one id, in the hands of a caller. */
 abstract class LiveHeld implements Held {
+  readonly dryRun = false
   readonly id: string
   readonly owner: string
   readonly fencingToken: bigint
@@ -81,15 +81,15 @@ abstract class LiveHeld implements Held {
     return extending
   }
 
-  async guard(write: GuardedWrite): Promise<TransactionResult> {
+  async guard(write: GuardedWrite): Promise<GuardResult> {
     checkGuardedWrite(write)
     this.assertHeld()
     const result = await this.engine.commit(guarded(this.holdings, write)).catch((error: unknown) => {
       throw translated(error, this.path)
     })
-    if (result.succeeded) return result
+    if (result.succeeded) return { ...result, dryRun: false }
     const gone = fallen(this.holdings, result)
-    if (!gone) return { ...result, results: [] }
+    if (!gone) return { ...result, results: [], dryRun: false }
     const { at, currentToken } = gone
     this.tenures[at]!.lose('released elsewhere', 'its holder key is gone from etcd', currentToken)
     throw this.loss ?? this.notHeld('it was released', currentToken)

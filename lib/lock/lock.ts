@@ -23,6 +23,7 @@ import {
 } from './check-options.js'
 import type { Part } from './part.js'
 import type { Engine } from './engine.js'
+import { warnOfDryRun } from './dry-run.js'
 import { EventFeed, events } from './event-feed.js'
 import { checkTtl, extend } from './extend.js'
 import { Faces } from './faces.js'
@@ -34,15 +35,19 @@ import { type LockState, stateOf } from './lock-state.js'
 import { listStates } from './list.js'
 import type { LockOptions } from './lock-options.js'
 import { openEngine } from './open-engine.js'
-import { PretendedLock, PretendedLocks } from './pretended-lock.js'
+import { type Pretence, PretendedLock, PretendedLocks } from './pretended-lock.js'
 import { reading } from './reading.js'
 import { release } from './release.js'
 import { checkTaking, partsOf, SKIPPED, take } from './take.js'
+import type { TenureOptions } from './tenure.js'
 
 /** How long a handle tries to release; after that the lock ends with its ttl. */
 const RELEASE_MS = 5_000
 
-/** The locks under one prefix, for one owner. */
+/**
+ * The locks under one prefix, for one owner. In dry-run, unless that is switched off: who has not said which it is to be
+ * gets a warning on the process (`SPICELOCK_DRY_RUN`) when something would be changed for the first time.
+ */
 export class Lock extends Faces implements AsyncDisposable {
   readonly prefix: string
   readonly owner: string
@@ -99,7 +104,7 @@ export class Lock extends Faces implements AsyncDisposable {
     const { uuid } = parts[0]!.asked
     const holdings = await this.take(parts, options)
     const letGo = (): Promise<void> => this.letGo([name], uuid, { budgetMs: RELEASE_MS })
-    if (!holdings) return new PretendedLock(name, key.path, this.owner, uuid, letGo)
+    if (!holdings) return new PretendedLock(name, key.path, this.pretence(parts, [tenure], letGo))
     return new LiveHeldLock(await this.open(), holdings[0]!, tenure, letGo)
   }
 
@@ -119,7 +124,7 @@ export class Lock extends Faces implements AsyncDisposable {
     const { uuid } = parts[0]!.asked
     const holdings = await this.take(parts, options)
     const letGo = (): Promise<void> => this.letGo(names, uuid, { budgetMs: RELEASE_MS })
-    if (!holdings) return new PretendedLocks(names, keys.map(String), this.owner, uuid, letGo)
+    if (!holdings) return new PretendedLocks(names, keys.map(String), this.pretence(parts, tenures, letGo))
     return new LiveHeldLocks(await this.open(), holdings, tenures, letGo)
   }
 
@@ -138,7 +143,7 @@ export class Lock extends Faces implements AsyncDisposable {
   async extend(name: string, id: string, ttl: number): Promise<void> {
     const key = lockKey(this.prefix, name)
     checkTtl(ttl)
-    if (this.dryRun) return this.log.info({ key: key.path, id, owner: this.owner }, SKIPPED)
+    if (this.dryRun) return this.skip({ key: key.path, id, owner: this.owner })
     await extend(await this.open(), [key], id, ttl)
     this.log.info({ key: key.path, id, owner: this.owner, ttl }, 'Extended lock')
   }
@@ -156,7 +161,7 @@ export class Lock extends Faces implements AsyncDisposable {
     const { reason } = options
     checkReason(reason)
     const fields = { key: key.path, id, owner: this.owner, reason }
-    if (this.dryRun) return this.log.info(fields, SKIPPED)
+    if (this.dryRun) return this.skip(fields)
     if (!(await forceRelease(await this.open(), key, id, { by: this.owner, reason }))) {
       throw new LockError(`Nobody holds or waits for ${key.path} under the id ${id} (any more).`, {
         key: key.path,
@@ -230,7 +235,29 @@ export class Lock extends Faces implements AsyncDisposable {
     options: HoldAllOptions,
   ): Promise<readonly Holding[] | undefined> {
     checkTaking(parts, options)
+    this.warnIfUnasked()
     return take(await this.open(), parts, options, this.dryRun)
+  }
+
+  private pretence(
+    parts: readonly Part[],
+    tenures: readonly TenureOptions[],
+    letGo: () => Promise<void>,
+  ): Pretence {
+    const { owner, log } = this
+    const ttls = parts.map(({ asked }) => asked.ttl)
+    const ttl = Math.min(...ttls)
+    return { ...tenures[ttls.indexOf(ttl)]!, owner, id: parts[0]!.asked.uuid, ttl, log, letGo }
+  }
+
+  /** What a dry run does instead of a change. */
+  private skip(fields: object): void {
+    this.warnIfUnasked()
+    this.log.info(fields, SKIPPED)
+  }
+
+  private warnIfUnasked(): void {
+    if (this.options.dryRun === undefined) warnOfDryRun()
   }
 
   private async letGo(
@@ -243,7 +270,7 @@ export class Lock extends Faces implements AsyncDisposable {
       const keys = names.map(name => lockKey(this.prefix, name))
       fields.key = keys.join(', ')
       this.log.debug(fields, 'Releasing lock')
-      if (this.dryRun) return this.log.info(fields, SKIPPED)
+      if (this.dryRun) return this.skip(fields)
       const released = await release(await this.open(), keys, id, options)
       if (released.length > 0) this.log.info(fields, 'Released lock')
       else this.log.warn(fields, 'Lock not found. Unable to release it. Was expired?')

@@ -7,6 +7,9 @@ import type { Lock } from './lock.js'
 import type { LockState } from './lock-state.js'
 import { PretendedLock, PretendedLocks } from './pretended-lock.js'
 
+/** Where nothing is locked, nothing is lost either. */
+const UNLOCKED = { owner: '', id: '', keepAlive: true, expiringMs: 0 }
+
 /** The surface of a {@link Lock} that does nothing, for where locking is disabled. Ids are empty. */
 export class NoLock extends Faces implements Pick<Lock, keyof Lock> {
   readonly prefix = ''
@@ -21,13 +24,14 @@ export class NoLock extends Faces implements Pick<Lock, keyof Lock> {
     return Promise.resolve('')
   }
 
-  hold(name: string, _options: HoldOptions): Promise<HeldLock> {
-    return Promise.resolve(new PretendedLock(name, name, '', ''))
+  hold(name: string, { ttl }: HoldOptions): Promise<HeldLock> {
+    return Promise.resolve(new PretendedLock(name, name, { ...UNLOCKED, ttl }))
   }
 
   acquireAll(requests: readonly LockRequest[], _options?: HoldAllOptions): Promise<HeldLocks> {
     const names = requests.map(({ name }) => name)
-    return Promise.resolve(new PretendedLocks(names, names, '', ''))
+    const ttl = Math.min(...requests.map(({ ttl }) => ttl))
+    return Promise.resolve(new PretendedLocks(names, names, { ...UNLOCKED, ttl }))
   }
 
   release(_name: string, _id: string): Promise<void> {

@@ -193,7 +193,7 @@ export function handleContract(make: () => Promise<Store>): void {
     it('writes while the lock is held', async () => {
       const held = await lock.hold(name, long)
       const { succeeded, revision } = await held.guard({ success: [put(`/${name}`)] })
-      expect([succeeded, revision > held.fencingToken]).toEqual([true, true])
+      expect([succeeded, revision! > held.fencingToken]).toEqual([true, true])
       expect(await valueAt(`/${name}`)).toBe('written')
     })
 

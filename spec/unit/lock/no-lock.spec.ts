@@ -7,7 +7,7 @@ const options = { concurrency: 1, ttl: 60 }
 describe('NoLock', () => {
   it('has the whole surface of a Lock', () => {
     const methods = Object.getOwnPropertyNames(Lock.prototype).filter(
-      name => !['open', 'take', 'letGo', 'follow'].includes(name),
+      name => !['open', 'take', 'letGo', 'follow', 'pretence', 'skip', 'warnIfUnasked'].includes(name),
     )
     expect(Object.getOwnPropertyNames(NoLock.prototype)).toEqual(methods)
     expect(lock).toMatchObject({ prefix: '', owner: '', dryRun: true })
@@ -50,7 +50,7 @@ describe('NoLock', () => {
   it('holds for a block', async () => {
     await using held = await lock.hold('name', options)
     expect(held).toMatchObject({ name: 'name', id: '', fencingToken: 0n })
-    expect(held.remaining()).toBe(Infinity)
+    expect(held.remaining()).toBeLessThanOrEqual(60)
     held.assertHeld()
     await held.verify()
     await held.extend(60)
