@@ -182,6 +182,14 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/faults/events', 'spec/faults/watches'],
   },
   {
+    mistake: 'a watch waits for ever for revisions of data that were lost',
+    file: 'lib/store/etcd/watch-stream.ts',
+    right:
+      '    if (response.created && isBeyond(watch.next, response.header.revision)) void this.question(watch)\n',
+    wrong: '',
+    specs: ['spec/faults/watches'],
+  },
+  {
     mistake: 'nobody is told that a compaction has swallowed events',
     file: 'lib/store/etcd/watch.ts',
     right: '    this.listener.onGap()\n',

@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Logger } from 'pino'
-import type { Lock } from '../../lib/index.js'
+import type { Lock, LockEvent } from '../../lib/index.js'
 import { knownDefect } from '../../lib/store/etcd/known-defects.js'
-import { freshName, lockAt } from '../support/etcd.js'
+import { freshName, lockAt, storeAt } from '../support/etcd.js'
 import { EtcdCluster } from '../support/etcd-cluster.js'
 import { eventually } from '../support/eventually.js'
 import { logSpy } from '../support/log-spy.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 
 const terms = { concurrency: 1, ttl: 60 }
 let cluster: EtcdCluster
@@ -103,3 +104,46 @@ it.each([0, 3])(
   },
   60_000,
 )
+
+it('no event is lost or told twice when the listener goes on to a member that lags behind', async () => {
+  const leader = await cluster.leader()
+  const [fallback, slow] = [(leader + 1) % 3, (leader + 2) % 3]
+  const proxy = await TcpProxy.to(cluster.endpoints[fallback]!)
+  const endpoints = [proxy.endpoint, cluster.endpoints[slow]!]
+  const listener = lockAt(endpoints[0]!, { config: { endpoints, read_timeout: 2 } })
+  const writer = lockVia(leader, 'writer')
+  locks.push(listener)
+  const name = freshName()
+  const told: LockEvent[] = []
+  void (async () => {
+    for await (const event of listener.events(name)) told.push(event)
+  })().catch(() => {})
+  const cycle = async (): Promise<void> => writer.release(name, await writer.acquire(name, terms))
+  await eventually(async () => {
+    await cycle()
+    await eventually(() => expect(told.at(-1)).toMatchObject({ type: 'released' }), 500)
+  })
+  told.length = 0
+
+  cluster.members[slow]!.pause()
+  try {
+    for (let done = 0; done < 5; done++) await cycle()
+    await eventually(() => expect(told).toHaveLength(10))
+    // It has much to catch up with, and serves meanwhile.
+    const ballast = storeAt(cluster.endpoints[leader]!)
+    const value = 'x'.repeat(500_000)
+    const put = { type: 'put' as const, key: '/ballast', value }
+    for (let done = 0; done < 60; done++) await ballast.commit({ compare: [], success: [put], failure: [] })
+    await ballast.close()
+    await proxy.close()
+    for (let done = 0; done < 5; done++) await cycle()
+  } finally {
+    cluster.members[slow]!.resume()
+  }
+  await eventually(() => expect(told.length).toBeGreaterThanOrEqual(20))
+  await cycle()
+  await eventually(() => expect(told.length).toBeGreaterThanOrEqual(22))
+  const expected = Array.from({ length: 11 }, () => ['granted', 'released']).flat()
+  expect(told.map(({ type }) => type)).toEqual(expected)
+  expect(new Set(told.map(({ revision }) => revision)).size).toBe(22)
+}, 60_000)

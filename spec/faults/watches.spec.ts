@@ -3,6 +3,8 @@ import { Etcd3 } from 'etcd3'
 import type { KeyEvent } from '../../lib/kv/key-value.js'
 import type { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
 import { EtcdServer } from '../../lib/testing/index.js'
+import { freePorts } from '../../lib/testing/free-port.js'
+import { EtcdProcess } from '../support/etcd-process.js'
 import { eventually } from '../support/eventually.js'
 import { freshName, storeAt, useEtcdServer } from '../support/etcd.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
@@ -29,8 +31,8 @@ afterEach(async () => {
 const put = (value: string) =>
   direct.commit({ compare: [], success: [{ type: 'put', key, value }], failure: [] })
 const tell = (event: KeyEvent): void => void seen.push(event.type === 'put' ? event.kv.value : 'deleted')
-const watch = () =>
-  proxied.watch(
+const watch = (store = proxied) =>
+  store.watch(
     { key },
     {
       onEvents: events => events.forEach(tell),
@@ -82,3 +84,31 @@ it('a watch on an etcd whose history begins anew, says so and goes on', async ()
   await eventually(() => expect(seen).toEqual(['a', 'b', 'c', 'gap', 'anew']))
   await restored.close()
 })
+
+it('a watch on an etcd that has lost its data, and is known by the same id, says so and goes on', async () => {
+  const [client, peer] = (await freePorts(2)).map(port => `http://127.0.0.1:${port}`) as [string, string]
+  const alone = await EtcdProcess.start([
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=default=${peer}`,
+  ])
+  const store = storeAt(client)
+  const write = (value: string) =>
+    store.commit({ compare: [], success: [{ type: 'put', key, value }], failure: [] })
+  try {
+    await watch(store).ready
+    for (const value of ['a', 'b', 'c']) await write(value)
+    await eventually(() => expect(seen).toEqual(['a', 'b', 'c']))
+    await alone.kill()
+    await alone.wipe()
+    await alone.restart()
+    await eventually(() => expect(seen).toEqual(['a', 'b', 'c', 'gap']))
+    await write('anew')
+    await eventually(() => expect(seen).toEqual(['a', 'b', 'c', 'gap', 'anew']))
+  } finally {
+    await store.close()
+    await alone.stop()
+  }
+}, 30_000)

@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findEtcd } from '../../lib/testing/etcd-binary/find-etcd.js'
@@ -9,6 +9,7 @@ import { EtcdWatchdog } from '../../lib/testing/etcd-watchdog.js'
 export class EtcdProcess {
   private constructor(
     private readonly watchdog: EtcdWatchdog,
+    private readonly dataDir: string,
     private readonly flags: readonly string[],
   ) {}
 
@@ -17,7 +18,7 @@ export class EtcdProcess {
     const dataDir = await mkdtemp(join(tmpdir(), 'spicelock-spec-etcd-'))
     const { path } = await findEtcd(line => process.stderr.write(`${line}\n`))
     const watchdog = new EtcdWatchdog(path, dataDir, etcdEnvironment())
-    const etcd = new EtcdProcess(watchdog, [...flags, `--data-dir=${dataDir}`, '--logger=zap'])
+    const etcd = new EtcdProcess(watchdog, dataDir, [...flags, `--data-dir=${dataDir}`, '--logger=zap'])
     await etcd.restart()
     return etcd
   }
@@ -26,6 +27,20 @@ export class EtcdProcess {
   async kill(): Promise<void> {
     this.watchdog.signal('SIGKILL')
     await this.watchdog.ended()
+  }
+
+  /** What it has stored is lost, while it does not run. */
+  async wipe(): Promise<void> {
+    await rm(join(this.dataDir, 'member'), { recursive: true })
+  }
+
+  /** SIGSTOP: it hears and says nothing, and falls behind the other members. */
+  pause(): void {
+    this.watchdog.signal('SIGSTOP')
+  }
+
+  resume(): void {
+    this.watchdog.signal('SIGCONT')
   }
 
   restart(): Promise<void> {

@@ -1,12 +1,13 @@
 import type { IWatchRequest, IWatchResponse } from 'etcd3'
 import type { KeyRange } from '../../kv/key-value.js'
 import type { Watch, WatchListener } from '../store.js'
-import { StoreError } from '../store-error.js'
+import { isStoreError, StoreError } from '../store-error.js'
 import { classify } from './classify.js'
 import type { Connection } from './connection.js'
 import { reconnectDelays } from './reconnect.js'
 import { Stream } from './stream.js'
-import { EtcdWatch } from './watch.js'
+import { EtcdWatch, isBeyond } from './watch.js'
+import { encodeRange } from './wire.js'
 
 /** All watches of this process on one stream, each resumed after a cut from the last revision it saw. */
 export class WatchStream {
@@ -20,7 +21,7 @@ export class WatchStream {
   private nextId = 1
 
   constructor(
-    connection: Connection,
+    private readonly connection: Connection,
     private readonly timeoutMs: number,
   ) {
     this.stream = new Stream(connection, client => client.watchClient.watch(), {
@@ -93,9 +94,28 @@ export class WatchStream {
     if (!watch) return
     this.delays.reset()
     // "created" and "canceled" may come in one response: permission denied.
-    if (response.canceled) this.onCanceled(response, watch)
-    else if (response.created && watch.isBeyond(BigInt(response.header.revision))) this.restart(watch)
-    else watch.receive(response)
+    if (response.canceled) return this.onCanceled(response, watch)
+    if (response.created && watch.isOfAnother(response.header.cluster_id)) return this.restart(watch)
+    watch.receive(response)
+    if (response.created && isBeyond(watch.next, response.header.revision)) void this.question(watch)
+  }
+
+  /**
+   * The answering member is behind what the watch has seen. It may lag: then the watch waits there until the member has
+   * caught up, and misses nothing. Or data were lost. A linearizable read tells for certain, since it shows all that
+   * was committed before the read began.
+   */
+  private async question(watch: EtcdWatch): Promise<void> {
+    const { id, range, next } = watch
+    try {
+      const { header } = await this.connection.call(client =>
+        client.kv.range({ ...encodeRange(range), limit: '1', keys_only: true }),
+      )
+      if (isBeyond(next, header.revision) && this.watches.get(id) === watch) this.restart(watch)
+    } catch (error) {
+      // The call has failed the stream if etcd is unreachable; the question is put again when the stream is open again.
+      if (!isStoreError(error, 'unreachable')) this.stream.fail(error as Error)
+    }
   }
 
   /** Under a new id: etcd does not forget the old one while the stream lasts, and refuses it. */

@@ -11,11 +11,13 @@ export class EtcdWatch {
   private markReady!: () => void
   private markFailed!: (error: Error) => void
   /** The first revision not seen yet; undefined until etcd has said where "now" is. */
-  private next: bigint | undefined
+  next: bigint | undefined
+  /** Whose revisions it counts. */
+  private cluster: string | undefined
   private missed = false
 
   constructor(
-    private readonly range: KeyRange,
+    readonly range: KeyRange,
     private readonly listener: WatchListener,
   ) {
     this.ready = new Promise((resolve, reject) => {
@@ -38,7 +40,7 @@ export class EtcdWatch {
   }
 
   receive({ created, header, events }: IWatchResponse): void {
-    if (created) this.onCreated(BigInt(header.revision))
+    if (created) this.onCreated(header.cluster_id, BigInt(header.revision))
     const fresh = events.filter(({ kv }) => this.next === undefined || BigInt(kv.mod_revision) >= this.next)
     const last = fresh.at(-1)
     if (!last) return
@@ -46,14 +48,15 @@ export class EtcdWatch {
     this.listener.onEvents(fresh.map(decodeEvent))
   }
 
-  /** The history at which it stood is not that of etcd at this revision: data were lost, or a backup was restored. */
-  isBeyond(revision: bigint): boolean {
-    return this.next !== undefined && this.next > revision + 1n
+  /** Its revisions mean nothing to this cluster. Not every new cluster has another id: data may have been lost from an old one. */
+  isOfAnother(cluster: string): boolean {
+    return this.cluster !== undefined && this.cluster !== cluster
   }
 
   /** The revisions that were to come are compacted, or will never come: go on from now, and say so. */
   restart(): void {
     this.next = undefined
+    this.cluster = undefined
     this.missed = true
   }
 
@@ -62,11 +65,17 @@ export class EtcdWatch {
     this.listener.onEnd(error)
   }
 
-  private onCreated(revision: bigint): void {
+  private onCreated(cluster: string, revision: bigint): void {
+    this.cluster = cluster
     this.next ??= revision + 1n
     this.markReady()
     if (!this.missed) return
     this.missed = false
     this.listener.onGap()
   }
+}
+
+/** Whether a history that ends at this revision lacks what was seen before the revision `next`. */
+export function isBeyond(next: bigint | undefined, revision: string): boolean {
+  return next !== undefined && next > BigInt(revision) + 1n
 }
