@@ -48,6 +48,8 @@ export class EtcdWatchdog {
   pid: number | undefined
   /** How the last run of etcd ended; undefined while it runs. */
   exit: string | undefined = 'never started'
+  /** Whether the last run has begun. Its end may be reported before anybody has looked at its pid. */
+  #hasBegun = false
   readonly #process: ChildProcess
   readonly #waiting = new Set<() => void>()
 
@@ -71,9 +73,10 @@ export class EtcdWatchdog {
   async start(args: readonly string[]): Promise<void> {
     this.log = ''
     this.exit = undefined
+    this.#hasBegun = false
     this.#process.send(args)
-    await this.#until(() => this.pid !== undefined || this.exit !== undefined, REACTION_MS)
-    if (this.pid === undefined) throw new LockError(`etcd could not be started: ${this.log || this.exit}`)
+    await this.#until(() => this.#hasBegun || this.exit !== undefined, REACTION_MS)
+    if (!this.#hasBegun) throw new LockError(`etcd could not be started: ${this.log || this.exit}`)
   }
 
   /** Sends etcd a signal, unless it has ended. */
@@ -97,6 +100,7 @@ export class EtcdWatchdog {
   }
 
   #note({ pid = this.pid, log = '', exit = this.exit }: Report): void {
+    this.#hasBegun ||= pid !== undefined
     this.pid = exit === undefined ? pid : undefined
     this.exit = exit
     this.log = (this.log + log).slice(-LOG_CHARACTERS)

@@ -25,8 +25,8 @@ async function leftovers(): Promise<object> {
   return { kvs, leases, watchers }
 }
 
-it('10,000 cycles, a tenth of them contended, leave nothing in etcd nor in the process, which ends', async () => {
-  const options = { endpoints: etcd.get().endpoints, cycles: 10_000, loops: 16 }
+it('2,000 cycles, a tenth of them contended, leave nothing in etcd nor in the process, which ends', async () => {
+  const options = { endpoints: etcd.get().endpoints, cycles: 2_000, loops: 16 }
   const child = await spawnTs('spec/support/cycler.ts', [JSON.stringify(options)])
   const said = text(child.stdout!)
   const [code] = (await once(child, 'close')) as [number]

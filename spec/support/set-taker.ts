@@ -5,10 +5,10 @@ import { createInterface } from 'node:readline'
 import { Lock } from '../../lib/index.js'
 
 /**
- * A process that takes random sets of locks, one after the other, when it is told to, and writes what it holds into files,
- * where others find it. Says how many it took, and how often somebody was there who should not.
+ * A process whose takers take random sets of locks, each one set after the other, when it is told to, and write what they
+ * hold into files, where others find it. Says how many it took, and how often somebody was there who should not.
  */
-const { endpoints, directory, names, sets } = JSON.parse(process.argv[2]!) as SetTakerOptions
+const { endpoints, directory, names, takers, sets } = JSON.parse(process.argv[2]!) as SetTakerOptions
 
 const lock = new Lock({ config: { endpoints }, prefix: 'custom', owner: 'taker', dryRun: false })
 const pick = (count: number): number => Math.floor(Math.random() * count)
@@ -25,10 +25,8 @@ function isAlone(name: string, concurrency: number, file: string): boolean {
 }
 
 let violations = 0
-await lock.list()
-process.stdout.write('ready\n')
-await once(createInterface(process.stdin), 'line')
-for (let taken = 0; taken < sets; taken++) {
+
+async function takeOne(): Promise<void> {
   const requests = someRequests()
   await lock.acquiredAll(requests, { wait: 300 }, async ({ id }) => {
     const files = requests.map(({ name, concurrency }) => {
@@ -42,15 +40,26 @@ for (let taken = 0; taken < sets; taken++) {
     for (const { name, file } of files) rmSync(join(directory, name, file))
   })
 }
+
+await lock.list()
+process.stdout.write('ready\n')
+await once(createInterface(process.stdin), 'line')
+await Promise.all(
+  Array.from({ length: takers }, async () => {
+    for (let taken = 0; taken < sets; taken++) await takeOne()
+  }),
+)
 await lock.close()
 process.stdin.destroy()
-const report: SetTakerReport = { taken: sets, violations }
+const report: SetTakerReport = { taken: takers * sets, violations }
 process.stdout.write(`${JSON.stringify(report)}\n`)
 
 export interface SetTakerOptions {
   readonly endpoints: readonly string[]
   readonly directory: string
   readonly names: readonly string[]
+  readonly takers: number
+  /** Of each taker. */
   readonly sets: number
 }
 

@@ -37,6 +37,24 @@ const value = Buffer.from('value').toString('base64')
 const put = (server: EtcdServer) => call(server, 'kv/put', { key, value })
 const get = (server: EtcdServer, timeoutMs?: number) => call(server, 'kv/range', { key }, timeoutMs)
 
+/** An etcd of somebody else's, as far as its answers tell. */
+async function impostorAt(endpoint: string): Promise<AsyncDisposable & { readonly asked: string[] }> {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(String(request.url))
+    response.end('{"header":{"member_id":"1"},"leader":"1","members":[{"ID":"1","name":"impostor"}]}')
+  })
+  await once(server.listen(Number(new URL(endpoint).port), '127.0.0.1'), 'listening')
+  return {
+    asked,
+    async [Symbol.asyncDispose]() {
+      if (!server.listening) return
+      server.close().closeAllConnections()
+      await once(server, 'close')
+    },
+  }
+}
+
 function isRunning(pid: number | undefined): boolean {
   try {
     return pid !== undefined && process.kill(pid, 0)
@@ -99,33 +117,29 @@ describe('EtcdServer', () => {
     expect(await get(server)).toMatchObject({ kvs: [{ value }] })
   })
 
-  it('does not take another etcd on its port for itself, and restarts once the port is free', async () => {
+  it('does not take another etcd on its port for itself', async () => {
+    const args: string[] = []
+    const server = await start({ args, startTimeoutMs: 5_000 })
+    await server.kill()
+    await using impostor = await impostorAt(server.endpoint)
+    // Its own etcd serves somewhere else, so that only the impostor answers for as long as it is asked.
+    args.push('--listen-client-urls=http://127.0.0.1:0')
+    await expect(server.restart()).rejects.toThrow(/a member 'impostor' answers, expected 'spicelock-/)
+    expect(impostor.asked).toContain('/v3/cluster/member/list')
+  })
+
+  it('restarts once its port is free again', async () => {
     const server = await start()
     await put(server)
     await server.kill()
-    const asked: (string | undefined)[] = []
-    const impostor = createServer((request, response) => {
-      asked.push(request.url)
-      response.end('{"header":{"member_id":"1"},"leader":"1","members":[{"ID":"1","name":"impostor"}]}')
-    })
-    await once(impostor.listen(Number(new URL(server.endpoint).port), '127.0.0.1'), 'listening')
-    try {
-      const restarted = server.restart()
-      let isRestarted = false
-      void restarted.then(
-        () => (isRestarted = true),
-        () => undefined,
-      )
-      await eventually(() => {
-        expect(asked).toContain('/v3/cluster/member/list')
-        expect(server.log).toContain('address already in use')
-      })
-      expect(isRestarted).toBe(false)
-      impostor.close().closeAllConnections()
-      await restarted
-    } finally {
-      impostor.close().closeAllConnections()
-    }
+    const impostor = await impostorAt(server.endpoint)
+    const restarted = server.restart()
+    let isRestarted = false
+    void restarted.then(() => (isRestarted = true)).catch(() => {})
+    await eventually(() => expect(server.log).toContain('address already in use'))
+    expect(isRestarted).toBe(false)
+    await impostor[Symbol.asyncDispose]()
+    await restarted
     expect(await get(server)).toMatchObject({ kvs: [{ value }] })
   })
 
