@@ -1,31 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import type { HeldLock, Lock, LockLostError } from '../../lib/index.js'
-import { ContenderProcess } from '../support/contender-process.js'
+import { describe, expect, it } from '@jest/globals'
+import type { HeldLock, LockLostError } from '../../lib/index.js'
+import type { ContenderProcess } from '../support/contender-process.js'
 import { eventually } from '../support/eventually.js'
-import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
+import { useEtcdServer } from '../support/etcd.js'
+import { Scene } from '../support/scene.js'
 
 const TTL = 2
 const etcd = useEtcdServer()
-let lock: Lock
-let name: string
-
-beforeEach(() => {
-  lock = lockAt(etcd.get().endpoint, { config: { endpoints: etcd.get().endpoints, read_timeout: 1 } })
-  name = freshName()
-})
-afterEach(() => lock.close())
-
 const terms = { concurrency: 1, ttl: TTL, keepAlive: true }
-const contender = (owner: string): Promise<ContenderProcess> =>
-  ContenderProcess.start({ endpoints: etcd.get().endpoints, name, owner, ...terms })
 
-async function queueOf(owners: readonly string[]): Promise<void> {
-  await eventually(async () => {
-    const { waiters } = await lock.inspect(name)
-    expect(waiters.map(waiter => waiter.owner)).toEqual(owners)
-  })
-}
+const newScene = (): Scene => new Scene(etcd.get(), terms, { read_timeout: 1 })
 
 const lossOf = ({ signal }: HeldLock): Promise<LockLostError> =>
   new Promise(resolve => {
@@ -33,64 +18,77 @@ const lossOf = ({ signal }: HeldLock): Promise<LockLostError> =>
     else signal.addEventListener('abort', () => resolve(signal.reason as LockLostError))
   })
 
-describe.each([0.5, 1, 1.5, 3])('a process that is stopped for %d times the ttl', times => {
-  it('while it holds, does not believe that it holds what another has', async () => {
-    const [holder, waiter] = [await contender('holder'), await contender('waiter')]
+const TIMES = [0.5, 1, 1.5, 3]
+
+it.concurrent.each(TIMES)(
+  'a holder that is stopped for %d times the ttl does not believe that it holds what another has',
+  async times => {
+    await using scene = newScene()
+    const holder = await scene.contender('holder')
     holder.acquire()
     await holder.held()
-    waiter.acquire()
-    await queueOf(['waiter'])
+    const waiting = scene.hold('waiter')
+    await scene.queueOf(['waiter'])
     holder.pause()
     await delay(times * TTL * 1000)
     holder.resume()
     const believes = await holder.believes()
-    const [current] = (await lock.inspect(name)).holders
+    const [current] = (await scene.lock.inspect(scene.name)).holders
     if (times < 1) expect(believes).toBe(true)
     if (times > 1) expect(believes).toBe(false)
     if (believes) expect(current?.owner).toBe('holder')
     else expect(await holder.lost()).toBe('expired')
     await holder.release()
-    await waiter.held()
-    await waiter.release()
-  }, 30_000)
+    await (await waiting).release()
+  },
+  40_000,
+)
 
-  it.each([
-    ['first', ['paused', 'other']],
-    ['in the middle', ['other', 'paused', 'last']],
-  ])(
-    'while it waits %s, gets its turn in the end, and others theirs',
-    async (_, owners) => {
-      const id = await lock.acquire(name, { concurrency: 1, ttl: 60 })
-      const contenders: ContenderProcess[] = []
-      for (const [index, owner] of owners.entries()) {
-        contenders.push(await contender(owner))
-        contenders.at(-1)!.acquire()
-        await queueOf(owners.slice(0, index + 1))
+it.concurrent.each(
+  TIMES.flatMap(times => [
+    { place: 'first', owners: ['paused', 'other'], times },
+    { place: 'in the middle', owners: ['other', 'paused', 'last'], times },
+  ]),
+)(
+  'a waiter $place that is stopped for $times times the ttl gets its turn in the end, and others theirs',
+  async ({ owners, times }) => {
+    await using scene = newScene()
+    const paused = await scene.contender('paused')
+    const id = await scene.lock.acquire(scene.name, { concurrency: 1, ttl: 60 })
+    const served: Promise<void>[] = []
+    for (const [index, owner] of owners.entries()) {
+      if (owner === 'paused') {
+        paused.acquire()
+        served.push(serve(paused))
+      } else {
+        served.push(scene.hold(owner).then(held => held.release()))
       }
-      const paused = contenders[owners.indexOf('paused')]!
-      const served = contenders.map(async each => {
-        await each.held()
-        expect(await each.believes()).toBe(true)
-        await each.release()
-      })
-      paused.pause()
-      await lock.release(name, id)
-      await delay(times * TTL * 1000)
-      paused.resume()
-      await Promise.all(served)
-      await eventually(async () => {
-        expect(await lock.inspect(name)).toMatchObject({ holders: [], waiters: [] })
-      })
-    },
-    40_000,
-  )
-})
+      await scene.queueOf(owners.slice(0, index + 1))
+    }
+    paused.pause()
+    await scene.lock.release(scene.name, id)
+    await delay(times * TTL * 1000)
+    paused.resume()
+    await Promise.all(served)
+    await eventually(async () => {
+      expect(await scene.lock.inspect(scene.name)).toMatchObject({ holders: [], waiters: [] })
+    })
+  },
+  40_000,
+)
+
+async function serve(contender: ContenderProcess): Promise<void> {
+  await contender.held()
+  expect(await contender.believes()).toBe(true)
+  await contender.release()
+}
 
 it('a blocked event loop does not let assertHeld believe, before any timer has run', async () => {
-  const held = await lock.hold(name, terms)
-  const waiter = await contender('waiter')
+  await using scene = newScene()
+  const waiter = await scene.contender('waiter')
+  const held = await scene.hold('holder')
   waiter.acquire()
-  await queueOf(['waiter'])
+  await scene.queueOf(['waiter'])
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * TTL * 1000)
   expect(() => held.assertHeld()).toThrow(
     /its ttl of 2 s is over; timers are [1-9]\.\d s late: this process was paused/,
@@ -102,10 +100,10 @@ it('a blocked event loop does not let assertHeld believe, before any timer has r
 
 describe('while etcd is stopped', () => {
   const ttl = 4
-  afterEach(() => etcd.get().resume())
 
   it('for half the ttl, what is kept alive is not lost', async () => {
-    const held = await lock.hold(name, { ...terms, ttl })
+    await using scene = newScene()
+    const held = await scene.hold('holder', { ttl })
     await etcd.get().pause()
     await delay((ttl * 1000) / 2)
     await etcd.get().resume()
@@ -114,27 +112,23 @@ describe('while etcd is stopped', () => {
     await held.release()
   })
 
-  it('for three times the ttl, it is lost at the deadline, and in words', async () => {
-    const held = await lock.hold(name, { ...terms, ttl })
+  it('for twice the ttl, what is held is lost at the deadline, in words, and a release comes to its end', async () => {
+    await using lost = newScene()
+    await using left = newScene()
+    const [held, leaving] = await Promise.all([lost.hold('holder', { ttl }), left.hold('holder', { ttl })])
     await etcd.get().pause()
     const start = performance.now()
+    const seconds = (): number => (performance.now() - start) / 1000
+    const releasedAfter = leaving.release().then(seconds)
     const loss = await lossOf(held)
     expect(loss).toMatchObject({ code: 'LOCK_LOST', reason: 'unreachable past the deadline' })
-    expect(performance.now() - start).toBeLessThan(ttl * 1000)
-    await delay(3 * ttl * 1000 - (performance.now() - start))
+    expect(seconds()).toBeLessThan(ttl)
+    expect(await releasedAfter).toBeLessThan(8)
+    expect(leaving.remaining()).toBe(0)
+    await delay((2 * ttl - seconds()) * 1000)
     await etcd.get().resume()
     await expect(held.extend(60)).rejects.toBe(loss)
-    await (await lock.hold(name, { ...terms, wait: 20 })).release()
+    await (await lost.hold('next', { wait: 20 })).release()
+    await eventually(async () => expect((await left.lock.get(left.name)).locks.size).toBe(0))
   }, 40_000)
-
-  it('a release comes to an end, and the lock with its ttl', async () => {
-    const held = await lock.hold(name, { ...terms, ttl })
-    await etcd.get().pause()
-    const start = performance.now()
-    await held.release()
-    expect(performance.now() - start).toBeLessThan(8_000)
-    expect(held.remaining()).toBe(0)
-    await etcd.get().resume()
-    await eventually(async () => expect((await lock.get(name)).locks.size).toBe(0))
-  }, 20_000)
 })
