@@ -6,12 +6,18 @@ import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import { Child } from './child.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
 import { defaultOwner } from './default-owner.js'
+import { Ending } from './ending.js'
 import { CliError, EXIT, EXIT_CODES_HELP } from './exit-codes.js'
 import { integerFrom, seconds } from './numbers.js'
 import { LossGuard, ON_LOST, type OnLost } from './on-lost.js'
 import { say, write } from './output.js'
 import { Interruption } from './signals.js'
 import { WaitLine } from './wait-line.js'
+
+/** How long a place in the queue may take to be given up after a signal; it ends by itself in seconds. */
+const GIVE_UP_MS = 2_000
+/** How long what is still under way at the end may keep this process alive. */
+const LINGER_MS = 50
 
 interface RunOptions extends ConnectionOptions {
   readonly prefix: string
@@ -27,9 +33,12 @@ interface RunOptions extends ConnectionOptions {
 }
 
 const HELP = `
-The lock is released however COMMAND ends. Signals are passed on to it; one that comes during the
-wait ends the wait. All that follows -- belongs to COMMAND. Several NAMEs are taken at once, all or
-none, and held together.
+The lock is released however COMMAND ends. When etcd does not answer then, this process ends all the
+same, with the code of COMMAND, after 5 seconds, or within one after a signal; it says that the lock
+stays until its --ttl is over, and how to release it.
+
+Signals are passed on to COMMAND; one that comes during the wait ends the wait. All that follows --
+belongs to COMMAND. Several NAMEs are taken at once, all or none, and held together.
 
 The lock is renewed while COMMAND runs; when this process is killed, it is free after --ttl seconds,
 while COMMAND goes on. With --no-keep-alive it ends after --ttl seconds in any case.
@@ -100,25 +109,41 @@ async function run(
   const waitLine = new WaitLine({ columns: isatty(2) ? process.stderr.columns || 80 : undefined, write })
   const interruption = new Interruption('before the lock was held')
   const { signal } = interruption
+  const ending = new Ending()
   const onWait = waitLine.show.bind(waitLine)
   try {
     const requests = names.map(name => ({ name, concurrency, ttl }))
     const terms = { wait, signal, keepAlive, expiring: killAfter, ...(!quiet && { onWait }) }
-    return await lock.acquiredAll(requests, { ...terms, onLost: 'ignore' }, async held => {
+    const held = await interruption.bound(lock.acquireAll(requests, terms), GIVE_UP_MS)
+    try {
       waitLine.clear()
       signal.throwIfAborted()
+      // This process may have been stopped since it was granted.
+      held.assertHeld()
       const all = names.map(name => `${prefix}/${name}`).join(', ')
       if (dryRun && !quiet) say(`dry run: ${all} could be taken, and ${names.length > 1 ? 'are' : 'is'} not`)
       const child = new Child(command, environmentOf(held))
       const guard = new LossGuard(child, held, onLost, killAfter * 1000)
       const exitCode = await child.ended.finally(() => guard.close())
       return guard.hasStruck ? EXIT.lost : exitCode
-    })
+    } finally {
+      if (!(await ending.within(held.release()))) say(notReleased(held, prefix, ttl))
+    }
   } finally {
     waitLine.clear()
-    await lock.close()
+    await ending.within(lock.close())
+    ending.close()
     interruption.close()
+    // A call to an etcd that hangs would keep this process alive.
+    setTimeout(() => process.exit(), LINGER_MS).unref()
   }
+}
+
+function notReleased({ names, id }: HeldLocks, prefix: string, ttl: number): string {
+  const all = names.map(name => `${prefix}/${name}`).join(', ')
+  const commands = names.map(name => `spicelock release '${name}' ${id} --prefix ${prefix}`)
+  const end = names.length > 1 ? 'they end' : 'it ends'
+  return `${all} could not be released: ${end} within ${ttl} s. To release before that: ${commands.join('; ')}`
 }
 
 function environmentOf({ names, id, fencingToken, deadline }: HeldLocks): Record<string, string> {

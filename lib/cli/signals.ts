@@ -23,6 +23,7 @@ export function exitCodeOfSignal(signal: NodeJS.Signals): number {
 /** The first signal aborts an AbortSignal, with an error that says so. */
 export class Interruption {
   private readonly controller = new AbortController()
+  private timer: NodeJS.Timeout | undefined
   private readonly off = onSignal(signal => {
     this.controller.abort(new CliError(`${signal} came ${this.when}`, exitCodeOfSignal(signal)))
   })
@@ -34,7 +35,18 @@ export class Interruption {
     return this.controller.signal
   }
 
+  /** Waits for work that ends soon after the signal, or rejects with its error `ms` after it. */
+  bound<T>(work: Promise<T>, ms: number): Promise<T> {
+    const overdue = new Promise<never>((_, reject) => {
+      this.signal.addEventListener('abort', () => {
+        this.timer = setTimeout(() => reject(this.signal.reason as Error), ms)
+      })
+    })
+    return Promise.race([work, overdue])
+  }
+
   close(): void {
     this.off()
+    clearTimeout(this.timer)
   }
 }

@@ -47,8 +47,11 @@ export interface Held extends AsyncDisposable {
    * applied, LockError.
    */
   guard(write: GuardedWrite): Promise<GuardResult>
-  /** Lets go. May be repeated; never rejects; gives up after 5 s, when the lock ends with its ttl. */
-  release(): Promise<void>
+  /**
+   * Lets go. May be repeated; never rejects; gives up after 5 s, when the lock ends with its ttl.
+   * Resolves to false when etcd has not confirmed it: others may have to wait until the ttl is over.
+   */
+  release(): Promise<boolean>
 }
 
 /** A lock that is held. */

@@ -21,13 +21,13 @@ abstract class LiveHeld implements Held {
   private readonly tenures: readonly Tenure[]
   private loss: LockLostError | undefined
   private extending: Promise<void> = Promise.resolve()
-  private released: Promise<void> | undefined
+  private released: Promise<boolean> | undefined
 
   constructor(
     private readonly engine: Engine,
     private readonly holdings: readonly Holding[],
     options: readonly TenureOptions[],
-    private readonly letGo: () => Promise<void>,
+    private readonly letGo: () => Promise<boolean>,
   ) {
     const [first] = holdings as readonly [Holding]
     this.id = first.uuid
@@ -95,14 +95,15 @@ abstract class LiveHeld implements Held {
     throw this.loss ?? this.notHeld('it was released', currentToken)
   }
 
-  release(): Promise<void> {
+  release(): Promise<boolean> {
     const loss = this.lost()
-    this.released ??= loss && !this.leavesRest(loss) ? Promise.resolve() : this.leave()
+    this.released ??=
+      loss && !this.leavesRest(loss) ? Promise.resolve(loss.reason !== 'closed') : this.leave()
     return this.released
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.release()
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release()
   }
 
   private async extendNow(ttl: number): Promise<void> {
@@ -132,7 +133,7 @@ abstract class LiveHeld implements Held {
     return this.loss
   }
 
-  private leave(): Promise<void> {
+  private leave(): Promise<boolean> {
     for (const tenure of this.tenures) tenure.end()
     return this.letGo()
   }
@@ -173,7 +174,7 @@ export class LiveHeldLock extends LiveHeld implements HeldLock {
   readonly name: string
   readonly key: string
 
-  constructor(engine: Engine, holding: Holding, options: TenureOptions, letGo: () => Promise<void>) {
+  constructor(engine: Engine, holding: Holding, options: TenureOptions, letGo: () => Promise<boolean>) {
     super(engine, [holding], [options], letGo)
     this.name = holding.key.name
     this.key = holding.key.path
@@ -188,7 +189,7 @@ export class LiveHeldLocks extends LiveHeld implements HeldLocks {
     engine: Engine,
     holdings: readonly Holding[],
     options: readonly TenureOptions[],
-    letGo: () => Promise<void>,
+    letGo: () => Promise<boolean>,
   ) {
     super(engine, holdings, options, letGo)
     this.names = holdings.map(({ key }) => key.name)

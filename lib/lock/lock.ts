@@ -103,7 +103,7 @@ export class Lock extends Faces implements AsyncDisposable {
     const tenure = tenureOptionsOf(options)
     const { uuid } = parts[0]!.asked
     const holdings = await this.take(parts, options)
-    const letGo = (): Promise<void> => this.letGo([name], uuid, { budgetMs: RELEASE_MS })
+    const letGo = (): Promise<boolean> => this.letGo([name], uuid, { budgetMs: RELEASE_MS })
     if (!holdings) return new PretendedLock(name, key.path, this.pretence(parts, [tenure], letGo))
     return new LiveHeldLock(await this.open(), holdings[0]!, tenure, letGo)
   }
@@ -123,7 +123,7 @@ export class Lock extends Faces implements AsyncDisposable {
     const tenures = requests.map(({ ttl }) => tenureOptionsOf({ ...options, ttl }))
     const { uuid } = parts[0]!.asked
     const holdings = await this.take(parts, options)
-    const letGo = (): Promise<void> => this.letGo(names, uuid, { budgetMs: RELEASE_MS })
+    const letGo = (): Promise<boolean> => this.letGo(names, uuid, { budgetMs: RELEASE_MS })
     if (!holdings) return new PretendedLocks(names, keys.map(String), this.pretence(parts, tenures, letGo))
     return new LiveHeldLocks(await this.open(), holdings, tenures, letGo)
   }
@@ -132,8 +132,8 @@ export class Lock extends Faces implements AsyncDisposable {
    * Releases by id, from any process. Best effort: what fails is logged, and the lock ends with its ttl
    * anyway. Never rejects.
    */
-  release(name: string, id: string): Promise<void> {
-    return this.letGo([name], id)
+  async release(name: string, id: string): Promise<void> {
+    await this.letGo([name], id)
   }
 
   /**
@@ -242,7 +242,7 @@ export class Lock extends Faces implements AsyncDisposable {
   private pretence(
     parts: readonly Part[],
     tenures: readonly TenureOptions[],
-    letGo: () => Promise<void>,
+    letGo: () => Promise<boolean>,
   ): Pretence {
     const { owner, log } = this
     const ttls = parts.map(({ asked }) => asked.ttl)
@@ -260,22 +260,28 @@ export class Lock extends Faces implements AsyncDisposable {
     if (this.options.dryRun === undefined) warnOfDryRun()
   }
 
+  /** Resolves to whether nothing is held under the id any more, for certain. */
   private async letGo(
     names: readonly string[],
     id: string,
     options: { readonly budgetMs?: number } = {},
-  ): Promise<void> {
+  ): Promise<boolean> {
     const fields = { key: names.map(shown).join(', '), id, owner: this.owner }
     try {
       const keys = names.map(name => lockKey(this.prefix, name))
       fields.key = keys.join(', ')
       this.log.debug(fields, 'Releasing lock')
-      if (this.dryRun) return this.skip(fields)
+      if (this.dryRun) {
+        this.skip(fields)
+        return true
+      }
       const released = await release(await this.open(), keys, id, options)
       if (released.length > 0) this.log.info(fields, 'Released lock')
       else this.log.warn(fields, 'Lock not found. Unable to release it. Was expired?')
+      return true
     } catch (error) {
       this.log.error({ ...fields, err: error }, 'Failed to release lock')
+      return false
     }
   }
 }

@@ -16,7 +16,7 @@ export interface Pretence extends TenureOptions {
   /** Seconds. */
   readonly ttl: number
   readonly log?: Logger
-  readonly letGo?: () => Promise<void>
+  readonly letGo?: () => Promise<boolean>
 }
 
 /**
@@ -37,7 +37,7 @@ abstract class Pretended implements Held {
   private timer: NodeJS.Timeout | undefined
   private isExpiring = false
   private loss: LockLostError | undefined
-  private released: Promise<void> | undefined
+  private released: Promise<boolean> | undefined
 
   constructor(
     private readonly path: string,
@@ -100,14 +100,14 @@ abstract class Pretended implements Held {
     return { dryRun: true }
   }
 
-  release(): Promise<void> {
+  release(): Promise<boolean> {
     clearTimeout(this.timer)
-    this.released ??= (this.terms.letGo ?? (() => Promise.resolve()))()
+    this.released ??= (this.terms.letGo ?? (() => Promise.resolve(true)))()
     return this.released
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.release()
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release()
   }
 
   private get remainingMs(): number {

@@ -74,7 +74,7 @@ export function handleContract(make: () => Promise<Store>): void {
 
     it('is released once, however often that is said', async () => {
       const held = await lock.hold(name, long)
-      await Promise.all([held.release(), held.release()])
+      expect(await Promise.all([held.release(), held.release()])).toEqual([true, true])
       const next = await other.hold(name, long)
       await held.release()
       expect(await holders()).toEqual([next.id])

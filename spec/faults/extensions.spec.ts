@@ -217,7 +217,7 @@ describe('an extension', () => {
 it('a lease on which an unanswered extension is found is renewed as the one that it is', async () => {
   const world = new World()
   const holding = await world.acquire(1)
-  const letGo = (): Promise<void> => world.release(holding)
+  const letGo = (): Promise<boolean> => world.release(holding).then(() => true)
   const held = new LiveHeldLock(world.us, holding, { keepAlive: true, expiringMs: 0 }, letGo)
   await held.extend(600)
   const commit = world.line.commit.bind(world.line)

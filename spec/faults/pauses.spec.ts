@@ -55,7 +55,7 @@ it.concurrent.each(
     await using scene = newScene()
     const paused = await scene.contender('paused')
     const id = await scene.lock.acquire(scene.name, { concurrency: 1, ttl: 60 })
-    const served: Promise<void>[] = []
+    const served: Promise<unknown>[] = []
     for (const [index, owner] of owners.entries()) {
       if (owner === 'paused') {
         paused.acquire()

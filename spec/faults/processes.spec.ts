@@ -108,7 +108,7 @@ it('50 contenders, some of them processes of their own, get one lock in the orde
     ),
   )
   const first = await scene.hold('first')
-  const turns: (() => Promise<() => Promise<void>>)[] = []
+  const turns: (() => Promise<() => Promise<unknown>>)[] = []
   for (const [index, owner] of names.entries()) {
     const contender = processes.get(owner)
     if (contender) {
