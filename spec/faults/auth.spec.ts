@@ -1,26 +1,23 @@
-import { generateKeyPairSync } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { Etcd3, Range } from 'etcd3'
 import { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
 import type { Watch } from '../../lib/store/store.js'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
+import { useJwtKeys } from '../support/etcd-auth.js'
 import { eventually } from '../support/eventually.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
+/** Seconds: tokens that etcd forgets soon; its simple ones last for five minutes. */
 const TOKEN_TTL = 2
+const jwtKeys = useJwtKeys()
 const auth = { username: 'locker', password: 'secret' }
-let folder: string
 let server: EtcdServer
 let store: EtcdStore
 let events: number
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'spicelock-auth-'))
-  server = await EtcdServer.start({ args: ['--auth-token', await jwt()] })
+  server = await EtcdServer.start({ args: jwtKeys.args(`${TOKEN_TTL}s`) })
   const admin = new Etcd3({ hosts: server.endpoint })
   await admin.role('root').create()
   await (await admin.user('root').create('secret')).addRole('root')
@@ -30,27 +27,12 @@ beforeAll(async () => {
   await admin.auth.authEnable()
   admin.close()
 }, 120_000)
-afterAll(async () => {
-  await server.stop()
-  await rm(folder, { recursive: true })
-})
+afterAll(() => server.stop())
 beforeEach(() => {
   store = new EtcdStore({ endpoints: server.endpoints, callTimeoutMs: 5_000, failover: true, auth })
   events = 0
 })
 afterEach(() => store.close())
-
-/** Tokens that etcd forgets soon; its simple ones last for five minutes. */
-async function jwt(): Promise<string> {
-  const keys = generateKeyPairSync('rsa', {
-    modulusLength: 2048,
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
-  })
-  const [pub, priv] = [join(folder, 'public.pem'), join(folder, 'private.pem')]
-  await Promise.all([writeFile(pub, keys.publicKey), writeFile(priv, keys.privateKey)])
-  return `jwt,pub-key=${pub},priv-key=${priv},sign-method=RS256,ttl=${TOKEN_TTL}s`
-}
 
 const watch = (key: string): Watch =>
   store.watch(

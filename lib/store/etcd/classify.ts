@@ -1,7 +1,6 @@
 import {
   ClientClosedError,
   EtcdAuthenticationFailedError,
-  EtcdInvalidAuthTokenError,
   EtcdLeaseInvalidError,
   EtcdPermissionDeniedError,
   GRPCFailedPreconditionError,
@@ -37,20 +36,20 @@ export function classify(error: unknown): StoreError {
 /** Said when grpc-js does not know why either, which happens when an attempt ends before its error is noted. */
 export const UNEXPLAINED = 'no connection could be established'
 
-/** Without what grpc-js adds for its own developers. */
+/** Without what grpc-js adds for its own developers, and with what to do. */
 function inWords(message: string): string {
   return message
     .replace(/^\d+ [A-Z_]+: (Getting metadata from plugin failed with error: )?/, '')
     .replace(/^Deadline exceeded after (\d+(?:\.\d*[1-9])?)\.?0*s.*$/s, 'no answer within $1 s')
     .replace(/^No connection established\. Last error: (Error: )?/, '')
     .replace(/(?:\. )?Resolution note: .*$/s, '')
+    .replace(/(user name is empty)$/, '$1: configure username and password')
     .replace(/^null$/, UNEXPLAINED)
 }
 
 function reasonOf(error: unknown): StoreErrorReason {
   if (error instanceof ClientClosedError) return 'unreachable'
   if (error instanceof EtcdLeaseInvalidError) return 'lease-not-found'
-  if (error instanceof EtcdInvalidAuthTokenError) return 'unreachable'
   if (error instanceof Error && error.message.includes('too many requests')) return 'unreachable'
   return refusals.some(refusal => error instanceof refusal) ? 'refused' : 'unreachable'
 }

@@ -5,7 +5,7 @@ import { Etcd3 } from 'etcd3'
 import { StoreError } from '../store-error.js'
 import { classify, UNEXPLAINED } from './classify.js'
 import type { EtcdOptions } from './options.js'
-import { Token } from './token.js'
+import { isTokenRefusal, Token } from './token.js'
 
 /** Makes a member that has lost its leader refuse at once, instead of after 7 s. */
 const requireLeader: Interceptor = (options, nextCall) =>
@@ -35,8 +35,8 @@ const distinct = (): object => ({ 'grpc.primary_user_agent': `spicelock-${++open
 
 /**
  * The way to etcd: one client at a time, on one endpoint, kept while it works. A client that fails is
- * closed and the next endpoint takes over, so that a black hole is left after one deadline. Nothing is
- * ever sent twice from here.
+ * closed and the next endpoint takes over, so that a black hole is left after one deadline. Nothing that may
+ * have been applied is ever sent twice from here.
  */
 export class Connection {
   private client: Etcd3 | undefined
@@ -54,21 +54,30 @@ export class Connection {
     return (this.client ??= this.open())
   }
 
-  /** One call, once. @throws StoreError */
+  /** One call, once; twice when etcd has refused it for its token, which means that nothing was applied. @throws StoreError */
   async call<T>(work: (client: Etcd3) => Promise<T>): Promise<T> {
     const client = this.current()
     const endpoint = this.options.endpoints[this.endpoint]!
     try {
-      return await work(client)
+      return await work(client).catch((error: unknown) => {
+        if (this.isMendable(classify(error).message)) return work(client)
+        throw error
+      })
     } catch (error) {
       if (this.closed) throw new StoreError('unreachable', 'The connection was closed during the call.')
-      const classified = classify(error)
-      if (classified.reason !== 'unreachable') throw classified
+      const { reason, message } = classify(error)
+      const isAgain = this.isMendable(message)
+      if (reason !== 'unreachable' && !isAgain) throw classify(error)
       this.fail(client)
-      if (classified.message !== UNEXPLAINED) this.problems.set(endpoint, classified.message)
-      const problem = this.problems.get(endpoint) ?? classified.message
-      throw new StoreError('unreachable', `${endpoint}: ${problem}`, { cause: error })
+      if (message !== UNEXPLAINED) this.problems.set(endpoint, message)
+      const problem = isAgain ? `a new token was refused as well: ${message}` : this.problems.get(endpoint)
+      throw new StoreError('unreachable', `${endpoint}: ${problem ?? message}`, { cause: error })
     }
+  }
+
+  /** Whether a refusal is mended by a new token, which the next call carries. */
+  isMendable(refusal: string): boolean {
+    return this.options.auth !== undefined && isTokenRefusal(refusal)
   }
 
   /** Gives up on a client: the next call goes to the next endpoint with a new one. */
@@ -95,7 +104,6 @@ export class Connection {
     const { endpoints, tls, auth, callTimeoutMs } = this.options
     const token =
       auth && new Token(() => client.auth.authenticate({ name: auth.username, password: auth.password }))
-    const interceptors = [requireLeader, ...(token ? [token.forgetExpired] : [])]
     const client: Etcd3 = new Etcd3({
       hosts: [endpoints[this.endpoint]!],
       ...(tls && {
@@ -107,11 +115,14 @@ export class Connection {
       }),
       grpcOptions: { ...grpcOptions, ...distinct() },
       faultHandling: { host: () => noop, global: noop },
-      defaultCallOptions: ({ isStream, method }) => ({
-        interceptors,
-        ...(token && method !== 'authenticate' && { credentials: token.credentials }),
-        ...(!isStream && { deadline: Date.now() + callTimeoutMs }),
-      }),
+      defaultCallOptions: ({ isStream, method }) => {
+        const bearer = method === 'authenticate' ? undefined : token?.bearer()
+        return {
+          interceptors: [requireLeader, ...(bearer ? [bearer.interceptor] : [])],
+          ...(bearer && { credentials: bearer.credentials }),
+          ...(!isStream && { deadline: Date.now() + callTimeoutMs }),
+        }
+      },
     })
     return client
   }

@@ -48,12 +48,19 @@ export class Stream<Request, Response> {
     )
   }
 
-  /** Takes the stream down, as if it had failed. */
+  /** Takes the stream down, as if it had failed, and gives up its client. */
   fail(error: Error): void {
     const failed = this.current
     if (!failed) return
     this.close()
     this.connection.fail(failed.client)
+    this.listener.onDown(classify(error))
+  }
+
+  /** Takes the stream down, as if it had failed; its client goes on. */
+  renew(error: Error): void {
+    if (!this.current) return
+    this.close()
     this.listener.onDown(classify(error))
   }
 

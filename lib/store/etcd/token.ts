@@ -1,44 +1,97 @@
-import { credentials, InterceptingCall, type Interceptor, Metadata, status } from '@grpc/grpc-js'
+import {
+  type CallCredentials,
+  credentials,
+  InterceptingCall,
+  type Interceptor,
+  Metadata,
+  status,
+} from '@grpc/grpc-js'
 import { classify } from './classify.js'
 
 /**
- * The token that a user's calls carry, asked for when the first of them needs it. etcd3 would ask on a connection of
- * its own, which is never pinged, closed or replaced: once that is dead, nobody could authenticate any more.
+ * What etcd says, to a call or as the reason why it ends a watch, when it does not take the token (it has expired, or
+ * users or roles have changed since, or authentication was off meanwhile) or wants one. It has applied nothing, and a new
+ * token mends it.
+ */
+const REFUSALS = ['invalid auth token', 'revision of auth store is old', 'user name is empty']
+
+/** Whether a call, or a watch, was refused for its token, or for having none. */
+export function isTokenRefusal(message: string): boolean {
+  return REFUSALS.some(refusal => message.includes(refusal))
+}
+
+/** How one call gets its token. */
+interface Bearer {
+  readonly credentials: CallCredentials
+  readonly interceptor: Interceptor
+}
+
+/**
+ * The token that a user's calls carry, asked for when the first of them needs it; none while authentication is switched
+ * off in etcd, which then takes calls without one. etcd3 would ask on a connection of its own, which is never pinged,
+ * closed or replaced: once that is dead, nobody could authenticate any more.
  */
 export class Token {
-  /** For the options of a call: adds the token. */
-  readonly credentials = credentials.createFromMetadataGenerator((_, callback) => {
-    this.get().then(
-      metadata => callback(null, metadata),
-      (error: unknown) => {
-        const { reason, message } = classify(error)
-        const code = reason === 'refused' ? status.PERMISSION_DENIED : status.UNAVAILABLE
-        callback(Object.assign(new Error(message), { code }))
-      },
-    )
-  })
-
-  /** Forgets a token that has expired; etcd3 then repeats the call, which etcd has not looked at. */
-  readonly forgetExpired: Interceptor = (options, nextCall) =>
-    new InterceptingCall(nextCall(options), {
-      start: (metadata, _, next) =>
-        next(metadata, {
-          onReceiveStatus: (received, nextStatus) => {
-            if (received.details.includes('invalid auth token')) this.current = undefined
-            nextStatus(received)
-          },
-        }),
-    })
-
   private current: Promise<Metadata> | undefined
 
   constructor(private readonly ask: () => Promise<{ readonly token: string }>) {}
 
+  /**
+   * For the options of one call. A token that etcd refuses is forgotten, unless another has replaced it meanwhile: all calls
+   * that were refused with it share the next.
+   */
+  bearer(): Bearer {
+    let used: Promise<Metadata> | undefined
+    const forget = (): void => {
+      if (this.current === used) this.current = undefined
+    }
+    return {
+      credentials: credentials.createFromMetadataGenerator((_, callback) => {
+        used = this.get()
+        used.then(
+          metadata => callback(null, metadata),
+          (error: unknown) => callback(asStatus(error)),
+        )
+      }),
+      interceptor: (options, nextCall) =>
+        new InterceptingCall(nextCall(options), {
+          start: (metadata, _, next) =>
+            next(metadata, {
+              onReceiveMessage: (message: { cancel_reason?: string } | null, nextMessage) => {
+                if (isTokenRefusal(message?.cancel_reason ?? '')) forget()
+                nextMessage(message)
+              },
+              onReceiveStatus: (received, nextStatus) => {
+                if (!isTokenRefusal(received.details)) return nextStatus(received)
+                forget()
+                // etcd3 knows one of them by its whole name, and would repeat the call for ever.
+                nextStatus({ ...received, details: received.details.replace('etcdserver: ', '') })
+              },
+            }),
+        }),
+    }
+  }
+
   private get(): Promise<Metadata> {
-    const asking = (this.current ??= this.ask().then(({ token }) => Metadata.fromHttp2Headers({ token })))
+    const asking = (this.current ??= this.authenticate())
     asking.catch(() => {
       if (this.current === asking) this.current = undefined
     })
     return asking
   }
+
+  private async authenticate(): Promise<Metadata> {
+    try {
+      return Metadata.fromHttp2Headers({ token: (await this.ask()).token })
+    } catch (error) {
+      if (classify(error).message.includes('authentication is not enabled')) return new Metadata()
+      throw error
+    }
+  }
+}
+
+function asStatus(error: unknown): Error {
+  const { reason, message } = classify(error)
+  const code = reason === 'refused' ? status.PERMISSION_DENIED : status.UNAVAILABLE
+  return Object.assign(new Error(message), { code })
 }

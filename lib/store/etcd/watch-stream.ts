@@ -6,6 +6,7 @@ import { classify } from './classify.js'
 import type { Connection } from './connection.js'
 import { reconnectDelays } from './reconnect.js'
 import { Stream } from './stream.js'
+import { isTokenRefusal } from './token.js'
 import { EtcdWatch, isBeyond } from './watch.js'
 import { encodeRange } from './wire.js'
 
@@ -92,9 +93,9 @@ export class WatchStream {
     if (response.created) this.expectAnswer()
     const watch = id !== undefined && this.watches.get(id)
     if (!watch) return
-    this.delays.reset()
     // "created" and "canceled" may come in one response: permission denied.
     if (response.canceled) return this.onCanceled(response, watch)
+    this.delays.reset()
     if (response.created && watch.isOfAnother(response.header.cluster_id)) return this.restart(watch)
     watch.receive(response)
     if (response.created && isBeyond(watch.next, response.header.revision)) void this.question(watch)
@@ -127,13 +128,13 @@ export class WatchStream {
   }
 
   private onCanceled({ compact_revision, cancel_reason }: IWatchResponse, watch: EtcdWatch): void {
-    if (compact_revision !== '0') {
-      this.restart(watch)
-    } else if (/permission denied/.test(cancel_reason)) {
-      this.end(watch, new StoreError('refused', `etcd ended the watch: ${cancel_reason}`))
-    } else {
-      this.stream.fail(new Error(`etcd ended the watch: ${cancel_reason || 'no reason given'}`))
-    }
+    if (compact_revision !== '0') return this.restart(watch)
+    const reason = `etcd ended the watch: ${cancel_reason || 'no reason given'}`
+    // The stream keeps the token with which it was opened.
+    if (this.connection.isMendable(cancel_reason)) this.stream.renew(new Error(reason))
+    else if (isTokenRefusal(cancel_reason) || cancel_reason.includes('permission denied')) {
+      this.end(watch, new StoreError('refused', reason))
+    } else this.stream.fail(new Error(reason))
   }
 
   private reopenLater(): void {
