@@ -5,7 +5,7 @@ import { shown } from '../model/shown.js'
 import { isTtl, TTL_EXPECTED } from '../model/ttl.js'
 import { extend as plan } from '../protocol/extend.js'
 import { LockKey } from '../protocol/lock-key.js'
-import { extendedRecord } from '../protocol/record.js'
+import { extendedRecord, hasRecord } from '../protocol/record.js'
 import type { Snapshot } from '../protocol/snapshot.js'
 import type { Engine } from './engine.js'
 import type { Lease } from './lease.js'
@@ -41,6 +41,9 @@ export async function extendIfHeld(
   const path = keys.join(', ')
   let record: KeyValue | undefined
   const look = async (): Promise<readonly Snapshot[]> => {
+    record = undefined
+    const snapshots = await engine.read(keys)
+    if (!snapshots.some(snapshot => hasRecord(snapshot, uuid))) return snapshots
     const seen = await engine.readBeside(keys, LockKey.record(uuid))
     record = seen.kv
     return seen.snapshots

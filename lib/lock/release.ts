@@ -3,6 +3,7 @@ import type { Op } from '../kv/transaction.js'
 import type { ConcurrentLock } from '../model/concurrent-lock.js'
 import { LockKey } from '../protocol/lock-key.js'
 import { successorsOfEach } from '../protocol/lock-set.js'
+import { hasRecord } from '../protocol/record.js'
 import { type Release, release as plan } from '../protocol/release.js'
 import { modRevisionOf, type Snapshot } from '../protocol/snapshot.js'
 import { isStoreError } from '../store/store-error.js'
@@ -107,8 +108,10 @@ class Releasing {
   private async attempt(leaving: readonly Leaving[]): Promise<boolean> {
     const before = leaving.map(({ snapshot }) => snapshot)
     const transactions = leaving.map(each => each.plan.transaction)
+    const hasRecords = before.some(snapshot => hasRecord(snapshot, this.uuid))
     const record = { type: 'delete' as const, key: LockKey.record(this.uuid) }
-    const alongside = { compare: [], success: [record, ...(this.options.alongside ?? [])], failure: [] }
+    const beside = [...(hasRecords ? [record] : []), ...(this.options.alongside ?? [])]
+    const alongside = { compare: [], success: beside, failure: [] }
     try {
       const { succeeded, after } = await this.engine.transit(before, [...transactions, alongside])
       this.snapshots = this.snapshots.map(snapshot => after[before.indexOf(snapshot)] ?? snapshot)

@@ -4,6 +4,7 @@ import { ConcurrentLock } from '../model/concurrent-lock.js'
 import { KeyLocks } from '../model/key-locks.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { putKeyLocks, unchanged } from './key-locks-ops.js'
+import { hasRecord, putsRecord } from './record.js'
 import { keyLocksOf, type Snapshot, snapshotReads } from './snapshot.js'
 import { formatTerms } from './terms.js'
 
@@ -39,6 +40,7 @@ export function extend(
   const entries = [...current.locks.values()].map(entry => (entry === lock ? extended : entry))
   const leases = new Map([...holders].map(([id, kv]) => [id, kv.lease]))
   leases.set(uuid, lease)
+  const record = putsRecord(alongside) || hasRecord(snapshot, uuid)
   return {
     compare: [
       ...unchanged(snapshot),
@@ -46,7 +48,7 @@ export function extend(
     ],
     success: [
       putKeyLocks(new KeyLocks(key.path, entries), leases),
-      { type: 'put', key: holder.key, value: formatTerms(extended), lease },
+      { type: 'put', key: holder.key, value: formatTerms(extended, { record }), lease },
       ...alongside,
     ],
     failure: snapshotReads(key),

@@ -3,6 +3,7 @@ import { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { putKeyLocks, unchanged } from './key-locks-ops.js'
 import { noneUnseen, orphans } from './orphans.js'
+import { putsRecord } from './record.js'
 import type { Request } from './request.js'
 import { keyLocksOf, type Snapshot, snapshotReads } from './snapshot.js'
 import { formatTerms } from './terms.js'
@@ -46,7 +47,12 @@ export function grant(
       success: [
         ...alongside,
         putKeyLocks(keyLocks, leases),
-        { type: 'put', key: key.holder(request.uuid), value: formatTerms(lock), lease: request.holderLease },
+        {
+          type: 'put',
+          key: key.holder(request.uuid),
+          value: formatTerms(lock, { record: putsRecord(alongside) }),
+          lease: request.holderLease,
+        },
         ...(ticket ? [{ type: 'delete' as const, key: ticket.key }] : []),
         ...orphans(snapshot, keyLocks),
         // Those who came meanwhile are the ones to hand over to.
@@ -63,7 +69,7 @@ function lockOf({ uuid, owner, concurrency, ttl }: Request, created: Timestamp):
 
 function putTicket({ key }: Snapshot, request: Request, lock: ConcurrentLock): Op[] {
   if (request.ticketLease === undefined) return []
-  const value = formatTerms(lock, request.mayBeHanded ? request.holderLease : undefined)
+  const value = formatTerms(lock, { lease: request.mayBeHanded ? request.holderLease : undefined })
   return [{ type: 'put', key: key.ticket(request.uuid), value, lease: request.ticketLease }]
 }
 

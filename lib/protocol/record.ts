@@ -1,4 +1,21 @@
+import type { Op } from '../kv/transaction.js'
 import type { Timestamp } from '../model/timestamp.js'
+import { LockKey } from './lock-key.js'
+import type { Snapshot } from './snapshot.js'
+import { parseTerms } from './terms.js'
+
+/** Whether one of these writes a record of Relukko's: the holder key says so, which is written with it. */
+export function putsRecord(ops: readonly Op[]): boolean {
+  return ops.some(({ type, key }) => type === 'put' && key.startsWith(LockKey.records.key))
+}
+
+/**
+ * Whether a record stands beside the holder key. Where none does, its key is not touched: not everybody who may lock may
+ * also read and write records.
+ */
+export function hasRecord({ holders }: Snapshot, uuid: string): boolean {
+  return parseTerms(holders.get(uuid)?.value ?? '')?.record === true
+}
 
 /** The text of a record, of a lock that is extended: it expires then. As it was when it is no record. */
 export function extendedRecord(text: string, expiresAt: Timestamp, now: Timestamp): string {

@@ -10,10 +10,15 @@ export interface Terms {
   readonly ttl: number
   /** In a ticket: the lease that the holder key is to get. */
   readonly lease?: LeaseId
+  /** In a holder key: whether a record of Relukko's stands beside it, on the same lease. */
+  readonly record?: boolean
 }
 
-export function formatTerms(lock: ConcurrentLock, lease?: LeaseId): string {
-  return JSON.stringify({ ...lock.toDict(), lease })
+export function formatTerms(
+  lock: ConcurrentLock,
+  { lease, record }: { readonly lease?: LeaseId | undefined; readonly record?: boolean } = {},
+): string {
+  return JSON.stringify({ ...lock.toDict(), lease, record: record || undefined })
 }
 
 /** Undefined when the text holds no terms: whoever wrote the key counts all the same. */

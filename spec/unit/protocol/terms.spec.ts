@@ -13,7 +13,7 @@ const lock = ConcurrentLock.fromDict('id', dict)
 describe('terms', () => {
   it('are those of the lock, and the lease to come in a ticket', () => {
     expect(parseTerms(formatTerms(lock))).toEqual(dict)
-    expect(parseTerms(formatTerms(lock, '7587891'))).toEqual({ ...dict, lease: '7587891' })
+    expect(parseTerms(formatTerms(lock, { lease: '7587891' }))).toEqual({ ...dict, lease: '7587891' })
   })
 
   it.each(['', 'no json', 'null', '7', '[]', '{}', '{"owner": "o"}', '{"owner": 7, "created": "2023"}'])(
