@@ -22,6 +22,12 @@ export interface OpenWatch {
 }
 
 const nothing = emptySnapshot(key)
+const UUID_END = '000000-0000-8000-8000-000000000000'
+
+/** A text for people, in which ids are short: `a1`. */
+export function withShortIds(text: string): string {
+  return text.replaceAll(UUID_END, '')
+}
 
 /** One client: what it knows, what it has sent, what it waits for. */
 export class Client {
@@ -70,8 +76,9 @@ export class Client {
     return 'abcd'[this.index]!
   }
 
+  /** As this software makes them: the entry under it comes with a holder key. */
   get uuid(): string {
-    return `${this.name}${this.time + 1}`
+    return `${this.name}${this.time + 1}${UUID_END}`
   }
 
   get waits(): boolean {

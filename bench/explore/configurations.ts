@@ -29,6 +29,7 @@ export const few: readonly Configuration[] = [
   ...mixes(2, [one, two], { stops: 1, crashes: 1 }),
   { wishes: [one, one], trouble: { ends: 1 } },
   { wishes: [one, two], byHand: 1 },
+  { wishes: [two, long(two)], byHand: 2, trouble: { ends: 1 } },
   { wishes: [twice(one), twice(one)] },
   { wishes: [one, atOnce(one)], trouble: { losses: 1 } },
   { wishes: [one, two, long(one)] },

@@ -64,11 +64,14 @@ export const mistakes = {
     shows: { wishes: [one, longOne, one] },
     as: /is granted before .*, whose ticket is older/,
   },
-  'a grant does not compare the KeyLocks': {
+  'a grant compares neither the KeyLocks nor the holder keys': {
     broken: {
       grant: (...args) => {
         const plan = rules.grant(...args)
-        return { ...plan, transaction: lax(plan.transaction, of => of.key === key.path) }
+        return {
+          ...plan,
+          transaction: lax(plan.transaction, of => [key.path, key.holders.key].includes(of.key)),
+        }
       },
     },
     shows: { wishes: [two, two, { ...two, ttl: 90 }] },
@@ -89,6 +92,14 @@ export const mistakes = {
     },
     shows: { wishes: [one, one] },
     as: /takes away the holder key of/,
+  },
+  'an entry whose holder key is gone is waited for until its time is over': {
+    broken: {
+      decide: (snapshot, { uuid, concurrency }, now) =>
+        rules.decide(foreign(snapshot), { uuid: asForeign(uuid), concurrency }, now),
+    },
+    shows: { wishes: [two, { ...two, ttl: 90 }], byHand: 2, trouble: { ends: 1 } },
+    as: /waits, and nobody tells it: grant/,
   },
   'one who cannot be granted tries for ever': {
     broken: {
@@ -135,6 +146,18 @@ function emptied(snapshot: Snapshot): Snapshot {
 function withKeyLocks(snapshot: Snapshot, change: (text: string) => string): Snapshot {
   const { keyLocks } = snapshot
   return { ...snapshot, keyLocks: keyLocks && { ...keyLocks, value: change(keyLocks.value) } }
+}
+
+/** As if all entries were written by software that knows no holder keys. */
+function foreign(snapshot: Snapshot): Snapshot {
+  const renamed = <T>(keys: ReadonlyMap<string, T>): Map<string, T> =>
+    new Map([...keys].map(([id, kv]) => [asForeign(id), kv]))
+  const { holders, tickets } = snapshot
+  return { ...withKeyLocks(snapshot, asForeign), holders: renamed(holders), tickets: renamed(tickets) }
+}
+
+function asForeign(text: string): string {
+  return text.replaceAll('-8000-8000-', '-4000-8000-')
 }
 
 function isFirstWatch(path: string): boolean {

@@ -1,3 +1,4 @@
+import { cameWithHolderKey } from '../../lib/model/lock-id.js'
 import { isStoreError } from '../../lib/store/store-error.js'
 import type { Client } from './client.js'
 import { clientMoves } from './client-moves.js'
@@ -66,8 +67,10 @@ function applyStray(world: World, at: number): void {
   }
 }
 
-/** Some entry stands without its holder key, until it expires. */
+/** Some entry, which never had a holder key, stands until it expires. */
 function isClockAwaited({ etcd: { truth, keyLocks } }: World): boolean {
-  const silent = [...keyLocks.locks.values()].filter(({ uuid }) => !truth.holders.has(uuid))
+  const silent = [...keyLocks.locks.values()].filter(
+    ({ uuid }) => !truth.holders.has(uuid) && !cameWithHolderKey(uuid),
+  )
   return silent.some(lock => !lock.expiresAt.isBefore(NOW))
 }

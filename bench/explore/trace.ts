@@ -1,4 +1,5 @@
 import { keyLocksOf } from '../../lib/protocol/snapshot.js'
+import { withShortIds } from './client.js'
 import type { Step } from './explorer.js'
 import type { World } from './world.js'
 
@@ -8,7 +9,7 @@ export function traceText(trace: readonly Step[], message: string): string {
     const number = String(at + 1).padStart(3)
     return `${number}. ${move.padEnd(44)} ${world ? stateText(world) : ''}`.trimEnd()
   })
-  return [...lines, `     => ${message}`].join('\n')
+  return withShortIds([...lines, `     => ${message}`].join('\n'))
 }
 
 function stateText({ etcd: { truth, leases }, clients }: World): string {

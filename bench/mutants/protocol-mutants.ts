@@ -84,9 +84,30 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'a wall clock takes the lock from a living holder',
     file: 'lib/model/key-locks.ts',
-    right: '!alive.has(lock.uuid) && lock.expiresAt.isBefore(now)',
-    wrong: 'alive !== undefined && lock.expiresAt.isBefore(now)',
+    right: '? !alive.has(uuid) : !alive?.has(uuid) && expiresAt.isBefore(now)',
+    wrong: '? !alive.has(uuid) || expiresAt.isBefore(now) : expiresAt.isBefore(now)',
     specs: ['spec/unit/model', 'spec/unit/protocol'],
+  },
+  {
+    mistake: 'an entry whose holder key is gone is waited for until its time is over',
+    file: 'lib/model/lock-id.ts',
+    right: 'return OURS.test(id)',
+    wrong: "return OURS.test(id) && id === ''",
+    specs: ['spec/unit/model', 'spec/explore', 'spec/contracts/memory-lock'],
+  },
+  {
+    mistake: 'an entry of other software is dead since it has no holder key',
+    file: 'lib/model/lock-id.ts',
+    right: 'return OURS.test(id)',
+    wrong: "return OURS.test(id) || id !== ''",
+    specs: ['spec/unit/model', 'spec/contracts/memory-lock'],
+  },
+  {
+    mistake: 'a release drops an entry that is seen before its holder key',
+    file: 'lib/protocol/release.ts',
+    right: '...(dead.length > 0 || successors.length > 0 ? noneUnseen(snapshot) : [])',
+    wrong: '...(successors.length > 0 ? noneUnseen(snapshot) : [])',
+    specs: protocol,
   },
   {
     mistake: 'one holder too many',
@@ -110,7 +131,7 @@ export const protocolMutants: readonly Mutant[] = [
     specs: ['spec/faults/every-step', 'spec/contracts/memory-handle'],
   },
   {
-    mistake: 'holder keys of a lock deleted by hand are not seen',
+    mistake: 'a grant does not see the holder keys that the KeyLocks does not tell of',
     file: 'lib/protocol/grant.ts',
     right: '...isFirst(snapshot, request), ...noneUnseen(snapshot)]',
     wrong: '...isFirst(snapshot, request)]',

@@ -2,6 +2,8 @@ import type { Transaction } from '../../lib/kv/transaction.js'
 import { Lease, sentNow } from '../../lib/lock/lease.js'
 import type { Clock } from '../../lib/lock/clock.js'
 import { LeasePool } from '../../lib/lock/lease-pool.js'
+import { KeyLocks } from '../../lib/model/key-locks.js'
+import { Timestamp } from '../../lib/model/timestamp.js'
 import type { Leases, Store } from '../../lib/store/store.js'
 import { isStoreError } from '../../lib/store/store-error.js'
 import { GUARDED } from './guarded-write.js'
@@ -86,6 +88,16 @@ export const mistakes = {
       commit: ({ compare, ...rest }) =>
         store.commit({ ...rest, compare: compare.filter(({ target }) => target !== 'mod') }),
     }),
+  },
+  'an entry without its holder key is waited for until its time is over': {
+    make: () => {
+      const { prototype } = KeyLocks
+      const right = Object.getOwnPropertyDescriptor(prototype, 'expired')!
+      prototype.expired = function ({ now = Timestamp.now(), alive } = {}) {
+        return [...this.locks.values()].filter(lock => !alive?.has(lock.uuid) && lock.expiresAt.isBefore(now))
+      }
+      return () => void Object.defineProperty(prototype, 'expired', right)
+    },
   },
 } satisfies Record<string, Mistake>
 

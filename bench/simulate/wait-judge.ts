@@ -1,13 +1,10 @@
-import { Timestamp } from '../../lib/model/timestamp.js'
-import { decideAll } from '../../lib/protocol/decide.js'
-import { type LockView, uuidOf } from './lock-view.js'
+import { parseTerms } from '../../lib/protocol/terms.js'
+import { type LockView, smallestLimit, uuidOf } from './lock-view.js'
 import type { Request } from './request.js'
 import type { World } from './world.js'
 
 /** The first in the queue takes a free lock within this many milliseconds, while its network works. */
 const WAKE_MS = 3_000
-/** Whose wall clock was set finds out when it looks again that an entry has expired. */
-const REREAD_MS = 31_000
 /** Nobody renews the ticket of one who has left: it ends with its lease, and calls that were under way. */
 const TICKET_MS = 40_000
 
@@ -34,8 +31,7 @@ export class WaitJudge {
     const turn = turns.get(lock)
     if (!this.isTurnOf(request)) return void turns.delete(lock)
     if (turn?.uuid !== uuid) return void turns.set(lock, { uuid, since: world.now })
-    const allowed =
-      WAKE_MS + 10 * world.weather.climate.latency[1] + (request.host.hasStepped ? REREAD_MS : 0)
+    const allowed = WAKE_MS + 10 * world.weather.climate.latency[1]
     // What disturbs it may begin and end between two judgements.
     const since = Math.max(turn.since, world.weather.calmSince(request.host))
     if (world.now - since <= allowed) return
@@ -45,14 +41,13 @@ export class WaitJudge {
   private isTurnOf({ host, phase, terms, uuid }: Request): boolean {
     const { world } = this
     if (host.isDead || phase !== 'waiting' || !world.weather.isCalm(host)) return false
-    const wanted = world.locks.filter(({ name }) => terms.names.includes(name))
-    const asked = { uuid, concurrency: terms.concurrency }
-    const parts = wanted.map(({ snapshot }) => ({ snapshot, asked }))
-    return (
-      decideAll(
-        parts,
-        world.as(host, () => Timestamp.now()),
-      ).kind === 'grant'
-    )
+    return world.locks
+      .filter(({ name }) => terms.names.includes(name))
+      .every(({ tickets: [first], holders }) => {
+        // Whoever has no holder key holds nothing, whatever the KeyLocks says.
+        const limits = holders.map(({ value }) => parseTerms(value)!.concurrency)
+        const fits = holders.length < smallestLimit([terms.concurrency, ...limits])
+        return fits && first !== undefined && uuidOf(first) === uuid
+      })
   }
 }

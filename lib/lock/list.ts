@@ -16,11 +16,15 @@ export async function listStates(engine: Engine, prefix: string): Promise<LockSt
   const [keyLocks, holders, tickets] = results.map((kvs, index) => groupByName(kvs, all[index]!.key))
   const names = new Set([...keyLocks!.keys(), ...holders!.keys(), ...tickets!.keys()])
   const now = engine.clock.now()
-  return [...names].sort().map(name => {
+  const states = [...names].sort().map(name => {
     const parts = [keyLocks!, holders!, tickets!].map(group => group.get(name) ?? [])
     const snapshot = readSnapshot(new LockKey(prefix, name), { succeeded: true, revision, results: parts })
     return stateOrProblem(snapshot, now)
   })
+  // Nobody is left of those whose entries are dead.
+  return states.filter(
+    ({ holders, waiters, problem }) => holders.length + waiters.length > 0 || problem !== undefined,
+  )
 }
 
 function groupByName(kvs: OpResult, under: string): Map<string, KeyValue[]> {

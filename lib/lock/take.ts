@@ -1,5 +1,5 @@
-import { v4 as uuid4 } from 'uuid'
 import { ConcurrentLock } from '../model/concurrent-lock.js'
+import { newLockId } from '../model/lock-id.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import { acquire } from './acquire.js'
 import { type HoldAllOptions, type LockRequest, waitMsOf } from './acquire-options.js'
@@ -18,7 +18,7 @@ export function partsOf(
   keys: readonly LockKey[],
   requests: readonly Pick<LockRequest, 'concurrency' | 'ttl'>[],
 ): Part[] {
-  const uuid = uuid4()
+  const uuid = newLockId()
   return keys.map((key, at) => {
     const { concurrency, ttl } = requests[at]!
     const asked = { uuid, owner, concurrency, ttl }

@@ -2,6 +2,7 @@ import type { KeyEvent, KeyRange } from '../kv/key-value.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { watchedByAll } from '../protocol/decide.js'
 import { applyEvent, type Snapshot } from '../protocol/snapshot.js'
+import { areWhole } from '../protocol/whole-news.js'
 import type { Watch, WatchListener } from '../store/store.js'
 import { LONGEST_TIMEOUT_MS } from './clock.js'
 import type { SeenPart } from './part.js'
@@ -10,6 +11,8 @@ import { translated } from './persist.js'
 
 /** The net under the watches: how often the truth is read again although nothing was heard. */
 const REREAD_MS = 30_000
+/** How long the other half of a transaction may be on its way from another watch. It is seldom late at all. */
+const HALF_MS = 20
 
 /** The eyes of one waiter: watches what concerns its place in the queue and says what is true now. */
 export class Waiting implements WatchListener {
@@ -40,7 +43,9 @@ export class Waiting implements WatchListener {
       await Promise.race([this.watching(snapshots), this.stopped])
       return this.read(snapshots)
     }
-    if (this.events.length === 0 && !this.stale) await this.woken(until)
+    if (this.events.length === 0 && !this.stale) await this.woken(this.msUntil(until))
+    // A waiter that sees a holder key go before the KeyLocks changes would try a grant that must fail: one call in vain at each hand-off.
+    if (!this.stale && !this.seesWhole(snapshots)) await this.woken(HALF_MS)
     if (this.stale || this.events.length === 0) return this.read(snapshots)
     const news = this.events.splice(0)
     return snapshots.map(snapshot =>
@@ -111,9 +116,17 @@ export class Waiting implements WatchListener {
     return fresh
   }
 
-  private woken(until: Timestamp | undefined): Promise<void> {
+  /** Where both the KeyLocks and the holder keys are watched. */
+  private seesWhole(snapshots: readonly Snapshot[]): boolean {
+    return snapshots.every(({ key }) => !this.watches.has(key.path) || areWhole(key, this.events))
+  }
+
+  private msUntil(time: Timestamp | undefined): number {
+    return time === undefined ? Infinity : this.engine.clock.now().secondsUntil(time) * 1000 + 1
+  }
+
+  private woken(ms: number): Promise<void> {
     if (this.signal.aborted) return Promise.resolve()
-    const ms = until === undefined ? Infinity : this.engine.clock.now().secondsUntil(until) * 1000 + 1
     return new Promise(resolve => {
       const timer = setTimeout(
         () => this.wake(),

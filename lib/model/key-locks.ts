@@ -5,13 +5,17 @@ import {
   LockUnreadableError,
   LockUnwritableError,
 } from './errors.js'
+import { cameWithHolderKey } from './lock-id.js'
 import { shorten } from './shown.js'
 import { Timestamp } from './timestamp.js'
 
 /** What tells the living from the dead among the entries of a KeyLocks. */
 export interface Liveness {
   readonly now?: Timestamp
-  /** Ids whose holder key stands in etcd: these are alive whatever the clock says. */
+  /**
+   * Ids whose holder key stands in etcd: these are alive whatever the clock says, and of the others those are dead that came
+   * with one. Where it is not given, the clock decides.
+   */
   readonly alive?: ReadonlySet<string>
 }
 
@@ -65,9 +69,11 @@ export class KeyLocks {
     return Object.fromEntries([...this.entries].map(([uuid, lock]) => [uuid, lock.toDict()]))
   }
 
-  /** The entries whose `created + ttl` has passed and whose holder key does not stand. */
-  expired({ now = Timestamp.now(), alive = new Set() }: Liveness = {}): ConcurrentLock[] {
-    return [...this.entries.values()].filter(lock => !alive.has(lock.uuid) && lock.expiresAt.isBefore(now))
+  /** The dead entries: their holder key is gone, or they never had one and `created + ttl` has passed. */
+  expired({ now = Timestamp.now(), alive }: Liveness = {}): ConcurrentLock[] {
+    return [...this.entries.values()].filter(({ uuid, expiresAt }) =>
+      alive && cameWithHolderKey(uuid) ? !alive.has(uuid) : !alive?.has(uuid) && expiresAt.isBefore(now),
+    )
   }
 
   live(liveness: Liveness = {}): ConcurrentLock[] {

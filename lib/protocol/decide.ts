@@ -12,7 +12,7 @@ export type Step =
   | { readonly kind: 'grant' }
   /** Held or queued for, and this request has no ticket. */
   | { readonly kind: 'blocked' }
-  /** In the queue. `place` counts from 1. At `until` an entry expires that no event will tell of. */
+  /** In the queue. `place` counts from 1. At `until` an entry expires that never had a holder key, so that no event tells of it. */
   | { readonly kind: 'wait'; readonly place: number; readonly until: Timestamp | undefined }
 
 /** What a request asks for of one lock, and what is known of that. */

@@ -1,14 +1,22 @@
 import { byBytes, isWithin } from '../kv/key-value.js'
 import type { Compare, Op } from '../kv/transaction.js'
 import type { KeyLocks } from '../model/key-locks.js'
-import { modRevisionOf, type Snapshot } from './snapshot.js'
+import type { Snapshot } from './snapshot.js'
 
 /**
- * A holder key comes and goes with its entry, so that the KeyLocks tells of every change, except when
- * somebody deleted the KeyLocks by hand: then its holder keys, unseen, would stay.
+ * No holder key stands that the snapshot does not know. Who writes the KeyLocks without this compare could
+ * - leave holder keys behind, or grant beside them, that outlived a KeyLocks which was deleted by hand and has left no trace;
+ * - drop a living entry for its missing holder key: a waiter is told of the KeyLocks and of the holder keys by two watches. When a grant
+ *   has put both, and the first watch has told of the entry while the second is late, the entry looks dead.
+ *
+ * One range compare is enough for both, since the known holder keys are those of one revision R: all puts up to R are known (a watch
+ * tells all, in their order), and what was deleted since does no harm. So whatever stands unknown was put after R, and is newer than
+ * the newest that is known.
+ *
+ * The second case needs something else to go wrong, too: while a ticket stands as the first, only its owner is granted anything, alone or
+ * with those behind, and every grant compares its ticket.
  */
 export function noneUnseen(snapshot: Snapshot): Compare[] {
-  if (modRevisionOf(snapshot) !== 0n) return []
   const newest = [...snapshot.holders.values()].reduce(
     (max, kv) => (kv.modRevision > max ? kv.modRevision : max),
     0n,

@@ -44,7 +44,7 @@ export function release(
       compare: [
         ...unchanged(snapshot),
         ...(mayHandOver ? queueStands(snapshot, successors) : []),
-        ...(successors.length > 0 ? noneUnseen(snapshot) : []),
+        ...(dead.length > 0 || successors.length > 0 ? noneUnseen(snapshot) : []),
       ],
       success: [
         ...unlikeLease([

@@ -1,7 +1,7 @@
-import { v4 as uuid4 } from 'uuid'
 import type { LeaseId } from '../kv/key-value.js'
 import type { Op } from '../kv/transaction.js'
 import { LockUnavailableError } from '../model/errors.js'
+import { newLockId } from '../model/lock-id.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { LockKey } from '../protocol/lock-key.js'
 import { extend } from '../protocol/extend.js'
@@ -146,7 +146,7 @@ export class RelukkoLocks {
 
   private async takeAnew(key: LockKey, wish: Wish & Pick<RelukkoDTO, 'creator'>): Promise<Taken> {
     const { creator, ip, seconds = NEW_SECONDS, request, waitMs, signal } = wish
-    const id = uuid4()
+    const id = newLockId()
     const written: RelukkoDTO[] = []
     const alongside = (lease: LeaseId, created: Timestamp): Op[] => {
       const expiresAt = created.plusSeconds(seconds)

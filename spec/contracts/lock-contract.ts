@@ -368,6 +368,24 @@ export function lockContract(make: () => Promise<Store>): void {
     }
   })
 
+  it('a permit is free when its lease has ended, and its entry keeps nobody waiting', async () => {
+    const permit = { concurrency: 2, ttl: 600 }
+    const endLeaseOf = async (id: string): Promise<void> => {
+      const range = { type: 'range' as const, key: new LockKey('custom', name).holder(id) }
+      const { results } = await store.commit({ compare: [], success: [range], failure: [] })
+      await store.leases.revoke(results[0]![0]!.lease!)
+    }
+    const first = await lock.acquire(name, permit)
+    const second = await other.acquire(name, permit)
+    const waiting = other.acquire(name, { ...permit, wait: 30 })
+    await queued(1)
+    await endLeaseOf(first)
+    const next = await waiting
+    expect((await other.inspect(name)).holders.map(({ id }) => id)).toEqual([second, next])
+    await Promise.all([second, next].map(endLeaseOf))
+    expect((await other.list()).map(state => state.name)).not.toContain(name)
+  })
+
   describe('what others have written', () => {
     const entry = (created: Date, ttl: number): string =>
       JSON.stringify({

@@ -6,6 +6,7 @@ import { Engine } from '../../lib/lock/engine.js'
 import { extend } from '../../lib/lock/extend.js'
 import type { Holding } from '../../lib/lock/holdings.js'
 import { release } from '../../lib/lock/release.js'
+import { newLockId } from '../../lib/model/lock-id.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import type { Asked } from '../../lib/protocol/request.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
@@ -28,7 +29,6 @@ export class World {
   readonly line = new FaultyStore(this.memory)
   readonly us = new Engine(this.line, this.time.clock, log)
   readonly rival = new Engine(new FaultyStore(this.memory), this.time.clock, log)
-  private serial = 0
   private theirs: string | undefined
   private queueing: Promise<Holding> | undefined
 
@@ -98,6 +98,6 @@ export class World {
   }
 
   private asked(owner: string, concurrency: number): Asked {
-    return { uuid: `${owner} ${this.serial++}`, owner, concurrency, ttl: World.TTL }
+    return { uuid: newLockId(), owner, concurrency, ttl: World.TTL }
   }
 }

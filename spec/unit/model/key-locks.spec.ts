@@ -10,6 +10,7 @@ import {
   LockUnwritableError,
   Timestamp,
 } from '../../../lib/index.js'
+import { newLockId } from '../../../lib/model/lock-id.js'
 
 const key = '/spicerack/locks/custom/test.key'
 const now = Timestamp.parse('2023-07-16 16:46:52.161053')
@@ -89,6 +90,29 @@ describe('KeyLocks.add', () => {
     expect(() => locks.add(lock('new', 1), liveness)).toThrow(LockUnavailableError)
     expect(locks.expired(liveness)).toEqual([])
     expect(locks.live(liveness).map(({ uuid }) => uuid)).toEqual(['a'])
+  })
+
+  it('does not count one that came with a holder key and has none, however young', () => {
+    const own = [newLockId(), newLockId()] as const
+    const locks = new KeyLocks(key, [lock(own[0], 1), lock(own[1], 2)])
+    expect(locks.expired({ now, alive: new Set(own.slice(1)) }).map(({ uuid }) => uuid)).toEqual([own[0]])
+    expect(locks.fits({ concurrency: 2 }, { now, alive: new Set(own.slice(1)) })).toBe(true)
+    expect(locks.live({ now, alive: new Set() })).toEqual([])
+  })
+
+  it.each(['4734a179-0062-436d-a9d5-4cf0c24a12d7', '4734A179-0062-836D-A9D5-4CF0C24A12D7', '8', 'hand'])(
+    'counts the young entry of another software, whose id is %s, though it has no holder key',
+    id => {
+      const locks = new KeyLocks(key, [lock(id, 1)])
+      expect(locks.expired({ now, alive: new Set() })).toEqual([])
+      expect(locks.expired({ now: now.plusSeconds(ttl), alive: new Set() })).toHaveLength(1)
+    },
+  )
+
+  it('goes by the clock where nobody knows the holder keys', () => {
+    const locks = new KeyLocks(key, [lock(newLockId(), 1)])
+    expect(locks.expired({ now })).toEqual([])
+    expect(locks.expired({ now: now.plusSeconds(ttl) })).toHaveLength(1)
   })
 
   it('counts one that began in the future', () => {

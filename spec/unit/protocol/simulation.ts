@@ -254,7 +254,7 @@ export class Simulation {
 
   private newRequest(concurrency: number, waits: boolean): Request {
     const ticketLease = waits ? this.newLease() : undefined
-    const uuid = `request-${this.serial++}`
+    const uuid = `00000000-0000-8000-8000-${String(this.serial++).padStart(12, '0')}`
     return {
       uuid,
       owner: 'tester',

@@ -114,6 +114,61 @@ describe('decide', () => {
   })
 })
 
+describe('an entry that came with a holder key', () => {
+  const [gone, stays] = ['a', 'b'].map(digit => `00000000-0000-8000-8000-00000000000${digit}`) as [
+    string,
+    string,
+  ]
+  beforeEach(() => {
+    join(gone, 2)
+    join(stays, 2)
+  })
+
+  it('is in the way of nobody once that is gone, however young', () => {
+    ask('c', 2)
+    expect(decide(read(), request('c', 2), now)).toEqual({ kind: 'wait', place: 1, until: undefined })
+    remove(key.holder(gone))
+    expect(decide(read(), request('c', 2), now)).toEqual({ kind: 'grant' })
+    const { transaction, expired } = grant(read(), request('c', 2), now)
+    expect(expired.map(({ uuid }) => uuid)).toEqual([gone])
+    expect(run(transaction)).toBe(true)
+    expect(ids(keyLocksOf(read()).locks)).toEqual([stays, 'c'])
+  })
+
+  it('is dropped by a release, which hands over in its place', () => {
+    run(grant(emptySnapshot(key), { ...request('c', 1), holderLease: '7' }, now).transaction)
+    remove(key.holder(gone))
+    const plan = release(read(), stays, now)!
+    expect(plan.expired.map(({ uuid }) => uuid)).toEqual([gone])
+    expect(run(plan.transaction)).toBe(true)
+    expect(ids(read().holders)).toEqual(['c'])
+  })
+
+  it('is its owner’s to clear away', () => {
+    remove(key.holder(gone))
+    expect(decide(read(), request(gone, 2), now)).toEqual({ kind: 'lost' })
+  })
+
+  describe('that is seen before its holder key', () => {
+    let half: Snapshot
+    beforeEach(() => {
+      const truth = read()
+      half = { ...truth, holders: new Map([...truth.holders].filter(([id]) => id !== stays)) }
+    })
+
+    it('looks dead, and no grant drops it', () => {
+      expect(decide(half, request('c', 2), now)).toEqual({ kind: 'grant' })
+      expect(run(grant(half, request('c', 2), now).transaction)).toBe(false)
+      expect(ids(read().holders)).toEqual([gone, stays])
+    })
+
+    it('is dropped by no release', () => {
+      expect(run(release(half, gone, now)!.transaction)).toBe(false)
+      expect(ids(keyLocksOf(read()).locks)).toEqual([gone, stays])
+    })
+  })
+})
+
 describe('watchedBy', () => {
   it('is the holders for the first, the one ahead for the others, and who sends one away for all', () => {
     for (const uuid of ['a', 'b', 'c', 'd']) ask(uuid, 1)
