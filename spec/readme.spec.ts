@@ -15,6 +15,7 @@ const root = resolve(import.meta.dirname, '..')
 const work = join(root, 'node_modules/.cache/spicelock', `readme-${process.pid}`)
 const readme = await readFile(join(root, 'README.md'), 'utf8')
 const manual = await readFile(join(root, 'docs/server.md'), 'utf8')
+const clientPage = await readFile(join(root, 'docs/relukko-client.md'), 'utf8')
 const etcd = useEtcdServer()
 let server: RelukkoServer
 let url: string
@@ -180,6 +181,15 @@ describe('The manual of the server', () => {
 
   it('links to files that exist', () => {
     expect(linksOf(manual).filter(path => !existsSync(join(root, 'docs', path)))).toEqual([])
+  })
+})
+
+describe('The page on the settings of RelukkoClient', () => {
+  it('has an example that runs', async () => {
+    const examples = blocks('ts', clientPage)
+    expect(examples).toHaveLength(1)
+    const { stdout } = await run(process.execPath, [await bundle('client', adapted(examples[0]!))])
+    expect(stdout).toMatch(/^\d+ locks$/m)
   })
 })
 

@@ -8,7 +8,7 @@ import { shown } from '../model/shown.js'
 import { checkAllowedPrefix, checkPrefix } from '../protocol/lock-name.js'
 import { RelukkoInvalidError } from './errors.js'
 import { GRACE_SECONDS, PROLONG_SECONDS } from './expiry.js'
-import { checkCreator, checkRunTime, checkSeconds, expiryOf, writable } from './inputs.js'
+import { checkCreator, checkFields, checkRunTime, checkSeconds, expiryOf, writable } from './inputs.js'
 import type { Relukko, RelukkoChange } from './relukko.js'
 import type { RelukkoDTO } from './relukko-dto.js'
 import { RelukkoLocks } from './relukko-locks.js'
@@ -73,8 +73,10 @@ export class RelukkoAdapter implements Relukko {
     return (await this.open()).all()
   }
 
-  async updateRelukko(id: string, { creator, expiresAt }: RelukkoChange): Promise<RelukkoDTO> {
+  async updateRelukko(id: string, change: RelukkoChange): Promise<RelukkoDTO> {
     if (isTrusted()) return TRUSTED
+    checkFields(change, ['creator', 'expiresAt'], 'updateRelukko')
+    const { creator, expiresAt } = change
     checkCreator(creator ?? null)
     const expiry = (expiresAt ?? undefined) === undefined ? undefined : expiryOf(expiresAt)
     return (await this.open()).change(id, lock => ({

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { isSpicerackError } from '../model/errors.js'
 import { shown } from '../model/shown.js'
 import { Timestamp } from '../model/timestamp.js'
@@ -5,6 +6,7 @@ import type { LockKey } from '../protocol/lock-key.js'
 import { lockKey } from '../protocol/lock-name.js'
 import { RelukkoInvalidError } from './errors.js'
 import { encodeName } from './record.js'
+import type { LuxonDateTime } from './relukko.js'
 
 /** Bytes of UTF-8. */
 const LONGEST_CREATOR = 1_024
@@ -59,9 +61,8 @@ export function idOf(id: string): string {
 /** @throws RelukkoInvalidError */
 export function expiryOf(value: unknown): Timestamp {
   if (value instanceof Timestamp) return writable(value)
-  if (value instanceof Date && !Number.isNaN(value.getTime())) {
-    return writable(Timestamp.fromMillis(value.getTime()))
-  }
+  const millis = millisOf(value)
+  if (millis !== undefined) return writable(Timestamp.fromMillis(millis))
   try {
     const text = typeof value === 'string' ? value.toUpperCase().replace(FINER, '$1') : ''
     if (HAS_ZONE.test(text)) return Timestamp.parse(text)
@@ -69,6 +70,27 @@ export function expiryOf(value: unknown): Timestamp {
     // Said below.
   }
   throw invalid('expires_at', value, 'a time like 2023-07-16T16:46:52.161053Z')
+}
+
+/** Of a Date, or a DateTime of luxon's; undefined for what is no time. */
+function millisOf(value: unknown): number | undefined {
+  const { toMillis } = (value ?? {}) as Partial<LuxonDateTime>
+  let millis: unknown
+  if (types.isDate(value)) millis = value.getTime()
+  else if (typeof toMillis === 'function') millis = toMillis.call(value)
+  return Number.isFinite(millis) ? (millis as number) : undefined
+}
+
+/** What has other names would be without effect. @throws RelukkoInvalidError */
+export function checkFields(value: unknown, names: readonly string[], what: string): void {
+  if (typeof value !== 'object' || value === null) {
+    throw new RelukkoInvalidError(
+      `${what} must be given an object of ${names.join(', ')}, got ${shown(value)}.`,
+    )
+  }
+  const unknown = Object.keys(value).find(name => !names.includes(name))
+  if (unknown === undefined) return
+  throw new RelukkoInvalidError(`${what}: unknown field '${unknown}'; known are: ${names.join(', ')}.`)
 }
 
 /** @throws RelukkoInvalidError for a time that cannot be written. */

@@ -5,7 +5,13 @@ export interface RelukkoChange {
   /** Unchanged when null or not given. */
   readonly creator?: string | null | undefined
   /** Unchanged when null or not given. A text is RFC 3339. */
-  readonly expiresAt?: Timestamp | Date | string | null | undefined
+  readonly expiresAt?: Timestamp | Date | LuxonDateTime | string | null | undefined
+}
+
+/** What is used of luxon's DateTime, of whichever copy of luxon. */
+export interface LuxonDateTime {
+  readonly isValid: boolean
+  toMillis(): number
 }
 
 /** Locks by name, as Relukko's clients use them. Whoever knows the id of a lock may change and release it. */

@@ -32,13 +32,13 @@ export function errorOf(answer: Answer): Error {
   switch (status) {
     case 400:
     case 413:
-      return new RelukkoInvalidError(message)
+      return new RelukkoInvalidError(message, { status })
     case 401:
     case 403:
-      return new RelukkoForbiddenError(message)
+      return new RelukkoForbiddenError(message, { status })
     case 404:
     case 422:
-      return new RelukkoNotFoundError(message)
+      return new RelukkoNotFoundError(message, { status })
     default:
       return new RelukkoServerError(`The server has answered with ${status}: ${message}`, { status })
   }

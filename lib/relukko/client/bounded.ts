@@ -14,7 +14,7 @@ export async function bounded<T>(
   const onAbort = (): void => end.abort(signal.reason)
   signal.addEventListener('abort', onAbort, { once: true })
   const timer = setTimeout(
-    () => end.abort(new Error(`no answer within ${ms / 1000} s`)),
+    () => end.abort(Object.assign(new Error(`no answer within ${ms / 1000} s`), { code: 'ETIMEDOUT' })),
     Math.min(ms, LONGEST_TIMEOUT_MS),
   )
   try {

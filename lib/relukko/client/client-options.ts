@@ -1,30 +1,21 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { createSecureContext } from 'node:tls'
-import { type Check, checkOptions } from '../../config/check-options.js'
 import { shown } from '../../model/shown.js'
 import { API_KEY, isApiKey } from '../api-key.js'
 import { RelukkoInvalidError } from '../errors.js'
+import type { RetryOptions } from './retries.js'
+import type { ClientTls } from './tls-options.js'
 
-/** In PEM, as Node's `tls.connect` takes it. */
-export interface ClientTls {
-  /** Whom to trust, instead of the usual authorities. */
-  readonly ca?: string | Buffer
-  readonly cert?: string | Buffer
-  readonly key?: string | Buffer
-  /** False accepts any server: for tests only. */
-  readonly rejectUnauthorized?: boolean
-}
-
-/** The settings of Relukko's Python client, under the same names. */
+/** The settings of Relukko's Python client, under the same names where there are such: `docs/relukko-client.md` lists them all. */
 export interface RelukkoClientOptions {
   /** How often a call is made while there is no answer, or one of 500 and above; 4 when not given. */
   readonly tries?: number
   /** Seconds before the second try; 5 when not given. */
   readonly delay?: number
-  /** By how much each pause is longer than the one before; 2 when not given. */
+  /** The factor of each pause over the one before; 2 when not given. Below 1, the pauses become shorter. */
   readonly backoff?: number
   /** Seconds that no pause exceeds; without end when not given. */
   readonly maxDelay?: number | null | undefined
+  /** Repeats requests within each of the `tries`, by the counts of urllib3's Retry; not when not given. */
+  readonly retry?: RetryOptions | null | undefined
   /** Seconds between tries of one who waits without a WebSocket; 2 when not given. */
   readonly acquireWaitForTimeout?: number
   /** One who waits with a WebSocket tries after so many `acquireWaitForTimeout` at the latest; 100 when not given. */
@@ -48,16 +39,32 @@ export interface RelukkoClientOptions {
   readonly tls?: ClientTls
   /** Sent with each request. */
   readonly headers?: Readonly<Record<string, string>>
-  /** URL of an HTTP proxy, with user and password if need be. One who waits asks again then, since the WebSocket does not pass it. */
+  /** How many redirects in a row are followed; 30 when not given, 0 for none. */
+  readonly maxRedirects?: number
+  /**
+   * Origins, such as `https://locks-2.example:3000`, besides that of `baseUrl`, to which a redirect may lead. They are sent the API
+   * key and the `headers`; no redirect to another origin is followed, nor one from https to http.
+   */
+  readonly trustedOrigins?: readonly string[]
+  /**
+   * URL of an HTTP proxy, with user and password if need be; null for none. When it is not given, and `trustEnv` is not false,
+   * `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` in the environment say it. The WebSocket does not pass a proxy: a
+   * waiter asks again every `acquireWaitForTimeout` then.
+   */
   readonly proxy?: string | null | undefined
+  /** False ignores what the environment says of proxies and authorities. What is given here counts before it in any case. */
+  readonly trustEnv?: boolean
   /** Ends all calls with its reason. */
   readonly signal?: AbortSignal | null | undefined
 }
 
-type WithoutDefault = 'maxDelay' | 'proxy' | 'signal'
+type WithoutDefault = 'maxDelay' | 'retry' | 'proxy' | 'signal'
 
 export type ClientSettings = Required<Omit<RelukkoClientOptions, WithoutDefault>> & {
-  readonly [Name in WithoutDefault]?: NonNullable<RelukkoClientOptions[Name]>
+  readonly [Name in Exclude<WithoutDefault, 'proxy'>]?: NonNullable<RelukkoClientOptions[Name]>
+} & {
+  /** Null: not even that of the environment. */
+  readonly proxy?: string | null
 }
 
 export const DEFAULTS: ClientSettings = {
@@ -74,69 +81,26 @@ export const DEFAULTS: ClientSettings = {
   timeout: 30,
   tls: {},
   headers: {},
+  maxRedirects: 30,
+  trustedOrigins: [],
+  trustEnv: true,
 }
 
-const from = (least: number): Check => [
-  `a number from ${least} on`,
-  value => typeof value === 'number' && value >= least && value < Infinity,
-]
-const countFrom = (least: number): Check => [
-  `an integer from ${least} on`,
-  value => Number.isSafeInteger(value) && (value as number) >= least,
-]
-const positive: Check = [
-  'a number above 0',
-  value => typeof value === 'number' && value > 0 && value < Infinity,
-]
-const boolean: Check = ['true or false', value => typeof value === 'boolean']
-const tls: Check = [`an object of 'ca', 'cert' and 'key' in PEM and 'rejectUnauthorized'`, isTls, 'secret']
-const headers: Check = [
-  `an object of header names and texts, without x-api-key, which is an argument of its own`,
-  isHeaders,
-  'secret',
-]
-const proxy: Check = ['the URL of a proxy, of http or https', value => isHttpUrl(value), 'secret']
-const signal: Check = [
-  'an AbortSignal',
-  value => typeof (value as AbortSignal | null)?.throwIfAborted === 'function',
-]
-const orNull = ([expected, isRight, secret]: Check): Check => [
-  `${expected}, or null for none`,
-  value => value === null || isRight(value),
-  ...((secret ? [secret] : []) as ['secret']),
-]
-
-const CHECKS: Readonly<Record<keyof RelukkoClientOptions, Check>> = {
-  tries: countFrom(1),
-  delay: from(0),
-  backoff: from(1),
-  maxDelay: orNull(from(0)),
-  acquireWaitForTimeout: positive,
-  acquireModulo: countFrom(1),
-  raiseWhenAcquireFails: boolean,
-  disableWebsocket: boolean,
-  wsPingInterval: from(0),
-  wsPingTimeout: positive,
-  wsWaitForTimeout: positive,
-  timeout: positive,
-  tls,
-  headers,
-  proxy: orNull(proxy),
-  signal: orNull(signal),
-}
-
-/** @throws RelukkoInvalidError naming the option that is unknown or wrong. */
-export function checkClientOptions(options: unknown): asserts options is RelukkoClientOptions {
-  checkOptions(options, CHECKS, problem => new RelukkoInvalidError(`RelukkoClient: ${problem}`))
-}
-
-/** What was given, over what was set before; null takes it away. */
+/** What was given, over what was set before; null takes it away, and `proxy: null` stays, as it is an answer of its own. */
 export function settingsOf(before: ClientSettings, options: RelukkoClientOptions): ClientSettings {
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
   const after = { ...before, ...(Object.fromEntries(given) as RelukkoClientOptions) }
   const names = Object.entries(after.headers).map(([name, value]) => [name.toLowerCase(), value] as const)
-  const known = Object.entries({ ...after, headers: Object.fromEntries(names) })
-  return Object.fromEntries(known.filter(([, value]) => value !== null)) as unknown as ClientSettings
+  // Copies: what the caller does to his objects later has not been checked.
+  const known = Object.entries({
+    ...after,
+    headers: Object.fromEntries(names),
+    tls: { ...after.tls },
+    retry: after.retry && { ...after.retry },
+    trustedOrigins: after.trustedOrigins.map(origin => new URL(origin).origin),
+  })
+  const kept = known.filter(([name, value]) => name === 'proxy' || (value !== null && value !== undefined))
+  return Object.fromEntries(kept) as unknown as ClientSettings
 }
 
 /** Without a slash at its end. @throws RelukkoInvalidError */
@@ -158,44 +122,6 @@ export function apiKeyOf(value: unknown): string {
   throw new RelukkoInvalidError(`'apiKey' must be ${API_KEY}.`)
 }
 
-function isHttpUrl(value: unknown): value is string {
+export function isHttpUrl(value: unknown): value is string {
   return typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
-}
-
-function isHeaders(value: unknown): boolean {
-  return isObject(value) && Object.entries(value).every(([name, text]) => isHeader(name, text))
-}
-
-function isHeader(name: string, value: unknown): boolean {
-  return (
-    typeof value === 'string' &&
-    name.toLowerCase() !== 'x-api-key' &&
-    doesNotThrow(() => {
-      validateHeaderName(name)
-      validateHeaderValue(name, value)
-    })
-  )
-}
-
-function isTls(value: unknown): boolean {
-  if (!isObject(value)) return false
-  const { rejectUnauthorized = true, ca, cert, key, ...unknown } = value as ClientTls
-  return (
-    Object.keys(unknown).length === 0 &&
-    typeof rejectUnauthorized === 'boolean' &&
-    doesNotThrow(() => createSecureContext({ ca, cert, key }))
-  )
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function doesNotThrow(work: () => void): boolean {
-  try {
-    work()
-    return true
-  } catch {
-    return false
-  }
 }

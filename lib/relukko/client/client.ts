@@ -2,20 +2,21 @@ import { setMaxListeners } from 'node:events'
 import { LockUnavailableError } from '../../model/errors.js'
 import { shown } from '../../model/shown.js'
 import { RelukkoNotFoundError, RelukkoServerError } from '../errors.js'
-import { checkCreator, checkName, checkRunTime, checkSeconds, expiryOf } from '../inputs.js'
+import { checkCreator, checkFields, checkName, checkRunTime, checkSeconds, expiryOf } from '../inputs.js'
 import type { Relukko, RelukkoChange } from '../relukko.js'
 import type { RelukkoDTO } from '../relukko-dto.js'
 import { isTrusted, TRUSTED } from '../trusted.js'
 import { errorOf, lockOf } from './answer.js'
+import { checkClientOptions } from './client-checks.js'
 import {
   apiKeyOf,
   baseUrlOf,
-  checkClientOptions,
   type ClientSettings,
   DEFAULTS,
   type RelukkoClientOptions,
   settingsOf,
 } from './client-options.js'
+import { environmentOf } from './environment.js'
 import { type Call, HttpLine } from './http-line.js'
 import { pursue } from './pursuit.js'
 
@@ -49,18 +50,21 @@ export class RelukkoClient implements Relukko {
     this.baseUrl = baseUrlOf(baseUrl)
     this.apiKey = apiKeyOf(apiKey)
     this.settings = settingsOf(DEFAULTS, options)
-    this.line = this.open()
+    this.line = this.open(this.baseUrl, this.apiKey, this.settings)
   }
 
-  /** For the calls that come after it; null for an option is as if it had never been given. @throws RelukkoInvalidError, and then nothing has changed. */
-  reconfigureRelukko({ baseUrl = this.baseUrl, apiKey = this.apiKey, options = {} }: Reconfiguration): void {
+  /** For the calls that come after it; null for an option (but `proxy`) is as if it had never been given. @throws RelukkoInvalidError, and then nothing has changed. */
+  reconfigureRelukko(changes: Reconfiguration): void {
+    checkFields(changes, ['baseUrl', 'apiKey', 'options'], 'RelukkoClient.reconfigureRelukko')
+    const { baseUrl = this.baseUrl, apiKey = this.apiKey, options = {} } = changes
     checkClientOptions(options)
-    const [url, key] = [baseUrlOf(baseUrl), apiKeyOf(apiKey)]
+    const [url, key, settings] = [baseUrlOf(baseUrl), apiKeyOf(apiKey), settingsOf(this.settings, options)]
+    const line = this.open(url, key, settings)
     this.retire(this.line)
     this.baseUrl = url
     this.apiKey = key
-    this.settings = settingsOf(this.settings, options)
-    this.line = this.open()
+    this.settings = settings
+    this.line = line
   }
 
   /**
@@ -101,8 +105,10 @@ export class RelukkoClient implements Relukko {
     throw new RelukkoServerError('The server has answered with what is no list of locks.', answer)
   }
 
-  async updateRelukko(id: string, { creator, expiresAt }: RelukkoChange): Promise<RelukkoDTO> {
+  async updateRelukko(id: string, change: RelukkoChange): Promise<RelukkoDTO> {
     if (isTrusted()) return TRUSTED
+    checkFields(change, ['creator', 'expiresAt'], 'updateRelukko')
+    const { creator, expiresAt } = change
     checkCreator(creator ?? null)
     const expiry = (expiresAt ?? undefined) === undefined ? null : expiryOf(expiresAt).toISO()
     return this.lockOf('PUT', id, '', { creator: creator ?? null, expires_at: expiry })
@@ -158,17 +164,18 @@ export class RelukkoClient implements Relukko {
     if (method === 'DELETE' && answer.tries > 1 && [404, 422].includes(answer.status)) {
       throw new RelukkoNotFoundError(
         `No lock has the id ${shown(id)} (any more). It may have been deleted by an earlier try of the same call, which failed.`,
+        { status: answer.status },
       )
     }
     return lockOf(answer)
   }
 
-  private open(): HttpLine {
-    const { signal: given } = this.settings
+  private open(baseUrl: string, apiKey: string, settings: ClientSettings): HttpLine {
+    const { signal: given } = settings
     const signal = AbortSignal.any([this.closing.signal, ...(given ? [given] : [])])
     // One for each call that is under way.
     setMaxListeners(0, signal)
-    return new HttpLine(this.baseUrl, this.apiKey, this.settings, signal)
+    return new HttpLine(baseUrl, apiKey, settings, signal, environmentOf(process.env))
   }
 
   private retire(line: HttpLine): void {

@@ -1,8 +1,8 @@
 import type { WebSocket } from 'ws'
 import { bounded } from './bounded.js'
-import type { ClientSettings } from './client-options.js'
 import type { HttpLine } from './http-line.js'
 import { loadPeer } from './load-peer.js'
+import type { Hop, RedirectAnswer } from './redirect.js'
 import { timerMs } from './timer-ms.js'
 
 /** Listens to a server's WebSocket for the end of one lock. What goes wrong with it means that nothing is heard. */
@@ -21,14 +21,14 @@ export class Deletions {
   ) {}
 
   /** @throws LockError when it is wanted and its package is not installed. */
-  static async check(settings: ClientSettings): Promise<void> {
-    if (isWanted(settings)) await loadPeer('ws', () => import('ws'))
+  static async check(line: HttpLine): Promise<void> {
+    if (isWanted(line)) await loadPeer('ws', () => import('ws'))
   }
 
   /** Resolves when it listens, or cannot, or after so many milliseconds; then, whoever wants the lock is to try once more. */
   static async open(lockName: string, line: HttpLine, ms: number): Promise<Deletions> {
     const deletions = new Deletions(lockName, line)
-    if (isWanted(line.settings)) await deletions.connect(ms)
+    if (isWanted(line)) await deletions.connect(ms)
     return deletions
   }
 
@@ -54,10 +54,28 @@ export class Deletions {
   }
 
   private async connect(ms: number): Promise<void> {
-    const { baseUrl, headers, signal, settings } = this.line
+    const { baseUrl, signal, settings } = this.line
     const { WebSocket: Socket } = await loadPeer('ws', () => import('ws'))
-    const url = `${baseUrl.replace(/^http/, 'ws')}/ws/broadcast`
-    const socket = new Socket(url, { ...settings.tls, headers })
+    const url = new URL(`${baseUrl}/ws/broadcast`)
+    const longest = Math.min(settings.wsWaitForTimeout * 1000, ms)
+    // Unlike ws, which would send the API key to wherever a redirect leads.
+    const follow = async (end: AbortSignal): Promise<void> => {
+      let hop: Hop | undefined = { method: 'GET', url, body: undefined }
+      for (let followed = 0; hop && !end.aborted; followed++) {
+        const answer = await this.openAt(hop.url, Socket)
+        hop = answer && this.line.redirected(hop, answer, followed)
+      }
+    }
+    await bounded(longest, signal, follow).catch(() => this.socket?.terminate())
+  }
+
+  /** Resolves when the socket is open or has failed, and to the answer when there was one that opened none. */
+  private openAt(url: URL, Socket: typeof WebSocket): Promise<RedirectAnswer | undefined> {
+    const { line } = this
+    const socket = new Socket(url.href.replace(/^http/, 'ws'), {
+      ...line.tlsFor(url),
+      headers: line.headersFor(url),
+    })
     this.socket = socket
     // At once: its end may come before anything is awaited, and an error that nobody hears ends the process.
     socket.on('error', () => {})
@@ -68,15 +86,16 @@ export class Deletions {
       socket.on('close', () => {
         this.stopPinging()
         if (this.isUnwanted) return
-        this.mourning = setTimeout(() => this.hear(), timerMs(settings.acquireWaitForTimeout))
+        this.mourning = setTimeout(() => this.hear(), timerMs(line.settings.acquireWaitForTimeout))
       })
     })
-    const settled = (): Promise<void> =>
-      new Promise(resolve => {
-        for (const event of ['open', 'error', 'close']) socket.on(event, () => resolve())
+    return new Promise(resolve => {
+      for (const event of ['open', 'error', 'close']) socket.on(event, () => resolve(undefined))
+      socket.on('unexpected-response', (request, { statusCode: status = 0, headers: { location } }) => {
+        request.destroy()
+        resolve({ status, location })
       })
-    const longest = Math.min(settings.wsWaitForTimeout * 1000, ms)
-    await bounded(longest, signal, settled).catch(() => socket.terminate())
+    })
   }
 
   private hear(): void {
@@ -114,6 +133,6 @@ export class Deletions {
 }
 
 /** It does not pass a proxy. */
-function isWanted({ disableWebsocket, proxy }: ClientSettings): boolean {
-  return !disableWebsocket && !proxy
+function isWanted({ settings, isProxied }: HttpLine): boolean {
+  return !settings.disableWebsocket && !isProxied
 }

@@ -1,14 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Dispatcher } from 'undici'
+import { isSpicerackError } from '../../model/errors.js'
 import { RelukkoInvalidError, RelukkoServerError } from '../errors.js'
 import { type Answer, messageOf } from './answer.js'
 import { bounded } from './bounded.js'
 import type { ClientSettings } from './client-options.js'
-import { loadPeer } from './load-peer.js'
+import { Dispatchers } from './dispatchers.js'
+import type { Environment } from './environment.js'
+import { type Hop, type Method, type RedirectAnswer, redirected } from './redirect.js'
+import { Retries } from './retries.js'
 import { timerMs } from './timer-ms.js'
+import type { ConnectionTls } from './tls.js'
 
 export interface Call {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly method: Method
   readonly path: string
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
@@ -19,27 +23,51 @@ export interface Call {
 /** Milliseconds for an answer that is under way. */
 const LATE_MS = 1_000
 
-type OneAnswer = Omit<Answer, 'tries'>
+type OneAnswer = Omit<Answer, 'tries'> &
+  RedirectAnswer & {
+    readonly retryAfter: string | undefined
+  }
 
 /** Requests to one server under one set of settings, repeated as these say while it cannot answer. */
 export class HttpLine {
-  private readonly dispatcher: Promise<Dispatcher>
+  private readonly dispatchers: Dispatchers
   private readonly underWay = new Set<Promise<unknown>>()
+  private readonly base: URL
 
-  /** @param signal ends all calls with its reason. */
+  /**
+   * @param signal ends all calls with its reason.
+   * @throws RelukkoInvalidError for files or a proxy that cannot be used.
+   */
   constructor(
     readonly baseUrl: string,
     private readonly apiKey: string,
     readonly settings: ClientSettings,
     readonly signal: AbortSignal,
+    environment: Environment,
   ) {
-    this.dispatcher = dispatcherOf(settings)
-    // Whoever asks first is told.
-    this.dispatcher.catch(() => {})
+    this.base = new URL(baseUrl)
+    this.dispatchers = new Dispatchers(settings, settings.trustEnv ? environment : {}, this.base)
   }
 
-  get headers(): Record<string, string> {
-    return { ...this.settings.headers, 'x-api-key': this.apiKey }
+  /** Whether its server is asked through a proxy. */
+  get isProxied(): boolean {
+    return this.dispatchers.proxyFor(this.base) !== undefined
+  }
+
+  /** For a request to a URL, to which a redirect may have led. */
+  headersFor(url: URL): Record<string, string> {
+    const { host, ...others } = this.settings.headers
+    const isBase = url.origin === this.base.origin
+    return { ...others, ...(host !== undefined && isBase && { host }), 'x-api-key': this.apiKey }
+  }
+
+  tlsFor(url: URL): ConnectionTls | undefined {
+    return this.dispatchers.tlsFor(url)
+  }
+
+  /** What is to be asked instead; undefined when it is no redirect. @throws RelukkoServerError when it is not to be followed. */
+  redirected(hop: Hop, answer: RedirectAnswer, followed: number): Hop | undefined {
+    return redirected(hop, answer, followed, { baseUrl: this.baseUrl, ...this.settings })
   }
 
   /** Resolves to an answer below 500. @throws RelukkoServerError when there is none, and the signal's reason. */
@@ -56,42 +84,85 @@ export class HttpLine {
   /** Ends when what is under way has ended. */
   async close(): Promise<void> {
     await Promise.allSettled(this.underWay)
-    await (await this.dispatcher.catch(() => undefined))?.destroy()
+    await this.dispatchers.destroy()
   }
 
   private async persist(call: Call): Promise<Answer> {
     const { tries, backoff, maxDelay = Infinity } = this.settings
-    const { retryUntil = Infinity } = call
-    let pause = this.settings.delay
+    let [pause, asked] = [this.settings.delay, 0]
     for (let attempt = 1; ; attempt++) {
-      const answer = await this.attempt(call).catch((error: Error) => {
-        this.signal.throwIfAborted()
-        return curable(error)
-      })
-      if (isAnswer(answer) && answer.status < 500) return { ...answer, tries: attempt }
-      const ms = timerMs(Math.min(pause, maxDelay))
-      if (attempt >= tries || performance.now() + ms > retryUntil) throw this.failure(call, answer, attempt)
-      await delay(ms, undefined, { signal: this.signal }).catch(() => this.signal.throwIfAborted())
+      const { last, count } = await this.repeat(call)
+      asked += count
+      if (isAnswer(last) && last.status < 500) return { status: last.status, body: last.body, tries: asked }
+      const isWaitedFor = attempt < tries && (await this.pause(Math.min(pause, maxDelay), call))
+      if (!isWaitedFor) throw this.failure(call, last, asked)
       pause *= backoff
     }
   }
 
-  private async attempt({ method, path, body, headers, retryUntil = Infinity }: Call): Promise<OneAnswer> {
-    const dispatcher = await this.dispatcher
-    const { origin, pathname } = new URL(this.baseUrl)
-    const json = body === undefined ? {} : { 'content-type': 'application/json' }
-    const ms = Math.min(this.settings.timeout * 1000, retryUntil + LATE_MS - performance.now())
-    return bounded(ms, this.signal, async signal => {
-      const answer = await dispatcher.request({
-        origin,
-        path: pathname.replace(/\/$/, '') + path,
-        method,
-        signal,
-        headers: { ...this.headers, ...headers, ...json },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+  /** One try, with what the setting `retry` says. */
+  private async repeat(call: Call): Promise<{ last: OneAnswer | Error; count: number }> {
+    const retries = new Retries(this.settings.retry)
+    for (let count = 1; ; count++) {
+      const last = await this.attempt(call).catch((error: Error) => {
+        this.signal.throwIfAborted()
+        return curable(error)
       })
-      return { status: answer.statusCode, body: parsed(await answer.body.text()) }
+      const seconds = retries.next(last, isHarmless(call))
+      if (seconds === undefined || !(await this.pause(seconds, call))) return { last, count }
+    }
+  }
+
+  /** False, at once, when the call is not to be repeated so late. */
+  private async pause(seconds: number, { retryUntil = Infinity }: Call): Promise<boolean> {
+    const ms = timerMs(seconds)
+    if (performance.now() + ms > retryUntil) return false
+    await delay(ms, undefined, { signal: this.signal }).catch(() => this.signal.throwIfAborted())
+    return true
+  }
+
+  private async attempt({ method, path, body, headers, retryUntil = Infinity }: Call): Promise<OneAnswer> {
+    const ms = Math.min(this.settings.timeout * 1000, retryUntil + LATE_MS - performance.now())
+    const first: Hop = {
+      method,
+      url: new URL(this.baseUrl + path),
+      body: body === undefined ? undefined : JSON.stringify(body),
+    }
+    return bounded(ms, this.signal, async signal => {
+      for (let hop = first, count = 0; ; count++) {
+        const answer = await this.send(hop, headers, signal)
+        const next = this.redirected(hop, answer, count)
+        if (!next) return answer
+        hop = next
+      }
     })
+  }
+
+  private async send(
+    { method, url, body }: Hop,
+    headers: Call['headers'],
+    signal: AbortSignal,
+  ): Promise<OneAnswer> {
+    const dispatcher = await this.dispatchers.to(url)
+    const answer = await dispatcher.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method,
+      signal,
+      headers: {
+        ...this.headersFor(url),
+        ...headers,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body }),
+    })
+    const { location, 'retry-after': retryAfter } = answer.headers
+    return {
+      status: answer.statusCode,
+      body: parsed(await answer.body.text()),
+      location: [location].flat()[0],
+      retryAfter: [retryAfter].flat()[0],
+    }
   }
 
   private failure({ method, path }: Call, last: OneAnswer | Error, tries: number): Error {
@@ -116,7 +187,7 @@ const INCURABLE = ['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED']
 
 /** @throws what no repetition would cure. */
 function curable(error: Error & { code?: string }): Error {
-  if (error.code === 'LOCK_ERROR') throw error
+  if (isSpicerackError(error)) throw error
   if (!INCURABLE.includes(error.code ?? '')) return error
   throw new RelukkoInvalidError(`The request cannot be made: ${error.message}.`, { cause: error })
 }
@@ -133,11 +204,7 @@ function parsed(text: string): unknown {
   }
 }
 
-async function dispatcherOf({ tls, timeout, proxy }: ClientSettings): Promise<Dispatcher> {
-  const { Agent, ProxyAgent } = await loadPeer('undici', () => import('undici'))
-  const ms = timerMs(timeout)
-  const limits = { headersTimeout: ms, bodyTimeout: ms }
-  // Tunnels only for https: many a proxy refuses others.
-  if (proxy) return new ProxyAgent({ uri: proxy, requestTls: tls, proxyTunnel: false, ...limits })
-  return new Agent({ connect: { ...tls, timeout: ms }, ...limits })
+/** Whether it changes nothing, however often it is made: two additions to the time of expiry would count twice. */
+function isHarmless({ method, path }: Call): boolean {
+  return method === 'GET' && !path.endsWith('/add_to_expire_at')
 }

@@ -23,7 +23,7 @@ export async function pursue(
     return answer.status === 409 ? null : lockOf(answer, 201)
   }
   const left = (): number => end - performance.now()
-  if (left() > 0) await Deletions.check(line.settings)
+  if (left() > 0) await Deletions.check(line)
   let lock = await tryOnce()
   let deletions: Deletions | undefined
   try {
