@@ -63,8 +63,8 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'handing over one of several locks that are of use together only',
     file: 'lib/protocol/grant.ts',
-    right: 'request.mayBeHanded ? request.holderLease : undefined',
-    wrong: 'request.holderLease',
+    right: '...(mayBeHanded && { lease: holderLease })',
+    wrong: 'lease: holderLease',
     specs: ['spec/contracts/memory-set'],
   },
   {
@@ -150,6 +150,13 @@ export const protocolMutants: readonly Mutant[] = [
     right: 'others.length === 0 ? leases.get(first) : undefined',
     wrong: 'undefined',
     specs: ['spec/unit/protocol', 'spec/faults/every-step'],
+  },
+  {
+    mistake: 'an extension by the id shortens what the holder was promised',
+    file: 'lib/lock/extend.ts',
+    right: 'return Math.max(ttl, promised?.ttl ?? 0)',
+    wrong: 'return ttl',
+    specs: ['spec/contracts/memory-handle'],
   },
   {
     mistake: 'guard writes without comparing the holder key',

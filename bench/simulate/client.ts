@@ -106,16 +106,17 @@ export class Client {
     const ids = [...view.holders, ...view.tickets].map(uuidOf)
     if (ids.length === 0) return
     const id = random.pick(ids)
-    const request = this.world.requests.get(id)
-    if (request) request.isMeddledWith = true
     this.doing = `meddling with ${id}`
-    await this.allow(['ETCD_UNAVAILABLE', 'LOCK_ERROR'], () =>
-      random.pick([
-        () => lock.release(view.name, id),
-        () => lock.forceRelease(view.name, id, { reason: 'a simulation' }),
-        () => lock.extend(view.name, id, this.habits.ttl(random)),
-      ])(),
-    )
+    const extend = random.chance(0.4)
+    const request = this.world.requests.get(id)
+    // What its holder was promised stands, however it is extended.
+    if (request && !extend) request.isMeddledWith = true
+    await this.allow(['ETCD_UNAVAILABLE', 'LOCK_ERROR', 'LOCK_RENEWED'], () => {
+      if (extend) return lock.extend(view.name, id, this.habits.ttl(random))
+      return random.chance(0.5)
+        ? lock.release(view.name, id)
+        : lock.forceRelease(view.name, id, { reason: 'a simulation' })
+    })
   }
 
   private async use(handle: Held, terms: Terms, keepAlive: boolean): Promise<void> {

@@ -20,6 +20,7 @@ export class Etcd {
     lateness: () => number,
   ) {
     this.store = new MemoryStore({
+      now: () => scheduler.now,
       after: (ms, work) => {
         const event = scheduler.after(ms + lateness(), undefined, 'expiry', () => {
           this.cause = 'expiry'

@@ -23,6 +23,12 @@ export class Link implements Store {
         () => id,
         () => this.etcd.store.leases.renew(id),
       ),
+    remaining: id =>
+      this.call(
+        'ask of',
+        () => id,
+        () => this.etcd.store.leases.remaining(id),
+      ),
     revoke: (id: LeaseId) =>
       this.call(
         'revoke',

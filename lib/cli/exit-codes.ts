@@ -47,6 +47,7 @@ const EXIT_BY_ERROR: Readonly<Record<SpicelockErrorCode, number>> = {
   LOCK_DISMISSED: EXIT.dismissed,
   LOCK_LOST: EXIT.lost,
   LOCK_REENTERED: EXIT.unexpected,
+  LOCK_RENEWED: EXIT.unexpected,
   ETCD_UNAVAILABLE: EXIT.unreachable,
   RELUKKO_NOT_FOUND: EXIT.notHeld,
   RELUKKO_INVALID: EXIT.usage,

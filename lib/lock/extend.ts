@@ -1,9 +1,9 @@
-import type { KeyValue } from '../kv/key-value.js'
+import type { KeyValue, LeaseId } from '../kv/key-value.js'
 import type { Put } from '../kv/transaction.js'
-import { InvalidLockError, LockError } from '../model/errors.js'
+import { InvalidLockError, LockRenewedError } from '../model/errors.js'
 import { shown } from '../model/shown.js'
 import { isTtl, TTL_EXPECTED } from '../model/ttl.js'
-import { extend as plan } from '../protocol/extend.js'
+import { extend as plan, promisedTo } from '../protocol/extend.js'
 import { LockKey } from '../protocol/lock-key.js'
 import { extendedRecord, hasRecord } from '../protocol/record.js'
 import type { Snapshot } from '../protocol/snapshot.js'
@@ -12,33 +12,83 @@ import type { Lease } from './lease.js'
 import { type Move, type Moved, Moving, type MovingListener } from './moving.js'
 
 /**
- * Moves holdings, all at once, to leases of `ttl` seconds from now.
- * @param listener is told which leases they may be on.
- * @throws InvalidLockError for a bad ttl, LockError when nobody holds under this id (any more), EtcdLockUnavailableError.
+ * Moves holdings, all at once, to leases of `ttl` seconds from now, for their holder, who agrees when that is sooner than before.
+ * Resolves to undefined when nobody holds under this id (any more).
+ * @param options.listener is told which leases they may be on.
+ * @param options.signal ends the attempts.
+ * @throws InvalidLockError for a bad ttl, EtcdLockUnavailableError, LockError.
  */
-export async function extend(
+export async function extendOwn(
   engine: Engine,
   keys: readonly LockKey[],
   uuid: string,
   ttl: number,
-  listener?: MovingListener,
-): Promise<Moved<void>> {
-  const moved = await extendIfHeld(engine, keys, uuid, ttl, { listener })
-  if (moved) return moved
-  const key = keys.join(', ')
-  throw new LockError(`Nobody holds ${key} under the id ${uuid} (any more).`, { key })
-}
-
-/** As {@link extend}; resolves to undefined when nobody holds. */
-export async function extendIfHeld(
-  engine: Engine,
-  keys: readonly LockKey[],
-  uuid: string,
-  ttl: number,
-  { listener, budgetMs }: { readonly listener?: MovingListener | undefined; readonly budgetMs?: number } = {},
+  { listener, signal }: { readonly listener?: MovingListener; readonly signal?: AbortSignal } = {},
 ): Promise<Moved<void> | undefined> {
   checkTtl(ttl)
+  const moving = movingTo(engine, keys, uuid, () => ttl, listener)
   const path = keys.join(', ')
+  const options = signal ? { signal } : {}
+  return engine.persist({ path }, () => moving.advance(), options).finally(() => moving.settle())
+}
+
+/**
+ * Lets a holding last for `ttl` seconds from now at least, for anybody who knows its id. It never ends sooner than its
+ * holder was promised, who may not hear of it: a ttl that is shorter than its own leaves it its own. Resolves to the ttl that
+ * it has; undefined when nobody holds under this id (any more).
+ * @throws InvalidLockError for a bad ttl, LockRenewedError, EtcdLockUnavailableError, LockError.
+ */
+export async function extendById(
+  engine: Engine,
+  key: LockKey,
+  uuid: string,
+  ttl: number,
+  options: { readonly budgetMs?: number } = {},
+): Promise<number | undefined> {
+  checkTtl(ttl)
+  let extended = ttl
+  const moving = movingTo(engine, [key], uuid, snapshot => {
+    extended = leastTtl(snapshot, uuid, ttl)
+    return extended
+  })
+  const work = async (gone?: LeaseId): Promise<number | undefined> => {
+    const promised = promisedTo(await engine.readOne(key), uuid)
+    if (!promised?.isRenewed) return (await moving.advance()) && extended
+    if (ttl > promised.ttl) throw renewedByItsHolder(key, uuid)
+    const { lease } = promised
+    if (lease === undefined || lease === gone) return undefined
+    // When it is gone, its holder may have moved to another.
+    return (await engine.pool.adopt(lease)) ? promised.ttl : work(lease)
+  }
+  return engine.persist(key, () => work(), options).finally(() => moving.settle())
+}
+
+/**
+ * The seconds for which a holding must last from now on, that somebody wants to last for `ttl`. Without a renewal its holder
+ * relies on no more than the lease that it is on, and that lease was granted before now, for its own ttl.
+ * @throws LockRenewedError when the holder renews it: such a renewal may come after the holding has moved to another lease,
+ * and make its holder rely on more than this can last.
+ */
+export function leastTtl(snapshot: Snapshot, uuid: string, ttl: number): number {
+  const promised = promisedTo(snapshot, uuid)
+  if (promised?.isRenewed) throw renewedByItsHolder(snapshot.key, uuid)
+  return Math.max(ttl, promised?.ttl ?? 0)
+}
+
+function renewedByItsHolder(key: LockKey, uuid: string): LockRenewedError {
+  return new LockRenewedError(
+    `The holder of ${key.path} (id ${uuid}) renews it by itself: how long it lasts can be changed by extend() of its handle only.`,
+    { key: key.path },
+  )
+}
+
+function movingTo(
+  engine: Engine,
+  keys: readonly LockKey[],
+  uuid: string,
+  ttlFor: (snapshot: Snapshot) => number,
+  listener?: MovingListener,
+): Moving<void> {
   let record: KeyValue | undefined
   const look = async (): Promise<readonly Snapshot[]> => {
     record = undefined
@@ -49,15 +99,15 @@ export async function extendIfHeld(
     return seen.snapshots
   }
   /** It hangs on the lease of the first. */
-  const recordAt = (at: number, { id: lease, since }: Lease): Put[] => {
+  const recordAt = (at: number, { id: lease, since, asked }: Lease): Put[] => {
     if (!record || at > 0) return []
-    const value = extendedRecord(record.value, since.plusSeconds(ttl), since)
+    const value = extendedRecord(record.value, since.plusSeconds(asked), since)
     return [{ type: 'put', key: record.key, value, lease }]
   }
   const prepare = async (snapshots: readonly Snapshot[]): Promise<Move<void> | undefined> => {
-    const leases = await engine.pool.takeAllFresh(keys.map(() => ttl))
+    const leases = await engine.pool.takeAllFresh(snapshots.map(ttlFor))
     const transactions = snapshots.flatMap((snapshot, at) => {
-      const { id: lease, since } = leases[at]!
+      const { id: lease, since, asked: ttl } = leases[at]!
       const alongside = recordAt(at, leases[at]!)
       return plan(snapshot, { uuid, ttl, lease, alongside }, since) ?? []
     })
@@ -65,9 +115,7 @@ export async function extendIfHeld(
     for (const lease of leases) engine.pool.give(lease)
     return undefined
   }
-  const moving = new Moving(engine, uuid, look, prepare, listener)
-  const options = budgetMs === undefined ? {} : { budgetMs }
-  return engine.persist({ path }, () => moving.advance(), options).finally(() => moving.settle())
+  return new Moving(engine, uuid, look, prepare, listener)
 }
 
 /** @throws InvalidLockError */

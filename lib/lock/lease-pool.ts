@@ -67,6 +67,19 @@ export class LeasePool {
     return ttl > 0 ? new Lease(id, ttl, ttl, this.clock, sent) : undefined
   }
 
+  /** A lease that another process was granted, with what is left of it; undefined when it is gone. @throws StoreError */
+  async learn(id: LeaseId): Promise<Lease | undefined> {
+    const sent = sentNow(this.clock)
+    const found = await this.leases.remaining(id)
+    if (!found) return undefined
+    const { ttl, left } = found
+    const age = ttl - left
+    return new Lease(id, ttl, ttl, this.clock, {
+      wall: sent.wall.plusSeconds(-age),
+      monotonic: sent.monotonic - age * 1000,
+    })
+  }
+
   /** Takes back a lease that certainly has no key and no write under way. */
   give(lease: Lease): void {
     const idle = this.idle.get(lease.asked)

@@ -1,11 +1,20 @@
 import { EventEmitter } from 'node:events'
+import type { TransactionResult } from '../kv/transaction.js'
 import { LockLostError } from '../model/errors.js'
-import { fallen, type GuardedWrite, guarded, verification } from '../protocol/guard.js'
+import {
+  type Fallen,
+  fallen,
+  type GuardedWrite,
+  guarded,
+  verification,
+  withoutEntry,
+} from '../protocol/guard.js'
 import { checkGuardedWrite } from './check-write.js'
 import type { Engine } from './engine.js'
-import { extend } from './extend.js'
+import { extendOwn } from './extend.js'
 import type { GuardResult, Held, HeldLock, HeldLocks } from './held-lock.js'
 import type { Holding } from './holdings.js'
+import type { Lease } from './lease.js'
 import { translated } from './persist.js'
 import { Tenure, type TenureOptions } from './tenure.js'
 
@@ -71,7 +80,9 @@ abstract class LiveHeld implements Held {
   }
 
   async verify(): Promise<void> {
-    await this.guard(verification(this.holdings[0]!))
+    const result = await this.write(verification(this.holdings))
+    const gone = withoutEntry(this.holdings, result)
+    if (gone) throw this.fall(gone)
   }
 
   extend(ttl: number): Promise<void> {
@@ -83,16 +94,7 @@ abstract class LiveHeld implements Held {
 
   async guard(write: GuardedWrite): Promise<GuardResult> {
     checkGuardedWrite(write)
-    this.assertHeld()
-    const result = await this.engine.commit(guarded(this.holdings, write)).catch((error: unknown) => {
-      throw translated(error, this.path)
-    })
-    if (result.succeeded) return { ...result, dryRun: false }
-    const gone = fallen(this.holdings, result)
-    if (!gone) return { ...result, results: [], dryRun: false }
-    const { at, currentToken } = gone
-    this.tenures[at]!.lose('released elsewhere', 'its holder key is gone from etcd', currentToken)
-    throw this.loss ?? this.notHeld('it was released', currentToken)
+    return { ...(await this.write(write)), dryRun: false }
   }
 
   release(): Promise<boolean> {
@@ -106,15 +108,35 @@ abstract class LiveHeld implements Held {
     await this.release()
   }
 
+  private async write(write: GuardedWrite): Promise<TransactionResult> {
+    this.assertHeld()
+    const result = await this.engine.commit(guarded(this.holdings, write)).catch((error: unknown) => {
+      throw translated(error, this.path)
+    })
+    if (result.succeeded) return result
+    const gone = fallen(this.holdings, result)
+    if (!gone) return { ...result, results: [] }
+    throw this.fall(gone)
+  }
+
   private async extendNow(ttl: number): Promise<void> {
     this.assertHeld()
+    const { signal } = this
     const keys = this.holdings.map(({ key }) => key)
-    const { leases, revision } = await extend(this.engine, keys, this.id, ttl, {
-      onMoving: fresh => this.tenures.forEach((tenure, at) => tenure.mayMoveTo(fresh[at]!)),
-      onNotMoving: unused =>
+    const listener = {
+      onMoving: (fresh: readonly Lease[]) =>
+        this.tenures.forEach((tenure, at) => tenure.mayMoveTo(fresh[at]!)),
+      onNotMoving: (unused: readonly Lease[]) =>
         this.tenures.forEach(tenure => unused.forEach(lease => tenure.willNotMoveTo(lease))),
-    })
+    }
+    const moved = await extendOwn(this.engine, keys, this.id, ttl, { listener, signal }).catch(
+      (error: unknown) => {
+        throw this.lost() ?? error
+      },
+    )
     const loss = this.lost()
+    if (!moved) throw loss ?? (await this.whyNotHeld())
+    const { leases, revision } = moved
     if (loss?.reason === 'closed') throw loss
     if (loss || this.released) {
       // It came too late, and nobody would renew or release what it has got.
@@ -122,6 +144,22 @@ abstract class LiveHeld implements Held {
       throw loss ?? this.notHeld('it was released')
     }
     this.tenures.forEach((tenure, at) => tenure.moveTo(leases[at]!, revision))
+  }
+
+  /** Etcd has nothing to extend: the handle says no less. */
+  private async whyNotHeld(): Promise<unknown> {
+    if (this.released) return this.notHeld('it was released')
+    try {
+      await this.verify()
+    } catch (error) {
+      return error
+    }
+    return this.fall({ at: 0, what: 'entry', currentToken: undefined })
+  }
+
+  private fall({ at, what, currentToken }: Fallen): LockLostError {
+    this.tenures[at]!.lose('released elsewhere', `its ${what} is gone from etcd`, currentToken)
+    return this.loss ?? this.notHeld('it was released', currentToken)
   }
 
   private get remainingMs(): number {

@@ -25,7 +25,7 @@ import type { Part } from './part.js'
 import type { Engine } from './engine.js'
 import { warnOfDryRun } from './dry-run.js'
 import { EventFeed, events } from './event-feed.js'
-import { checkTtl, extend } from './extend.js'
+import { checkTtl, extendById } from './extend.js'
 import { Faces } from './faces.js'
 import { checkReason, forceRelease } from './force-release.js'
 import type { HeldLock, HeldLocks } from './held-lock.js'
@@ -99,7 +99,7 @@ export class Lock extends Faces implements AsyncDisposable {
   async hold(name: string, options: HoldOptions): Promise<HeldLock> {
     const key = lockKey(this.prefix, name)
     checkAcquireOptions(options)
-    const parts = partsOf(this.owner, [key], [options])
+    const parts = partsOf(this.owner, [key], [options], options)
     const tenure = tenureOptionsOf(options)
     const { uuid } = parts[0]!.asked
     const holdings = await this.take(parts, options)
@@ -119,7 +119,7 @@ export class Lock extends Faces implements AsyncDisposable {
     const names = requests.map(({ name }) => name)
     const keys = names.map(name => lockKey(this.prefix, name))
     checkSet(names)
-    const parts = partsOf(this.owner, keys, requests)
+    const parts = partsOf(this.owner, keys, requests, options)
     const tenures = requests.map(({ ttl }) => tenureOptionsOf({ ...options, ttl }))
     const { uuid } = parts[0]!.asked
     const holdings = await this.take(parts, options)
@@ -137,15 +137,20 @@ export class Lock extends Faces implements AsyncDisposable {
   }
 
   /**
-   * Lets a holding last `ttl` seconds from now.
-   * @throws InvalidLockError for a bad ttl, LockError when nobody holds under this id (any more) or etcd fails.
+   * Lets a holding last for `ttl` seconds from now at least. It never ends sooner than its holder was promised: a `ttl`
+   * shorter than its own leaves it its own. To shorten it is for its handle ({@link HeldLock.extend}), or release it.
+   * @throws InvalidLockError for a bad ttl, LockRenewedError when its holder renews it and `ttl` is longer than its own;
+   * LockError when nobody holds under this id (any more) or etcd fails.
    */
   async extend(name: string, id: string, ttl: number): Promise<void> {
     const key = lockKey(this.prefix, name)
     checkTtl(ttl)
     if (this.dryRun) return this.skip({ key: key.path, id, owner: this.owner })
-    await extend(await this.open(), [key], id, ttl)
-    this.log.info({ key: key.path, id, owner: this.owner, ttl }, 'Extended lock')
+    const extended = await extendById(await this.open(), key, id, ttl)
+    if (extended === undefined) {
+      throw new LockError(`Nobody holds ${key.path} under the id ${id} (any more).`, { key: key.path })
+    }
+    this.log.info({ key: key.path, id, owner: this.owner, ttl: extended }, 'Extended lock')
   }
 
   /**

@@ -17,13 +17,14 @@ export function partsOf(
   owner: string,
   keys: readonly LockKey[],
   requests: readonly Pick<LockRequest, 'concurrency' | 'ttl'>[],
+  { keepAlive = false }: Pick<HoldAllOptions, 'keepAlive'> = {},
 ): Part[] {
   const uuid = newLockId()
   return keys.map((key, at) => {
     const { concurrency, ttl } = requests[at]!
     const asked = { uuid, owner, concurrency, ttl }
     new ConcurrentLock(asked)
-    return { key, asked }
+    return { key, asked: { ...asked, renewed: keepAlive } }
   })
 }
 

@@ -67,6 +67,8 @@ export class Tenure {
 
   /** The holding may get another lease, which may end sooner: until it is known, the first end counts. */
   mayMoveTo(lease: Lease): void {
+    // Of no use any more: etcd refuses the move, or the holder key goes with the lease.
+    if (this.isOver) return this.engine.pool.discard(lease)
     this.pending.add(lease)
     this.rearm()
   }
@@ -110,7 +112,8 @@ export class Tenure {
       // It may stand for a moment longer, and is of no use to anybody; unless it was released by its id from here, and
       // its lease may serve others by now.
       const known = this.engine.holdings.take(key, uuid)
-      if (known) for (const each of new Set([lease, known.lease])) this.engine.pool.discard(each)
+      if (known)
+        for (const each of new Set([lease, known.lease, ...this.pending])) this.engine.pool.discard(each)
     }
     this.listener.onLost(loss)
   }
@@ -208,7 +211,10 @@ export class Tenure {
   private async adopt({ lease: id, modRevision }: KeyValue): Promise<void> {
     if (id === undefined || id === this.holding.lease.id) return
     try {
-      const lease = [...this.pending].find(each => each.id === id) ?? (await this.engine.pool.adopt(id))
+      const { pool } = this.engine
+      const own = [...this.pending].find(each => each.id === id)
+      // A renewal would promise more than whoever extends it next may know of.
+      const lease = own ?? (await (this.options.keepAlive ? pool.adopt(id) : pool.learn(id)))
       if (lease) this.moveTo(lease, modRevision)
     } catch (error) {
       this.sight.lookAgain(error)

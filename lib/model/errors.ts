@@ -10,6 +10,7 @@ export type SpicelockErrorCode =
   | 'LOCK_DISMISSED'
   | 'LOCK_LOST'
   | 'LOCK_REENTERED'
+  | 'LOCK_RENEWED'
   | 'ETCD_UNAVAILABLE'
   | 'RELUKKO_NOT_FOUND'
   | 'RELUKKO_INVALID'
@@ -75,6 +76,11 @@ export class LockExistingError extends LockError {
 /** The caller waits for a lock that it holds itself, and would for ever. */
 export class LockReentryError extends LockError {
   override readonly code = 'LOCK_REENTERED'
+}
+
+/** The holder renews the lock by itself, so that nobody else can change how long it lasts. */
+export class LockRenewedError extends LockError {
+  override readonly code = 'LOCK_RENEWED'
 }
 
 /** The place in the queue was taken by force: nothing is held, and nothing is waited for any more. */

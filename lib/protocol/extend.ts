@@ -3,10 +3,11 @@ import type { Op, Transaction } from '../kv/transaction.js'
 import { ConcurrentLock } from '../model/concurrent-lock.js'
 import { KeyLocks } from '../model/key-locks.js'
 import type { Timestamp } from '../model/timestamp.js'
+import { isTtl } from '../model/ttl.js'
 import { putKeyLocks, unchanged } from './key-locks-ops.js'
 import { hasRecord, putsRecord } from './record.js'
 import { keyLocksOf, type Snapshot, snapshotReads } from './snapshot.js'
-import { formatTerms } from './terms.js'
+import { formatTerms, parseTerms } from './terms.js'
 
 export interface Extension {
   readonly uuid: string
@@ -18,6 +19,27 @@ export interface Extension {
   readonly owner?: string
   /** To be written in the same transaction. */
   readonly alongside?: readonly Op[]
+}
+
+/** What a holder was promised when it was granted, or extended, its holding last. */
+export interface Promised {
+  /** Seconds: its time may reach so far from any moment at which its lease was granted or renewed. */
+  readonly ttl: number
+  readonly isRenewed: boolean
+  readonly lease: LeaseId | undefined
+}
+
+/** Undefined for one that does not hold (any more). @throws LockUnreadableError */
+export function promisedTo(snapshot: Snapshot, uuid: string): Promised | undefined {
+  const entry = keyLocksOf(snapshot).locks.get(uuid)
+  const holder = snapshot.holders.get(uuid)
+  if (!entry || !holder) return undefined
+  const { ttl, renewed } = parseTerms(holder.value) ?? {}
+  return {
+    ttl: Math.max(entry.ttl, isTtl(ttl) ? ttl : 0),
+    isRenewed: renewed === true,
+    lease: holder.lease,
+  }
 }
 
 /** Gives a holder a new `created` and `ttl`, or also a new owner. Undefined when it does not hold (any more). */
@@ -41,6 +63,7 @@ export function extend(
   const leases = new Map([...holders].map(([id, kv]) => [id, kv.lease]))
   leases.set(uuid, lease)
   const record = putsRecord(alongside) || hasRecord(snapshot, uuid)
+  const renewed = parseTerms(holder.value)?.renewed === true
   return {
     compare: [
       ...unchanged(snapshot),
@@ -48,7 +71,7 @@ export function extend(
     ],
     success: [
       putKeyLocks(new KeyLocks(key.path, entries), leases),
-      { type: 'put', key: holder.key, value: formatTerms(extended, { record }), lease },
+      { type: 'put', key: holder.key, value: formatTerms(extended, { record, renewed }), lease },
       ...alongside,
     ],
     failure: snapshotReads(key),

@@ -33,6 +33,7 @@ export function grant(
   { created = now, alongside = [] }: GrantOptions = {},
 ): Grant {
   const { key, holders } = snapshot
+  const { renewed = false } = request
   const lock = lockOf(request, created)
   const keyLocks = keyLocksOf(snapshot)
   const expired = keyLocks.add(lock, { now, alive: new Set(holders.keys()) })
@@ -50,7 +51,7 @@ export function grant(
         {
           type: 'put',
           key: key.holder(request.uuid),
-          value: formatTerms(lock, { record: putsRecord(alongside) }),
+          value: formatTerms(lock, { record: putsRecord(alongside), renewed }),
           lease: request.holderLease,
         },
         ...(ticket ? [{ type: 'delete' as const, key: ticket.key }] : []),
@@ -68,9 +69,10 @@ function lockOf({ uuid, owner, concurrency, ttl }: Request, created: Timestamp):
 }
 
 function putTicket({ key }: Snapshot, request: Request, lock: ConcurrentLock): Op[] {
-  if (request.ticketLease === undefined) return []
-  const value = formatTerms(lock, { lease: request.mayBeHanded ? request.holderLease : undefined })
-  return [{ type: 'put', key: key.ticket(request.uuid), value, lease: request.ticketLease }]
+  const { ticketLease, holderLease, mayBeHanded, renewed = false } = request
+  if (ticketLease === undefined) return []
+  const value = formatTerms(lock, { renewed, ...(mayBeHanded && { lease: holderLease }) })
+  return [{ type: 'put', key: key.ticket(request.uuid), value, lease: ticketLease }]
 }
 
 /** My ticket stands and none is older; or, for one without a ticket, there is none at all. */

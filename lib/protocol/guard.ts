@@ -1,5 +1,7 @@
 import type { KeyValue } from '../kv/key-value.js'
-import type { Compare, Op, Transaction, TransactionResult } from '../kv/transaction.js'
+import type { Compare, Op, OpResult, Range, Transaction, TransactionResult } from '../kv/transaction.js'
+import { LockUnreadableError } from '../model/errors.js'
+import { KeyLocks } from '../model/key-locks.js'
 import type { LockKey } from './lock-key.js'
 
 /** A write to etcd for the holder of a lock to make. */
@@ -16,36 +18,77 @@ export interface Guard {
   readonly token: bigint
 }
 
-/** The write, to be applied only while all these holder keys have their create revisions. */
+/**
+ * The write, to be applied only while all these holder keys have their create revisions, and nobody has deleted a KeyLocks by
+ * hand: whoever did has freed the lock.
+ */
 export function guarded(guards: readonly Guard[], { compare = [], success }: GuardedWrite): Transaction {
-  const stand = guards.map(({ key, uuid, token }): Compare => ({
-    target: 'create',
-    key: key.holder(uuid),
-    is: '=',
-    revision: token,
-  }))
+  const stand = guards.flatMap(({ key, uuid, token }): Compare[] => [
+    { target: 'create', key: key.holder(uuid), is: '=', revision: token },
+    { target: 'create', key: key.path, is: '!=', revision: 0n },
+  ])
   return {
     compare: [...stand, ...compare],
     success,
-    failure: guards.map(({ key }) => ({ type: 'range', ...key.holders })),
+    failure: guards.flatMap(({ key }): Range[] => [
+      { type: 'range', ...key.holders },
+      { type: 'range', key: key.path },
+    ]),
   }
 }
 
-/** A transaction that writes nothing, and yet must pass through etcd's log: no member with old data can answer it. */
-export function verification({ key, uuid }: Guard): GuardedWrite {
-  return { success: [{ type: 'delete', key: key.ticket(uuid) }] }
+/**
+ * A transaction that writes nothing, and yet must pass through etcd's log: no member with old data can answer it. It reads the
+ * KeyLocks of each.
+ */
+export function verification(guards: readonly Guard[]): GuardedWrite {
+  const [{ key, uuid }] = guards as readonly [Guard]
+  return {
+    success: [
+      { type: 'delete', key: key.ticket(uuid) },
+      ...guards.map((guard): Range => ({ type: 'range', key: guard.key.path })),
+    ],
+  }
 }
 
-/** Which of the holdings does not stand, and the token of the youngest holder instead; undefined when all stand. */
+/** A holding that does not stand. */
+export interface Fallen {
+  readonly at: number
+  /** What is gone from etcd. */
+  readonly what: 'holder key' | 'entry'
+  /** Of the youngest holder instead. */
+  readonly currentToken: bigint | undefined
+}
+
+/** Which of the holdings did not stand when the write was refused; undefined when all stood. */
 export function fallen(
   guards: readonly Guard[],
   { succeeded, results }: TransactionResult,
-): { readonly at: number; readonly currentToken: bigint | undefined } | undefined {
+): Fallen | undefined {
   if (succeeded) return undefined
-  const at = guards.findIndex(({ key, uuid, token }, index) =>
-    results[index]!.every(kv => kv.key !== key.holder(uuid) || kv.createRevision !== token),
-  )
-  return at < 0 ? undefined : { at, currentToken: youngest(results[at]!) }
+  for (const [at, { key, uuid, token }] of guards.entries()) {
+    const [holders, keyLocks] = results.slice(2 * at) as [OpResult, OpResult]
+    const stands = holders.some(kv => kv.key === key.holder(uuid) && kv.createRevision === token)
+    if (!stands) return { at, what: 'holder key', currentToken: youngest(holders) }
+    if (keyLocks.length === 0) return { at, what: 'entry', currentToken: undefined }
+  }
+  return undefined
+}
+
+/** Which of the holdings has no entry, after a {@link verification} that went through. */
+export function withoutEntry(guards: readonly Guard[], { results }: TransactionResult): Fallen | undefined {
+  const at = guards.findIndex(({ key, uuid }, index) => !hasEntry(results[index + 1]![0], key, uuid))
+  return at < 0 ? undefined : { at, what: 'entry', currentToken: undefined }
+}
+
+/** One that cannot be read says nothing of its entries. */
+function hasEntry(keyLocks: KeyValue | undefined, key: LockKey, uuid: string): boolean {
+  try {
+    return keyLocks !== undefined && KeyLocks.fromJson(key.path, keyLocks.value).locks.has(uuid)
+  } catch (error) {
+    if (error instanceof LockUnreadableError) return true
+    throw error
+  }
 }
 
 function youngest(holders: readonly KeyValue[]): bigint | undefined {

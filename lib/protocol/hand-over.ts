@@ -18,6 +18,7 @@ export interface Successor {
   readonly lock: ConcurrentLock
   /** The lease that it keeps for its holder key. */
   readonly lease: LeaseId
+  readonly renewed: boolean
 }
 
 /**
@@ -50,8 +51,8 @@ export function stillWait(successors: readonly Successor[]): Compare[] {
 }
 
 export function putSuccessors({ key }: Snapshot, successors: readonly Successor[]): Op[] {
-  return successors.flatMap(({ uuid, lock, lease, ticket }): Op[] => [
-    { type: 'put', key: key.holder(uuid), value: formatTerms(lock), lease },
+  return successors.flatMap(({ uuid, lock, lease, renewed, ticket }): Op[] => [
+    { type: 'put', key: key.holder(uuid), value: formatTerms(lock, { renewed }), lease },
     { type: 'delete', key: ticket.key },
   ])
 }
@@ -61,9 +62,10 @@ function successorOf(uuid: string, ticket: KeyValue, now: Timestamp): Successor 
   const terms = parseTerms(ticket.value)
   if (!terms?.lease || !/^[1-9]\d{0,18}$/.test(terms.lease)) return undefined
   const { concurrency, owner, ttl, lease } = terms
+  const renewed = terms.renewed === true
   try {
     const lock = ConcurrentLock.fromDict(uuid, { concurrency, owner, ttl, created: String(now) })
-    return ttl <= LONGEST_TTL ? { uuid, ticket, lock, lease } : undefined
+    return ttl <= LONGEST_TTL ? { uuid, ticket, lock, lease, renewed } : undefined
   } catch {
     return undefined
   }

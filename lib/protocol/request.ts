@@ -8,6 +8,8 @@ export interface Asked {
   readonly concurrency: number
   /** Seconds. */
   readonly ttl: number
+  /** Whether the holder is going to renew its lease by itself. */
+  readonly renewed?: boolean
 }
 
 export interface Request extends Asked {

@@ -1,10 +1,10 @@
 import type { LeaseId } from '../kv/key-value.js'
 import type { ConcurrentLock } from '../model/concurrent-lock.js'
 
-/** What a ticket and a holder key say about their owner; read by people and tools, not by decisions. */
+/** What a ticket and a holder key say about their owner, and what a holder was promised. */
 export interface Terms {
   readonly concurrency: number
-  /** When the wait or the holding began, by the clock of its host. */
+  /** When the wait began, or from when on the ttl of the holding counts; by the clock of its host. */
   readonly created: string
   readonly owner: string
   readonly ttl: number
@@ -12,13 +12,14 @@ export interface Terms {
   readonly lease?: LeaseId
   /** In a holder key: whether a record of Relukko's stands beside it, on the same lease. */
   readonly record?: boolean
+  /** Whether the holder renews its lease, at any time, until it learns that the holding is gone. */
+  readonly renewed?: boolean
 }
 
-export function formatTerms(
-  lock: ConcurrentLock,
-  { lease, record }: { readonly lease?: LeaseId | undefined; readonly record?: boolean } = {},
-): string {
-  return JSON.stringify({ ...lock.toDict(), lease, record: record || undefined })
+export type MoreTerms = Pick<Terms, 'lease' | 'record' | 'renewed'>
+
+export function formatTerms(lock: ConcurrentLock, { lease, record, renewed }: MoreTerms = {}): string {
+  return JSON.stringify({ ...lock.toDict(), lease, ...(record && { record }), ...(renewed && { renewed }) })
 }
 
 /** Undefined when the text holds no terms: whoever wrote the key counts all the same. */

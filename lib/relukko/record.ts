@@ -63,6 +63,11 @@ export function dtoOf(
   })
 }
 
+/** Whether a lock was taken by others; a record that tells of changes does not make it Relukko's. */
+export function isForeign({ ip }: RelukkoDTO): boolean {
+  return ip === NO_IP
+}
+
 /** The name that Relukko's clients see: as it is, when it is none that {@link encodeName} makes. */
 export function decodeName(name: string): string {
   try {

@@ -5,6 +5,7 @@ import { newLockId } from '../model/lock-id.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { LockKey } from '../protocol/lock-key.js'
 import { extend } from '../protocol/extend.js'
+import { leastTtl } from '../lock/extend.js'
 import type { Snapshot } from '../protocol/snapshot.js'
 import { acquire } from '../lock/acquire.js'
 import type { Engine } from '../lock/engine.js'
@@ -118,11 +119,12 @@ export class RelukkoLocks {
     }
     let seen: Seen | undefined
     const prepare = async (): Promise<Move<RelukkoDTO> | undefined> => {
-      const { lock: before, request, snapshot } = seen!
+      const { lock: before, request, snapshot, isForeign } = seen!
       const { name } = key
       const now = this.engine.clock.now()
       const lock = changed(before, now)
-      const ttl = ttlUntil(lock.expiresAt, now, this.graceSeconds)
+      const wanted = ttlUntil(lock.expiresAt, now, this.graceSeconds)
+      const ttl = isForeign ? leastTtl(snapshot, id, wanted) : wanted
       const lease = await this.engine.pool.takeFresh(ttl)
       const alongside: Op[] = [
         {

@@ -3,7 +3,7 @@ import { LockKey } from '../protocol/lock-key.js'
 import { keyLocksOf, readSnapshot, type Snapshot, snapshotReads } from '../protocol/snapshot.js'
 import { RelukkoNotFoundError } from './errors.js'
 import { type Listed, listed } from './listed.js'
-import { dtoOf, parseRecord } from './record.js'
+import { dtoOf, isForeign, parseRecord } from './record.js'
 import type { RelukkoDTO } from './relukko-dto.js'
 
 /** How long a call bears with an etcd that cannot be reached. */
@@ -13,6 +13,8 @@ export const BOUND = { budgetMs: 5_000 }
 export interface Seen {
   readonly lock: RelukkoDTO
   readonly request: string | undefined
+  /** It was not taken through Relukko: whoever did relies on what it was promised. */
+  readonly isForeign: boolean
   readonly snapshot: Snapshot
 }
 
@@ -56,7 +58,8 @@ export class Sight {
     const entry = live.find(({ uuid }) => uuid === id)
     if (!entry) return undefined
     const record = parseRecord(result.results[0]![0])
-    return { lock: dtoOf(key, entry, record), request: record?.request, snapshot }
+    const lock = dtoOf(key, entry, record)
+    return { lock, request: record?.request, isForeign: isForeign(lock), snapshot }
   }
 
   private list(): Promise<Listed[]> {

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { acquire } from '../lock/acquire.js'
 import type { Engine } from '../lock/engine.js'
-import { extendIfHeld } from '../lock/extend.js'
+import { extendById } from '../lock/extend.js'
 import { checkReason, forceRelease } from '../lock/force-release.js'
 import { listStates } from '../lock/list.js'
 import { stateOrProblem } from '../lock/lock-state.js'
@@ -115,8 +115,9 @@ export function addV2Routes(
   server.put<OfHolding>('/v2/locks/:prefix/:name/:id', async request => {
     const { ttl } = bodyOf(request, ['ttl'])
     const params = asNamed(request.params)
-    if (!(await extendIfHeld(engine, [keyOf(params)], params.id, ttl as number, BOUND))) throw notHeld(params)
-    return { ...params, ttl }
+    const extended = await extendById(engine, keyOf(params), params.id, ttl as number, BOUND)
+    if (extended === undefined) throw notHeld(params)
+    return { ...params, ttl: extended }
   })
 
   server.delete<OfHolding & { Querystring: { reason?: string } }>(

@@ -36,6 +36,8 @@ export interface Leases {
   grant(ttl: number): Promise<GrantedLease>
   /** Resolves to the seconds left after renewal, 0 when there is no such lease (any more). */
   renew(id: LeaseId): Promise<number>
+  /** What is left of a lease, which is not renewed by this; undefined when there is no such lease (any more). */
+  remaining(id: LeaseId): Promise<RemainingLease | undefined>
   /** Deletes the lease and its keys. One that is gone already is no error. */
   revoke(id: LeaseId): Promise<void>
 }
@@ -43,4 +45,11 @@ export interface Leases {
 export interface GrantedLease {
   readonly id: LeaseId
   readonly ttl: number
+}
+
+export interface RemainingLease {
+  /** Seconds that etcd granted. */
+  readonly ttl: number
+  /** Seconds that are left, in whole ones: up to one more may be. */
+  readonly left: number
 }

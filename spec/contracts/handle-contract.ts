@@ -143,6 +143,69 @@ export function handleContract(make: () => Promise<Store>): void {
     })
   })
 
+  describe('an extension by the id', () => {
+    const state = async (): Promise<unknown> => (await other.inspect(name)).holders[0]
+
+    it('to less leaves the holder what it was promised, who may not hear of it', async () => {
+      const held = await lock.hold(name, long)
+      await other.extend(name, held.id, 2)
+      expect(await state()).toMatchObject({ id: held.id, ttl: 60 })
+      expect(held.remaining()).toBeGreaterThan(50)
+      await held.extend(2)
+      expect(await state()).toMatchObject({ ttl: 2 })
+      expect(held.remaining()).toBeLessThan(2)
+    })
+
+    it('of what its holder renews is another renewal, and no longer than its own', async () => {
+      const held = await lock.exclusive(name, { ttl: 20 })
+      const before = await state()
+      await other.extend(name, held.id, 20)
+      await lock.extend(name, held.id, 2)
+      expect(await state()).toMatchObject({ ...(before as object), remaining: expect.any(Number) })
+      await expect(other.extend(name, held.id, 21)).rejects.toMatchObject({ code: 'LOCK_RENEWED' })
+      await held.extend(60)
+      await other.extend(name, held.id, 60)
+      await held.verify()
+    })
+
+    it('of what was handed over to a holder that renews it is no longer, either', async () => {
+      const first = await lock.hold(name, long)
+      const next = other.exclusive(name, { ttl: 20 })
+      await queued(1)
+      await first.release()
+      const { id } = await next
+      await expect(lock.extend(name, id, 21)).rejects.toMatchObject({ code: 'LOCK_RENEWED' })
+    })
+  })
+
+  describe.each([false, true])('after somebody has freed it by hand (one of several: %s)', isOneOfSeveral => {
+    const free = async (held: HeldLock): Promise<void> => {
+      const key = `/spicerack/locks/custom/${name}`
+      const entries = Object.entries(JSON.parse((await valueAt(key))!) as object)
+      const others = Object.fromEntries(entries.filter(([id]) => id !== held.id))
+      await locks.store.commit({
+        compare: [],
+        success: [isOneOfSeveral ? put(key, JSON.stringify(others)) : { type: 'delete', key }],
+        failure: [],
+      })
+    }
+    const asks: [string, (held: HeldLock) => Promise<unknown>][] = [
+      ['extend', held => held.extend(60)],
+      ['verify', held => held.verify()],
+    ]
+    if (!isOneOfSeveral) asks.push(['guard', held => held.guard({ success: [put(`/${name}`)] })])
+
+    it.each(asks)('%s says that it is lost, and so does all else', async (_, ask) => {
+      const [held] = [await lock.semaphore(name, 2), isOneOfSeveral && (await other.semaphore(name, 2))]
+      await free(held)
+      await expect(ask(held)).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'released elsewhere' })
+      expect(held.signal.reason).toMatchObject({ reason: 'released elsewhere' })
+      expect(() => held.assertHeld()).toThrow('its entry is gone')
+      for (const [, again] of asks) await expect(again(held)).rejects.toBe(held.signal.reason)
+      expect(await valueAt(`/${name}`)).toBeUndefined()
+    })
+  })
+
   it('a Lock is closed at the end of its block, and what it holds is lost to its handles', async () => {
     let held: HeldLock
     {

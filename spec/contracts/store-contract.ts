@@ -194,6 +194,19 @@ export function storeContract(make: () => Promise<Store>): void {
       await store.leases.revoke(id)
     })
 
+    it('tells what is left of a lease, and renews nothing by that', async () => {
+      const { id, ttl } = await store.leases.grant(3)
+      const first = (await store.leases.remaining(id))!
+      expect(first.ttl).toBe(ttl)
+      expect([2, 3]).toContain(first.left)
+      await eventually(
+        async () => expect((await store.leases.remaining(id))!.left).toBeLessThan(first.left),
+        3_000,
+      )
+      await store.leases.revoke(id)
+      expect(await store.leases.remaining(id)).toBeUndefined()
+    })
+
     it('refuses a put with an unknown lease and applies nothing', async () => {
       const { id } = await store.leases.grant(60)
       await store.leases.revoke(id)

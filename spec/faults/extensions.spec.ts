@@ -1,5 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { pino } from 'pino'
+import { systemClock } from '../../lib/lock/clock.js'
+import { Engine } from '../../lib/lock/engine.js'
+import { extendOwn } from '../../lib/lock/extend.js'
 import type { Held } from '../../lib/lock/held-lock.js'
 import type { Lease } from '../../lib/lock/lease.js'
 import { Lock } from '../../lib/lock/lock.js'
@@ -93,7 +97,7 @@ describe('an extension', () => {
       await us.acquire('b', { concurrency: 1, ttl: 60 })
       return work()
     })
-    await expect(held.extend(600)).rejects.toMatchObject({ code: 'LOCK_ERROR' })
+    await expect(held.extend(600)).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'released elsewhere' })
     await us.close()
     expect((await onlooker.inspect('b')).holders).toHaveLength(1)
   })
@@ -107,7 +111,7 @@ describe('an extension', () => {
       await us.release('a', held.id)
       await us.acquire('b', { concurrency: 1, ttl: 600 })
     })
-    await expect(held.extend(600)).rejects.toMatchObject({ code: 'LOCK_ERROR' })
+    await expect(held.extend(600)).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'released elsewhere' })
     await us.close()
     expect((await onlooker.inspect('b')).holders).toHaveLength(1)
   })
@@ -195,13 +199,47 @@ describe('an extension', () => {
     expect((await onlooker.inspect('a')).holders[0]!.ttl).toBe(600)
   })
 
-  it('by id elsewhere is no loss to a handle that keeps its lock alive and could not see it', async () => {
+  it('that nobody told it of is no loss to a handle that keeps its lock alive and could not see it', async () => {
     blind()
     const held = await us.hold('a', { concurrency: 1, ttl: 3, keepAlive: true })
-    await other.extend('a', held.id, 600)
-    revoke()
+    const engine = new Engine(memory, systemClock, pino({ level: 'silent' }))
+    await extendOwn(engine, [new LockKey('custom', 'a')], held.id, 600)
     await eventually(() => expect(held.remaining()).toBeGreaterThan(500), 3_000)
     await expectHeld(held, 'a')
+  })
+
+  it('by id to less leaves a holder who cannot hear of it what it was promised, also when it comes late', async () => {
+    blind()
+    const held = await us.hold('a', { concurrency: 1, ttl: 60 })
+    const theirs = new FaultyStore(memory)
+    const [readTwiceAndGrant, move] = [3, 1]
+    theirs.befall(readTwiceAndGrant + move, async work => {
+      await delay(1_100)
+      return work()
+    })
+    await make(theirs, 'they').extend('a', held.id, 2)
+    const left = await onlooker.inspect('a')
+    expect(left.holders).toMatchObject([{ ttl: 60 }])
+    expect(held.remaining()).toBeGreaterThan(50)
+    const holder = new LockKey('custom', 'a').holder(held.id)
+    const { results } = await memory.commit({
+      compare: [],
+      success: [{ type: 'range', key: holder }],
+      failure: [],
+    })
+    const { left: seconds } = (await memory.leases.remaining(results[0]![0]!.lease!))!
+    expect(seconds + 1).toBeGreaterThan(held.remaining())
+  })
+
+  it('whose lock is lost meanwhile rejects with the loss, as soon as it is told', async () => {
+    const held = await us.hold('a', { concurrency: 1, ttl: 2 })
+    line.befall(1, () => Promise.reject(unreachable()), Infinity)
+    const extending = held.extend(600).catch((error: unknown) => error)
+    await eventually(() => expect(held.signal.aborted).toBe(true), 4_000)
+    const lost = performance.now()
+    expect(await extending).toBe(held.signal.reason)
+    expect(performance.now() - lost).toBeLessThan(2_000)
+    line.befall(0, work => work())
   })
 
   it('by id elsewhere is asked about again when the first answer is lost', async () => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { pino } from 'pino'
 import { acquire } from '../../lib/lock/acquire.js'
 import { Engine } from '../../lib/lock/engine.js'
-import { extend } from '../../lib/lock/extend.js'
+import { extendOwn } from '../../lib/lock/extend.js'
 import { forceRelease } from '../../lib/lock/force-release.js'
 import { release } from '../../lib/lock/release.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
@@ -62,7 +62,7 @@ describe('a lease that serves a second holding', () => {
       await late
       return work()
     })
-    await extend(rival, [world.key], first.uuid, World.TTL)
+    await extendOwn(rival, [world.key], first.uuid, World.TTL)
     await world.release(first)
     await holdsElsewhere(world)
     revoke()

@@ -96,8 +96,11 @@ describe('a user that may read and write what belongs to one prefix', () => {
     await held.verify()
     await eventually(() => expect(held.deadline.getTime()).toBeGreaterThan(deadline.getTime() + 300))
     await held.extend(60)
-    await other.extend(name, held.id, 90)
-    await eventually(() => expect(held.remaining()).toBeGreaterThan(80))
+    await other.extend(name, held.id, 60)
+    const unrenewed = await lock.hold(`${name}-2`, terms)
+    await other.extend(`${name}-2`, unrenewed.id, 90)
+    await eventually(() => expect(unrenewed.remaining()).toBeGreaterThan(80))
+    await unrenewed.release()
     const key = `/spicerack/locks/custom/${name}-guarded`
     expect(await held.guard({ success: [{ type: 'range', key }] })).toMatchObject({ succeeded: true })
     await held.release()

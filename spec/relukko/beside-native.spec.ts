@@ -4,6 +4,7 @@ import { LockKey } from '../../lib/protocol/lock-key.js'
 import { RelukkoAdapter } from '../../lib/relukko/index.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import { freshName } from '../support/etcd.js'
+import { eventually } from '../support/eventually.js'
 
 const store = new MemoryStore()
 const relukko = new RelukkoAdapter({ store })
@@ -64,6 +65,25 @@ describe('a lock that was taken by others', () => {
       expect((await native.inspect(full)).holders).toEqual([])
     },
   )
+
+  it('lasts for what its holder was promised, whatever Relukko makes of its expiry', async () => {
+    const held = await native.hold(name, { concurrency: 1, ttl: 1_000 })
+    for (const seconds of [1, 2]) {
+      const { expiresAt } = await relukko.keepRelukkoAlivePut(held.id, seconds)
+      expect(Timestamp.now().secondsUntil(expiresAt)).toBeLessThanOrEqual(seconds)
+      expect((await native.inspect(name)).holders).toMatchObject([{ ttl: 1_000 }])
+    }
+    await eventually(() => expect(held.remaining()).toBeLessThan(1_000))
+    expect(held.remaining()).toBeGreaterThan(990)
+    await held.release()
+  })
+
+  it('is left alone while its holder renews it', async () => {
+    const held = await native.exclusive(name)
+    await expect(relukko.keepRelukkoAlivePut(held.id, 900)).rejects.toMatchObject({ code: 'LOCK_RENEWED' })
+    expect((await native.inspect(name)).holders).toMatchObject([{ ttl: 30 }])
+    await held.release()
+  })
 
   it('is shown to its holder as extended, and leaves no record when he releases it', async () => {
     const held = await native.hold(name, { concurrency: 1, ttl: 60 })

@@ -52,6 +52,7 @@ export class FaultyStore implements Store {
         return lease
       }),
     renew: id => this.call(() => this.store.leases.renew(id)),
+    remaining: id => this.call(() => this.store.leases.remaining(id)),
     revoke: id => {
       this.revocations++
       return this.call(() => this.store.leases.revoke(id))

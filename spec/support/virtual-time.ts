@@ -13,6 +13,7 @@ export class VirtualTime {
   }
 
   readonly timers: Timers = {
+    now: () => this.clock.monotonic(),
     after: (ms, work) => {
       const timer = { at: this.clock.monotonic() + ms, work }
       this.due.add(timer)

@@ -3,8 +3,9 @@ import { pino } from 'pino'
 import type { KeyValue } from '../../lib/kv/key-value.js'
 import { acquire, type AcquireOptions } from '../../lib/lock/acquire.js'
 import { Engine } from '../../lib/lock/engine.js'
-import { extend } from '../../lib/lock/extend.js'
+import { extendOwn } from '../../lib/lock/extend.js'
 import type { Holding } from '../../lib/lock/holdings.js'
+import { LockError } from '../../lib/model/errors.js'
 import { release } from '../../lib/lock/release.js'
 import { newLockId } from '../../lib/model/lock-id.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
@@ -51,7 +52,8 @@ export class World {
   }
 
   async extend({ uuid }: Holding, ttl: number): Promise<void> {
-    await extend(this.us, this.keys, uuid, ttl)
+    const moved = await extendOwn(this.us, this.keys, uuid, ttl)
+    if (!moved) throw new LockError('Nobody holds.')
   }
 
   /** The rival tries once. */

@@ -48,12 +48,15 @@ export const v2: Readonly<Record<string, Readonly<Record<string, Operation>>>> =
   },
   '/v2/locks/{prefix}/{name}/{id}': {
     put: operation({
-      summary: 'Let a holding last so many seconds from now',
+      summary: 'Let a holding last so many seconds from now, or more',
+      description:
+        'It never ends sooner than its holder was promised: `ttl` is what it has now. 409: its holder renews it by itself, and only ' +
+        'the holder can make it last longer.',
       tag,
       parameters: HOLDING,
       body: object({ ttl }),
       answers: { 200: ['It lasts.', named('Extended')] },
-      errors: [400, 404],
+      errors: [400, 404, 409],
     }),
     delete: operation({
       summary: 'Release it; with a reason also by force, and also one who waits',

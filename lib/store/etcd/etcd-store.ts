@@ -1,6 +1,6 @@
 import type { KeyRange, LeaseId } from '../../kv/key-value.js'
 import type { Transaction, TransactionResult } from '../../kv/transaction.js'
-import type { GrantedLease, Leases, Store, Watch, WatchListener } from '../store.js'
+import type { GrantedLease, Leases, RemainingLease, Store, Watch, WatchListener } from '../store.js'
 import { isStoreError } from '../store-error.js'
 import { Connection } from './connection.js'
 import { LeaseStream } from './lease-stream.js'
@@ -14,6 +14,7 @@ export class EtcdStore implements Store {
   readonly leases: Leases = {
     grant: ttl => this.grant(ttl),
     renew: id => this.renewals.renew(id),
+    remaining: id => this.remaining(id),
     revoke: id => this.revoke(id),
   }
   private readonly connection: Connection
@@ -68,6 +69,14 @@ export class EtcdStore implements Store {
   private async grant(ttl: number): Promise<GrantedLease> {
     const { ID, TTL } = await this.connection.call(client => client.leaseClient.leaseGrant({ TTL: ttl }))
     return { id: ID, ttl: Number(TTL) }
+  }
+
+  private async remaining(id: LeaseId): Promise<RemainingLease | undefined> {
+    const { TTL, grantedTTL } = await this.connection.call(client =>
+      client.leaseClient.leaseTimeToLive({ ID: id }),
+    )
+    // etcd says -1 of a lease that it does not know.
+    return Number(TTL) < 0 ? undefined : { ttl: Number(grantedTTL), left: Number(TTL) }
   }
 
   private async revoke(id: LeaseId): Promise<void> {

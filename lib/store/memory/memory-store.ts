@@ -1,6 +1,6 @@
 import { isWithin, type KeyEvent, type KeyRange, type LeaseId } from '../../kv/key-value.js'
 import type { Transaction, TransactionResult } from '../../kv/transaction.js'
-import type { GrantedLease, Leases, Store, Watch, WatchListener } from '../store.js'
+import type { GrantedLease, Leases, RemainingLease, Store, Watch, WatchListener } from '../store.js'
 import { StoreError } from '../store-error.js'
 import { KeySpace } from './key-space.js'
 import { type Timers, realTimers } from './timers.js'
@@ -10,6 +10,8 @@ const MIN_TTL = 2
 
 interface Lease {
   readonly ttl: number
+  /** By the clock of the store. */
+  readonly end: number
   cancel(): void
 }
 
@@ -26,6 +28,7 @@ export class MemoryStore implements Store {
   readonly leases: Leases = {
     grant: ttl => this.answer(() => this.grant(ttl)),
     renew: id => this.answer(() => this.renew(id)),
+    remaining: id => this.answer(() => this.remaining(id)),
     revoke: id => this.answer(() => this.revoke(id)),
   }
   private readonly keySpace = new KeySpace(id => this.live.has(id))
@@ -77,7 +80,13 @@ export class MemoryStore implements Store {
   }
 
   private arm(id: LeaseId, ttl: number): void {
-    this.live.set(id, { ttl, cancel: this.timers.after(ttl * 1000, () => this.revoke(id)) })
+    const end = this.timers.now() + ttl * 1000
+    this.live.set(id, { ttl, end, cancel: this.timers.after(ttl * 1000, () => this.revoke(id)) })
+  }
+
+  private remaining(id: LeaseId): RemainingLease | undefined {
+    const lease = this.live.get(id)
+    return lease && { ttl: lease.ttl, left: Math.max(0, Math.floor((lease.end - this.timers.now()) / 1000)) }
   }
 
   private revoke(id: LeaseId): void {

@@ -1,5 +1,7 @@
 /** Where a memory store's leases get their time from, so that a simulation can turn the clock itself. */
 export interface Timers {
+  /** Milliseconds. */
+  now(): number
   /** Runs `work` after so many milliseconds; returns what cancels it. */
   after(ms: number, work: () => void): () => void
 }
@@ -8,6 +10,7 @@ export interface Timers {
 const LONGEST_TIMEOUT = 2 ** 31 - 1
 
 export const realTimers: Timers = {
+  now: () => performance.now(),
   after(ms, work) {
     let timer: NodeJS.Timeout
     const arm = (left: number): void => {

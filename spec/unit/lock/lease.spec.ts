@@ -28,6 +28,7 @@ const slowly = <T>(answer: T): Promise<T> => {
 const leases: Leases = {
   grant: ttl => slowly({ id: '7', ttl }),
   renew: () => slowly(TTL),
+  remaining: () => slowly({ ttl: TTL, left: 7 }),
   revoke: () => slowly(undefined),
 }
 

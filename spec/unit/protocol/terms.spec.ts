@@ -16,6 +16,11 @@ describe('terms', () => {
     expect(parseTerms(formatTerms(lock, { lease: '7587891' }))).toEqual({ ...dict, lease: '7587891' })
   })
 
+  it('say that the holder renews its lease, when it does', () => {
+    expect(parseTerms(formatTerms(lock, { renewed: true }))).toEqual({ ...dict, renewed: true })
+    expect(parseTerms(formatTerms(lock, { renewed: false }))).toEqual(dict)
+  })
+
   it.each(['', 'no json', 'null', '7', '[]', '{}', '{"owner": "o"}', '{"owner": 7, "created": "2023"}'])(
     'are none in %j',
     text => {
