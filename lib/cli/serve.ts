@@ -113,8 +113,9 @@ async function serveWith(
   Server: typeof RelukkoServer,
   { config, host, port, ...settings }: Settings,
 ): Promise<void> {
-  const etcd = await resolveEndpoints(config)
-  const store = new EtcdStore(etcd, message => settings.logger.warn(message))
+  const warn = (message: string): void => settings.logger.warn(message)
+  const etcd = await resolveEndpoints(config, { warn })
+  const store = new EtcdStore(etcd, warn)
   try {
     const server = await Server.create({ ...settings, store })
     try {

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { LockConfigError } from '../model/errors.js'
-import type { EtcdOptions } from '../store/etcd/options.js'
+import type { Certificates } from '../store/etcd/options.js'
 import type { LockConfig } from './schema.js'
 
 /** Where a file was named. */
@@ -14,13 +14,34 @@ export interface NamedFile {
 const certificateIn = (pem: Buffer): X509Certificate => new X509Certificate(pem.toString())
 
 /** What is in the files of an etcd's client. @throws LockConfigError */
-export function readCertificates({ ca_cert, cert: own }: LockConfig): NonNullable<EtcdOptions['tls']> {
+export function readCertificates({ ca_cert, cert: own }: LockConfig): Certificates {
   const ca = ca_cert === undefined ? undefined : readAuthority({ option: 'ca_cert', file: ca_cert })
   const [cert, key] = typeof own === 'string' ? [own, own] : (own ?? [])
   const named = (file: string): NamedFile => ({ option: 'cert', file })
   return {
     ...(ca && { ca }),
     ...(cert !== undefined && key !== undefined && readIdentity(named(cert), named(key))),
+  }
+}
+
+/**
+ * Reads the files now, and at each call of what it returns: they may have been renewed. Files that cannot be used then are
+ * told of once, and those that were read last stay in use.
+ * @throws LockConfigError when they cannot be used now.
+ */
+export function renewedCertificates(config: LockConfig, warn: (message: string) => void): () => Certificates {
+  let current = readCertificates(config)
+  let told: string | undefined
+  return () => {
+    try {
+      current = readCertificates(config)
+      told = undefined
+    } catch (error) {
+      const { message } = error as Error
+      if (message !== told) warn(`${message} The certificates that were read before stay in use.`)
+      told = message
+    }
+    return current
   }
 }
 

@@ -1,5 +1,5 @@
 import type { EtcdOptions } from '../store/etcd/options.js'
-import { readCertificates } from './certificates.js'
+import { renewedCertificates } from './certificates.js'
 import { DEFAULT_PORT, endpointOf } from './endpoints.js'
 import type { LockConfig } from './schema.js'
 import { resolveService, type SrvResolver } from './srv.js'
@@ -7,18 +7,27 @@ import { resolveService, type SrvResolver } from './srv.js'
 /** A call that takes longer than this many seconds counts as lost. */
 const DEFAULT_TIMEOUT = 5
 
+export interface ResolveOptions {
+  /** Told what goes wrong later, when what may change is looked up again. */
+  readonly warn?: (message: string) => void
+  readonly resolveSrv?: SrvResolver
+}
+
 /**
  * What the store needs to know: reads the certificate files and looks up the SRV records.
  * @param config valid, as from `validateConfig`.
  * @throws LockConfigError when a certificate file cannot be used or a domain has no records, EtcdLockUnavailableError
  * when DNS fails.
  */
-export async function resolveEndpoints(config: LockConfig, resolveSrv?: SrvResolver): Promise<EtcdOptions> {
+export async function resolveEndpoints(
+  config: LockConfig,
+  { warn = () => {}, resolveSrv }: ResolveOptions = {},
+): Promise<EtcdOptions> {
   const endpoints = await endpointsOf(config, resolveSrv)
   const { username, password, read_timeout = DEFAULT_TIMEOUT, allow_reconnect = true } = config
   return {
     endpoints,
-    ...(endpoints[0]!.startsWith('https:') && { tls: readCertificates(config) }),
+    ...(endpoints[0]!.startsWith('https:') && { tls: renewedCertificates(config, warn) }),
     ...(username !== undefined && password !== undefined && { auth: { username, password } }),
     callTimeoutMs: read_timeout * 1000,
     failover: allow_reconnect,

@@ -10,9 +10,9 @@ export interface LockConfig {
   readonly protocol?: 'http' | 'https'
   /** A domain whose SRV records name the endpoints. Instead of host; port has no meaning then. */
   readonly srv_domain?: string
-  /** File of the certificate authority, PEM. Without it, the roots that Node ships are trusted. */
+  /** File of the certificate authority, PEM. Without it, the roots that Node trusts. Read anew for each connection. */
   readonly ca_cert?: string
-  /** File with certificate and key of this client, PEM; or [certificate file, key file]. */
+  /** File with certificate and key of this client, PEM; or [certificate file, key file]. Read anew for each connection. */
   readonly cert?: string | readonly [string, string]
   readonly username?: string
   readonly password?: string

@@ -21,7 +21,11 @@ export async function openEngine({
   const checked = validateConfig(config ?? {}, 'config')
   for (const warning of checked.warnings) logger.warn(warning)
   const warn = (message: string): void => logger.warn(message)
-  return new Engine(new EtcdStore(await resolveEndpoints(checked.config), warn), systemClock, logger)
+  return new Engine(
+    new EtcdStore(await resolveEndpoints(checked.config, { warn }), warn),
+    systemClock,
+    logger,
+  )
 }
 
 /** A store that somebody else closes. */

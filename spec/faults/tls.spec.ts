@@ -1,9 +1,16 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createServer } from 'node:tls'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import type { Lock, LockConfig } from '../../lib/index.js'
 import { freePorts } from '../../lib/testing/free-port.js'
-import { type Certificates, useCertificates } from '../support/certificates.js'
+import { type Certificates, useCertificates, writeChain } from '../support/certificates.js'
+import { runCommand } from '../support/command.js'
 import { freshName, lockAt } from '../support/etcd.js'
 import { EtcdProcess } from '../support/etcd-process.js'
 import { logSpy } from '../support/log-spy.js'
@@ -101,4 +108,27 @@ describe('etcd with TLS', () => {
     },
     15_000,
   )
+
+  it('serves the command at an address, without a warning', async () => {
+    const config = join(await mkdtemp(join(tmpdir(), 'spicelock-tls-')), 'etcd.yaml')
+    const { ca, client } = files.get()
+    await writeFile(
+      config,
+      JSON.stringify({ endpoints: [url('https', strictPort)], ca_cert: ca, cert: client }),
+    )
+    const { code, stderr } = await runCommand(['ls', '--config', config])
+    expect(code).toBe(0)
+    expect(stderr).not.toContain('Warning')
+  }, 30_000)
+
+  it('refuses a server whose certificate is for another address', async () => {
+    const chain = await writeChain(await mkdtemp(join(tmpdir(), 'spicelock-tls-')), '127.0.0.2')
+    const [cert, key] = chain.server.map(file => readFileSync(file))
+    const impostor = createServer({ cert, key }).listen(0, '127.0.0.1')
+    await once(impostor, 'listening')
+    const { port: its } = impostor.address() as AddressInfo
+    lock = lockAt('', { config: { endpoints: [url('https', its)], ca_cert: chain.ca, read_timeout: 2 } })
+    await expect(lock.acquire(freshName(), terms)).rejects.toThrow(/127\.0\.0\.1 is not in the cert's list/)
+    impostor.close()
+  }, 15_000)
 })

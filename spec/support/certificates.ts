@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from '@jest/globals'
@@ -7,18 +7,58 @@ import { generate } from 'selfsigned'
 
 const curve = { keyType: 'ec', algorithm: 'sha256' } as const
 
-/** Files in PEM form: an authority, another, and what the first has signed for server and client. */
-export interface Certificates {
-  readonly ca: string
+/** Files: a chain, another authority, and what is no use. */
+export interface Certificates extends Chain {
   readonly otherCa: string
-  readonly server: readonly [cert: string, key: string]
-  readonly client: readonly [cert: string, key: string]
   /** Certificate and key of the client in one file. */
   readonly clientBoth: string
   /** The authority, but not in PEM form. */
   readonly der: string
   readonly junk: string
   readonly gone: string
+}
+
+/** What {@link writeChain} writes, in PEM form. */
+export interface Chain {
+  readonly ca: string
+  readonly server: readonly [cert: string, key: string]
+  readonly client: readonly [cert: string, key: string]
+}
+
+/** Writes an authority and what it has signed for a server at `address` and a client, over what the folder holds. */
+export async function writeChain(folder: string, address = '127.0.0.1'): Promise<Chain> {
+  const authority = await makeAuthority('good authority')
+  const signed = { ...curve, ca: { key: authority.private, cert: authority.cert } }
+  const server = await generate([{ name: 'commonName', value: 'etcd' }], {
+    ...signed,
+    extensions: [
+      { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
+      { name: 'subjectAltName', altNames: [{ type: 7, ip: address }] },
+    ],
+  })
+  const client = await generate([{ name: 'commonName', value: 'client' }], {
+    ...signed,
+    extensions: [{ name: 'extKeyUsage', clientAuth: true }],
+  })
+  const write = async (name: string, content: string): Promise<string> => {
+    await writeFile(join(folder, name), content)
+    return join(folder, name)
+  }
+  return {
+    ca: await write('ca.pem', authority.cert),
+    server: [await write('server.pem', server.cert), await write('server-key.pem', server.private)],
+    client: [await write('client.pem', client.cert), await write('client-key.pem', client.private)],
+  }
+}
+
+function makeAuthority(commonName: string): ReturnType<typeof generate> {
+  return generate([{ name: 'commonName', value: commonName }], {
+    ...curve,
+    extensions: [
+      { name: 'basicConstraints', cA: true },
+      { name: 'keyUsage', keyCertSign: true },
+    ],
+  })
 }
 
 /** For all tests of a file. */
@@ -29,38 +69,17 @@ export function useCertificates(): { get: () => Certificates } {
     await writeFile(at(name), content)
     return at(name)
   }
-  const authority = (commonName: string): ReturnType<typeof generate> =>
-    generate([{ name: 'commonName', value: commonName }], {
-      ...curve,
-      extensions: [
-        { name: 'basicConstraints', cA: true },
-        { name: 'keyUsage', keyCertSign: true },
-      ],
-    })
   let certificates: Certificates
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'spicelock-certificates-'))
-    const [ca, otherCa] = await Promise.all([authority('good authority'), authority('other authority')])
-    const signed = { ...curve, ca: { key: ca.private, cert: ca.cert } }
-    const server = await generate([{ name: 'commonName', value: 'etcd' }], {
-      ...signed,
-      extensions: [
-        { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
-        { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
-      ],
-    })
-    const client = await generate([{ name: 'commonName', value: 'client' }], {
-      ...signed,
-      extensions: [{ name: 'extKeyUsage', clientAuth: true }],
-    })
+    const [chain, otherCa] = await Promise.all([writeChain(folder), makeAuthority('other authority')])
+    const [cert, key] = await Promise.all(chain.client.map(file => readFile(file, 'utf8')))
     certificates = {
-      ca: await write('ca.pem', ca.cert),
+      ...chain,
       otherCa: await write('other-ca.pem', otherCa.cert),
-      server: [await write('server.pem', server.cert), await write('server-key.pem', server.private)],
-      client: [await write('client.pem', client.cert), await write('client-key.pem', client.private)],
-      clientBoth: await write('client-both.pem', client.cert + '\n' + client.private),
-      der: await write('ca.der', new X509Certificate(ca.cert).raw),
+      clientBoth: await write('client-both.pem', `${cert}\n${key}`),
+      der: await write('ca.der', new X509Certificate(await readFile(chain.ca, 'utf8')).raw),
       junk: await write('junk.pem', 'secret junk'),
       gone: at('gone.pem'),
     }

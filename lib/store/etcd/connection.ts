@@ -1,10 +1,10 @@
-import { rootCertificates } from 'node:tls'
 import { InterceptingCall, type Interceptor } from '@grpc/grpc-js'
 import { noop } from 'cockatiel'
 import { Etcd3 } from 'etcd3'
 import { StoreError } from '../store-error.js'
 import { classify, UNEXPLAINED } from './classify.js'
 import type { EtcdOptions } from './options.js'
+import { TlsCredentials } from './tls-credentials.js'
 import { isTokenRefusal, Token } from './token.js'
 
 /** Makes a member that has lost its leader refuse at once, instead of after 7 s. */
@@ -102,18 +102,17 @@ export class Connection {
 
   private open(): Etcd3 {
     const { endpoints, tls, auth, callTimeoutMs } = this.options
+    const endpoint = endpoints[this.endpoint]!
     const token =
       auth && new Token(() => client.auth.authenticate({ name: auth.username, password: auth.password }))
     const client: Etcd3 = new Etcd3({
-      hosts: [endpoints[this.endpoint]!],
-      ...(tls && {
-        credentials: {
-          rootCertificate: tls.ca ?? Buffer.from(rootCertificates.join('\n')),
-          ...(tls.key && { privateKey: tls.key }),
-          ...(tls.cert && { certChain: tls.cert }),
-        },
-      }),
-      grpcOptions: { ...grpcOptions, ...distinct() },
+      // What etcd3 would make of https is replaced.
+      hosts: [endpoint.replace(/^https/, 'http')],
+      grpcOptions: {
+        ...grpcOptions,
+        ...distinct(),
+        ...(tls && new TlsCredentials(endpoint, tls).clientOptions),
+      },
       faultHandling: { host: () => noop, global: noop },
       defaultCallOptions: ({ isStream, method }) => {
         const bearer = method === 'authenticate' ? undefined : token?.bearer()

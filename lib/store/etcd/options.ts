@@ -1,9 +1,16 @@
+/** PEM. Without `ca` the roots that Node trusts are trusted. */
+export interface Certificates {
+  readonly ca?: Buffer
+  readonly cert?: Buffer
+  readonly key?: Buffer
+}
+
 /** How to reach etcd. */
 export interface EtcdOptions {
   /** All of one scheme, for example `['https://etcd1.example:2379']`. */
   readonly endpoints: readonly string[]
-  /** PEM. Without `ca` the roots that Node ships are trusted. */
-  readonly tls?: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer }
+  /** What each new connection uses, for https. Does not throw. */
+  readonly tls?: () => Certificates
   readonly auth?: { readonly username: string; readonly password: string }
   /** Deadline of one call, milliseconds. */
   readonly callTimeoutMs: number

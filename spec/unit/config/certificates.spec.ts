@@ -14,20 +14,20 @@ describe('resolveEndpoints with certificates', () => {
   it('reads certificate and key from two files', async () => {
     const { ca, client } = files.get()
     const { tls, endpoints } = await resolveEndpoints({ ca_cert: ca, cert: client })
-    expect(texts(tls)).toEqual({ ca: text(ca), cert: text(client[0]), key: text(client[1]) })
+    expect(texts(tls?.())).toEqual({ ca: text(ca), cert: text(client[0]), key: text(client[1]) })
     expect(endpoints).toEqual(['https://127.0.0.1:2379'])
   })
 
   it('reads certificate and key from one file, and needs no authority', async () => {
     const { clientBoth } = files.get()
     const { tls, endpoints } = await resolveEndpoints({ cert: clientBoth })
-    expect(texts(tls)).toEqual({ cert: text(clientBoth), key: text(clientBoth) })
+    expect(texts(tls?.())).toEqual({ cert: text(clientBoth), key: text(clientBoth) })
     expect(endpoints).toEqual(['https://127.0.0.1:2379'])
   })
 
   it('needs no certificate for https, and has none for http', async () => {
-    expect((await resolveEndpoints({ protocol: 'https' })).tls).toEqual({})
-    expect((await resolveEndpoints({ endpoints: ['https://a:1'] })).tls).toEqual({})
+    expect((await resolveEndpoints({ protocol: 'https' })).tls?.()).toEqual({})
+    expect((await resolveEndpoints({ endpoints: ['https://a:1'] })).tls?.()).toEqual({})
     expect(await resolveEndpoints({ protocol: 'http' })).not.toHaveProperty('tls')
   })
 

@@ -72,27 +72,35 @@ describe('resolveEndpoints with an srv_domain', () => {
     ['nothing plain when https is asked for', { protocol: 'https' }, withoutSsl, 'https://old:2379'],
     ['past services without data', {}, { ...all, [SSL]: 'ENODATA', [PLAIN]: [] }, 'http://old:2379'],
   ])('looks for %s', async (_, config, answers, endpoint) => {
-    const { endpoints } = await resolveEndpoints({ ...config, srv_domain: 'example' }, dns(answers))
+    const { endpoints } = await resolveEndpoints(
+      { ...config, srv_domain: 'example' },
+      { resolveSrv: dns(answers) },
+    )
     expect(endpoints).toEqual([endpoint])
   })
 
   it('implies https for a certificate', async () => {
     const config = { srv_domain: 'example', ca_cert: files.get().ca }
-    expect((await resolveEndpoints(config, dns(withoutSsl))).endpoints).toEqual(['https://old:2379'])
+    expect((await resolveEndpoints(config, { resolveSrv: dns(withoutSsl) })).endpoints).toEqual([
+      'https://old:2379',
+    ])
   })
 
   it('has TLS options when the record says TLS', async () => {
-    expect((await resolveEndpoints({ srv_domain: 'example' }, dns(all))).tls).toEqual({})
+    expect((await resolveEndpoints({ srv_domain: 'example' }, { resolveSrv: dns(all) })).tls?.()).toEqual({})
   })
 
   it('sorts by priority, then by weight downwards', async () => {
     const records = [record('c', 2, 9), record('b', 1, 1), record('d', 10, 0), record('a', 1, 5, 4001)]
-    const { endpoints } = await resolveEndpoints({ srv_domain: 'example' }, dns({ [SSL]: records }))
+    const { endpoints } = await resolveEndpoints(
+      { srv_domain: 'example' },
+      { resolveSrv: dns({ [SSL]: records }) },
+    )
     expect(endpoints).toEqual(['https://a:4001', 'https://b:2379', 'https://c:2379', 'https://d:2379'])
   })
 
   it('names the domain and what it asked for when there is no record', async () => {
-    const failure = resolveEndpoints({ srv_domain: 'example' }, dns({}))
+    const failure = resolveEndpoints({ srv_domain: 'example' }, { resolveSrv: dns({}) })
     await expect(failure).rejects.toThrow(LockConfigError)
     await expect(failure).rejects.toThrow(
       `No SRV record was found for the srv_domain 'example', asked for: ${SSL}, ${PLAIN}, ${OLD}.`,
@@ -102,7 +110,10 @@ describe('resolveEndpoints with an srv_domain', () => {
   it.each(['ESERVFAIL', 'ETIMEOUT', 'ECONNREFUSED'])(
     'does not fall back to plain http when DNS fails with %s',
     async code => {
-      const failure = resolveEndpoints({ srv_domain: 'example' }, dns({ ...all, [SSL]: code }))
+      const failure = resolveEndpoints(
+        { srv_domain: 'example' },
+        { resolveSrv: dns({ ...all, [SSL]: code }) },
+      )
       await expect(failure).rejects.toThrow(EtcdLockUnavailableError)
       await expect(failure).rejects.toThrow(`Unable to look up the SRV record ${SSL}: querySrv ${code}`)
     },
