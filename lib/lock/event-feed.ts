@@ -2,17 +2,26 @@ import type { KeyEvent, KeyValue } from '../kv/key-value.js'
 import { LockError } from '../model/errors.js'
 import { type LockEvent, lockEventsOf, type Standing } from '../protocol/lock-event.js'
 import { LockKey } from '../protocol/lock-key.js'
+import { missedEventsOf } from '../protocol/missed-events.js'
 import type { Watch, WatchListener } from '../store/store.js'
 import type { Engine } from './engine.js'
 import { translated } from './persist.js'
 import { reading } from './reading.js'
 
-/** What the changes of one revision mean; it brings `standing` up to them. */
-export type Meaning<T> = (changes: readonly KeyEvent[], standing: Standing) => T[]
+/** What is to be told. Both bring `standing` up to what they are given. */
+export interface Meaning<T> {
+  /** Of the changes of one revision. */
+  seen(changes: readonly KeyEvent[], standing: Standing): T[]
+  /** Of a time that nobody saw: `standing` is of the revision `since`, and `now` all that stands after it. */
+  missed(now: readonly KeyValue[], since: bigint, standing: Standing): T[]
+}
 
 /** Those events that somebody wants. */
 export function events(isWanted: (event: LockEvent) => boolean): Meaning<LockEvent> {
-  return (changes, standing) => lockEventsOf(changes, standing).filter(isWanted)
+  return {
+    seen: (changes, standing) => lockEventsOf(changes, standing).filter(isWanted),
+    missed: (now, since, standing) => missedEventsOf(now, since, standing).filter(isWanted),
+  }
 }
 
 /** What a feed has told up to; who begins one anew with it misses nothing that happened between. */
@@ -114,7 +123,7 @@ export class EventFeed<T> implements WatchListener {
       const revision = revisionOf(changes[0]!)
       if (revision <= this.told.revision) continue
       this.told.revision = revision
-      this.ready.push(...this.meaning(changes, this.told.standing))
+      this.ready.push(...this.meaning.seen(changes, this.told.standing))
     }
     this.wake()
   }
@@ -134,23 +143,14 @@ export class EventFeed<T> implements WatchListener {
     // Another gap has come meanwhile: what is seen now may be older than what is told already.
     if (!isNewest()) return this.looking
     const isFirst = this.told.revision === 0n
-    const changes = this.changesTo(results[0]!, revision)
-    const meant = this.meaning(changes, this.told.standing)
-    if (!isFirst) this.ready.push(...meant)
+    // What was told may be of a history that etcd has lost.
+    const since = this.told.revision < revision ? this.told.revision : revision
+    const missed = this.meaning.missed(results[0]!, since, this.told.standing)
+    if (!isFirst) this.ready.push(...missed)
     this.told.revision = revision
     const early = this.early ?? []
     this.early = undefined
     this.take(early)
-  }
-
-  /** From what stood when it was last seen. */
-  private changesTo(now: readonly KeyValue[], modRevision: bigint): KeyEvent[] {
-    const present = new Set(now.map(kv => kv.key))
-    const gone = [...this.told.standing.keys()].filter(key => !present.has(key))
-    return [
-      ...gone.map(key => ({ type: 'delete' as const, key, modRevision })),
-      ...now.map(kv => ({ type: 'put' as const, kv })),
-    ]
   }
 }
 

@@ -177,8 +177,9 @@ export class Lock extends Faces implements AsyncDisposable {
 
   /**
    * What happens from now on to the locks under the prefix, or to one of them, in its order, until the loop is left.
-   * Nothing is lost or told twice when the connection is cut; when etcd has compacted what happened meanwhile, it is
-   * told by what has come of it. Entries written by hand are not told of.
+   * Nothing is lost or told twice when the connection is cut, or goes on to another member of etcd. When etcd has compacted
+   * what happened meanwhile, it is told by what has come of it: who holds and waits now, in their order, and who does
+   * not any more, which is `ended` since nobody knows why. Entries written by hand are not told of.
    * @throws InvalidLockError for a bad name; LockError when etcd refuses or the lock is closed, and the reason of an
    * aborted `signal`, from the loop.
    */

@@ -5,13 +5,17 @@ import { parseTerms } from './terms.js'
 
 /** What happened to a lock. */
 export interface LockEvent {
-  readonly type: 'queued' | 'gave up' | 'granted' | 'released' | 'expired' | 'forced'
+  /** `ended`: what this id had is gone, be it a holding or a place in the queue, and it was not seen why. */
+  readonly type: 'queued' | 'gave up' | 'granted' | 'released' | 'expired' | 'forced' | 'ended'
   readonly prefix: string
   readonly name: string
   readonly id: string
   /** Undefined when the key was not written by this software. */
   readonly owner: string | undefined
-  /** Of etcd; that of `granted` is the fencing token. What happened at once shares one. */
+  /**
+   * Of etcd; that of `granted` is the fencing token. What happened at once shares one. That of `ended` is the last at which
+   * it was known to stand.
+   */
   readonly revision: bigint
   /** Of `forced`: who took the holding, or the place in the queue, and why. */
   readonly by?: string
@@ -35,6 +39,18 @@ export function lockEventsOf(changes: readonly KeyEvent[], standing: Standing): 
   return known.flatMap(each => eventOf(each, known))
 }
 
+/** The holder key or ticket `kv` tells of whom. */
+export function lockEventOf(
+  type: LockEvent['type'],
+  kv: Pick<KeyValue, 'key' | 'value'>,
+  revision: bigint,
+  force?: Force,
+): LockEvent {
+  const { key, uuid } = LockKey.parse(kv.key)!
+  const { prefix, name } = key
+  return { type, prefix, name, id: uuid, owner: parseTerms(kv.value)?.owner, revision, ...force }
+}
+
 interface Change extends ParsedKey {
   readonly change: KeyEvent
   readonly path: string
@@ -46,9 +62,9 @@ function eventOf(own: Change, all: readonly Change[]): LockEvent[] {
   const { kind, key, uuid, change, before } = own
   const isPut = change.type === 'put'
   const of = (type: LockEvent['type'], force?: Force): LockEvent[] => {
-    const owner = parseTerms((isPut ? change.kv : before)?.value ?? '')?.owner
+    const { value } = (isPut ? change.kv : before) ?? { value: '' }
     const revision = isPut ? change.kv.modRevision : change.modRevision
-    return [{ type, prefix: key.prefix, name: key.name, id: uuid, owner, revision, ...force }]
+    return [lockEventOf(type, { key: own.path, value }, revision, force)]
   }
   const alongside = (path: string): Change | undefined => all.find(other => other.path === path)
   if (kind === 'holder' && isPut) return before ? [] : of('granted')

@@ -37,6 +37,16 @@ export function lockChangesOf(
   return states().flatMap((now, at) => changeOf(before[at], now))
 }
 
+/** What makes of those that stood, of a time that nobody saw, all that stand now. */
+export function missedChanges(now: readonly KeyValue[], since: bigint, standing: Standing): KeyEvent[] {
+  const present = new Set(now.map(kv => kv.key))
+  const gone = [...standing.keys()].filter(key => !present.has(key))
+  return [
+    ...gone.map(key => ({ type: 'delete' as const, key, modRevision: since })),
+    ...now.map(kv => ({ type: 'put' as const, kv })),
+  ]
+}
+
 function changeOf(before: RelukkoDTO | undefined, now: RelukkoDTO | undefined): LockChange[] {
   if (!now) return before ? [{ type: 'deleted', lock: before }] : []
   if (!before) return [{ type: 'created', lock: now }]

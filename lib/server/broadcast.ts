@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws'
 import type { KeyEvent } from '../kv/key-value.js'
 import type { Engine } from '../lock/engine.js'
 import { EventFeed, type Meaning } from '../lock/event-feed.js'
-import { type LockChange, lockChangesOf } from '../relukko/relukko-change.js'
+import { type LockChange, lockChangesOf, missedChanges } from '../relukko/relukko-change.js'
 import { Burst } from './burst.js'
 
 /** A client that does not read what is sent to it for so many bytes is cut off. */
@@ -79,9 +79,16 @@ export class Broadcast {
     const { signal } = this.ending
     const told = { standing: new Map(), revision: 0n }
     while (!signal.aborted) {
-      const meaning: Meaning<LockChange> = (changes, standing) => {
-        this.forget(changes)
-        return lockChangesOf(this.prefix, changes, standing)
+      const meaning: Meaning<LockChange> = {
+        seen: (changes, standing) => {
+          this.forget(changes)
+          return lockChangesOf(this.prefix, changes, standing)
+        },
+        missed: (now, since, standing) => {
+          const changes = missedChanges(now, since, standing)
+          this.forget(changes)
+          return lockChangesOf(this.prefix, changes, standing)
+        },
       }
       const feed = new EventFeed(this.engine, meaning, told)
       try {

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Engine } from '../lock/engine.js'
 import { EventFeed } from '../lock/event-feed.js'
 import { Burst } from './burst.js'
-import { type ShownEvent, shownEventsOf } from './v2-events.js'
+import { type ShownEvent, shownEvents } from './v2-events.js'
 import { eventJson } from './v2-json.js'
 import type { Pulse } from './v2-pulse.js'
 
@@ -22,7 +22,7 @@ export async function streamEvents(
   isWanted: (event: ShownEvent) => boolean,
 ): Promise<void> {
   const { raw } = reply
-  const feed = new EventFeed(engine, (changes, standing) => shownEventsOf(changes, standing).filter(isWanted))
+  const feed = new EventFeed(engine, shownEvents(isWanted))
   let stopPulse = (): void => {}
   const onReady = (): void => {
     reply.hijack()

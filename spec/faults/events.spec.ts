@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Lock, LockEvent } from '../../lib/index.js'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { eventually } from '../support/eventually.js'
-import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
+import { freshName, lockAt, storeAt, useEtcdServer } from '../support/etcd.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
 const terms = { concurrency: 1, ttl: 60 }
@@ -35,6 +35,15 @@ afterEach(async () => {
   await proxy.close()
 })
 
+async function compact(): Promise<void> {
+  const read = { compare: [], success: [{ type: 'range' as const, key: name }], failure: [] }
+  const store = storeAt(etcd.get().endpoint)
+  const { revision } = await store.commit(read)
+  await store.close()
+  const compaction = { method: 'POST', body: JSON.stringify({ revision: String(revision), physical: true }) }
+  expect((await fetch(`${etcd.get().endpoint}/v3/kv/compaction`, compaction)).status).toBe(200)
+}
+
 async function cycle(): Promise<string> {
   const id = await lock.acquire(name, terms)
   await lock.release(name, id)
@@ -53,26 +62,47 @@ it('no event is lost or told twice when the connection is cut again and again', 
   expect(new Set(told.map(({ revision }) => revision)).size).toBe(2 * cycles)
 }, 30_000)
 
-it('what happened before a compaction that was missed is told by what has come of it', async () => {
-  const first = await lock.hold(name, terms)
-  await eventually(() => expect(told.map(({ type }) => type)).toEqual(['granted']))
+it('what happened before a compaction that was missed is told by what has come of it, and no more', async () => {
+  const three = { ...terms, concurrency: 3 }
+  const [gone, stays, taken] = [
+    await lock.hold(name, three),
+    await lock.hold(name, three),
+    await lock.hold(name, three),
+  ]
+  await eventually(() => expect(told).toHaveLength(3))
+  told.length = 0
   proxy.deafen()
   proxy.cut()
-  await first.release()
-  await cycle()
-  const last = await lock.hold(name, terms)
-  const revision = String(last.fencingToken)
-  const compaction = { method: 'POST', body: JSON.stringify({ revision, physical: true }) }
-  expect((await fetch(`${etcd.get().endpoint}/v3/kv/compaction`, compaction)).status).toBe(200)
+  await gone.release()
+  const first = await lock.hold(name, three)
+  await Promise.all([first.extend(90), stays.extend(90)])
+  await lock.forceRelease(name, taken.id, { reason: 'to see' })
+  const second = await lock.hold(name, three)
+  const waits = Array.from({ length: 3 }, () => lock.acquire(name, three))
+  await eventually(async () => expect((await lock.inspect(name)).waiters).toHaveLength(3))
+  const waiters = (await lock.inspect(name)).waiters.map(({ id }) => ({ type: 'queued', id }))
+  await compact()
   proxy.deafen(false)
-  await eventually(() => expect(told.at(-1)).toMatchObject({ type: 'granted', id: last.id }), 15_000)
-  expect(told.map(({ type, id }) => [type, id])).toEqual([
-    ['granted', first.id],
-    ['released', first.id],
-    ['granted', last.id],
+  await eventually(() => expect(told.length).toBeGreaterThanOrEqual(7), 15_000)
+  expect(told).toMatchObject([
+    { type: 'ended', id: gone.id },
+    { type: 'granted', id: first.id, revision: first.fencingToken },
+    { type: 'forced', id: taken.id, by: 'tester', reason: 'to see' },
+    { type: 'granted', id: second.id, revision: second.fencingToken },
+    ...waiters,
   ])
-  await last.release()
-  await eventually(() => expect(told.at(-1)).toMatchObject({ type: 'released', id: last.id }))
+  const revisions = told.map(({ revision }) => Number(revision))
+  expect(revisions).toEqual(revisions.toSorted((a, b) => a - b))
+  for (const each of [first, second, stays]) await each.release()
+  await eventually(() =>
+    expect(
+      told
+        .slice(7)
+        .map(({ type }) => type)
+        .sort(),
+    ).toEqual([...['granted', 'granted', 'granted', 'released', 'released', 'released']]),
+  )
+  for (const wait of waits) await lock.release(name, await wait)
 }, 30_000)
 
 describe('where etcd was never reached', () => {

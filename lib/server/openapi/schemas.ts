@@ -117,7 +117,10 @@ export const schemas = {
   Released: object({ prefix: text(), name: text(), id: text(), released: { const: true } }),
   Event: object(
     {
-      type: { enum: ['queued', 'gave up', 'granted', 'changed', 'released', 'expired', 'forced'] },
+      type: {
+        enum: ['queued', 'gave up', 'granted', 'changed', 'released', 'expired', 'forced', 'ended'],
+        description: '`ended`: the holding, or the place in the queue, is gone, and it was not seen why.',
+      },
       prefix: text(),
       name: text('As it stands in etcd.'),
       lock_name: lockName,
@@ -126,7 +129,8 @@ export const schemas = {
       revision: {
         type: 'string',
         pattern: '^\\d+$',
-        description: 'Of etcd; that of `granted` is the fencing token.',
+        description:
+          'Of etcd; that of `granted` is the fencing token, that of `ended` the last at which it was known to stand.',
       },
       by: text('Of `forced`: who took it.'),
       reason: text('Of `forced`: why.'),
