@@ -14,8 +14,10 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'deadline counted from the answer of the renewal',
     file: 'lib/lock/lease-pool.ts',
-    right: '    const sent = sentNow(this.clock)\n    const ttl = await this.leases.renew(lease.id)\n',
-    wrong: '    const ttl = await this.leases.renew(lease.id)\n    const sent = sentNow(this.clock)\n',
+    right:
+      '    const sent = sentNow(this.clock)\n    const ttl = await this.leases.renew(lease.id, within)\n',
+    wrong:
+      '    const ttl = await this.leases.renew(lease.id, within)\n    const sent = sentNow(this.clock)\n',
     specs: ['spec/unit/lock/lease'],
   },
   {
@@ -205,7 +207,7 @@ export const clientMutants: readonly Mutant[] = [
   },
   {
     mistake: 'the package retries transactions by itself',
-    file: 'lib/store/etcd/connection.ts',
+    file: 'lib/store/etcd/member.ts',
     right: '      faultHandling: { host: () => noop, global: noop },\n',
     wrong: '',
     specs: ['spec/faults/network'],

@@ -1,7 +1,7 @@
 import type { KeyRange, LeaseId } from '../../lib/kv/key-value.js'
 import type { Transaction, TransactionResult } from '../../lib/kv/transaction.js'
 import { StoreError } from '../../lib/store/store-error.js'
-import type { Leases, Store, Watch, WatchListener } from '../../lib/store/store.js'
+import type { CallOptions, Leases, Store, Watch, WatchListener } from '../../lib/store/store.js'
 import type { Etcd } from './etcd.js'
 import type { Host } from './host.js'
 import { LinkedWatch } from './linked-watch.js'
@@ -11,29 +11,33 @@ import type { Weather } from './weather.js'
 /** The network between one process and etcd. */
 export class Link implements Store {
   readonly leases: Leases = {
-    grant: ttl =>
+    grant: (ttl, options) =>
       this.call(
         'grant',
         () => `${ttl} s`,
         () => this.etcd.store.leases.grant(ttl),
+        options,
       ),
-    renew: id =>
+    renew: (id, options) =>
       this.call(
         'renew',
         () => id,
         () => this.etcd.store.leases.renew(id),
+        options,
       ),
-    remaining: id =>
+    remaining: (id, options) =>
       this.call(
         'ask of',
         () => id,
         () => this.etcd.store.leases.remaining(id),
+        options,
       ),
-    revoke: (id: LeaseId) =>
+    revoke: (id: LeaseId, options?: CallOptions) =>
       this.call(
         'revoke',
         () => id,
         () => this.etcd.store.leases.revoke(id),
+        options,
       ),
   }
 
@@ -44,11 +48,12 @@ export class Link implements Store {
     private readonly host: Host,
   ) {}
 
-  commit(transaction: Transaction): Promise<TransactionResult> {
+  commit(transaction: Transaction, options?: CallOptions): Promise<TransactionResult> {
     return this.call(
       'commit',
       () => describe(transaction),
       () => this.etcd.store.commit(transaction),
+      options,
     )
   }
 
@@ -60,12 +65,18 @@ export class Link implements Store {
     return Promise.resolve()
   }
 
-  private call<T>(what: string, words: () => string, work: () => Promise<T>): Promise<T> {
+  private call<T>(
+    what: string,
+    words: () => string,
+    work: () => Promise<T>,
+    { timeoutMs = Infinity }: CallOptions = {},
+  ): Promise<T> {
     const { scheduler, weather, etcd, host } = this
     scheduler.trace.add(scheduler.now, host.name, what, words)
     const { there, back } = weather.fateOf(host)
     return new Promise((resolve, reject) => {
-      const timeout = scheduler.after(weather.climate.callTimeout, host, 'no answer', () => {
+      const within = Math.max(0, Math.min(timeoutMs, weather.climate.callTimeout))
+      const timeout = scheduler.after(within, host, 'no answer', () => {
         reject(new StoreError('unreachable', 'The simulated call took too long.'))
       })
       const answer = (then: () => void): void => {

@@ -1,7 +1,9 @@
 import { LONGEST_TIMEOUT_MS } from './clock.js'
 import type { Lease } from './lease.js'
 
-const RETRY_MS = 500
+/** How long after a renewal that failed to try again: a share of what is left, and milliseconds at least and at most. */
+const RETRY_SHARE = 0.1
+const RETRY_MS = { least: 20, most: 500 }
 
 /** Renews one lease three times per ttl, more often while that fails, until it is stopped or the lease is over. */
 export class LeaseKeeper {
@@ -24,6 +26,10 @@ export class LeaseKeeper {
     clearTimeout(this.timer)
   }
 
+  private get untilRetry(): number {
+    return Math.min(Math.max(this.lease.remaining * RETRY_SHARE, RETRY_MS.least), RETRY_MS.most)
+  }
+
   private schedule(ms: number): void {
     if (this.stopped) return
     this.timer = setTimeout(() => void this.tick(), Math.min(Math.max(ms, 0), LONGEST_TIMEOUT_MS))
@@ -34,8 +40,7 @@ export class LeaseKeeper {
     const isAlive = await this.renew().catch(() => undefined)
     this.isRetrying = !isAlive
     if (isAlive) this.schedule(this.lease.untilRenewal)
-    else if (isAlive === undefined && !this.lease.isOver)
-      this.schedule(Math.min(RETRY_MS, this.lease.ttl * 100))
+    else if (isAlive === undefined && !this.lease.isOver) this.schedule(this.untilRetry)
     else if (!this.stopped) {
       this.stop()
       this.onLost()

@@ -90,8 +90,9 @@ export class LeasePool {
 
   /** Resolves to false when the lease is gone. @throws StoreError */
   async renew(lease: Lease): Promise<boolean> {
+    const within = { timeoutMs: lease.renewalTimeout }
     const sent = sentNow(this.clock)
-    const ttl = await this.leases.renew(lease.id)
+    const ttl = await this.leases.renew(lease.id, within)
     if (ttl > 0) lease.renewed(sent)
     return ttl > 0
   }

@@ -6,6 +6,12 @@ import type { Clock } from './clock.js'
 const FRESH_MS = 100
 const FRESH_SHARE = 0.01
 export const RENEWALS_PER_TTL = 3
+/**
+ * How much of what is left of a lease one renewal may take, so that there is time for another; and what a call needs on a
+ * busy machine, milliseconds.
+ */
+const RENEWAL_SHARE = 0.5
+const SHORTEST_RENEWAL_MS = 200
 /** What clocks that run at different speeds, and one call, may cost: milliseconds, and share of the ttl. */
 const MARGIN_MS = 50
 const MARGIN_SHARE = 0.001
@@ -58,6 +64,12 @@ export class Lease {
   /** Milliseconds until it is due for renewal. */
   get untilRenewal(): number {
     return this.renewedAt + (this.ttl * 1000) / RENEWALS_PER_TTL - this.clock.monotonic()
+  }
+
+  /** Milliseconds that one renewal may take. A lease that is over has no haste. */
+  get renewalTimeout(): number {
+    const { remaining } = this
+    return remaining > 0 ? Math.max(remaining * RENEWAL_SHARE, SHORTEST_RENEWAL_MS) : Infinity
   }
 
   get isOver(): boolean {

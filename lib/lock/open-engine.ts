@@ -31,7 +31,7 @@ export async function openEngine({
 /** A store that somebody else closes. */
 function borrowed(store: Store): Store {
   return {
-    commit: transaction => store.commit(transaction),
+    commit: (transaction, options) => store.commit(transaction, options),
     watch: (range, listener) => store.watch(range, listener),
     leases: store.leases,
     close: () => Promise.resolve(),

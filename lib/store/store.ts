@@ -7,12 +7,17 @@ import type { Transaction, TransactionResult } from '../kv/transaction.js'
  */
 export interface Store {
   /** Runs a transaction atomically and linearizably. */
-  commit(transaction: Transaction): Promise<TransactionResult>
+  commit(transaction: Transaction, options?: CallOptions): Promise<TransactionResult>
   /** Watches a range from now on; see {@link Watch}. Outlives reconnects. */
   watch(range: KeyRange, listener: WatchListener): Watch
   readonly leases: Leases
   /** Ends watches and connections. Calls afterwards reject. */
   close(): Promise<void>
+}
+
+export interface CallOptions {
+  /** Milliseconds after which the call is given up, as `unreachable`. The store's own limit holds when it is sooner. */
+  readonly timeoutMs?: number | undefined
 }
 
 export interface Watch {
@@ -33,13 +38,13 @@ export interface WatchListener {
 
 export interface Leases {
   /** @param ttl seconds. Resolves to the lease and the seconds that etcd granted, which may be more. */
-  grant(ttl: number): Promise<GrantedLease>
+  grant(ttl: number, options?: CallOptions): Promise<GrantedLease>
   /** Resolves to the seconds left after renewal, 0 when there is no such lease (any more). */
-  renew(id: LeaseId): Promise<number>
+  renew(id: LeaseId, options?: CallOptions): Promise<number>
   /** What is left of a lease, which is not renewed by this; undefined when there is no such lease (any more). */
-  remaining(id: LeaseId): Promise<RemainingLease | undefined>
+  remaining(id: LeaseId, options?: CallOptions): Promise<RemainingLease | undefined>
   /** Deletes the lease and its keys. One that is gone already is no error. */
-  revoke(id: LeaseId): Promise<void>
+  revoke(id: LeaseId, options?: CallOptions): Promise<void>
 }
 
 export interface GrantedLease {

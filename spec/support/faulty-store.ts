@@ -1,6 +1,6 @@
 import type { KeyRange, LeaseId } from '../../lib/kv/key-value.js'
 import type { Transaction, TransactionResult } from '../../lib/kv/transaction.js'
-import type { Leases, Store, Watch, WatchListener } from '../../lib/store/store.js'
+import type { CallOptions, Leases, Store, Watch, WatchListener } from '../../lib/store/store.js'
 import { StoreError } from '../../lib/store/store-error.js'
 
 type Work = () => Promise<unknown>
@@ -45,17 +45,17 @@ export class FaultyStore implements Store {
   /** The leases that {@link loseLeases} has ended. */
   readonly lost = new Set<LeaseId>()
   readonly leases: Leases = {
-    grant: ttl =>
+    grant: (ttl, options) =>
       this.call(async () => {
-        const lease = await this.store.leases.grant(ttl)
+        const lease = await this.store.leases.grant(ttl, options)
         this.granted.add(lease.id)
         return lease
       }),
-    renew: id => this.call(() => this.store.leases.renew(id)),
-    remaining: id => this.call(() => this.store.leases.remaining(id)),
-    revoke: id => {
+    renew: (id, options) => this.call(() => this.store.leases.renew(id, options)),
+    remaining: (id, options) => this.call(() => this.store.leases.remaining(id, options)),
+    revoke: (id, options) => {
       this.revocations++
-      return this.call(() => this.store.leases.revoke(id))
+      return this.call(() => this.store.leases.revoke(id, options))
     },
   }
   private fault: { from: number; to: number; fault: Fault } | undefined
@@ -86,8 +86,8 @@ export class FaultyStore implements Store {
     }
   }
 
-  commit(transaction: Transaction): Promise<TransactionResult> {
-    return this.call(() => this.store.commit(transaction))
+  commit(transaction: Transaction, options?: CallOptions): Promise<TransactionResult> {
+    return this.call(() => this.store.commit(transaction, options))
   }
 
   watch(range: KeyRange, listener: WatchListener): Watch {

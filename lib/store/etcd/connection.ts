@@ -1,77 +1,89 @@
-import { InterceptingCall, type Interceptor } from '@grpc/grpc-js'
-import { noop } from 'cockatiel'
-import { Etcd3 } from 'etcd3'
+import type { CallOptions as GrpcOptions } from '@grpc/grpc-js'
+import type { Etcd3 } from 'etcd3'
+import type { CallOptions } from '../store.js'
 import { StoreError } from '../store-error.js'
 import { classify, UNEXPLAINED } from './classify.js'
+import { firstAnswer } from './first-answer.js'
+import { Member } from './member.js'
 import type { EtcdOptions } from './options.js'
-import { TlsCredentials } from './tls-credentials.js'
-import { isTokenRefusal, Token } from './token.js'
+import { isTokenRefusal } from './token.js'
 
-/** Makes a member that has lost its leader refuse at once, instead of after 7 s. */
-const requireLeader: Interceptor = (options, nextCall) =>
-  new InterceptingCall(nextCall(options), {
-    start(metadata, listener, next) {
-      metadata.set('hasleader', 'true')
-      next(metadata, listener)
-    },
-  })
-
-/** Below 5 s between pings etcd would cut the connection ("excess pings"). */
-const grpcOptions = {
-  'grpc.keepalive_time_ms': 6_000,
-  'grpc.keepalive_timeout_ms': 2_000,
-  'grpc.max_receive_message_length': -1,
-  // A proxy of the environment is for the web.
-  'grpc.enable_http_proxy': 0,
-}
-
-let opened = 0
+/** How long the first endpoint of a search has to answer before the next is asked alongside, and each further one. */
+const FIRST_CONTACT_MS = 1_000
+/** The same, for a member that has just been silent already. */
+const CHECK_MS = 300
+/** How long an answer may take before its member is checked. */
+const DOUBT_MS = 1_000
 
 /**
- * Makes grpc-js connect anew: clients of equal options share a connection, also one that hangs because nobody
- * answers, and grpc-js never gives up on that by itself.
- */
-const distinct = (): object => ({ 'grpc.primary_user_agent': `spicelock-${++opened}` })
-
-/**
- * The way to etcd: one client at a time, on one endpoint, kept while it works. A client that fails is
- * closed and the next endpoint takes over, so that a black hole is left after one deadline. Nothing that may
- * have been applied is ever sent twice from here.
+ * The way to etcd: one member at a time, kept while it works. A member that fails, or is silent while another answers, is
+ * left, and everything moves to another. Nothing that may have been applied is ever sent twice from here.
+ *
+ * Where there are several endpoints, no call goes to one that was never heard of: a member that accepts connections and
+ * answers nothing would cost the call its whole deadline.
  */
 export class Connection {
-  private client: Etcd3 | undefined
-  private endpoint = 0
-  private closed = false
+  private member: Member | undefined
+  private isClosed = false
+  private readonly endpoints: readonly string[]
+  /** Index of the endpoint that is tried first when there is no member. */
+  private first = 0
+  private search: Promise<void> | undefined
+  /** Members that are asked whether they are there. */
+  private readonly candidates = new Set<Member>()
   /** What was said last of each endpoint that failed, for when nothing is said. */
   private readonly problems = new Map<string, string>()
   private readonly failureListeners = new Set<() => void>()
 
-  constructor(private readonly options: EtcdOptions) {}
-
-  /** The client in use. @throws StoreError `closed` */
-  current(): Etcd3 {
-    if (this.closed) throw new StoreError('closed', 'The connection to etcd is closed.')
-    return (this.client ??= this.open())
+  constructor(private readonly options: EtcdOptions) {
+    this.endpoints = options.failover ? options.endpoints : options.endpoints.slice(0, 1)
   }
 
-  /** One call, once; twice when etcd has refused it for its token, which means that nothing was applied. @throws StoreError */
-  async call<T>(work: (client: Etcd3) => Promise<T>): Promise<T> {
-    const client = this.current()
-    const endpoint = this.options.endpoints[this.endpoint]!
+  /** @throws StoreError `closed` */
+  assertOpen(): void {
+    if (this.isClosed) throw new StoreError('closed', 'The connection to etcd is closed.')
+  }
+
+  /** The member in use, or the first that answers. @throws StoreError */
+  async contact(): Promise<Member> {
+    for (;;) {
+      this.assertOpen()
+      if (this.member) return this.member
+      if (this.endpoints.length === 1) this.member = this.open(0)
+      else await (this.search ??= this.find())
+    }
+  }
+
+  /**
+   * One call, once; twice when etcd has refused it for its token, which means that nothing was applied. Its time counts
+   * from here, and is that of any call at most.
+   * @throws StoreError
+   */
+  async call<T>(
+    work: (client: Etcd3, options: GrpcOptions) => Promise<T>,
+    { timeoutMs = Infinity }: CallOptions = {},
+  ): Promise<T> {
+    const withinMs = Math.max(0, Math.min(timeoutMs, this.options.callTimeoutMs))
+    const deadline = Date.now() + withinMs
+    const member = await this.contactWithin(withinMs)
+    const stopWatching = this.expectAnswer(() => this.doubt(member), withinMs)
     try {
-      return await work(client).catch((error: unknown) => {
-        if (this.isMendable(classify(error).message)) return work(client)
+      return await work(member.client, { deadline }).catch((error: unknown) => {
+        if (this.isMendable(classify(error).message)) return work(member.client, { deadline })
         throw error
       })
     } catch (error) {
-      if (this.closed) throw new StoreError('unreachable', 'The connection was closed during the call.')
-      const { reason, message } = classify(error)
-      const isAgain = this.isMendable(message)
-      if (reason !== 'unreachable' && !isAgain) throw classify(error)
-      this.fail(client)
-      if (message !== UNEXPLAINED) this.problems.set(endpoint, message)
-      const problem = isAgain ? `a new token was refused as well: ${message}` : this.problems.get(endpoint)
-      throw new StoreError('unreachable', `${endpoint}: ${problem ?? message}`, { cause: error })
+      if (this.isClosed) throw new StoreError('unreachable', 'The connection was closed during the call.')
+      const classified = classify(error)
+      const isAgain = this.isMendable(classified.message)
+      if (classified.reason !== 'unreachable' && !isAgain) throw classified
+      const failure = this.unreachable(member, classified, isAgain ? 'a new token was refused as well: ' : '')
+      // That a call had less time than any says nothing about the member.
+      if (withinMs < this.options.callTimeoutMs && Date.now() >= deadline) this.doubt(member)
+      else this.fail(member)
+      throw failure
+    } finally {
+      stopWatching()
     }
   }
 
@@ -80,49 +92,112 @@ export class Connection {
     return this.options.auth !== undefined && isTokenRefusal(refusal)
   }
 
-  /** Gives up on a client: the next call goes to the next endpoint with a new one. */
-  fail(client: Etcd3): void {
-    if (client !== this.client) return
-    this.client = undefined
-    if (this.options.failover) this.endpoint = (this.endpoint + 1) % this.options.endpoints.length
-    client.close()
-    for (const listener of this.failureListeners) listener()
+  /**
+   * Somebody waits for an answer, for so long at most: until the returned function is called, `doubt` is called
+   * again and again, which is to check the member that owes it.
+   */
+  expectAnswer(doubt: () => void, withinMs: number): () => void {
+    const timer = setInterval(doubt, Math.min(DOUBT_MS, withinMs / 4))
+    return () => clearInterval(timer)
   }
 
-  /** Calls back whenever a client has been given up: streams on it are dead or may hang. */
+  /** Asks a member that owes an answer whether it is there, and others alongside: if one of those answers first, it takes over. */
+  doubt(member: Member): void {
+    if (member !== this.member || this.search) return
+    this.search = this.find(member)
+    this.search.catch(() => {})
+  }
+
+  /** Gives up on a member: the next call goes to the next endpoint that answers. */
+  fail(member: Member): void {
+    if (member !== this.member) return
+    this.member = undefined
+    this.first = (this.endpoints.indexOf(member.endpoint) + 1) % this.endpoints.length
+    this.leave(member, this.problems.get(member.endpoint) ?? UNEXPLAINED)
+  }
+
+  /** Calls back whenever a member has been given up: streams on it are dead or may hang. */
   onFailure(listener: () => void): void {
     this.failureListeners.add(listener)
   }
 
   close(): void {
-    this.closed = true
-    this.client?.close()
-    this.client = undefined
+    this.isClosed = true
+    for (const member of [...this.candidates, this.member]) member?.close('the connection was closed')
+    this.member = undefined
   }
 
-  private open(): Etcd3 {
-    const { endpoints, tls, auth, callTimeoutMs } = this.options
-    const endpoint = endpoints[this.endpoint]!
-    const token =
-      auth && new Token(() => client.auth.authenticate({ name: auth.username, password: auth.password }))
-    const client: Etcd3 = new Etcd3({
-      // What etcd3 would make of https is replaced.
-      hosts: [endpoint.replace(/^https/, 'http')],
-      grpcOptions: {
-        ...grpcOptions,
-        ...distinct(),
-        ...(tls && new TlsCredentials(endpoint, tls).clientOptions),
-      },
-      faultHandling: { host: () => noop, global: noop },
-      defaultCallOptions: ({ isStream, method }) => {
-        const bearer = method === 'authenticate' ? undefined : token?.bearer()
-        return {
-          interceptors: [requireLeader, ...(bearer ? [bearer.interceptor] : [])],
-          ...(bearer && { credentials: bearer.credentials }),
-          ...(!isStream && { deadline: Date.now() + callTimeoutMs }),
-        }
-      },
+  private async contactWithin(ms: number): Promise<Member> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(this.silence(ms)), ms)
     })
-    return client
+    return Promise.race([this.contact(), late]).finally(() => clearTimeout(timer))
+  }
+
+  private silence(ms: number): StoreError {
+    return new StoreError('unreachable', `${this.endpoints.join(', ')}: no answer within ${ms / 1000} s`)
+  }
+
+  /** Settles on the first member that answers. `doubted` is the one in use, which is asked first. @throws StoreError */
+  private async find(doubted?: Member): Promise<void> {
+    const ask = this.inOrder(doubted).map(index => async () => {
+      const candidate = this.open(index)
+      this.candidates.add(candidate)
+      return this.ask(candidate)
+    })
+    if (doubted) ask.unshift(() => this.ask(doubted))
+    try {
+      const found = await firstAnswer(ask, doubted ? CHECK_MS : FIRST_CONTACT_MS)
+      this.candidates.delete(found)
+      this.adopt(found, doubted)
+    } catch (error) {
+      this.assertOpen()
+      const { errors } = error as AggregateError
+      throw new StoreError('unreachable', errors.map(each => (each as Error).message).join('; '))
+    } finally {
+      for (const candidate of this.candidates) candidate.close('another member has answered')
+      this.candidates.clear()
+      this.search = undefined
+    }
+  }
+
+  /** Indices of all endpoints. A member that is silent comes last, over a new connection: it may be the old one that is dead. */
+  private inOrder(doubted: Member | undefined): number[] {
+    const first = doubted ? this.endpoints.indexOf(doubted.endpoint) + 1 : this.first
+    return this.endpoints.map((_, at) => (first + at) % this.endpoints.length)
+  }
+
+  private async ask(member: Member): Promise<Member> {
+    try {
+      await member.ping()
+      return member
+    } catch (error) {
+      throw this.unreachable(member, classify(error))
+    }
+  }
+
+  private adopt(found: Member, doubted: Member | undefined): void {
+    if (found === this.member) return
+    if (this.isClosed || (this.member && this.member !== doubted)) {
+      return found.close('there is a member already')
+    }
+    this.member = found
+    if (doubted) this.leave(doubted, `no answer, while ${found.endpoint} has answered`)
+  }
+
+  private leave(member: Member, reason: string): void {
+    member.close(reason)
+    for (const listener of this.failureListeners) listener()
+  }
+
+  private open(index: number): Member {
+    return new Member(this.endpoints[index]!, this.options)
+  }
+
+  private unreachable({ endpoint }: Member, error: StoreError, preface = ''): StoreError {
+    if (error.message !== UNEXPLAINED) this.problems.set(endpoint, error.message)
+    const problem = this.problems.get(endpoint) ?? error.message
+    return new StoreError('unreachable', `${endpoint}: ${preface}${problem}`, { cause: error })
   }
 }

@@ -1,6 +1,14 @@
 import type { KeyRange, LeaseId } from '../../kv/key-value.js'
 import type { Transaction, TransactionResult } from '../../kv/transaction.js'
-import type { GrantedLease, Leases, RemainingLease, Store, Watch, WatchListener } from '../store.js'
+import type {
+  CallOptions,
+  GrantedLease,
+  Leases,
+  RemainingLease,
+  Store,
+  Watch,
+  WatchListener,
+} from '../store.js'
 import { isStoreError } from '../store-error.js'
 import { Connection } from './connection.js'
 import { LeaseStream } from './lease-stream.js'
@@ -12,10 +20,10 @@ import { decodeTransaction, encodeTransaction } from './wire.js'
 /** The store on a real etcd (v3 API, 3.4 or newer). Connects at the first call. */
 export class EtcdStore implements Store {
   readonly leases: Leases = {
-    grant: ttl => this.grant(ttl),
-    renew: id => this.renewals.renew(id),
-    remaining: id => this.remaining(id),
-    revoke: id => this.revoke(id),
+    grant: (ttl, options) => this.grant(ttl, options),
+    renew: (id, options) => this.renewals.renew(id, options?.timeoutMs),
+    remaining: (id, options) => this.remaining(id, options),
+    revoke: (id, options) => this.revoke(id, options),
   }
   private readonly connection: Connection
   private readonly watches: WatchStream
@@ -32,9 +40,9 @@ export class EtcdStore implements Store {
     this.renewals = new LeaseStream(this.connection, options.callTimeoutMs)
   }
 
-  async commit(transaction: Transaction): Promise<TransactionResult> {
+  async commit(transaction: Transaction, options?: CallOptions): Promise<TransactionResult> {
     const request = encodeTransaction(transaction)
-    const response = await this.connection.call(client => client.kv.txn(request))
+    const response = await this.connection.call((client, call) => client.kv.txn(request, call), options)
     if (!this.isInspected) void this.inspect()
     return decodeTransaction(response)
   }
@@ -54,7 +62,7 @@ export class EtcdStore implements Store {
   private async inspect(): Promise<void> {
     this.isInspected = true
     try {
-      const client = this.connection.current()
+      const { client } = await this.connection.contact()
       const [{ version }, { members }] = await Promise.all([
         client.maintenance.status(),
         client.cluster.memberList({}),
@@ -66,22 +74,26 @@ export class EtcdStore implements Store {
     }
   }
 
-  private async grant(ttl: number): Promise<GrantedLease> {
-    const { ID, TTL } = await this.connection.call(client => client.leaseClient.leaseGrant({ TTL: ttl }))
+  private async grant(ttl: number, options?: CallOptions): Promise<GrantedLease> {
+    const { ID, TTL } = await this.connection.call(
+      (client, call) => client.leaseClient.leaseGrant({ TTL: ttl }, call),
+      options,
+    )
     return { id: ID, ttl: Number(TTL) }
   }
 
-  private async remaining(id: LeaseId): Promise<RemainingLease | undefined> {
-    const { TTL, grantedTTL } = await this.connection.call(client =>
-      client.leaseClient.leaseTimeToLive({ ID: id }),
+  private async remaining(id: LeaseId, options?: CallOptions): Promise<RemainingLease | undefined> {
+    const { TTL, grantedTTL } = await this.connection.call(
+      (client, call) => client.leaseClient.leaseTimeToLive({ ID: id }, call),
+      options,
     )
     // etcd says -1 of a lease that it does not know.
     return Number(TTL) < 0 ? undefined : { ttl: Number(grantedTTL), left: Number(TTL) }
   }
 
-  private async revoke(id: LeaseId): Promise<void> {
+  private async revoke(id: LeaseId, options?: CallOptions): Promise<void> {
     try {
-      await this.connection.call(client => client.leaseClient.leaseRevoke({ ID: id }))
+      await this.connection.call((client, call) => client.leaseClient.leaseRevoke({ ID: id }, call), options)
     } catch (error) {
       if (!isStoreError(error, 'lease-not-found')) throw error
     }

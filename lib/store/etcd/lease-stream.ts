@@ -15,8 +15,8 @@ export class LeaseStream {
   private readonly stream: Stream<ILeaseKeepAliveRequest, ILeaseKeepAliveResponse>
 
   constructor(
-    connection: Connection,
-    private readonly timeoutMs: number,
+    private readonly connection: Connection,
+    private readonly longestMs: number,
   ) {
     this.stream = new Stream(connection, client => client.leaseClient.leaseKeepAlive(), {
       onData: response => this.answer(response),
@@ -25,17 +25,16 @@ export class LeaseStream {
   }
 
   /** Resolves to the seconds left; 0 when the lease is gone. */
-  renew(id: LeaseId): Promise<number> {
+  renew(id: LeaseId, timeoutMs = this.longestMs): Promise<number> {
+    const withinMs = Math.max(0, Math.min(timeoutMs, this.longestMs))
     return new Promise((resolve, reject) => {
       this.stream.write({ ID: id })
-      const timer = setTimeout(() => {
-        this.stream.fail(
-          new StoreError('unreachable', `etcd did not renew a lease within ${this.timeoutMs} ms.`),
-        )
-      }, this.timeoutMs)
+      const timer = setTimeout(() => this.onSilence(withinMs), withinMs)
+      const stopWatching = this.connection.expectAnswer(this.stream.doubt, withinMs)
       const settle = <T>(then: (value: T) => void) => {
         return (value: T) => {
           clearTimeout(timer)
+          stopWatching()
           then(value)
         }
       }
@@ -48,6 +47,18 @@ export class LeaseStream {
   close(): void {
     this.stream.close()
     this.failAll(new StoreError('closed', 'The connection to etcd is closed.'))
+  }
+
+  /**
+   * A member handles the renewals of one stream one after the other, and passes them on to its leader: when that is silent
+   * they wait for seconds, though the member is well, and a new stream is served. Only a renewal that had the time of any
+   * call tells that the member is not.
+   */
+  private onSilence(ms: number): void {
+    const error = new StoreError('unreachable', `etcd did not renew a lease within ${ms} ms.`)
+    if (ms === this.longestMs) return this.stream.fail(error)
+    this.stream.doubt()
+    this.stream.renew(error)
   }
 
   /** etcd answers the renewals of one lease in their order. */

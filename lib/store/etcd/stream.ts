@@ -1,6 +1,7 @@
 import type { Etcd3 } from 'etcd3'
 import { classify } from './classify.js'
 import type { Connection } from './connection.js'
+import type { Member } from './member.js'
 
 /** How long an unused stream stays open for the next use. An open stream keeps the process alive. */
 const IDLE_MS = 500
@@ -20,9 +21,15 @@ interface StreamListener<Response> {
   onDown(error: Error): void
 }
 
+interface Opened<Request, Response> {
+  /** Undefined while there is no contact to any. */
+  member: Member | undefined
+  readonly duplex: Promise<Duplex<Request, Response>>
+}
+
 /** A bidirectional stream to etcd, opened by the first write, which says once when it goes down. */
 export class Stream<Request, Response> {
-  private current: { client: Etcd3; duplex: Promise<Duplex<Request, Response>> } | undefined
+  private current: Opened<Request, Response> | undefined
   private idleTimer: NodeJS.Timeout | undefined
 
   constructor(
@@ -37,6 +44,7 @@ export class Stream<Request, Response> {
     return this.current !== undefined
   }
 
+  /** @throws StoreError `closed` */
   write(request: Request): void {
     clearTimeout(this.idleTimer)
     const stream = (this.current ??= this.start())
@@ -48,20 +56,25 @@ export class Stream<Request, Response> {
     )
   }
 
-  /** Takes the stream down, as if it had failed, and gives up its client. */
+  /** Takes the stream down, as if it had failed, and gives up on its member. */
   fail(error: Error): void {
     const failed = this.current
     if (!failed) return
     this.close()
-    this.connection.fail(failed.client)
+    if (failed.member) this.connection.fail(failed.member)
     this.listener.onDown(classify(error))
   }
 
-  /** Takes the stream down, as if it had failed; its client goes on. */
+  /** Takes the stream down, as if it had failed; its member goes on. */
   renew(error: Error): void {
     if (!this.current) return
     this.close()
     this.listener.onDown(classify(error))
+  }
+
+  /** Nothing is heard, and something should be. */
+  readonly doubt = (): void => {
+    if (this.current?.member) this.connection.doubt(this.current.member)
   }
 
   /** Nothing is expected of the stream at the moment: cuts it soon, without a word to the listener. */
@@ -87,10 +100,13 @@ export class Stream<Request, Response> {
     )
   }
 
-  private start(): { client: Etcd3; duplex: Promise<Duplex<Request, Response>> } {
-    const client = this.connection.current()
-    const duplex = this.open(client)
-    const stream = { client, duplex }
+  private start(): Opened<Request, Response> {
+    this.connection.assertOpen()
+    const duplex = this.connection.contact().then(member => {
+      stream.member = member
+      return this.open(member.client)
+    })
+    const stream: Opened<Request, Response> = { member: undefined, duplex }
     const down = (error: Error): void => {
       if (this.current === stream) this.fail(error)
     }

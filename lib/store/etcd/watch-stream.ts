@@ -19,6 +19,7 @@ export class WatchStream {
   private readonly delays = reconnectDelays()
   private reopenTimer: NodeJS.Timeout | undefined
   private answerTimer: NodeJS.Timeout | undefined
+  private stopWatching = (): void => {}
   private nextId = 1
 
   constructor(
@@ -28,7 +29,7 @@ export class WatchStream {
     this.stream = new Stream(connection, client => client.watchClient.watch(), {
       onData: response => this.receive(response),
       onDown: () => {
-        clearTimeout(this.answerTimer)
+        this.expectNothing()
         this.reopenLater()
       },
     })
@@ -42,7 +43,7 @@ export class WatchStream {
 
   close(): void {
     clearTimeout(this.reopenTimer)
-    clearTimeout(this.answerTimer)
+    this.expectNothing()
     this.stream.close()
     const closed = new StoreError('closed', 'The connection to etcd is closed.')
     for (const watch of this.watches.values()) this.end(watch, closed)
@@ -67,13 +68,20 @@ export class WatchStream {
 
   /** A connection to nowhere says nothing, and no call that would time out may be under way. */
   private expectAnswer(): void {
-    clearTimeout(this.answerTimer)
+    this.expectNothing()
     if (this.creating.length === 0) return
+    this.stopWatching = this.connection.expectAnswer(this.stream.doubt, this.timeoutMs)
     this.answerTimer = setTimeout(() => {
+      this.expectNothing()
       this.stream.fail(
         new StoreError('unreachable', `etcd did not open a watch within ${this.timeoutMs} ms.`),
       )
     }, this.timeoutMs)
+  }
+
+  private expectNothing(): void {
+    clearTimeout(this.answerTimer)
+    this.stopWatching()
   }
 
   private end(watch: EtcdWatch, error: StoreError): void {
@@ -109,8 +117,8 @@ export class WatchStream {
   private async question(watch: EtcdWatch): Promise<void> {
     const { id, range, next } = watch
     try {
-      const { header } = await this.connection.call(client =>
-        client.kv.range({ ...encodeRange(range), limit: '1', keys_only: true }),
+      const { header } = await this.connection.call((client, call) =>
+        client.kv.range({ ...encodeRange(range), limit: '1', keys_only: true }, call),
       )
       if (isBeyond(next, header.revision) && this.watches.get(id) === watch) this.restart(watch)
     } catch (error) {

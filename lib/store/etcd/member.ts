@@ -1,0 +1,93 @@
+import { credentials, InterceptingCall, type Interceptor, status } from '@grpc/grpc-js'
+import { noop } from 'cockatiel'
+import { Etcd3 } from 'etcd3'
+import { isStoreError } from '../store-error.js'
+import { classify } from './classify.js'
+import type { EtcdOptions } from './options.js'
+import { TlsCredentials } from './tls-credentials.js'
+import { Token } from './token.js'
+
+/** Below 5 s between pings etcd would cut the connection ("excess pings"). */
+const grpcOptions = {
+  'grpc.keepalive_time_ms': 6_000,
+  'grpc.keepalive_timeout_ms': 2_000,
+  'grpc.max_receive_message_length': -1,
+  // A proxy of the environment is for the web.
+  'grpc.enable_http_proxy': 0,
+}
+
+let opened = 0
+
+/**
+ * Makes grpc-js connect anew: clients of equal options share a connection, also one that hangs because nobody
+ * answers, and grpc-js never gives up on that by itself.
+ */
+const distinct = (): object => ({ 'grpc.primary_user_agent': `spicelock-${++opened}` })
+
+/** A client on one endpoint, with one connection. It connects at the first call. */
+export class Member {
+  readonly client: Etcd3
+  private readonly calls = new Set<InterceptingCall>()
+
+  constructor(
+    readonly endpoint: string,
+    { tls, auth, callTimeoutMs }: EtcdOptions,
+  ) {
+    const token =
+      auth && new Token(() => this.client.auth.authenticate({ name: auth.username, password: auth.password }))
+    this.client = new Etcd3({
+      // What etcd3 would make of https is replaced.
+      hosts: [endpoint.replace(/^https/, 'http')],
+      grpcOptions: {
+        ...grpcOptions,
+        ...distinct(),
+        ...(tls && new TlsCredentials(endpoint, tls).clientOptions),
+      },
+      faultHandling: { host: () => noop, global: noop },
+      defaultCallOptions: ({ isStream, method }) => {
+        const bearer = method === 'authenticate' ? undefined : token?.bearer()
+        return {
+          interceptors: [this.trackCall, ...(bearer ? [bearer.interceptor] : [])],
+          ...(bearer && { credentials: bearer.credentials }),
+          ...(!isStream && { deadline: Date.now() + callTimeoutMs }),
+        }
+      },
+    })
+  }
+
+  /**
+   * Resolves when the member has answered, whatever it said, as long as it has a leader. The question is a transaction
+   * without content: every user may ask it, and the member answers it alone. @throws StoreError `unreachable`
+   */
+  async ping(): Promise<void> {
+    try {
+      await this.client.kv.txn({}, { credentials: credentials.createEmpty() })
+    } catch (error) {
+      const classified = classify(error)
+      if (isStoreError(classified, 'unreachable')) throw classified
+    }
+  }
+
+  /** Ends the calls under way, which may have been applied; grpc-js would leave them waiting until their deadlines. */
+  close(reason: string): void {
+    this.client.close()
+    for (const call of this.calls) call.cancelWithStatus(status.UNAVAILABLE, reason)
+  }
+
+  private readonly trackCall: Interceptor = (options, nextCall) => {
+    const call: InterceptingCall = new InterceptingCall(nextCall(options), {
+      start: (metadata, _, next) => {
+        // A member that has lost its leader then refuses at once, instead of after 7 s.
+        metadata.set('hasleader', 'true')
+        this.calls.add(call)
+        next(metadata, {
+          onReceiveStatus: (received, nextStatus) => {
+            this.calls.delete(call)
+            nextStatus(received)
+          },
+        })
+      },
+    })
+    return call
+  }
+}
