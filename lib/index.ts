@@ -3,14 +3,15 @@ export {
   type AcquiredAllOptions,
   type AcquiredOptions,
   type AcquireOptions,
+  type FaceOptions,
   type HoldAllOptions,
   type HoldOptions,
   type LockRequest,
+  type TryOptions,
   type WaitStatus,
 } from './lock/acquire-options.js'
-export { cookbookLock, type LockArgs } from './lock/cookbook-lock.js'
-export { type FaceOptions } from './lock/faces.js'
-export { getLockInstance, type LockInstanceOptions } from './lock/get-lock-instance.js'
+export { cookbookLock } from './lock/cookbook-lock.js'
+export { getLockInstance } from './lock/get-lock-instance.js'
 export {
   type GuardResult,
   type Held,
@@ -19,7 +20,7 @@ export {
   type NotWritten,
 } from './lock/held-lock.js'
 export { Lock } from './lock/lock.js'
-export { type LockOptions } from './lock/lock-options.js'
+export { type LockArgs, type LockInstanceOptions, type LockOptions } from './lock/lock-options.js'
 export { type HolderState, type LockState, type WaiterState } from './lock/lock-state.js'
 export { NoLock } from './lock/no-lock.js'
 export {

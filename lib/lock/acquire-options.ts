@@ -42,14 +42,17 @@ export interface AcquiredOptions extends HoldOptions {
   readonly onLost?: 'throw' | 'ignore'
 }
 
+/** By default a lock ends 30 s after its holder has died, and no sooner. */
+export type FaceOptions = Partial<Omit<HoldOptions, 'concurrency'>>
+/** As {@link FaceOptions}; exclusive when no concurrency is given. Nobody waits. */
+export type TryOptions = Partial<Omit<HoldOptions, 'wait' | 'onWait' | 'allowReentry'>>
+
 /** The lock that is waited for; of several, the first that is not free. */
 export interface WaitStatus extends LockState {
   /** The own place in the queue, from 1. */
   readonly place: number
 }
 
-/** Bytes of UTF-8. It stands in every entry, and entries are limited by what etcd takes. */
-const LONGEST_OWNER = 1_024
 /** Half an hour, as Spicerack waits. */
 const DEFAULT_WAIT = 1_800
 
@@ -73,16 +76,4 @@ export function tenureOptionsOf({
     )
   }
   return { keepAlive, expiringMs: expiring * 1000 }
-}
-
-/** @throws InvalidLockError */
-export function checkOwner(owner: string): void {
-  if (typeof owner !== 'string' || owner === '' || !owner.isWellFormed()) {
-    throw new InvalidLockError(`The owner of locks must be a non-empty string, got ${shown(owner)}.`)
-  }
-  const bytes = Buffer.byteLength(owner)
-  if (bytes <= LONGEST_OWNER) return
-  throw new InvalidLockError(
-    `The owner of locks must be at most ${LONGEST_OWNER} bytes, got ${bytes}: ${shown(owner)}.`,
-  )
 }

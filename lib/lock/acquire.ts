@@ -1,6 +1,7 @@
 import type { LeaseId } from '../kv/key-value.js'
 import type { Step } from '../protocol/decide.js'
 import { StoreError } from '../store/store-error.js'
+import { throwIfAborted } from './abort-signal.js'
 import { Claim } from './claim.js'
 import type { Part, SeenPart } from './part.js'
 import type { Engine } from './engine.js'
@@ -37,7 +38,7 @@ export async function acquire(
   options: AcquireOptions,
 ): Promise<Holding[]> {
   const { signal, waitMs, onWait } = options
-  signal?.throwIfAborted()
+  throwIfAborted(signal)
   const stop = new Stop(signal, waitMs, engine.clock)
   const claim = new Claim(engine, parts, waitMs > 0)
   const waiting = new Waiting(engine, stop.signal, onWait && SHOWN_REREAD_MS)

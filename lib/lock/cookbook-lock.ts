@@ -1,22 +1,27 @@
+import { COOKBOOKS_PREFIX } from '../model/constants.js'
 import { InvalidLockError } from '../model/errors.js'
-
-/** How a cookbook is locked for each of its runs; the defaults are those of Spicerack's cookbooks. */
-export interface LockArgs {
-  /** Tells apart runs that need not exclude each other, for example by data centre. */
-  readonly suffix?: string
-  readonly concurrency?: number
-  /** Seconds; longer than a run is expected to take. */
-  readonly ttl?: number
-}
+import { shown } from '../model/shown.js'
+import { requestOne } from './acquire-request.js'
+import { checkCookbookArgs } from './check-options.js'
+import type { LockArgs } from './lock-options.js'
 
 /**
  * Name and options of the lock of a cookbook's run, for `lock.acquired(name, options, run)`.
- * @throws InvalidLockError when the name is empty.
+ * @throws InvalidLockError naming what is wrong.
  */
 export function cookbookLock(
   fullName: string,
-  { suffix = '', concurrency = 20, ttl = 1_800 }: LockArgs = {},
+  lockArgs: LockArgs = {},
 ): { name: string; options: { concurrency: number; ttl: number } } {
-  if (!fullName) throw new InvalidLockError('The full name of the cookbook cannot be empty.')
-  return { name: suffix ? `${fullName}:${suffix}` : fullName, options: { concurrency, ttl } }
+  if (typeof fullName !== 'string' || fullName === '') {
+    throw new InvalidLockError(
+      `The full name of the cookbook must be a non-empty text, got ${shown(fullName)}.`,
+    )
+  }
+  checkCookbookArgs(lockArgs)
+  const { suffix = '', concurrency = 20, ttl = 1_800 } = lockArgs
+  const name = suffix ? `${fullName}:${suffix}` : fullName
+  const options = { concurrency, ttl }
+  requestOne('acquire', { prefix: COOKBOOKS_PREFIX, owner: 'cookbookLock' }, name, options)
+  return { name, options }
 }

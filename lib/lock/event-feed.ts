@@ -4,6 +4,7 @@ import { type LockEvent, lockEventsOf, type Standing } from '../protocol/lock-ev
 import { LockKey } from '../protocol/lock-key.js'
 import { missedEventsOf } from '../protocol/missed-events.js'
 import type { Watch, WatchListener } from '../store/store.js'
+import { reasonOf, throwIfAborted } from './abort-signal.js'
 import type { Engine } from './engine.js'
 import { translated } from './persist.js'
 import { reading } from './reading.js'
@@ -58,8 +59,8 @@ export class EventFeed<T> implements WatchListener {
    * @throws LockError when etcd fails or refuses, the signal's reason when it is aborted.
    */
   async *events(signal?: AbortSignal, onReady: () => void = () => {}): AsyncGenerator<T, void> {
-    const onAbort = (): void => this.end(signal?.reason)
-    signal?.throwIfAborted()
+    const onAbort = (): void => this.end(reasonOf(signal!))
+    throwIfAborted(signal)
     signal?.addEventListener('abort', onAbort, { once: true })
     this.engine.dependants.add(this)
     try {

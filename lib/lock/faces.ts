@@ -3,15 +3,15 @@ import { shown } from '../model/shown.js'
 import type {
   AcquiredAllOptions,
   AcquiredOptions,
+  FaceOptions,
   HoldAllOptions,
   HoldOptions,
   LockRequest,
+  TryOptions,
 } from './acquire-options.js'
+import { checkOptionsOf } from './check-options.js'
 import type { Held, HeldLock, HeldLocks } from './held-lock.js'
 import { runHolding } from './reentry.js'
-
-/** By default a lock ends 30 s after its holder has died, and no sooner. */
-export type FaceOptions = Partial<Omit<HoldOptions, 'concurrency'>>
 
 const DEFAULTS = { ttl: 30, keepAlive: true }
 
@@ -29,45 +29,54 @@ export abstract class Faces {
     options: AcquiredOptions,
     fn: (held: HeldLock) => Promise<T> | T,
   ): Promise<T> {
+    checkOptionsOf('acquired', options)
     checkWork('acquired', fn)
-    const held = await this.hold(name, options)
-    return runHeld(held, [{ key: held.key, concurrency: options.concurrency }], options, fn)
+    const { onLost, ...holding } = options
+    const held = await this.hold(name, holding)
+    return runHeld(held, [{ key: held.key, concurrency: options.concurrency }], onLost, fn)
   }
 
   /** Like `acquireAll`, and otherwise like {@link acquired}. */
   async acquiredAll<T>(
     requests: readonly LockRequest[],
-    options: AcquiredAllOptions | undefined,
+    options: AcquiredAllOptions = {},
     fn: (held: HeldLocks) => Promise<T> | T,
   ): Promise<T> {
+    checkOptionsOf('acquiredAll', options)
     checkWork('acquiredAll', fn)
-    const held = await this.acquireAll(requests, options)
+    const { onLost, ...holding } = options
+    const held = await this.acquireAll(requests, holding)
     const locks = requests.map(({ concurrency }, at) => ({ key: held.keys[at]!, concurrency }))
-    return runHeld(held, locks, options ?? {}, fn)
+    return runHeld(held, locks, onLost, fn)
   }
 
   /** Nobody else holds. Throws as `hold` does. */
-  exclusive(name: string, options: FaceOptions = {}): Promise<HeldLock> {
-    return this.hold(name, { ...DEFAULTS, ...options, concurrency: 1 })
+  async exclusive(name: string, options: FaceOptions = {}): Promise<HeldLock> {
+    checkOptionsOf('exclusive', options)
+    return this.hold(name, { ...DEFAULTS, ...given(options), concurrency: 1 })
   }
 
   /** Others hold it shared, too, and nobody exclusively. Who came first is served first. Throws as `hold` does. */
-  shared(name: string, options: FaceOptions = {}): Promise<HeldLock> {
-    return this.hold(name, { ...DEFAULTS, ...options, concurrency: 0 })
+  async shared(name: string, options: FaceOptions = {}): Promise<HeldLock> {
+    checkOptionsOf('shared', options)
+    return this.hold(name, { ...DEFAULTS, ...given(options), concurrency: 0 })
   }
 
-  /** At most `permits` hold. Throws as `hold` does. */
-  semaphore(name: string, permits: number, options: FaceOptions = {}): Promise<HeldLock> {
-    return this.hold(name, { ...DEFAULTS, ...options, concurrency: permits })
+  /** At most `permits` hold, 1 at least. Throws as `hold` does. */
+  async semaphore(name: string, permits: number, options: FaceOptions = {}): Promise<HeldLock> {
+    checkOptionsOf('semaphore', options)
+    checkPermits(permits)
+    return this.hold(name, { ...DEFAULTS, ...given(options), concurrency: permits })
   }
 
   /**
    * Takes the lock (exclusively, when nothing else is said) if that can be done now; null when others stand in the way,
    * and then nothing was written. Throws as `hold` does when etcd fails or an option is wrong.
    */
-  async tryAcquire(name: string, options: Partial<HoldOptions> = {}): Promise<HeldLock | null> {
+  async tryAcquire(name: string, options: TryOptions = {}): Promise<HeldLock | null> {
+    checkOptionsOf('tryAcquire', options)
     try {
-      return await this.hold(name, { ...DEFAULTS, concurrency: 1, ...options, wait: 0 })
+      return await this.hold(name, { ...DEFAULTS, concurrency: 1, ...given(options), wait: 0 })
     } catch (error) {
       if (isSpicerackError(error) && error.code === 'LOCK_UNAVAILABLE') return null
       throw error
@@ -80,11 +89,24 @@ function checkWork(call: string, fn: unknown): void {
   throw new InvalidLockError(`${call}: what to run while holding must be a function, got ${shown(fn)}.`)
 }
 
+/** A semaphore without permits would never be had, and a concurrency of 0 has no limit. */
+function checkPermits(permits: unknown): void {
+  if (Number.isSafeInteger(permits) && (permits as number) >= 1) return
+  throw new InvalidLockError(
+    `semaphore: the number of permits must be an integer from 1 on, got ${shown(permits)}.`,
+  )
+}
+
+/** Options that are undefined count as not given. */
+function given<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
+}
+
 /** Runs `fn` while it holds, and releases however it ends. */
 async function runHeld<H extends Held, T>(
   held: H,
   locks: readonly { readonly key: string; readonly concurrency: number }[],
-  { onLost = 'throw' }: AcquiredAllOptions,
+  onLost: AcquiredAllOptions['onLost'] = 'throw',
   fn: (held: H) => Promise<T> | T,
 ): Promise<T> {
   const isHeld = (): boolean => held.remaining() > 0

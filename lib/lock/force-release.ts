@@ -5,6 +5,7 @@ import { type Force, putForce } from '../protocol/force.js'
 import { giveUp } from '../protocol/give-up.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import type { Engine } from './engine.js'
+import { checkOwner } from './identity.js'
 import { release } from './release.js'
 
 /** Seconds for which etcd remembers why. */
@@ -13,7 +14,7 @@ const TRACE_TTL = 3_600
 /**
  * Takes a holding, or a place in the queue, from somebody; and leaves a trace that says who did it and why, also to one
  * who sleeps. Resolves to false when the id neither holds nor waits (any more).
- * @throws EtcdLockUnavailableError, LockUnreadableError, LockError.
+ * @throws InvalidLockError for a bad reason or name of who does it, EtcdLockUnavailableError, LockUnreadableError, LockError.
  */
 export async function forceRelease(
   engine: Engine,
@@ -22,6 +23,8 @@ export async function forceRelease(
   force: Force,
   options: { readonly budgetMs?: number } = {},
 ): Promise<boolean> {
+  checkReason(force.reason)
+  checkOwner(force.by)
   const lease = await engine.persist(key, () => engine.store.leases.grant(TRACE_TTL), options)
   const trace = putForce(key, uuid, force, lease.id)
   try {

@@ -1,27 +1,25 @@
-import type { Logger } from 'pino'
 import { loadConfig } from '../config/load.js'
 import { ALLOWED_PREFIXES } from '../model/constants.js'
 import { LockConfigError } from '../model/errors.js'
 import { shown } from '../model/shown.js'
 import { checkAllowedPrefix, checkPrefix } from '../protocol/lock-name.js'
+import { checkInstanceOptions } from './check-options.js'
+import { checkOwner } from './identity.js'
 import { Lock } from './lock.js'
+import type { LockInstanceOptions } from './lock-options.js'
 import { NoLock } from './no-lock.js'
 
-export interface LockInstanceOptions {
-  /** A YAML file, over which `~/.etcdrc` is merged; null runs without locks. */
-  readonly configFile: string | null
-  readonly prefix: string
-  readonly owner: string
-  readonly dryRun?: boolean
-  readonly allowedPrefixes?: readonly string[]
-  readonly logger?: Logger
-}
-
-/** @throws LockError for a prefix that is not allowed, LockConfigError for a missing or broken file. */
-export function getLockInstance({ configFile, ...options }: LockInstanceOptions): Lock | NoLock {
-  const { prefix, allowedPrefixes = [] } = options
+/**
+ * @throws LockError for a prefix that is not allowed, LockConfigError for a missing or broken file, InvalidLockError for a
+ * bad owner or option.
+ */
+export function getLockInstance(given: LockInstanceOptions): Lock | NoLock {
+  checkInstanceOptions(given)
+  const { configFile, ...options } = given
+  const { prefix, owner, allowedPrefixes = [] } = options
   allowedPrefixes.forEach(checkAllowedPrefix)
   checkPrefix(prefix, [...ALLOWED_PREFIXES, ...allowedPrefixes])
+  checkOwner(owner)
   if (configFile === null) return new NoLock()
   if (typeof configFile !== 'string') {
     throw new LockConfigError(

@@ -9,6 +9,7 @@ import {
   verification,
   withoutEntry,
 } from '../protocol/guard.js'
+import { checkListener } from './check-options.js'
 import { checkGuardedWrite } from './check-write.js'
 import type { Engine } from './engine.js'
 import { extendOwn } from './extend.js'
@@ -64,11 +65,13 @@ abstract class LiveHeld implements Held {
   }
 
   on(event: 'expiring', listener: () => void): this {
+    checkListener('on', event, listener)
     this.events.on(event, listener)
     return this
   }
 
   off(event: 'expiring', listener: () => void): this {
+    checkListener('off', event, listener)
     this.events.off(event, listener)
     return this
   }

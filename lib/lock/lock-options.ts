@@ -18,3 +18,22 @@ export interface LockOptions {
   /** Silent when not given. */
   readonly logger?: Logger
 }
+
+export interface LockInstanceOptions {
+  /** A YAML file, over which `~/.etcdrc` is merged; null runs without locks. */
+  readonly configFile: string | null
+  readonly prefix: string
+  readonly owner: string
+  readonly dryRun?: boolean
+  readonly allowedPrefixes?: readonly string[]
+  readonly logger?: Logger
+}
+
+/** How a cookbook is locked for each of its runs; the defaults are those of Spicerack's cookbooks. */
+export interface LockArgs {
+  /** Tells apart runs that need not exclude each other, for example by data centre. */
+  readonly suffix?: string
+  readonly concurrency?: number
+  /** Seconds; longer than a run is expected to take. */
+  readonly ttl?: number
+}

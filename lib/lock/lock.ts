@@ -5,22 +5,10 @@ import type { KeyLocks } from '../model/key-locks.js'
 import { shown } from '../model/shown.js'
 import type { LockEvent } from '../protocol/lock-event.js'
 import { checkAllowedPrefix, checkPrefix, lockKey } from '../protocol/lock-name.js'
-import { checkSet } from '../protocol/lock-set.js'
 import { keyLocksOf } from '../protocol/snapshot.js'
-import {
-  type AcquireOptions,
-  checkOwner,
-  type HoldAllOptions,
-  type HoldOptions,
-  type LockRequest,
-  tenureOptionsOf,
-} from './acquire-options.js'
-import {
-  checkAcquireAllOptions,
-  checkAcquireOptions,
-  checkLockOptions,
-  checkOptionsOf,
-} from './check-options.js'
+import type { AcquireOptions, HoldAllOptions, HoldOptions, LockRequest } from './acquire-options.js'
+import { type AcquireRequest, requestAll, requestOne } from './acquire-request.js'
+import { checkLockOptions, checkOptionsOf } from './check-options.js'
 import type { Part } from './part.js'
 import type { Engine } from './engine.js'
 import { warnOfDryRun } from './dry-run.js'
@@ -30,6 +18,7 @@ import { Faces } from './faces.js'
 import { checkReason, forceRelease } from './force-release.js'
 import type { HeldLock, HeldLocks } from './held-lock.js'
 import type { Holding } from './holdings.js'
+import { checkId, checkOwner } from './identity.js'
 import { LiveHeldLock, LiveHeldLocks } from './live-held-lock.js'
 import { type LockState, stateOf } from './lock-state.js'
 import { listStates } from './list.js'
@@ -38,8 +27,7 @@ import { openEngine } from './open-engine.js'
 import { type Pretence, PretendedLock, PretendedLocks } from './pretended-lock.js'
 import { reading } from './reading.js'
 import { release } from './release.js'
-import { checkTaking, partsOf, SKIPPED, take } from './take.js'
-import type { TenureOptions } from './tenure.js'
+import { checkTaking, SKIPPED, take } from './take.js'
 
 /** How long a handle tries to release; after that the lock ends with its ttl. */
 const RELEASE_MS = 5_000
@@ -88,24 +76,19 @@ export class Lock extends Faces implements AsyncDisposable {
    * `wait`, EtcdLockUnavailableError, LockUnreadableError, LockError, and the reason of an aborted `signal`.
    */
   async acquire(name: string, options: AcquireOptions): Promise<string> {
-    const key = lockKey(this.prefix, name)
-    checkAcquireOptions(options)
-    const parts = partsOf(this.owner, [key], [options])
-    await this.take(parts, options)
-    return parts[0]!.asked.uuid
+    const request = requestOne('acquire', this, name, options)
+    await this.take(request, options)
+    return request.id
   }
 
   /** Like {@link acquire}, with a handle, for `await using held = await lock.hold(…)`. */
   async hold(name: string, options: HoldOptions): Promise<HeldLock> {
-    const key = lockKey(this.prefix, name)
-    checkAcquireOptions(options)
-    const parts = partsOf(this.owner, [key], [options], options)
-    const tenure = tenureOptionsOf(options)
-    const { uuid } = parts[0]!.asked
-    const holdings = await this.take(parts, options)
-    const letGo = (): Promise<boolean> => this.letGo([name], uuid, { budgetMs: RELEASE_MS })
-    if (!holdings) return new PretendedLock(name, key.path, this.pretence(parts, [tenure], letGo))
-    return new LiveHeldLock(await this.open(), holdings[0]!, tenure, letGo)
+    const request = requestOne('hold', this, name, options)
+    const holdings = await this.take(request, options)
+    const letGo = (): Promise<boolean> => this.letGo([name], request.id, { budgetMs: RELEASE_MS })
+    const [{ key }] = request.parts as readonly [Part]
+    if (!holdings) return new PretendedLock(name, key.path, this.pretence(request, letGo))
+    return new LiveHeldLock(await this.open(), holdings[0]!, request.tenures[0]!, letGo)
   }
 
   /**
@@ -115,17 +98,13 @@ export class Lock extends Faces implements AsyncDisposable {
    * what etcd takes in one transaction; otherwise as {@link acquire}.
    */
   async acquireAll(requests: readonly LockRequest[], options: HoldAllOptions = {}): Promise<HeldLocks> {
-    checkAcquireAllOptions(requests, options)
-    const names = requests.map(({ name }) => name)
-    const keys = names.map(name => lockKey(this.prefix, name))
-    checkSet(names)
-    const parts = partsOf(this.owner, keys, requests, options)
-    const tenures = requests.map(({ ttl }) => tenureOptionsOf({ ...options, ttl }))
-    const { uuid } = parts[0]!.asked
-    const holdings = await this.take(parts, options)
-    const letGo = (): Promise<boolean> => this.letGo(names, uuid, { budgetMs: RELEASE_MS })
-    if (!holdings) return new PretendedLocks(names, keys.map(String), this.pretence(parts, tenures, letGo))
-    return new LiveHeldLocks(await this.open(), holdings, tenures, letGo)
+    const request = requestAll(this, requests, options)
+    const names = request.parts.map(({ key }) => key.name)
+    const keys = request.parts.map(({ key }) => key.path)
+    const holdings = await this.take(request, options)
+    const letGo = (): Promise<boolean> => this.letGo(names, request.id, { budgetMs: RELEASE_MS })
+    if (!holdings) return new PretendedLocks(names, keys, this.pretence(request, letGo))
+    return new LiveHeldLocks(await this.open(), holdings, request.tenures, letGo)
   }
 
   /**
@@ -139,11 +118,12 @@ export class Lock extends Faces implements AsyncDisposable {
   /**
    * Lets a holding last for `ttl` seconds from now at least. It never ends sooner than its holder was promised: a `ttl`
    * shorter than its own leaves it its own. To shorten it is for its handle ({@link HeldLock.extend}), or release it.
-   * @throws InvalidLockError for a bad ttl, LockRenewedError when its holder renews it and `ttl` is longer than its own;
+   * @throws InvalidLockError for a bad name, id or ttl, LockRenewedError when its holder renews it and `ttl` is longer than its own;
    * LockError when nobody holds under this id (any more) or etcd fails.
    */
   async extend(name: string, id: string, ttl: number): Promise<void> {
     const key = lockKey(this.prefix, name)
+    checkId(id)
     checkTtl(ttl)
     if (this.dryRun) return this.skip({ key: key.path, id, owner: this.owner })
     const extended = await extendById(await this.open(), key, id, ttl)
@@ -157,11 +137,12 @@ export class Lock extends Faces implements AsyncDisposable {
    * Takes a holding, or a place in the queue, from whoever has it. The holder's handle is lost, with the reason; one who
    * waits gets a {@link LockDismissedError} at once.
    * @param options.reason for people; seen in the log, by the holder and in `events`.
-   * @throws InvalidLockError for a bad name or reason, LockError when nobody holds or waits under this id (any more),
+   * @throws InvalidLockError for a bad name, id or reason, LockError when nobody holds or waits under this id (any more),
    * EtcdLockUnavailableError, LockUnreadableError.
    */
   async forceRelease(name: string, id: string, options: { readonly reason: string }): Promise<void> {
     const key = lockKey(this.prefix, name)
+    checkId(id)
     checkOptionsOf('forceRelease', options)
     const { reason } = options
     checkReason(reason)
@@ -237,23 +218,19 @@ export class Lock extends Faces implements AsyncDisposable {
 
   /** Takes all parts; undefined in dry-run. */
   private async take(
-    parts: readonly Part[],
+    request: AcquireRequest,
     options: HoldAllOptions,
   ): Promise<readonly Holding[] | undefined> {
-    checkTaking(parts, options)
+    checkTaking(request, options)
     this.warnIfUnasked()
-    return take(await this.open(), parts, options, this.dryRun)
+    return take(await this.open(), request, options, this.dryRun)
   }
 
-  private pretence(
-    parts: readonly Part[],
-    tenures: readonly TenureOptions[],
-    letGo: () => Promise<boolean>,
-  ): Pretence {
+  private pretence({ id, parts, tenures }: AcquireRequest, letGo: () => Promise<boolean>): Pretence {
     const { owner, log } = this
     const ttls = parts.map(({ asked }) => asked.ttl)
     const ttl = Math.min(...ttls)
-    return { ...tenures[ttls.indexOf(ttl)]!, owner, id: parts[0]!.asked.uuid, ttl, log, letGo }
+    return { ...tenures[ttls.indexOf(ttl)]!, owner, id, ttl, log, letGo }
   }
 
   /** What a dry run does instead of a change. */
@@ -275,6 +252,7 @@ export class Lock extends Faces implements AsyncDisposable {
     const fields = { key: names.map(shown).join(', '), id, owner: this.owner }
     try {
       const keys = names.map(name => lockKey(this.prefix, name))
+      checkId(id)
       fields.key = keys.join(', ')
       this.log.debug(fields, 'Releasing lock')
       if (this.dryRun) {

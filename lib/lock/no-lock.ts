@@ -1,14 +1,21 @@
+import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import { KeyLocks } from '../model/key-locks.js'
 import type { LockEvent } from '../protocol/lock-event.js'
+import { lockKey } from '../protocol/lock-name.js'
 import type { AcquireOptions, HoldAllOptions, HoldOptions, LockRequest } from './acquire-options.js'
+import { type AcquireRequest, requestAll, requestOne } from './acquire-request.js'
+import { checkOptionsOf } from './check-options.js'
+import { checkTtl } from './extend.js'
 import { Faces } from './faces.js'
+import { checkReason } from './force-release.js'
 import type { HeldLock, HeldLocks } from './held-lock.js'
+import { checkId } from './identity.js'
 import type { Lock } from './lock.js'
 import type { LockState } from './lock-state.js'
-import { PretendedLock, PretendedLocks } from './pretended-lock.js'
+import { type Pretence, PretendedLock, PretendedLocks } from './pretended-lock.js'
 
-/** Where nothing is locked, nothing is lost either. */
-const UNLOCKED = { owner: '', id: '', keepAlive: true, expiringMs: 0 }
+/** For whom calls are checked: what a Lock refuses is refused here, too. */
+const NOBODY = { prefix: COOKBOOKS_CUSTOM_PREFIX, owner: 'nobody' }
 
 /** The surface of a {@link Lock} that does nothing, for where locking is disabled. Ids are empty. */
 export class NoLock extends Faces implements Pick<Lock, keyof Lock> {
@@ -17,43 +24,75 @@ export class NoLock extends Faces implements Pick<Lock, keyof Lock> {
   readonly dryRun = true
 
   get(name: string): Promise<KeyLocks> {
-    return Promise.resolve(new KeyLocks(name))
+    return after(
+      () => checkName(name),
+      () => new KeyLocks(name),
+    )
   }
 
-  acquire(_name: string, _options: AcquireOptions): Promise<string> {
-    return Promise.resolve('')
+  acquire(name: string, options: AcquireOptions): Promise<string> {
+    return after(
+      () => requestOne('acquire', NOBODY, name, options),
+      () => '',
+    )
   }
 
-  hold(name: string, { ttl }: HoldOptions): Promise<HeldLock> {
-    return Promise.resolve(new PretendedLock(name, name, { ...UNLOCKED, ttl }))
+  hold(name: string, options: HoldOptions): Promise<HeldLock> {
+    return after(
+      () => requestOne('hold', NOBODY, name, options),
+      request => new PretendedLock(name, name, unlocked(request)),
+    )
   }
 
-  acquireAll(requests: readonly LockRequest[], _options?: HoldAllOptions): Promise<HeldLocks> {
-    const names = requests.map(({ name }) => name)
-    const ttl = Math.min(...requests.map(({ ttl }) => ttl))
-    return Promise.resolve(new PretendedLocks(names, names, { ...UNLOCKED, ttl }))
+  acquireAll(requests: readonly LockRequest[], options: HoldAllOptions = {}): Promise<HeldLocks> {
+    return after(
+      () => requestAll(NOBODY, requests, options),
+      request => {
+        const names = request.parts.map(({ key }) => key.name)
+        return new PretendedLocks(names, names, unlocked(request))
+      },
+    )
   }
 
   release(_name: string, _id: string): Promise<void> {
     return Promise.resolve()
   }
 
-  extend(_name: string, _id: string, _ttl: number): Promise<void> {
-    return Promise.resolve()
+  extend(name: string, id: string, ttl: number): Promise<void> {
+    return after(() => {
+      checkName(name)
+      checkEmptyOr(id)
+      checkTtl(ttl)
+    })
   }
 
-  forceRelease(_name: string, _id: string, _options: { readonly reason: string }): Promise<void> {
-    return Promise.resolve()
+  forceRelease(name: string, id: string, options: { readonly reason: string }): Promise<void> {
+    return after(() => {
+      checkName(name)
+      checkEmptyOr(id)
+      checkOptionsOf('forceRelease', options)
+      checkReason(options.reason)
+    })
   }
 
-  async *events(): AsyncGenerator<LockEvent, void> {}
+  events(name?: string, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<LockEvent, void> {
+    checkOptionsOf('events', options)
+    if (name !== undefined) checkName(name)
+    return nothing()
+  }
 
   inspect(name: string): Promise<LockState> {
-    return Promise.resolve({ prefix: '', name, key: name, holders: [], waiters: [] })
+    return after(
+      () => checkName(name),
+      () => ({ prefix: '', name, key: name, holders: [], waiters: [] }),
+    )
   }
 
-  list(): Promise<LockState[]> {
-    return Promise.resolve([])
+  list(options: { readonly prefix?: string } = {}): Promise<LockState[]> {
+    return after(
+      () => checkOptionsOf('list', options),
+      () => [],
+    )
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -64,3 +103,28 @@ export class NoLock extends Faces implements Pick<Lock, keyof Lock> {
     return Promise.resolve()
   }
 }
+
+/** Rejects with what `check` throws. */
+function after<C, T = void>(check: () => C, answer?: (checked: C) => T): Promise<T> {
+  return new Promise(resolve => {
+    const checked = check()
+    resolve(answer?.(checked) as T)
+  })
+}
+
+function checkName(name: string): void {
+  lockKey(NOBODY.prefix, name)
+}
+
+/** All that it gives out are empty. */
+function checkEmptyOr(id: string): void {
+  if (id !== '') checkId(id)
+}
+
+/** Where nothing is locked, nothing is lost either. */
+function unlocked({ parts }: AcquireRequest): Pretence {
+  const ttl = Math.min(...parts.map(({ asked }) => asked.ttl))
+  return { owner: '', id: '', ttl, keepAlive: true, expiringMs: 0 }
+}
+
+async function* nothing(): AsyncGenerator<never, void> {}

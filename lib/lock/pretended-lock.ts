@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
 import { LockError, LockLostError } from '../model/errors.js'
 import type { GuardedWrite } from '../protocol/guard.js'
+import { checkListener } from './check-options.js'
 import { checkGuardedWrite } from './check-write.js'
 import { LONGEST_TIMEOUT_MS, systemClock } from './clock.js'
 import { checkTtl } from './extend.js'
@@ -63,11 +64,13 @@ abstract class Pretended implements Held {
   }
 
   on(event: 'expiring', listener: () => void): this {
+    checkListener('on', event, listener)
     this.events.on(event, listener)
     return this
   }
 
   off(event: 'expiring', listener: () => void): this {
+    checkListener('off', event, listener)
     this.events.off(event, listener)
     return this
   }

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { reasonOf } from './abort-signal.js'
 import { type Clock, LONGEST_TIMEOUT_MS } from './clock.js'
 
 /** The end of a wait: by the caller's signal, by {@link abort}, or because its time is over. */
@@ -15,8 +16,7 @@ export class Stop {
     waitMs: number,
     private readonly clock: Clock,
   ) {
-    // One signal may well end many waits: Node's warning of a leak would be wrong.
-    if (caller) setMaxListeners(0, caller)
+    if (caller) allowMany(caller)
     caller?.addEventListener('abort', this.onAbort, { once: true })
     if (waitMs > 0) this.arm(clock.monotonic() + waitMs)
   }
@@ -36,11 +36,20 @@ export class Stop {
     this.caller?.removeEventListener('abort', this.onAbort)
   }
 
-  private readonly onAbort = (): void => this.abort(this.caller?.reason)
+  private readonly onAbort = (): void => this.abort(reasonOf(this.caller!))
 
   private arm(end: number): void {
     const left = end - this.clock.monotonic()
     if (left <= 0) this.controller.abort()
     else this.timer = setTimeout(() => this.arm(end), Math.min(Math.ceil(left), LONGEST_TIMEOUT_MS))
+  }
+}
+
+/** One signal may well end many waits: Node's warning of a leak would be wrong. Of signals not its own it warns of none. */
+function allowMany(signal: AbortSignal): void {
+  try {
+    setMaxListeners(0, signal)
+  } catch {
+    return
   }
 }

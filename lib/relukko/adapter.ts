@@ -1,28 +1,16 @@
 import { pino } from 'pino'
-import type { LockOptions } from '../lock/lock-options.js'
 import type { Engine } from '../lock/engine.js'
 import { openEngine } from '../lock/open-engine.js'
 import { ALLOWED_PREFIXES, COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import { LockUnavailableError } from '../model/errors.js'
-import { shown } from '../model/shown.js'
 import { checkAllowedPrefix, checkPrefix } from '../protocol/lock-name.js'
-import { RelukkoInvalidError } from './errors.js'
+import { checkAdapterOptions, type RelukkoAdapterOptions } from './adapter-options.js'
 import { GRACE_SECONDS, PROLONG_SECONDS } from './expiry.js'
 import { checkCreator, checkFields, checkRunTime, checkSeconds, expiryOf, writable } from './inputs.js'
 import type { Relukko, RelukkoChange } from './relukko.js'
 import type { RelukkoDTO } from './relukko-dto.js'
 import { RelukkoLocks } from './relukko-locks.js'
 import { isTrusted, TRUSTED } from './trusted.js'
-
-export interface RelukkoAdapterOptions extends Pick<
-  LockOptions,
-  'config' | 'store' | 'allowedPrefixes' | 'logger'
-> {
-  /** Under which the locks live: `custom` when not given. */
-  readonly prefix?: string
-  /** Seconds after its expiry at which a lock is freed: 180 when not given. */
-  readonly graceSeconds?: number
-}
 
 /** Said of locks that were not taken over a network. */
 const LOCAL_IP = '127.0.0.1'
@@ -35,14 +23,10 @@ export class RelukkoAdapter implements Relukko {
 
   /** @throws LockError for a prefix that is not allowed, RelukkoInvalidError. */
   constructor(private readonly options: RelukkoAdapterOptions) {
-    const { prefix = COOKBOOKS_CUSTOM_PREFIX, allowedPrefixes = [], graceSeconds = GRACE_SECONDS } = options
+    checkAdapterOptions(options)
+    const { prefix = COOKBOOKS_CUSTOM_PREFIX, allowedPrefixes = [] } = options
     allowedPrefixes.forEach(checkAllowedPrefix)
     checkPrefix(prefix, [...ALLOWED_PREFIXES, ...allowedPrefixes])
-    if (!Number.isInteger(graceSeconds) || graceSeconds < 0) {
-      throw new RelukkoInvalidError(
-        `'graceSeconds' must be an integer from 0 on, got ${shown(graceSeconds)}.`,
-      )
-    }
     this.prefix = prefix
   }
 

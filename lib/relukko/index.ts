@@ -1,4 +1,5 @@
-export { RelukkoAdapter, type RelukkoAdapterOptions } from './adapter.js'
+export { RelukkoAdapter } from './adapter.js'
+export { type RelukkoAdapterOptions } from './adapter-options.js'
 export { RelukkoClient, type Reconfiguration } from './client/client.js'
 export { type RelukkoClientOptions } from './client/client-options.js'
 export { type RetryOptions } from './client/retries.js'

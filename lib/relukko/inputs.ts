@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { isOwner, LONGEST_OWNER } from '../lock/identity.js'
 import { isSpicerackError } from '../model/errors.js'
 import { shown } from '../model/shown.js'
 import { Timestamp } from '../model/timestamp.js'
@@ -8,8 +9,6 @@ import { RelukkoInvalidError } from './errors.js'
 import { encodeName } from './record.js'
 import type { LuxonDateTime } from './relukko.js'
 
-/** Bytes of UTF-8. */
-const LONGEST_CREATOR = 1_024
 /** More than this does not fit between now and the year 9999. */
 export const MOST_SECONDS = 250_000_000_000
 const HAS_ZONE = /(Z|[+-]\d\d:?\d\d)$/
@@ -41,10 +40,8 @@ export function checkRunTime(seconds: unknown): asserts seconds is number {
 
 /** @throws RelukkoInvalidError */
 export function checkCreator(creator: unknown): asserts creator is string | null {
-  if (creator === null) return
-  if (typeof creator === 'string' && creator.isWellFormed() && Buffer.byteLength(creator) <= LONGEST_CREATOR)
-    return
-  throw invalid('creator', creator, `null or a text of at most ${LONGEST_CREATOR} bytes`)
+  if (creator === null || creator === '' || isOwner(creator)) return
+  throw invalid('creator', creator, `null or a text of at most ${LONGEST_OWNER} bytes`)
 }
 
 /** Fractions count to the microsecond: Robot Framework sends such. @throws RelukkoInvalidError */

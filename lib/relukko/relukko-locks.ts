@@ -1,13 +1,13 @@
 import type { LeaseId } from '../kv/key-value.js'
 import type { Op } from '../kv/transaction.js'
 import { LockUnavailableError } from '../model/errors.js'
-import { newLockId } from '../model/lock-id.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { LockKey } from '../protocol/lock-key.js'
 import { extend } from '../protocol/extend.js'
 import { leastTtl } from '../lock/extend.js'
 import type { Snapshot } from '../protocol/snapshot.js'
 import { acquire } from '../lock/acquire.js'
+import { requestOne } from '../lock/acquire-request.js'
 import type { Engine } from '../lock/engine.js'
 import { type Move, Moving } from '../lock/moving.js'
 import { release } from '../lock/release.js'
@@ -148,7 +148,10 @@ export class RelukkoLocks {
 
   private async takeAnew(key: LockKey, wish: Wish & Pick<RelukkoDTO, 'creator'>): Promise<Taken> {
     const { creator, ip, seconds = NEW_SECONDS, request, waitMs, signal } = wish
-    const id = newLockId()
+    const now = this.engine.clock.now()
+    const ttl = ttlUntil(now.plusSeconds(seconds), now, this.graceSeconds)
+    const asker = { prefix: this.prefix, owner: ownerOf(creator, ip) }
+    const { id, parts } = requestOne('acquire', asker, key.name, { concurrency: 1, ttl })
     const written: RelukkoDTO[] = []
     const alongside = (lease: LeaseId, created: Timestamp): Op[] => {
       const expiresAt = created.plusSeconds(seconds)
@@ -164,10 +167,8 @@ export class RelukkoLocks {
         },
       ]
     }
-    const now = this.engine.clock.now()
-    const ttl = ttlUntil(now.plusSeconds(seconds), now, this.graceSeconds)
-    const asked = { uuid: id, owner: ownerOf(creator, ip), concurrency: 1, ttl }
-    const [holding] = await acquire(this.engine, [{ key, asked, alongside }], { waitMs, signal })
+    const asked = parts.map(part => ({ ...part, alongside }))
+    const [holding] = await acquire(this.engine, asked, { waitMs, signal })
     const { created, token: fencingToken } = holding!
     // Of several attempts it is that which etcd has taken. None, when another server was asked for it, too, and knew it.
     const lock = written.find(({ createdAt }) => String(createdAt) === created)

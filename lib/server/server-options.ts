@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { type Check, checkOptions } from '../config/check-options.js'
 import { isNetwork } from '../config/network.js'
 import type { LockConfig } from '../config/schema.js'
+import { isOwner, LONGEST_OWNER } from '../lock/identity.js'
 import { LockConfigError } from '../model/errors.js'
 import { checkAllowedPrefix } from '../protocol/lock-name.js'
 import { API_KEY, isApiKey } from '../relukko/api-key.js'
@@ -34,6 +35,8 @@ export interface ServerOptions {
   readonly logger?: Logger
 }
 
+/** Who has a key, or is signed in, is the owner of what is taken without naming one. */
+const AN_OWNER = `a non-empty text of at most ${LONGEST_OWNER} bytes`
 const any: Check = ['anything', () => true]
 const list = (isRight: (value: unknown) => boolean) => {
   return (value: unknown): boolean => Array.isArray(value) && value.every(isRight)
@@ -65,6 +68,7 @@ export function checkServerOptions(options: unknown): asserts options is ServerO
   checkOptions(options, CHECKS, refusal, ['apiKeys'])
   const { apiKeys, config, store, prefix, allowedPrefixes = [] } = options as ServerOptions
   for (const [name, key] of Object.entries(apiKeys)) {
+    if (!isOwner(name)) throw refusal(`the name of a key must be ${AN_OWNER}.`)
     if (!isApiKey(key)) throw refusal(`the key of '${name}' must be ${API_KEY}.`)
   }
   if (config && store) throw refusal("give 'config' or 'store', not both.")
@@ -83,7 +87,7 @@ function isRecord(value: unknown): boolean {
 
 function isSignIn(value: unknown): boolean {
   const { user, password } = (value ?? {}) as Partial<Record<keyof SignIn, unknown>>
-  return [user, password].every(text => typeof text === 'string' && text !== '')
+  return isOwner(user) && typeof password === 'string' && password !== ''
 }
 
 function isTls(value: unknown): boolean {

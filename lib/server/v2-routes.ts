@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import { acquire } from '../lock/acquire.js'
+import { requestOne } from '../lock/acquire-request.js'
 import type { Engine } from '../lock/engine.js'
 import { extendById } from '../lock/extend.js'
-import { checkReason, forceRelease } from '../lock/force-release.js'
+import { forceRelease } from '../lock/force-release.js'
 import { listStates } from '../lock/list.js'
 import { stateOrProblem } from '../lock/lock-state.js'
 import { reading } from '../lock/reading.js'
 import { release } from '../lock/release.js'
-import { partsOf } from '../lock/take.js'
 import { shown } from '../model/shown.js'
 import { LockKey } from '../protocol/lock-key.js'
 import { lockKey } from '../protocol/lock-name.js'
@@ -95,14 +95,12 @@ export function addV2Routes(
     '/v2/locks/:prefix/:name',
     async (request, reply) => {
       const params = asNamed(request.params)
-      const key = keyOf(params)
+      checkKnown(params.prefix)
       const body = bodyOf(request, ['owner', 'concurrency', 'ttl'])
       const { owner = request.actor, concurrency = 1, ttl = DEFAULT_TTL } = body
-      const parts = partsOf(
-        owner as string,
-        [key],
-        [{ concurrency: concurrency as number, ttl: ttl as number }],
-      )
+      const asker = { prefix: params.prefix, owner: owner as string }
+      const terms = { concurrency: concurrency as number, ttl: ttl as number }
+      const { parts } = requestOne('acquire', asker, params.name, terms)
       const waitMs = waitMsOf(request.query.wait)
       const [holding] = await whileWanted(request, ending, signal =>
         acquire(engine, parts, { waitMs, signal }),
@@ -128,7 +126,7 @@ export function addV2Routes(
       const isDone =
         reason === undefined
           ? (await release(engine, [key], params.id, BOUND)).length > 0
-          : (checkReason(reason), await forceRelease(engine, key, params.id, { by: actor, reason }, BOUND))
+          : await forceRelease(engine, key, params.id, { by: actor, reason }, BOUND)
       if (!isDone) throw notHeld(params)
       return { ...params, released: true }
     },

@@ -288,7 +288,7 @@ export function setContract(make: () => Promise<Store>): void {
     ['an unknown field', [{ name: 'x', concurrency: 1, ttl: 9, tll: 3 }], {}, "unknown option 'tll'"],
     ['a bad name', [{ name: 'x/y', concurrency: 1, ttl: 9 }], {}, "cannot contain '/'"],
     ['a bad ttl', [{ name: 'x', concurrency: 1, ttl: 0 }], {}, "'ttl' must be a positive integer"],
-    ['a ttl for all', [{ name: 'x', concurrency: 1, ttl: 9 }], { ttl: 3 }, "unknown option 'ttl'"],
+    ['a ttl for all', [{ name: 'x', concurrency: 1, ttl: 9 }], { ttl: 3 }, "the option 'ttl' has no meaning"],
   ])('%s is refused', async (_, requests, options, problem) => {
     const taking = lock.acquireAll(requests as never, options as never)
     await expect(taking).rejects.toMatchObject({ code: 'INVALID_LOCK' })

@@ -34,6 +34,12 @@ it.each<[string, object]>([
   ["the option 'signIn' must be a user and a password", { signIn: { user: 'me', password: '' } }],
   ["the option 'signIn' must be a user and a password", { signIn: { password: SECRET } }],
   ["the option 'signIn' must be a user and a password", { signIn: SECRET }],
+  [
+    "the option 'signIn' must be a user and a password",
+    { signIn: { user: 'x'.repeat(1_025), password: SECRET } },
+  ],
+  ['the name of a key must be a non-empty text of at most 1024 bytes.', { apiKeys: { '': SECRET } }],
+  ['the name of a key must be a non-empty text', { apiKeys: { ['x'.repeat(1_025)]: SECRET } }],
   ["the option 'tls' must be an object with 'cert' and 'key' in PEM", { tls: SECRET }],
   ["the option 'graceSeconds' must be an integer from 0 on, got -1.", { graceSeconds: -1 }],
   ["the option 'graceSeconds' must be an integer from 0 on, got 0.5.", { graceSeconds: 0.5 }],

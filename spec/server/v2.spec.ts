@@ -199,6 +199,8 @@ it.each<[string, string, unknown, number, string]>([
   ['POST', '/v2/locks/custom/a', { ttl: 0 }, 400, 'ttl'],
   ['POST', '/v2/locks/custom/a', { owner: '' }, 400, 'owner'],
   ['POST', '/v2/locks/custom/a', { owner: 7 }, 400, 'owner'],
+  ['POST', '/v2/locks/custom/a', { owner: 'x'.repeat(50_000) }, 400, 'at most 1024 bytes'],
+  ['POST', '/v2/locks/custom/a', { ttl: null }, 400, 'ttl'],
   ['POST', '/v2/locks/custom/a', { limit: 7 }, 400, '"limit"'],
   ['POST', '/v2/locks/custom/a?wait=Infinity', {}, 400, "'wait'"],
   ['POST', '/v2/locks/custom/a?wait=1&wait=2', {}, 400, "'wait'"],

@@ -1,5 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { type Check, checkOptions } from '../../config/check-options.js'
+import { isAbortSignal } from '../../lock/abort-signal.js'
 import { RelukkoInvalidError } from '../errors.js'
 import { isHttpUrl, type RelukkoClientOptions } from './client-options.js'
 import { PROXY, proxyOf } from './proxy.js'
@@ -38,10 +39,7 @@ const origins: Check = [
   value => Array.isArray(value) && value.every(isOrigin),
   'secret',
 ]
-const signal: Check = [
-  'an AbortSignal',
-  value => typeof (value as AbortSignal | null)?.throwIfAborted === 'function',
-]
+const signal: Check = ['an AbortSignal', isAbortSignal]
 const orNull = ([expected, isRight, secret]: Check): Check => [
   `${expected}, or null for none`,
   value => value === null || isRight(value),

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { nativeSignal } from '../../lock/abort-signal.js'
 import { LockUnavailableError } from '../../model/errors.js'
 import { shown } from '../../model/shown.js'
 import { RelukkoNotFoundError, RelukkoServerError } from '../errors.js'
@@ -172,7 +173,7 @@ export class RelukkoClient implements Relukko {
 
   private open(baseUrl: string, apiKey: string, settings: ClientSettings): HttpLine {
     const { signal: given } = settings
-    const signal = AbortSignal.any([this.closing.signal, ...(given ? [given] : [])])
+    const signal = AbortSignal.any([this.closing.signal, ...(given ? [nativeSignal(given)] : [])])
     // One for each call that is under way.
     setMaxListeners(0, signal)
     return new HttpLine(baseUrl, apiKey, settings, signal, environmentOf(process.env))

@@ -53,12 +53,11 @@ describe('acquire', () => {
 })
 
 it.each<[unknown, string]>([
-  [undefined, 'acquire: the options must be an object, got undefined.'],
-  [7, 'acquire: the options must be an object, got 7.'],
+  [undefined, 'the options must be an object, got undefined.'],
+  [7, 'the options must be an object, got 7.'],
   [{ signal: {} }, "the option 'signal' must be an AbortSignal, got an object."],
   [{ onWait: 'x' }, `the option 'onWait' must be a function, got "x".`],
-  [{ keepAlive: 'yes' }, "the option 'keepAlive' must be true or false"],
-  [{ onLost: 'shrug' }, "the option 'onLost' must be 'throw' or 'ignore'"],
+  [{ allowReentry: 'yes' }, "the option 'allowReentry' must be true or false"],
   [{ tll: 5 }, "unknown option 'tll'. Did you mean 'ttl'?"],
   [{ xyz: 5 }, "unknown option 'xyz'; known are: concurrency, ttl"],
 ])('acquire, acquired and hold refuse the options %p', async (options, message) => {
