@@ -2,10 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { isatty } from 'node:tty'
 import { CliError, EXIT } from './exit-codes.js'
 import { say } from './output.js'
+import { isGroupAlive } from './process-group.js'
 import { exitCodeOfSignal, onSignal } from './signals.js'
 
 /** These a terminal sends to all that run in its foreground: the child has them already. */
-const FROM_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
+const FROM_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGTSTP']
 
 /** A command on our stdin, stdout and stderr, to which the signals that come are passed on. */
 export class Child {
@@ -19,7 +20,7 @@ export class Child {
     const options = { stdio: 'inherit', detached: this.isLeader, env: { ...process.env, ...env } } as const
     const child = (this.process = spawn(command, args, options))
     const stopForwarding = onSignal(signal => {
-      if (this.isLeader || !FROM_TERMINAL.includes(signal)) this.signal(signal)
+      this.forward(signal)
     })
     this.ended = new Promise<number>((resolve, reject) => {
       child.on('error', error => {
@@ -30,27 +31,36 @@ export class Child {
     }).finally(stopForwarding)
   }
 
+  /** What signals are sent to: its group or itself. Undefined when it could not be started. */
+  get target(): number | undefined {
+    const { pid } = this.process
+    return pid !== undefined && this.isLeader ? -pid : pid
+  }
+
   /** Whether it runs, or anything that it has started, as far as that is in its group. */
   get isAlive(): boolean {
-    return this.kill(0)
+    const { pid } = this.process
+    if (pid === undefined) return false
+    return this.isLeader ? isGroupAlive(pid) : !this.hasEnded
+  }
+
+  /** Passes on a signal that has come to this process. */
+  forward(signal: NodeJS.Signals): void {
+    if (this.isLeader || !FROM_TERMINAL.includes(signal)) this.signal(signal)
   }
 
   /** Sends a signal to it, and to the processes that it has started, as far as they are in its group. */
   signal(signal: NodeJS.Signals): void {
-    this.kill(signal)
-  }
-
-  /** Whether there was anybody to get the signal. */
-  private kill(signal: NodeJS.Signals | 0): boolean {
-    const { pid, exitCode, signalCode } = this.process
-    const hasEnded = exitCode !== null || signalCode !== null
-    if (pid === undefined || (hasEnded && !this.isLeader)) return false
+    if (this.target === undefined || (this.hasEnded && !this.isLeader)) return
     try {
-      return process.kill(this.isLeader ? -pid : pid, signal)
+      process.kill(this.target, signal)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') say((error as Error).message)
-      return false
     }
+  }
+
+  private get hasEnded(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null
   }
 }
 

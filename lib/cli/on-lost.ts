@@ -41,20 +41,24 @@ export class LossGuard {
   }
 
   private readonly onExpiring = (): void => {
-    say(`the lock ${this.held.names.join(', ')} ends in ${this.held.remaining().toFixed(1)} s`)
+    // It acts before it speaks: stderr may be a pipe that nobody reads, or a terminal that stops this process.
     if (this.policy !== 'warn') this.strike(this.policy === 'term' ? 'SIGTERM' : 'SIGKILL')
+    say(`the lock ${this.held.names.join(', ')} ends in ${this.held.remaining().toFixed(1)} s`)
   }
 
   private readonly onAbort = (): void => {
+    if (this.policy === 'kill' || this.hasStruck) this.strike('SIGKILL')
+    else if (this.policy === 'term') {
+      this.strike('SIGTERM')
+      this.killTimer = setTimeout(() => this.strike('SIGKILL'), this.killAfterMs)
+    }
     say((this.held.signal.reason as LockLostError).message)
-    if (this.policy === 'warn') return
-    if (this.policy === 'kill' || this.hasStruck) return this.strike('SIGKILL')
-    this.strike('SIGTERM')
-    this.killTimer = setTimeout(() => this.strike('SIGKILL'), this.killAfterMs)
   }
 
   private strike(signal: NodeJS.Signals): void {
     this.hasStruck = true
     this.child.signal(signal)
+    // What is stopped would hear of SIGTERM when it goes on, and do so before it does anything else.
+    this.child.signal('SIGCONT')
   }
 }

@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
 
 /**
  * A line on stderr. Written past `process.stderr`, which would make a pipe non-blocking that the child of
@@ -9,10 +10,15 @@ export function say(text: string): void {
 }
 
 export function write(text: string): void {
+  // A terminal may stop background processes that write to it. If one listens to that, the write would begin anew for ever.
+  const listeners = isatty(2) ? process.listeners('SIGTTOU') : []
+  for (const listener of listeners) process.off('SIGTTOU', listener)
   try {
     writeSync(2, text)
   } catch {
     return
+  } finally {
+    for (const listener of listeners) process.on('SIGTTOU', listener)
   }
 }
 

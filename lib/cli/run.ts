@@ -12,7 +12,9 @@ import { integerFrom, seconds } from './numbers.js'
 import { LossGuard, ON_LOST, type OnLost } from './on-lost.js'
 import { say, write } from './output.js'
 import { Interruption } from './signals.js'
+import { Suspension } from './suspension.js'
 import { WaitLine } from './wait-line.js'
+import { Watchdog } from './watchdog.js'
 
 /** How long a place in the queue may take to be given up after a signal; it ends by itself in seconds. */
 const GIVE_UP_MS = 2_000
@@ -40,12 +42,17 @@ stays until its --ttl is over, and how to release it.
 Signals are passed on to COMMAND; one that comes during the wait ends the wait. All that follows --
 belongs to COMMAND. Several NAMEs are taken at once, all or none, and held together.
 
-The lock is renewed while COMMAND runs; when this process is killed, it is free after --ttl seconds,
-while COMMAND goes on. With --no-keep-alive it ends after --ttl seconds in any case.
+The lock is renewed while COMMAND runs. With --no-keep-alive it ends after --ttl seconds in any case.
 
 When the lock is lost, or about to be because etcd cannot be reached, COMMAND and the processes it
 has started get SIGTERM (--on-lost), and SIGKILL after --kill-after seconds, which is before anybody
-else can hold the lock. (With a terminal as stdin, COMMAND alone gets them.)
+else can hold the lock. (With a terminal as stdin, COMMAND alone gets them.) The same happens when
+this process dies of what it cannot catch, such as SIGKILL; the lock is then free after --ttl seconds.
+
+What stops this process, such as Ctrl-Z, stops COMMAND first. When this process is woken (SIGCONT),
+COMMAND goes on only if the lock is still held.
+
+As the first process of a container it leaves zombies, as Node does: use docker run --init.
 
 COMMAND finds in its environment SPICELOCK_NAME, SPICELOCK_ID, SPICELOCK_FENCING_TOKEN and
 SPICELOCK_DEADLINE, until when the lock is held if it is not renewed; of several NAMEs, one in a line.
@@ -122,10 +129,7 @@ async function run(
       held.assertHeld()
       const all = names.map(name => `${prefix}/${name}`).join(', ')
       if (dryRun && !quiet) say(`dry run: ${all} could be taken, and ${names.length > 1 ? 'are' : 'is'} not`)
-      const child = new Child(command, environmentOf(held))
-      const guard = new LossGuard(child, held, onLost, killAfter * 1000)
-      const exitCode = await child.ended.finally(() => guard.close())
-      return guard.hasStruck ? EXIT.lost : exitCode
+      return await runHeld(command, held, onLost, killAfter * 1000)
     } finally {
       if (!(await ending.within(held.release()))) say(notReleased(held, prefix, ttl))
     }
@@ -136,6 +140,29 @@ async function run(
     interruption.close()
     // A call to an etcd that hangs would keep this process alive.
     setTimeout(() => process.exit(), LINGER_MS).unref()
+  }
+}
+
+/** Resolves to the exit code. */
+async function runHeld(
+  command: readonly [string, ...string[]],
+  held: HeldLocks,
+  onLost: OnLost,
+  killAfterMs: number,
+): Promise<number> {
+  // Both stand before the command does: it is never on its own.
+  const watchdog = onLost === 'warn' ? undefined : new Watchdog(onLost === 'kill' ? 0 : killAfterMs)
+  const suspension = new Suspension(held)
+  try {
+    const child = new Child(command, environmentOf(held))
+    suspension.child = child
+    if (child.target !== undefined) watchdog?.watch(child.target)
+    const guard = new LossGuard(child, held, onLost, killAfterMs)
+    const exitCode = await child.ended.finally(() => guard.close())
+    return guard.hasStruck ? EXIT.lost : exitCode
+  } finally {
+    suspension.close()
+    watchdog?.close()
   }
 }
 

@@ -1,8 +1,15 @@
 import { constants } from 'node:os'
 import { CliError } from './exit-codes.js'
 
-/** Those by which others ask a process to end, or tell it something. */
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
+/**
+ * Those that end a process unless it listens, and to which Node can listen: not the real-time signals, and not those of a
+ * process that has gone wrong, such as SIGSEGV, after which no code is safe to run.
+ */
+const ENDING = [
+  ...(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGABRT', 'SIGALRM', 'SIGVTALRM', 'SIGPROF'] as const),
+  ...(['SIGUSR1', 'SIGUSR2', 'SIGXCPU', 'SIGIO', 'SIGPWR', 'SIGSTKFLT'] as const),
+]
+const SIGNALS = ENDING.filter(signal => signal in constants.signals)
 
 /** Until the returned function is called, these signals do not end this process. */
 export function onSignal(

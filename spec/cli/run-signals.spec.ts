@@ -1,0 +1,203 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import type { Lock } from '../../lib/index.js'
+import { CommandProcess } from '../support/command.js'
+import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
+import { eventually } from '../support/eventually.js'
+
+const etcd = useEtcdServer()
+const directory = mkdtempSync(join(tmpdir(), 'spicelock-spec-'))
+let lock: Lock
+const all: Running[] = []
+
+beforeAll(() => {
+  lock = lockAt(etcd.get().endpoint)
+})
+afterAll(async () => {
+  await lock.close()
+  for (const { command } of all) command.child.kill('SIGKILL')
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** `run` on a name of its own, with a command that has started. */
+class Running {
+  readonly name = freshName()
+  readonly file = join(directory, this.name)
+  command!: CommandProcess
+
+  /** @param script must say `started` and its process id. */
+  static async start(script: string, options: readonly string[] = []): Promise<Running> {
+    const running = new Running()
+    all.push(running)
+    const { name, file } = running
+    const args = ['run', name, '--endpoints', etcd.get().endpoint, ...options, '--', 'sh', '-c', script, file]
+    running.command = await CommandProcess.start(args)
+    await eventually(() => expect(running.command.stdout).toMatch(/started \d+/), 30_000)
+    return running
+  }
+
+  get pid(): number {
+    return this.command.child.pid!
+  }
+
+  /** Of the command, which leads a group. */
+  get group(): number {
+    return Number(/started (\d+)/.exec(this.command.stdout)![1])
+  }
+
+  /** How often the command has said that it works. */
+  get beats(): number {
+    return readFileSync(this.file, 'utf8').length
+  }
+
+  signal(signal: NodeJS.Signals | number): void {
+    process.kill(this.pid, signal)
+  }
+
+  async beatsAgain(): Promise<void> {
+    const before = this.beats
+    await eventually(() => expect(this.beats).toBeGreaterThan(before + 1))
+  }
+
+  /** The states of all processes of a group that have not ended. */
+  states(group: number): string {
+    return execFileSync('ps', ['-e', '-o', 'pgid=,pid=,stat='], { encoding: 'utf8' })
+      .split('\n')
+      .map(line => line.trim().split(/\s+/))
+      .filter(([pgid, pid, stat]) => [pgid, pid].includes(String(group)) && !stat!.startsWith('Z'))
+      .map(([, , stat]) => stat![0])
+      .join('')
+  }
+
+  async stopped(): Promise<void> {
+    await eventually(() => {
+      expect(this.states(this.pid)).toBe('T')
+      expect(this.states(this.group)).toMatch(/^T+$/)
+    })
+  }
+
+  async gone(): Promise<void> {
+    await eventually(() => expect(this.states(this.group)).toBe(''))
+  }
+
+  async release(): Promise<void> {
+    const { holders } = await lock.inspect(this.name)
+    await lock.release(this.name, holders[0]!.id)
+  }
+}
+
+const BEATING = 'echo beat >> "$0"; echo started $$; while :; do printf . >> "$0"; sleep 0.02; done'
+const QUIET = 'echo started $$; sleep 60 & wait'
+
+describe('a signal that ends processes', () => {
+  it('is passed on when it can be caught', async () => {
+    const signals = 'ABRT ALRM VTALRM PROF XCPU IO PWR USR1 USR2'.split(' ')
+    const traps = signals.map(signal => `trap 'echo ${signal} came' ${signal}`).join('; ')
+    const running = await Running.start(`${traps}; echo started $$; while :; do sleep 0.05; done`)
+    for (const signal of signals) {
+      running.signal(`SIG${signal}` as NodeJS.Signals)
+      await eventually(() => expect(running.command.stdout).toContain(`${signal} came`))
+    }
+  }, 60_000)
+
+  it('and cannot be caught ends the command too, with all that it has started', async () => {
+    const stubborn = `trap '' TERM; echo started $$; while :; do sleep 0.1; done`
+    const [killed, wrong, realTime, stubborned] = await Promise.all([
+      Running.start(QUIET),
+      Running.start(QUIET),
+      Running.start(QUIET, ['--on-lost', 'kill']),
+      Running.start(stubborn, ['--kill-after', '0.5']),
+    ])
+    killed.signal('SIGKILL')
+    wrong.signal('SIGSEGV')
+    realTime.signal(40)
+    stubborned.signal('SIGKILL')
+    await Promise.all([killed, wrong, realTime, stubborned].map(each => each.gone()))
+  }, 60_000)
+
+  it('and cannot be caught leaves the command alone with --on-lost warn', async () => {
+    const running = await Running.start(BEATING, ['--on-lost', 'warn'])
+    const ended = once(running.command.child, 'exit')
+    running.signal('SIGKILL')
+    await ended
+    await running.beatsAgain()
+    process.kill(-running.group, 'SIGKILL')
+    await running.gone()
+  }, 30_000)
+})
+
+describe('a signal that stops processes', () => {
+  it.concurrent.each(['SIGTSTP', 'SIGTTIN', 'SIGTTOU'] as const)(
+    '%s stops the command first, and SIGCONT wakes both',
+    async signal => {
+      const running = await Running.start(`trap 'exit 7' USR1; ${BEATING}`)
+      running.signal(signal)
+      await running.stopped()
+      running.signal('SIGCONT')
+      await running.beatsAgain()
+      running.signal('SIGUSR1')
+      expect(await running.command.ended()).toBe(7)
+    },
+    30_000,
+  )
+
+  it('does not let the command go on when the lock was lost meanwhile', async () => {
+    const running = await Running.start(BEATING)
+    running.signal('SIGTSTP')
+    await running.stopped()
+    const { beats } = running
+    await running.release()
+    running.signal('SIGCONT')
+    expect(await running.command.ended()).toBe(76)
+    expect(running.beats).toBe(beats)
+  }, 30_000)
+
+  it('and cannot be caught: the command is ended afterwards when the lock was lost', async () => {
+    const running = await Running.start(BEATING, ['--ttl', '2'])
+    running.signal('SIGSTOP')
+    await lock.release(running.name, await lock.acquire(running.name, { concurrency: 1, ttl: 2, wait: 20 }))
+    running.signal('SIGCONT')
+    expect(await running.command.ended()).toBe(76)
+    await running.gone()
+  }, 30_000)
+})
+
+describe('SIGCONT', () => {
+  it('lets the command go on also while etcd hangs, as long as the lock is held by the clock', async () => {
+    const running = await Running.start(`trap 'exit 7' USR1; ${BEATING}`)
+    running.signal('SIGTSTP')
+    await running.stopped()
+    await etcd.get().pause()
+    try {
+      running.signal('SIGCONT')
+      await running.beatsAgain()
+    } finally {
+      await etcd.get().resume()
+    }
+    running.signal('SIGUSR1')
+    expect(await running.command.ended()).toBe(7)
+  }, 30_000)
+})
+
+it('what has ended, and nobody takes notice of, is not waited for after a loss', async () => {
+  // A zombie in the group of the command, whose parent has left that.
+  const script = `sh -c 'sleep 0.1 & echo parent $$; exec setsid sleep 60' & echo started $$; sleep 60 & wait`
+  const running = await Running.start(script, ['--kill-after', '20'])
+  await eventually(() => expect(running.command.stdout).toMatch(/parent \d+/))
+  const parent = Number(/parent (\d+)/.exec(running.command.stdout)![1])
+  try {
+    const table = (): string => execFileSync('ps', ['-e', '-o', 'pgid=,stat='], { encoding: 'utf8' })
+    await eventually(() => expect(table()).toMatch(new RegExp(`^ *${running.group} Z`, 'm')))
+    await running.release()
+    const from = performance.now()
+    const ended = once(running.command.child, 'exit')
+    expect(await ended).toEqual([76, null])
+    expect(performance.now() - from).toBeLessThan(10_000)
+  } finally {
+    process.kill(parent, 'SIGKILL')
+  }
+}, 40_000)
