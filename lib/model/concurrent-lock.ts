@@ -1,9 +1,8 @@
-import { Ajv, type ErrorObject } from 'ajv'
 import { v4 as uuid4 } from 'uuid'
 import { InvalidLockError } from './errors.js'
 import { shorten, shown } from './shown.js'
 import { Timestamp } from './timestamp.js'
-import { LONGEST_TTL, TTL_EXPECTED } from './ttl.js'
+import { isTtl, TTL_EXPECTED } from './ttl.js'
 
 /** The JSON of one holder: exactly these four fields, in this order. */
 export interface ConcurrentLockDict {
@@ -26,25 +25,29 @@ export interface ConcurrentLockFields {
   readonly created?: Timestamp
 }
 
-const schema = {
-  type: 'object',
-  properties: {
-    concurrency: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
-    created: { type: 'string' },
-    owner: { type: 'string', minLength: 1 },
-    ttl: { type: 'integer', minimum: 1, maximum: LONGEST_TTL },
-  },
-  required: ['concurrency', 'created', 'owner', 'ttl'],
-  additionalProperties: false,
+type Field = keyof ConcurrentLockDict
+type Rules = Readonly<Record<Field, readonly [expected: string, isValid: (value: unknown) => boolean]>>
+
+const CREATED = 'a time like 2023-07-16 16:46:52.161053+00:00'
+
+/** What this software writes. */
+const OURS: Rules = {
+  concurrency: ['a non-negative integer', value => Number.isSafeInteger(value) && (value as number) >= 0],
+  created: [CREATED, value => isTime(value, text => Timestamp.parse(text))],
+  owner: [
+    'a non-empty string of well-formed Unicode',
+    value => typeof value === 'string' && value !== '' && value.isWellFormed(),
+  ],
+  ttl: [TTL_EXPECTED, isTtl],
 }
-const expected: Record<string, string> = {
-  concurrency: 'a non-negative integer',
-  created: 'a time like 2023-07-16 16:46:52.161053+00:00',
-  owner: 'a non-empty string of well-formed Unicode',
-  ttl: TTL_EXPECTED,
-  uuid: 'a non-empty string',
+
+/** What Spicerack reads: of other software, and of people. */
+const READABLE: Rules = {
+  concurrency: ['a non-negative number', value => Number.isFinite(value) && (value as number) >= 0],
+  created: [CREATED, value => isTime(value, text => Timestamp.read(text))],
+  owner: ['a string', value => typeof value === 'string'],
+  ttl: ['a positive number of seconds', value => Number.isFinite(value) && (value as number) > 0],
 }
-const validate = new Ajv().compile<ConcurrentLockDict>(schema)
 
 /** One holder of a lock. */
 export class ConcurrentLock {
@@ -53,11 +56,14 @@ export class ConcurrentLock {
   readonly ttl: number
   readonly uuid: string
   private since: Timestamp
+  /** The `created` that was found, where it lies in no year that can be printed: it is written back as it was. */
+  private found: string | undefined
 
   /** @throws InvalidLockError naming the field, its value and what was expected. */
   constructor(fields: ConcurrentLockFields) {
     const { concurrency, owner, ttl, uuid = uuid4(), created = Timestamp.now() } = fields
-    check(uuid, { concurrency, owner, ttl, created: written(created) })
+    check(uuid, { concurrency, owner, ttl, created: written(created) }, OURS)
+    if (uuid === '') throw invalid('uuid', uuid, 'a non-empty string')
     if (Timestamp.now().isBefore(created))
       throw invalid('created', String(created), 'a time that is not in the future')
     this.concurrency = concurrency
@@ -68,15 +74,37 @@ export class ConcurrentLock {
   }
 
   /**
-   * The lock that was found in etcd. Its `created` may lie in the future: another host's clock may run ahead.
+   * The lock that was found in etcd: whatever Spicerack reads, which is more than is written here. A ttl may have a fraction
+   * and the owner may be empty. Its `created` may lie in the future: another host's clock may run ahead.
    * @throws InvalidLockError
    */
   static fromDict(uuid: string, dict: unknown): ConcurrentLock {
-    check(uuid, dict)
+    check(uuid, dict, READABLE)
     const { created, ...fields } = dict
-    const lock = new ConcurrentLock({ ...fields, uuid, created: new Timestamp(0n) })
-    lock.since = parseCreated(created)
+    const time = Timestamp.read(created)
+    const lock = ConcurrentLock.of({ ...fields, uuid }, time.printable)
+    if (!time.equals(lock.since)) lock.found = created
     return lock
+  }
+
+  /**
+   * The lock that is to be written to etcd, as held since `created` by the clock of whoever asks.
+   * @throws InvalidLockError
+   */
+  static toWrite(
+    uuid: string,
+    { created, ...fields }: Omit<ConcurrentLockDict, 'created'> & { readonly created: Timestamp },
+  ): ConcurrentLock {
+    check(uuid, { ...fields, created: written(created) }, OURS)
+    return ConcurrentLock.of({ ...fields, uuid }, created)
+  }
+
+  private static of(
+    fields: Pick<ConcurrentLock, 'concurrency' | 'owner' | 'ttl' | 'uuid'>,
+    since: Timestamp,
+  ): ConcurrentLock {
+    const lock = Object.create(ConcurrentLock.prototype) as ConcurrentLock
+    return Object.assign(lock, fields, { since, found: undefined })
   }
 
   /** When the holding began, by the clock of its host. */
@@ -84,16 +112,19 @@ export class ConcurrentLock {
     return this.since
   }
 
+  /** No later than the last time that can be printed. */
   get expiresAt(): Timestamp {
-    return this.since.plusSeconds(this.ttl)
+    return this.since.plusSeconds(this.ttl).printable
   }
 
   updateCreated(now: Timestamp = Timestamp.now()): void {
     this.since = now
+    this.found = undefined
   }
 
   toDict(): ConcurrentLockDict {
-    return { concurrency: this.concurrency, created: String(this.since), owner: this.owner, ttl: this.ttl }
+    const { concurrency, owner, ttl, found } = this
+    return { concurrency, created: found ?? String(this.since), owner, ttl }
   }
 
   toString(): string {
@@ -101,10 +132,19 @@ export class ConcurrentLock {
   }
 }
 
-function check(uuid: unknown, dict: unknown): asserts dict is ConcurrentLockDict {
-  if (!validate(dict)) throw invalidBy(validate.errors![0]!, dict)
-  if (!dict.owner.isWellFormed()) throw invalid('owner', dict.owner)
-  if (typeof uuid !== 'string' || uuid === '') throw invalid('uuid', uuid)
+function check(uuid: unknown, dict: unknown, rules: Rules): asserts dict is ConcurrentLockDict {
+  if (typeof dict !== 'object' || dict === null || Array.isArray(dict)) {
+    throw new InvalidLockError(`Unable to create concurrent lock, expected an object, got ${shown(dict)}.`)
+  }
+  const values = dict as Readonly<Record<string, unknown>>
+  for (const [field, [expected, isValid]] of Object.entries(rules)) {
+    if (!isValid(values[field])) throw invalid(field, values[field], expected)
+  }
+  const unknown = Object.keys(values).find(field => !Object.hasOwn(rules, field))
+  if (unknown !== undefined) {
+    throw invalid(unknown, values[unknown], `one of ${Object.keys(rules).join(', ')}`)
+  }
+  if (typeof uuid !== 'string') throw invalid('uuid', uuid, 'a non-empty string')
 }
 
 function written(created: unknown): string {
@@ -116,32 +156,17 @@ function written(created: unknown): string {
   }
 }
 
-function parseCreated(text: string): Timestamp {
+function isTime(value: unknown, read: (text: string) => Timestamp): boolean {
+  if (typeof value !== 'string') return false
   try {
-    return Timestamp.parse(text)
-  } catch (cause) {
-    throw invalid('created', text, undefined, cause)
+    read(value)
+    return true
+  } catch {
+    return false
   }
 }
 
-function invalidBy({ keyword, instancePath, params }: ErrorObject, dict: unknown): InvalidLockError {
-  if (keyword === 'required') return invalid(String(params['missingProperty']), undefined)
-  if (keyword === 'additionalProperties') {
-    const field = String(params['additionalProperty'])
-    return invalid(
-      field,
-      (dict as Record<string, unknown>)[field],
-      `one of ${Object.keys(schema.properties).join(', ')}`,
-    )
-  }
-  const field = instancePath.slice(1)
-  if (field === '') {
-    return new InvalidLockError(`Unable to create concurrent lock, expected an object, got ${shown(dict)}.`)
-  }
-  return invalid(field, (dict as Record<string, unknown>)[field])
-}
-
-function invalid(field: string, value: unknown, wanted = expected[field], cause?: unknown): InvalidLockError {
+function invalid(field: string, value: unknown, wanted: string, cause?: unknown): InvalidLockError {
   return new InvalidLockError(
     `Unable to create concurrent lock, argument '${shorten(field)}' must be ${wanted}, got ${shown(value)}.`,
     { cause },

@@ -3,6 +3,12 @@ import { DateTime } from 'luxon'
 const FORM =
   /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6})0{0,3})?(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?$/
 const MICROS_PER_SECOND = 1_000_000n
+/** What Python's `datetime.fromisoformat` reads: also a day alone, no colons, any separator, and an offset to the microsecond. */
+const ISO =
+  /^(\d{4}-\d\d-\d\d|\d{8}|\d{4}-W\d\d(?:-[1-7])?|\d{4}W\d\d[1-7]?)(?:.([01]\d|2[0-3])(?::?([0-5]\d)(?::?([0-5]\d)(?:[.,](\d+))?)?)?(Z|[+-].+)?)?$/su
+const OFFSET = /^([+-])([01]\d|2[0-3])(?::?([0-5]\d)(?::?([0-5]\d)(?:[.,](\d+))?)?)?$/
+/** The years that can be printed. */
+const [FIRST_MS, LAST_MS] = [Date.parse('0001-01-01T00:00:00Z'), Date.parse('9999-12-31T23:59:59.999Z')]
 
 /** An instant to the microsecond, which is finer than a Date: what Python writes comes back unchanged. */
 export class Timestamp {
@@ -33,6 +39,30 @@ export class Timestamp {
       )
     }
     return new Timestamp(BigInt(seconds.toMillis()) * 1000n + BigInt(fraction.padEnd(6, '0')))
+  }
+
+  /**
+   * Reads what Python's `datetime.fromisoformat` reads. Without an offset it is taken as UTC. It may lie just outside the years 1 to
+   * 9999, by its offset.
+   * @throws RangeError
+   */
+  static read(text: string): Timestamp {
+    const [, date = '', hour, minute, second, fraction, offset = 'Z'] = ISO.exec(text) ?? []
+    const day = DateTime.fromISO(date, { zone: 'utc' })
+    const [, sign, ...away] = OFFSET.exec(offset) ?? []
+    if (!day.isValid || day.year < 1 || (!sign && offset !== 'Z')) {
+      throw new RangeError(`${JSON.stringify(text)} is not a time.`)
+    }
+    const local = BigInt(day.toMillis()) * 1000n + microsOf(hour, minute, second, fraction)
+    const ahead = microsOf(...away)
+    return new Timestamp(sign === '-' ? local + ahead : local - ahead)
+  }
+
+  /** This, or the first or last time that can be printed. */
+  get printable(): Timestamp {
+    const [first, last] = [BigInt(FIRST_MS) * 1000n, BigInt(LAST_MS) * 1000n + 999n]
+    if (this.epochMicros < first) return new Timestamp(first)
+    return this.epochMicros > last ? new Timestamp(last) : this
   }
 
   plusSeconds(seconds: number): Timestamp {
@@ -87,4 +117,9 @@ export class Timestamp {
     if (!(year >= 1 && year <= 9999)) throw new RangeError(`The time ${this.epochMicros} µs is out of range.`)
     return date.toISOString().slice(0, 19)
   }
+}
+
+function microsOf(hour = '0', minute = '0', second = '0', fraction = ''): bigint {
+  const seconds = (BigInt(hour) * 60n + BigInt(minute)) * 60n + BigInt(second)
+  return seconds * MICROS_PER_SECOND + BigInt(fraction.slice(0, 6).padEnd(6, '0'))
 }

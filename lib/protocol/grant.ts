@@ -65,7 +65,7 @@ export function grant(
 }
 
 function lockOf({ uuid, owner, concurrency, ttl }: Request, created: Timestamp): ConcurrentLock {
-  return ConcurrentLock.fromDict(uuid, { concurrency, created: String(created), owner, ttl })
+  return ConcurrentLock.toWrite(uuid, { concurrency, created, owner, ttl })
 }
 
 function putTicket({ key }: Snapshot, request: Request, lock: ConcurrentLock): Op[] {

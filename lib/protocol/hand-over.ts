@@ -64,7 +64,7 @@ function successorOf(uuid: string, ticket: KeyValue, now: Timestamp): Successor 
   const { concurrency, owner, ttl, lease } = terms
   const renewed = terms.renewed === true
   try {
-    const lock = ConcurrentLock.fromDict(uuid, { concurrency, owner, ttl, created: String(now) })
+    const lock = ConcurrentLock.toWrite(uuid, { concurrency, owner, ttl, created: now })
     return ttl <= LONGEST_TTL ? { uuid, ticket, lock, lease, renewed } : undefined
   } catch {
     return undefined

@@ -52,7 +52,12 @@ export function checkSeconds(seconds: unknown, field = 'seconds'): asserts secon
 
 /** As it was given out, however a client writes a UUID. */
 export function idOf(id: string): string {
-  return UUID.test(id) ? id.toLowerCase() : id
+  return isUuid(id) ? id.toLowerCase() : id
+}
+
+/** What Relukko's clients can read as the id of a lock. */
+export function isUuid(id: string): boolean {
+  return UUID.test(id)
 }
 
 /** @throws RelukkoInvalidError */

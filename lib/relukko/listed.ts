@@ -3,6 +3,7 @@ import type { Engine } from '../lock/engine.js'
 import { LockUnreadableError } from '../model/errors.js'
 import { KeyLocks } from '../model/key-locks.js'
 import { LockKey } from '../protocol/lock-key.js'
+import { isUuid } from './inputs.js'
 import { dtoOf, parseRecord } from './record.js'
 import type { RelukkoDTO } from './relukko-dto.js'
 
@@ -11,7 +12,10 @@ export interface Listed {
   readonly lock: RelukkoDTO
 }
 
-/** All locks that somebody holds under the prefix, at one revision; also those that were not taken through Relukko. */
+/**
+ * All locks that somebody holds under the prefix, at one revision; also those that were not taken through Relukko. Without
+ * entries that others have written under an id that is no UUID: clients fail at the whole list for one.
+ */
 export async function listed(engine: Engine, prefix: string): Promise<Listed[]> {
   const [allKeyLocks, allHolders] = LockKey.allUnder(prefix)
   const success = [allKeyLocks, allHolders, LockKey.records].map(range => ({
@@ -26,7 +30,8 @@ export async function listed(engine: Engine, prefix: string): Promise<Listed[]> 
   return keyLocks.flatMap(kv => {
     const key = new LockKey(prefix, kv.key.slice(allKeyLocks.key.length))
     const live = readable(kv)?.live({ now, alive }) ?? []
-    return live.map(entry => ({ key, lock: dtoOf(key, entry, recordOf.get(LockKey.record(entry.uuid))) }))
+    const parsable = live.filter(({ uuid }) => isUuid(uuid))
+    return parsable.map(entry => ({ key, lock: dtoOf(key, entry, recordOf.get(LockKey.record(entry.uuid))) }))
   })
 }
 

@@ -3,6 +3,7 @@ import { Timestamp } from '../model/timestamp.js'
 import type { Standing } from '../protocol/lock-event.js'
 import { LockKey } from '../protocol/lock-key.js'
 import { parseTerms } from '../protocol/terms.js'
+import { isUuid } from './inputs.js'
 import { dtoOf, parseRecord } from './record.js'
 import type { RelukkoDTO } from './relukko-dto.js'
 
@@ -65,15 +66,18 @@ function holdingOf(prefix: string, kv: KeyValue): { readonly key: LockKey; reado
   return { key: parsed.key, id: parsed.uuid }
 }
 
-/** As far as its holder key stands: a record without one is of no holding. */
+/**
+ * As far as its holder key stands: a record without one is of no holding. Undefined also for what clients could not read, which
+ * only others can have written.
+ */
 function lockAt(key: LockKey, uuid: string, standing: Standing): RelukkoDTO | undefined {
   const holder = standing.get(key.holder(uuid))
   const terms = holder && parseTerms(holder.value)
-  if (!terms) return undefined
+  if (!terms || !isUuid(uuid)) return undefined
   const { owner, ttl } = terms
   try {
     const created = Timestamp.parse(terms.created)
-    const holding = { uuid, owner, created, expiresAt: created.plusSeconds(ttl) }
+    const holding = { uuid, owner, created, expiresAt: created.plusSeconds(ttl).printable }
     return dtoOf(key, holding, parseRecord(standing.get(LockKey.record(uuid))))
   } catch {
     return undefined

@@ -188,6 +188,23 @@ describe('spicelock release', () => {
   })
 })
 
+it('an entry that only Spicerack would write is listed and shown as it is', async () => {
+  const store = storeAt(etcd.get().endpoint)
+  const key = `/spicerack/locks/custom/${name}`
+  const entry = { concurrency: 1, created: '9999-12-31 23:59:59-01:00', owner: '', ttl: 60.5 }
+  const value = JSON.stringify({ 'by hand': entry })
+  await store.commit({ compare: [], success: [{ type: 'put', key, value }], failure: [] })
+  const [listed, shown] = await Promise.all([spicelock('ls'), spicelock('show', name)])
+  expect([listed.code, listed.stderr, shown.code, shown.stderr]).toEqual([0, '', 0, ''])
+  expect(listed.stdout).toMatch(new RegExp(`custom +${name} +0s ago +\\d+d`))
+  expect(shown.stdout).toContain('by hand')
+  expect(parsed(await spicelock('show', name, '--json'))).toMatchObject({
+    holders: [{ id: 'by hand', owner: '', ttl: 60.5, since: '9999-12-31T23:59:59.999999Z' }],
+  })
+  await store.commit({ compare: [], success: [{ type: 'delete', key }], failure: [] })
+  await store.close()
+})
+
 describe('a value in etcd that is no lock', () => {
   it('ends show and release with 65, and is a row of ls', async () => {
     const store = storeAt(etcd.get().endpoint)

@@ -83,7 +83,7 @@ export const schemas = {
   Holder: object(
     {
       id,
-      owner,
+      owner: text('Who holds, for people. Empty where other software has written so.'),
       since: time('From when on its ttl counts: when it was taken, or changed last.'),
       remaining: {
         type: 'number',
@@ -91,8 +91,8 @@ export const schemas = {
         description:
           'Seconds until since + ttl, when it is free at the latest; 0 for one that is held longer, since its holder renews it.',
       },
-      concurrency,
-      ttl,
+      concurrency: { ...concurrency, type: 'number' },
+      ttl: { type: 'number', exclusiveMinimum: 0, description: ttl['description'] },
       fencing_token: token,
       creator: { ...nullable(), description: 'Of one that was taken through /v1; null when it named none.' },
       ip: text('Of one that was taken through /v1.'),

@@ -29,6 +29,19 @@ const badFields = [
   ['ttl', 'x'.repeat(1_000), `a positive integer of seconds, at most 9000000000, got "${'x'.repeat(199)}….`],
 ] as const
 
+/** Of what is found in etcd. */
+const READABLE = {
+  concurrency: {
+    expected: 'a non-negative number',
+    is: (value: unknown) => typeof value === 'number' && value >= 0 && value < Infinity,
+  },
+  owner: { expected: 'a string', is: (value: unknown) => typeof value === 'string' },
+  ttl: {
+    expected: 'a positive number of seconds',
+    is: (value: unknown) => typeof value === 'number' && value > 0,
+  },
+}
+
 function invalid(field: string, end: string): Error {
   const message = `Unable to create concurrent lock, argument '${field}' must be ${end}`
   return expect.objectContaining({ code: 'INVALID_LOCK', message }) as unknown as Error
@@ -107,22 +120,77 @@ describe('ConcurrentLock.fromDict', () => {
   })
 
   it.each([
-    ...badFields,
+    ['concurrency', 2.5],
+    ['concurrency', 1e300],
+    ['owner', ''],
+    ['owner', '\ud800'],
+    ['ttl', 60.5],
+    ['ttl', 0.001],
+    ['ttl', 1e10],
+    ['ttl', 1e300],
+  ])('reads %s %j, which is not written here, and gives it back as it was', (field, value) => {
+    const lock = ConcurrentLock.fromDict('id', { ...dict, [field]: value })
+    expect(lock).toMatchObject({ [field]: value })
+    expect(lock.toDict()).toEqual({ ...dict, [field]: value })
+    expect(lock.expiresAt.toISO()).toMatch(/^\d{4}-/)
+  })
+
+  it.each([
+    ['2023-01-01 13:34:56.123456+01:00:30', '2023-01-01 12:34:26.123456+00:00'],
+    ['9999-12-31 23:59:59+00:00', '9999-12-31 23:59:59+00:00'],
+    ['0001-01-01 00:00:00+00:00', '0001-01-01 00:00:00+00:00'],
+  ])('reads a created of %s', (text, utc) => {
+    const lock = ConcurrentLock.fromDict('id', { ...dict, created: text })
+    expect(lock.toDict().created).toBe(utc)
+    expect(lock.expiresAt.toISO()).toMatch(/^\d{4}-/)
+  })
+
+  it.each([
+    ['9999-12-31 23:59:59-00:01', '9999-12-31T23:59:59.999999Z'],
+    ['0001-01-01 00:00:00+00:01', '0001-01-01T00:00:00.000000Z'],
+  ])('reads a created of %s, which is in no year of UTC, and gives it back as it was', (text, nearest) => {
+    const lock = ConcurrentLock.fromDict('id', { ...dict, created: text })
+    expect(lock.created.toISO()).toBe(nearest)
+    expect(lock.toDict()).toEqual({ ...dict, created: text })
+    lock.updateCreated(created)
+    expect(lock.toDict()).toEqual(dict)
+  })
+
+  it('reads an empty id', () => {
+    expect(ConcurrentLock.fromDict('', dict)).toMatchObject({ uuid: '', ...fields })
+  })
+
+  it.each([
+    ...badFields.flatMap(([field, value]) => {
+      const read = READABLE[field]
+      return read.is(value) ? [] : [[field, value, `${read.expected}, got `] as const]
+    }),
     ['created', 'invalid', 'a time like 2023-07-16 16:46:52.161053+00:00, got "invalid".'],
     ['created', 7, 'a time like 2023-07-16 16:46:52.161053+00:00, got 7.'],
     ['created', undefined, 'a time like 2023-07-16 16:46:52.161053+00:00, got undefined.'],
     ['extra', 7, 'one of concurrency, created, owner, ttl, got 7.'],
   ] as const)('refuses %s %j', (field, value, end) => {
-    expect(() => ConcurrentLock.fromDict('id', { ...dict, [field]: value })).toThrow(invalid(field, end))
+    const read = (): unknown => ConcurrentLock.fromDict('id', { ...dict, [field]: value })
+    expect(read).toThrow(InvalidLockError)
+    expect(read).toThrow(`argument '${field}' must be ${end}`)
   })
 
   it.each([null, undefined, [], 'text', 7])('refuses %j, which is no object', value => {
     expect(() => ConcurrentLock.fromDict('id', value)).toThrow(InvalidLockError)
     expect(() => ConcurrentLock.fromDict('id', value)).toThrow('expected an object')
   })
+})
 
-  it('refuses an empty id', () => {
-    expect(() => ConcurrentLock.fromDict('', dict)).toThrow(invalid('uuid', 'a non-empty string, got "".'))
+describe('ConcurrentLock.toWrite', () => {
+  it('is what is written, as held since any time', () => {
+    const future = Timestamp.now().plusSeconds(3_600)
+    const lock = ConcurrentLock.toWrite('id', { ...fields, created: future })
+    expect(lock.toDict()).toEqual({ ...dict, created: String(future) })
+  })
+
+  it.each(badFields)('refuses %s %j', (field, value, end) => {
+    const wanted = { ...fields, created, [field]: value }
+    expect(() => ConcurrentLock.toWrite('id', wanted)).toThrow(invalid(field, end))
   })
 })
 

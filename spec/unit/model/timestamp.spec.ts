@@ -68,6 +68,61 @@ describe('Timestamp.parse', () => {
   })
 })
 
+describe('Timestamp.read', () => {
+  it.each([
+    ['2023-07-16', '2023-07-16T00:00:00.000000Z'],
+    ['20230716', '2023-07-16T00:00:00.000000Z'],
+    ['2023-W28-7', '2023-07-16T00:00:00.000000Z'],
+    ['2023-W28', '2023-07-10T00:00:00.000000Z'],
+    ['2023W287T16', '2023-07-16T16:00:00.000000Z'],
+    ['2023-07-16x16:46', '2023-07-16T16:46:00.000000Z'],
+    ['2023-07-16🖥16:46:52.161053', '2023-07-16T16:46:52.161053Z'],
+    ['20230716T164652,1610539Z', '2023-07-16T16:46:52.161053Z'],
+    ['2023-07-16 16:46:52+02', '2023-07-16T14:46:52.000000Z'],
+    ['2023-07-16 16:46:52+020030', '2023-07-16T14:46:22.000000Z'],
+    ['2023-07-16 16:46:52+02:00:30', '2023-07-16T14:46:22.000000Z'],
+    ['2023-07-16 16:46:52.5-02:00:30.123456', '2023-07-16T18:47:22.623456Z'],
+  ])('reads %s, as Python does', (text, iso) => {
+    expect(Timestamp.read(text).toISO()).toBe(iso)
+  })
+
+  it('reads what is written here', () => {
+    fc.assert(
+      fc.property(instant, time => {
+        expect(Timestamp.read(String(time)).epochMicros).toBe(time.epochMicros)
+        expect(Timestamp.read(time.toISO()).epochMicros).toBe(time.epochMicros)
+      }),
+      { seed, numRuns: 500 },
+    )
+  })
+
+  it.each([
+    ['9999-12-31 23:59:59.999999-00:01', last + 60_000_000n, last],
+    ['0001-01-01 00:00:00+00:01', first - 60_000_000n, first],
+  ])('reads %s, which is in no year of UTC', (text, micros, printable) => {
+    const time = Timestamp.read(text)
+    expect([time.epochMicros, time.printable.epochMicros]).toEqual([micros, printable])
+  })
+
+  it.each([
+    '',
+    'yesterday',
+    '1689526012',
+    '2023-07-16 24:00:00',
+    '2023-07-16 16:60',
+    '2023-07-16 16:46:52+24:00',
+    '2023-07-16 16:46:52z',
+    '2023-07-16Z',
+    '2023-02-29',
+    '2023-W54-1',
+    '2023-197',
+    '0000-12-31',
+    '2023-07-16 16:46:52\n',
+  ])('rejects %j', text => {
+    expect(() => Timestamp.read(text)).toThrow(RangeError)
+  })
+})
+
 describe('Timestamp', () => {
   it('comes back unchanged from what it prints', () => {
     fc.assert(
