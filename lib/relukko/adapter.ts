@@ -1,3 +1,4 @@
+import { inspect, type InspectOptions } from 'node:util'
 import { pino } from 'pino'
 import type { Engine } from '../lock/engine.js'
 import { openEngine } from '../lock/open-engine.js'
@@ -108,6 +109,15 @@ export class RelukkoAdapter implements Relukko {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** What may be logged: the configuration may hold a password. */
+  toJSON(): { readonly prefix: string } {
+    return { prefix: this.prefix }
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `RelukkoAdapter ${inspect(this.toJSON(), options)}`
   }
 
   private open(): Promise<RelukkoLocks> {

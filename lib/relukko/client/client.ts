@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { nativeSignal } from '../../lock/abort-signal.js'
+import { inspect, type InspectOptions } from 'node:util'
 import { LockUnavailableError } from '../../model/errors.js'
 import { shown } from '../../model/shown.js'
 import { RelukkoNotFoundError, RelukkoServerError } from '../errors.js'
@@ -146,6 +147,15 @@ export class RelukkoClient implements Relukko {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** What may be logged: neither the API key nor a setting, which may be secret. */
+  toJSON(): { readonly baseUrl: string } {
+    return { baseUrl: this.baseUrl }
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `RelukkoClient ${inspect(this.toJSON(), options)}`
   }
 
   private async lockFor(seconds: number, id: string, route: string): Promise<RelukkoDTO> {
