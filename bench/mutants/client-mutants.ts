@@ -22,10 +22,10 @@ export const clientMutants: readonly Mutant[] = [
   },
   {
     mistake: 'a machine that slept counts its sleep for nothing',
-    file: 'lib/lock/lease.ts',
-    right: 'Math.max(monotonic, wall)',
-    wrong: 'Math.min(monotonic, wall)',
-    specs: ['spec/unit/lock/lease'],
+    file: 'lib/lock/clock.ts',
+    right: 'return now + asleep',
+    wrong: 'return now',
+    specs: ['spec/unit/lock/clock'],
   },
   {
     mistake: 'assertHeld trusts a timer that could not run',

@@ -56,7 +56,7 @@ export class BeliefJudge {
     if (fallen && believes && !request.isOverthrown) {
       world.violate(`${uuid} believes that it holds ${fallen.name} with the token ${handle!.fencingToken}`)
     }
-    const isPast = !believes && !host.hasStepped
+    const isPast = !believes && world.now > host.awakeAt
     const isOverdue = (fallen !== undefined || isPast) && world.weather.isCalm(host)
     if (!isOverdue) return void (request.overdueSince = undefined)
     request.overdueSince ??= world.now

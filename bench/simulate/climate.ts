@@ -18,6 +18,7 @@ export interface Climate {
   readonly cut: number
   readonly gap: number
   readonly pause: number
+  readonly sleep: number
   readonly crash: number
   readonly revoke: number
   readonly clockStep: number
@@ -44,5 +45,6 @@ export function drawClimate(random: Random): Climate {
     crash: some(0.3, 0.002, 0.03),
     revoke: some(0.3, 0.005, 0.1),
     clockStep: some(0.3, 0.01, 0.1),
+    sleep: some(0.2, 0.005, 0.05),
   }
 }

@@ -8,6 +8,8 @@ export interface Scheduled {
   readonly host: Host | undefined
   readonly what: string
   readonly isTimer: boolean
+  /** How long its process had slept when it was set, or put off for a sleep. */
+  slept: number
   /** Undefined when cancelled. */
   run: (() => void) | undefined
 }

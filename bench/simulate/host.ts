@@ -1,11 +1,17 @@
+/** A process notices so late that it has slept: no timer tells. */
+const NOTICE_SLEEP_MS = 1_500
+
 /** A simulated process on a host with clocks of its own. */
 export class Host {
   isDead = false
   isPaused = false
   /** When it went on after its last pause. */
   resumedAt = -Infinity
-  /** Its wall clock was set while it ran: it may find out late that a deadline has come closer. */
-  hasStepped = false
+  /** When it noticed at the latest that it had slept. */
+  awakeAt = -Infinity
+  /** Milliseconds that it has slept: its timers stood still. */
+  slept = 0
+  sleepsSince: number | undefined
 
   constructor(
     readonly name: string,
@@ -15,6 +21,11 @@ export class Host {
     private skew: number,
   ) {}
 
+  /** Stands still while it sleeps. */
+  running(now: number): number {
+    return this.monotonic(now) - this.slept
+  }
+
   monotonic(now: number): number {
     return now * (1 + this.drift)
   }
@@ -23,10 +34,18 @@ export class Host {
     return this.monotonic(now) + this.skew
   }
 
+  /** Whether it has slept. */
+  wake(now: number): boolean {
+    if (this.sleepsSince === undefined) return false
+    this.slept += now - this.sleepsSince
+    this.sleepsSince = undefined
+    this.awakeAt = now + NOTICE_SLEEP_MS
+    return true
+  }
+
   /** Sets its wall clock. */
   step(skew: number): void {
     this.skew = skew
-    this.hasStepped = true
   }
 
   /** How long `ms` on its clocks takes. */

@@ -64,7 +64,7 @@ export const mistakes = {
     },
   },
   'nobody tells that a watch has missed events': {
-    seed: 2_500,
+    seed: 50,
     wrap: store => ({
       ...whole(store),
       watch: (range, listener) =>

@@ -22,7 +22,8 @@ export class Scheduler {
   constructor(readonly trace: Trace) {}
 
   after(ms: number, host: Host | undefined, what: string, run: () => void, isTimer = false): Scheduled {
-    const event = { at: this.now + ms, order: this.order++, host, what, isTimer, run }
+    const slept = host?.slept ?? 0
+    const event = { at: this.now + ms, order: this.order++, host, what, isTimer, slept, run }
     this.queue.push(event)
     return event
   }
@@ -58,16 +59,26 @@ export class Scheduler {
     this.after(ms, undefined, 'resume', () => this.resume(host, timersFirst))
   }
 
+  /** Its machine sleeps: timers go on afterwards as if nothing had been. */
+  sleep(host: Host, ms: number): void {
+    if (host.isPaused || host.isDead) return
+    host.isPaused = true
+    host.sleepsSince = this.now
+    this.after(ms, undefined, 'wake', () => this.resume(host, false))
+  }
+
   resume(host: Host, timersFirst: boolean): void {
     if (!host.isPaused) return
     host.isPaused = false
     host.resumedAt = this.now
+    const hasSlept = host.wake(this.now)
     const held = this.held.get(host) ?? []
     this.held.delete(host)
     const [first, second] = timersFirst ? [true, false] : [false, true]
     for (const isTimer of [first, second]) {
       for (const event of held.filter(each => each.isTimer === isTimer)) {
-        this.queue.push(Object.assign(event, { at: this.now, order: this.order++ }))
+        const at = hasSlept && isTimer ? event.at : this.now
+        this.queue.push(Object.assign(event, { at, order: this.order++ }))
       }
     }
   }
@@ -96,6 +107,11 @@ export class Scheduler {
       this.queue.pop()
       const { host, run } = next
       if (!run || host?.isDead) continue
+      if (next.isTimer && host && next.slept < host.slept) {
+        const at = next.at + host.slept - next.slept
+        this.queue.push(Object.assign(next, { at, slept: host.slept, order: this.order++ }))
+        continue
+      }
       this.now = Math.max(this.now, next.at)
       if (host?.isPaused) {
         this.hold(host, next)

@@ -48,7 +48,8 @@ export class TruthJudge {
       world.violate(`${request.uuid} believes that it holds ${name}, and ${what} took its holder key away`)
     }
     const { host, handle, isReleased } = request
-    const couldRun = !host.isDead && !host.isPaused && world.now > host.resumedAt + RESUMING_MS
+    const couldRun =
+      !host.isDead && !host.isPaused && world.now > Math.max(host.resumedAt + RESUMING_MS, host.awakeAt)
     if (cause === 'expiry' && handle && !isReleased && couldRun && !handle.signal.aborted) {
       world.violate(`the lease of ${request.uuid} ended before its signal was aborted`)
     }

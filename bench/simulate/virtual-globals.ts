@@ -1,3 +1,4 @@
+import { systemClock } from '../../lib/lock/clock.js'
 import type { Scheduled } from './event-queue.js'
 import type { Random } from './random.js'
 import type { Scheduler } from './scheduler.js'
@@ -32,6 +33,12 @@ function wall(): number {
   return Math.floor(EPOCH + (scheduler.current?.wall(scheduler.now) ?? scheduler.now))
 }
 
+function running(): number {
+  const { scheduler } = current()
+  return scheduler.current?.running(scheduler.now) ?? scheduler.now
+}
+
+/** The clock that is made of several of a real host's, and has tests of its own. */
 function monotonic(): number {
   const { scheduler } = current()
   return scheduler.current?.monotonic(scheduler.now) ?? scheduler.now
@@ -74,17 +81,20 @@ const virtual: Globals = {
   setInterval: unused,
   setImmediate: unused,
   Date: VirtualDate,
-  performance: { now: monotonic },
+  performance: { now: running },
   crypto: { randomUUID },
 }
+const virtualClock: Globals = { monotonic }
 const virtualMath: Globals = { random: () => current().random.next() }
 
 /** Time and chance as a run decides them, in place of Node's, until the result is called. */
 export function installVirtualGlobals(own: VirtualWorld): () => void {
   world = own
   const restoreMath = replace(Math as unknown as Globals, virtualMath)
+  const restoreClock = replace(systemClock as unknown as Globals, virtualClock)
   const restoreRest = replace(globalThis, virtual)
   return () => {
+    restoreClock()
     restoreMath()
     restoreRest()
     world = undefined

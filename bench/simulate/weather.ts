@@ -98,6 +98,9 @@ export class Weather {
     if (random.chance(climate.pause)) {
       scheduler.pause(host, random.anyScale(10, 3 * this.longestTtl), random.chance(0.5))
     }
+    if (climate.sleep > 0 && random.chance(climate.sleep)) {
+      scheduler.sleep(host, random.anyScale(10, 3 * this.longestTtl))
+    }
     if (random.chance(climate.cut)) this.cutUntil.set(host, scheduler.now + random.anyScale(10, 20_000))
     if (random.chance(climate.clockStep)) host.step(random.between(-20_000, 20_000))
   }

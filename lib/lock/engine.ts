@@ -12,6 +12,7 @@ import { Holdings } from './holdings.js'
 import { LeasePool } from './lease-pool.js'
 import { persist } from './persist.js'
 import type { Stop } from './stop.js'
+import { Wakings } from './wakings.js'
 
 /** Two minutes: Spicerack's budget for getting a write through. */
 const WRITE_BUDGET_MS = 120_000
@@ -23,6 +24,7 @@ export class Engine {
   readonly pool: LeasePool
   readonly guesses = new Guesses()
   readonly holdings: Holdings
+  readonly wakings: Wakings
   /** The acquisitions under way, and the promises of their ends. */
   readonly waits = new Map<Stop, Promise<unknown>>()
   /** What ends with it: the care for holdings, and feeds of events. */
@@ -39,6 +41,7 @@ export class Engine {
   ) {
     this.pool = new LeasePool(store.leases, clock)
     this.holdings = new Holdings(clock)
+    this.wakings = new Wakings(clock)
   }
 
   /** One attempt. @throws StoreError */

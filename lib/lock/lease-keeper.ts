@@ -12,6 +12,7 @@ export class LeaseKeeper {
   private isRetrying = false
   private timer: NodeJS.Timeout | undefined
   private stopped = false
+  private isRenewing = false
 
   constructor(
     private readonly lease: Lease,
@@ -26,18 +27,26 @@ export class LeaseKeeper {
     clearTimeout(this.timer)
   }
 
+  /** Renews now, if that is due by the clock. */
+  hurry(): void {
+    if (!this.isRenewing && !this.isRetrying) this.schedule(this.lease.untilRenewal)
+  }
+
   private get untilRetry(): number {
     return Math.min(Math.max(this.lease.remaining * RETRY_SHARE, RETRY_MS.least), RETRY_MS.most)
   }
 
   private schedule(ms: number): void {
     if (this.stopped) return
+    clearTimeout(this.timer)
     this.timer = setTimeout(() => void this.tick(), Math.min(Math.max(ms, 0), LONGEST_TIMEOUT_MS))
   }
 
   private async tick(): Promise<void> {
     if (!this.isRetrying) this.lateness = Math.max(0, -this.lease.untilRenewal)
+    this.isRenewing = true
     const isAlive = await this.renew().catch(() => undefined)
+    this.isRenewing = false
     this.isRetrying = !isAlive
     if (isAlive) this.schedule(this.lease.untilRenewal)
     else if (isAlive === undefined && !this.lease.isOver) this.schedule(this.untilRetry)

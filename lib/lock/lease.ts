@@ -40,15 +40,10 @@ export class Lease {
     return this.renewedAt + this.ttl * 1000
   }
 
-  /**
-   * Milliseconds for which it lives for certain. The larger of what both clocks say has passed counts: while a machine
-   * sleeps, only the wall clock goes on.
-   */
+  /** Milliseconds for which it lives for certain. */
   get remaining(): number {
-    const monotonic = this.clock.monotonic() - this.renewedAt
-    const wall = this.since.secondsUntil(this.clock.now()) * 1000
     const ttl = this.ttl * 1000
-    return ttl - MARGIN_MS - ttl * MARGIN_SHARE - Math.max(monotonic, wall)
+    return ttl - MARGIN_MS - ttl * MARGIN_SHARE - (this.clock.monotonic() - this.renewedAt)
   }
 
   get isFresh(): boolean {

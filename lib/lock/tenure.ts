@@ -50,6 +50,7 @@ export class Tenure {
     private readonly listener: TenureListener,
   ) {
     engine.dependants.add(this)
+    engine.wakings.add(this)
     this.sight = new HolderSight(engine, holding, kv => this.onSeen(kv))
     this.moveTo(holding.lease, holding.token)
   }
@@ -63,6 +64,12 @@ export class Tenure {
   /** Looks at the clocks, and says that it is lost if it is. */
   check(): void {
     if (!this.isOver && this.remaining === 0) this.runOut()
+  }
+
+  wake(): void {
+    this.check()
+    this.keeper?.hurry()
+    this.rearm()
   }
 
   /** The holding may get another lease, which may end sooner: until it is known, the first end counts. */
@@ -129,6 +136,7 @@ export class Tenure {
     this.keeper?.stop()
     this.sight.close()
     this.engine.dependants.delete(this)
+    this.engine.wakings.delete(this)
   }
 
   private rearm(): void {
@@ -165,7 +173,7 @@ export class Tenure {
   private expire(): void {
     const ownLag = this.engine.clock.monotonic() - this.due
     const lag = Math.max(ownLag, this.keeper?.lateness ?? 0)
-    const pause = `timers are ${(lag / 1000).toFixed(1)} s late: this process was paused, or its event loop blocked`
+    const pause = `timers are ${(lag / 1000).toFixed(1)} s late: this process was paused, its event loop blocked, or the machine slept`
     const cause = lag > LAG_MS ? `; ${pause}` : ''
     const ttl = `its ttl of ${this.holding.lease.asked} s is over`
     if (!this.keeper || lag > LAG_MS) this.lose('expired', ttl + cause)

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, describe, expect, it, jest } from '@jest/globals'
 import { type HeldLock, type Lock, type LockLostError } from '../../lib/index.js'
 import type { Store } from '../../lib/store/store.js'
 import { eventually } from '../support/eventually.js'
@@ -128,6 +128,24 @@ export function handleContract(make: () => Promise<Store>): void {
       const next = other.acquire(name, { ...brief, wait: 3 })
       await expect(next).rejects.toMatchObject({ code: 'LOCK_UNAVAILABLE' })
       expect(said).toBe(0)
+      await held.release()
+    })
+
+    it.each([60_000, -60_000])('is held all the same when the wall clock is set by %d ms', async step => {
+      const held = await lock.hold(name, { ...brief, keepAlive: true })
+      const { now } = Date
+      const clock = jest.spyOn(Date, 'now').mockImplementation(() => now() + step)
+      try {
+        expect(held.remaining()).toBeGreaterThan(1)
+        held.assertHeld()
+        expect(Math.abs(held.deadline.getTime() - Date.now())).toBeLessThan(2_000)
+        const end = performance.now() + 2_500
+        await eventually(() => expect(performance.now()).toBeGreaterThan(end), 5_000)
+        held.assertHeld()
+      } finally {
+        clock.mockRestore()
+      }
+      await held.verify()
       await held.release()
     })
 

@@ -8,6 +8,7 @@ import { forceRelease } from '../../lib/lock/force-release.js'
 import { release } from '../../lib/lock/release.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import type { HeldLock } from '../../lib/lock/held-lock.js'
+import { LiveHeldLock } from '../../lib/lock/live-held-lock.js'
 import { Lock } from '../../lib/lock/lock.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import type { Watch } from '../../lib/store/store.js'
@@ -213,6 +214,32 @@ it('a value that was unreadable when it was last seen is looked at anew', async 
   await write('{}')
   await world.release(await world.acquire(1, { waitMs: 0 }))
   expect(await world.stored()).toEqual([])
+})
+
+it.each([false, true])(
+  'a lock that ran out while the machine slept is told to be lost (keepAlive: %s)',
+  async keepAlive => {
+    const world = new World()
+    world.line.watch = () => ({ ready: new Promise(() => {}), close: () => {} })
+    const holding = await world.acquire(1)
+    const letGo = (): Promise<boolean> => Promise.resolve(true)
+    const held = new LiveHeldLock(world.us, holding, { keepAlive, expiringMs: 0 }, letGo)
+    world.time.turn((World.TTL + 1) * 1000)
+    await eventually(() => expect(held.signal.aborted).toBe(true), 3_000)
+    expect(held.signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'expired' })
+    expect(String(held.signal.reason)).toContain('or the machine slept')
+  },
+)
+
+it('what is kept alive is renewed as soon as the machine has slept', async () => {
+  const world = new World()
+  world.line.watch = () => ({ ready: new Promise(() => {}), close: () => {} })
+  const holding = await world.acquire(1)
+  const letGo = (): Promise<boolean> => Promise.resolve(true)
+  const held = new LiveHeldLock(world.us, holding, { keepAlive: true, expiringMs: 0 }, letGo)
+  world.time.turn((World.TTL / 2) * 1000)
+  await eventually(() => expect(held.remaining()).toBeGreaterThan(World.TTL - 5), 3_000)
+  await held.release()
 })
 
 it('an extension that is answered after the loss leaves nothing', async () => {

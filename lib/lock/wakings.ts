@@ -1,0 +1,42 @@
+import type { Clock } from './clock.js'
+
+const LOOK_MS = 1_000
+/** A timer that is later than this by the clock was kept from running. */
+const LATE_MS = 500
+
+/** Waits for timers. */
+export interface Sleeper {
+  /** Looks at the clock again. Must not throw. */
+  wake(): void
+}
+
+/**
+ * Tells those who wait for timers that the machine has slept: its timers stand still meanwhile, and then take as long
+ * as if nothing had been.
+ */
+export class Wakings {
+  private readonly sleepers = new Set<Sleeper>()
+  private isLooking = false
+
+  constructor(private readonly clock: Clock) {}
+
+  add(sleeper: Sleeper): void {
+    this.sleepers.add(sleeper)
+    if (!this.isLooking) this.look()
+  }
+
+  delete(sleeper: Sleeper): void {
+    this.sleepers.delete(sleeper)
+  }
+
+  private look(): void {
+    this.isLooking = this.sleepers.size > 0
+    if (!this.isLooking) return
+    const due = this.clock.monotonic() + LOOK_MS
+    setTimeout(() => {
+      const isLate = this.clock.monotonic() - due > LATE_MS
+      if (isLate) for (const sleeper of [...this.sleepers]) sleeper.wake()
+      this.look()
+    }, LOOK_MS).unref()
+  }
+}
