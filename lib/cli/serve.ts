@@ -1,13 +1,14 @@
 import { isIP } from 'node:net'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Logger } from 'pino'
-import { readAuthority, readIdentity } from '../config/certificates.js'
+import { readAuthority, readIdentity, renewed } from '../config/certificates.js'
 import { isHost } from '../config/endpoints.js'
 import { resolveEndpoints } from '../config/etcd-options.js'
 import { isNetwork } from '../config/network.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import type { RelukkoServer } from '../server/server.js'
 import type { ServerOptions } from '../server/server-options.js'
+import type { TlsOptions } from '../server/http.js'
 import { EtcdStore } from '../store/etcd/etcd-store.js'
 import type { Store } from '../store/store.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
@@ -105,7 +106,7 @@ function settingsOf(options: ServeOptions) {
     prefix: options.prefix,
     graceSeconds: options.grace,
     ...(options.trustProxy && { trustedProxies: trusted(options.trustProxy) }),
-    ...tlsOf(options),
+    ...tlsOf(options, message => logger.warn(message)),
   }
 }
 
@@ -177,14 +178,21 @@ function signInOf(): Pick<ServerOptions, 'signIn'> {
 }
 
 /** @throws CliError, LockConfigError. */
-function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeOptions): Pick<ServerOptions, 'tls'> {
+function tlsOf(
+  { tlsCert, tlsKey, tlsClientCa }: ServeOptions,
+  warn: (message: string) => void,
+): Pick<ServerOptions, 'tls'> {
   if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return {}
   if (tlsCert === undefined || tlsKey === undefined) {
     throw new CliError('--tls-cert and --tls-key belong together', EXIT.usage)
   }
-  const own = readIdentity({ option: '--tls-cert', file: tlsCert }, { option: '--tls-key', file: tlsKey })
-  if (tlsClientCa === undefined) return { tls: own }
-  return { tls: { ...own, clientCa: readAuthority({ option: '--tls-client-ca', file: tlsClientCa }) } }
+  const read = (): TlsOptions => ({
+    ...readIdentity({ option: '--tls-cert', file: tlsCert }, { option: '--tls-key', file: tlsKey }),
+    ...(tlsClientCa !== undefined && {
+      clientCa: readAuthority({ option: '--tls-client-ca', file: tlsClientCa }),
+    }),
+  })
+  return { tls: renewed(read, warn) }
 }
 
 function portOf(text: string): number {

@@ -1,7 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import { LockConfigError } from '../model/errors.js'
 import type { Certificates } from '../store/etcd/options.js'
+import { LastGood } from './last-good.js'
 import type { LockConfig } from './schema.js'
 
 /** Where a file was named. */
@@ -25,21 +27,19 @@ export function readCertificates({ ca_cert, cert: own }: LockConfig): Certificat
 }
 
 /**
- * Reads the files now, and at each call of what it returns: they may have been renewed. Files that cannot be used then are
- * told of once, and those that were read last stay in use.
- * @throws LockConfigError when they cannot be used now.
+ * Reads the files now, and at each call of what it returns: they may have been renewed. It returns the same object until
+ * something has changed. Files that cannot be used are told of once, and what was read last stays in use.
+ * @throws what `read` throws now.
  */
-export function renewedCertificates(config: LockConfig, warn: (message: string) => void): () => Certificates {
-  let current = readCertificates(config)
-  let told: string | undefined
+export function renewed<T extends object>(read: () => T, warn: (message: string) => void): () => T {
+  let current = read()
+  const good = new LastGood(current, 'certificates', warn)
   return () => {
     try {
-      current = readCertificates(config)
-      told = undefined
+      const found = good.take(read())
+      if (!isDeepStrictEqual(found, current)) current = found
     } catch (error) {
-      const { message } = error as Error
-      if (message !== told) warn(`${message} The certificates that were read before stay in use.`)
-      told = message
+      good.fallBack(error)
     }
     return current
   }

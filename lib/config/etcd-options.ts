@@ -1,6 +1,7 @@
 import type { EtcdOptions } from '../store/etcd/options.js'
-import { renewedCertificates } from './certificates.js'
+import { readCertificates, renewed } from './certificates.js'
 import { DEFAULT_PORT, endpointOf } from './endpoints.js'
+import { LastGood } from './last-good.js'
 import type { LockConfig } from './schema.js'
 import { resolveService, type SrvResolver } from './srv.js'
 
@@ -25,13 +26,32 @@ export async function resolveEndpoints(
 ): Promise<EtcdOptions> {
   const endpoints = await endpointsOf(config, resolveSrv)
   const { username, password, read_timeout = DEFAULT_TIMEOUT, allow_reconnect = true } = config
+  // A password is not sent in the clear because a record has gone.
+  const protocol = endpoints[0]!.startsWith('https:') ? 'https' : 'http'
   return {
     endpoints,
-    ...(endpoints[0]!.startsWith('https:') && { tls: renewedCertificates(config, warn) }),
+    ...(config.srv_domain !== undefined && {
+      lookUp: lookedUp(endpoints, () => endpointsOf({ ...config, protocol }, resolveSrv), warn),
+    }),
+    ...(protocol === 'https' && { tls: renewed(() => readCertificates(config), warn) }),
     ...(username !== undefined && password !== undefined && { auth: { username, password } }),
     callTimeoutMs: read_timeout * 1000,
     failover: allow_reconnect,
   }
+}
+
+/** A name server that does not answer, or has no record any more, is told of once, and the last answer stays in use. */
+function lookedUp(
+  endpoints: readonly string[],
+  lookUp: () => Promise<readonly string[]>,
+  warn: (message: string) => void,
+): () => Promise<readonly string[]> {
+  const good = new LastGood(endpoints, 'endpoints', warn)
+  return () =>
+    lookUp().then(
+      found => good.take(found),
+      (error: unknown) => good.fallBack(error),
+    )
 }
 
 async function endpointsOf(config: LockConfig, resolveSrv?: SrvResolver): Promise<readonly string[]> {

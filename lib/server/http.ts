@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { ServerOptions as ServerOptionsOfHttps } from 'node:https'
+import type { Server, ServerOptions as ServerOptionsOfHttps } from 'node:https'
 import { createSecureContext } from 'node:tls'
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
@@ -10,6 +10,9 @@ import { answerTo, BODY_LIMIT, HttpError } from './http-error.js'
 /** Of what stands in a path: names are shorter, also with each of their bytes encoded. */
 const LONGEST_PARAMETER = 2_000
 
+/** How long certificates are taken for those of the day. */
+const RENEW_MS = 1_000
+
 /** In PEM. With `clientCa`, only clients that have a certificate signed by it are served. */
 export interface TlsOptions {
   readonly cert: Buffer
@@ -18,7 +21,8 @@ export interface TlsOptions {
 }
 
 export interface HttpOptions {
-  readonly tls: TlsOptions | undefined
+  /** A function is asked again when somebody connects. */
+  readonly tls: TlsOptions | (() => TlsOptions) | undefined
   /** Addresses or networks whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[]
   /** Aborted when the server ends. */
@@ -29,7 +33,7 @@ export interface HttpOptions {
 /** A server without routes: what all of its answers have in common. @throws LockConfigError */
 export function openHttp({ tls, trustedProxies, ending, logger }: HttpOptions): FastifyInstance {
   const http = fastify({
-    https: tls ? httpsOf(tls) : null,
+    https: tls ? httpsOf(typeof tls === 'function' ? tls() : tls) : null,
     bodyLimit: BODY_LIMIT,
     trustProxy: [...trustedProxies],
     exposeHeadRoutes: false,
@@ -47,6 +51,7 @@ export function openHttp({ tls, trustedProxies, ending, logger }: HttpOptions): 
     },
     clientErrorHandler: refuse,
   })
+  if (typeof tls === 'function') renewTls(http.server, tls, logger)
   acceptBodies(http)
   http.setErrorHandler((error, request, reply) => {
     const answer = answerTo(error)
@@ -67,6 +72,25 @@ export function openHttp({ tls, trustedProxies, ending, logger }: HttpOptions): 
     next()
   })
   return http
+}
+
+/** Before the server's own listener: who connects is shown the certificate of the day. */
+function renewTls(server: Server, tls: () => TlsOptions, logger: Logger): void {
+  let current = tls()
+  let asked = performance.now()
+  server.prependListener('connection', () => {
+    if (performance.now() - asked < RENEW_MS) return
+    asked = performance.now()
+    const next = tls()
+    if (next === current) return
+    current = next
+    try {
+      server.setSecureContext(httpsOf(next))
+      logger.info('Certificates were renewed')
+    } catch (error) {
+      logger.warn({ err: error }, 'Renewed certificates cannot be used: those of before stay in use')
+    }
+  })
 }
 
 function httpsOf({ clientCa: ca, ...own }: TlsOptions): ServerOptionsOfHttps {

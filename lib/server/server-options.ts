@@ -25,8 +25,8 @@ export interface ServerOptions {
   readonly allowedPrefixes?: readonly string[]
   /** Seconds after its expiry at which a lock is freed: 180 when not given. */
   readonly graceSeconds?: number
-  /** Serves https with these. */
-  readonly tls?: TlsOptions
+  /** Serves https with these. A function is asked again when somebody connects, at most once a second: it must not throw. */
+  readonly tls?: TlsOptions | (() => TlsOptions)
   /** Addresses or networks of load balancers, which say in X-Forwarded-For whose request it is: none when not given. */
   readonly trustedProxies?: readonly string[]
   /** Seconds between pings of the WebSockets, and for their answers; 30 when not given. */
@@ -91,6 +91,7 @@ function isSignIn(value: unknown): boolean {
 }
 
 function isTls(value: unknown): boolean {
-  const { cert, key, clientCa = key } = (value ?? {}) as Partial<TlsOptions>
+  const given = typeof value === 'function' ? (value as () => unknown)() : value
+  const { cert, key, clientCa = key } = (given ?? {}) as Partial<TlsOptions>
   return [cert, key, clientCa].every(pem => Buffer.isBuffer(pem))
 }

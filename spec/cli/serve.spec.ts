@@ -1,9 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { get } from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
+import { writeChain } from '../support/certificates.js'
 import { CommandProcess, runCommand } from '../support/command.js'
 import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
@@ -80,6 +83,32 @@ it.each([
   command.child.kill('SIGTERM')
   expect(await command.ended()).toBe(0)
 })
+
+it('serves with the certificate of the day, and says once which is of no use', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'spicelock-serve-tls-'))
+  const { server: files } = await writeChain(folder)
+  const { command, url } = await start('--tls-cert', files[0], '--tls-key', files[1])
+  const status = (): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const ca = readFileSync(join(folder, 'ca.pem'))
+      get(`${url}/healthchecker`, { ca, agent: false }, answer => resolve(answer.resume().statusCode)).on(
+        'error',
+        reject,
+      )
+    })
+  expect(await status()).toBe(200)
+  await writeFile(files[1], 'half a key')
+  await eventually(async () => {
+    expect(await status()).toBe(200)
+    expect(command.stderr).toContain('stay in use')
+  })
+  await writeChain(folder)
+  await eventually(async () => expect(await status()).toBe(200))
+  command.child.kill('SIGTERM')
+  expect(await command.ended()).toBe(0)
+  expect(command.stderr.match(/stay in use/g)).toHaveLength(1)
+  await rm(folder, { recursive: true })
+}, 20_000)
 
 it('names its etcd, and is silent while nothing is changed', async () => {
   const { command, url } = await start()

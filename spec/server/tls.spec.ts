@@ -1,9 +1,15 @@
 import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { get } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from '@jest/globals'
+import type { TlsOptions } from '../../lib/server/http.js'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
-import { useCertificates } from '../support/certificates.js'
+import { useCertificates, writeChain } from '../support/certificates.js'
+import { eventually } from '../support/eventually.js'
+import { logSpy } from '../support/log-spy.js'
 
 const certificates = useCertificates()
 const store = new MemoryStore()
@@ -22,10 +28,10 @@ afterAll(async () => {
   await store.close()
 })
 
-function status(options: object): Promise<number | undefined> {
+function status(options: object, of = url): Promise<number | undefined> {
   const { ca } = certificates.get()
   return new Promise((resolve, reject) => {
-    get(`${url}/healthchecker`, { ca: readFileSync(ca), agent: false, ...options }, answer => {
+    get(`${of}/healthchecker`, { ca: readFileSync(ca), agent: false, ...options }, answer => {
       answer.resume()
       resolve(answer.statusCode)
     }).on('error', reject)
@@ -41,3 +47,32 @@ it('serves those whose certificate is signed by the authority of clients', async
 it('serves nobody else', async () => {
   await expect(status({})).rejects.toThrow()
 })
+
+it('shows who connects the certificate of the day, and keeps it when the next is of no use', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'spicelock-server-tls-'))
+  const read = async (): Promise<TlsOptions> => {
+    const [cert, key] = (await writeChain(folder)).server.map(file => readFileSync(file)) as [Buffer, Buffer]
+    return { cert, key }
+  }
+  const { log, lines } = logSpy()
+  let tls = await read()
+  const renewing = await RelukkoServer.create({
+    store,
+    apiKeys: { test: 'secret' },
+    tls: () => tls,
+    logger: log,
+  })
+  const its = await renewing.listen({ port: 0 })
+  const trusted = (): Promise<number | undefined> => status({ ca: readFileSync(join(folder, 'ca.pem')) }, its)
+  expect(await trusted()).toBe(200)
+  tls = await read()
+  await eventually(async () => expect(await trusted()).toBe(200))
+  tls = { cert: Buffer.from('junk'), key: Buffer.from('junk') }
+  await eventually(async () => {
+    expect(await trusted()).toBe(200)
+    expect(lines).toContainEqual(expect.objectContaining({ level: 'warn' }))
+  })
+  expect(await trusted()).toBe(200)
+  await renewing.close()
+  await rm(folder, { recursive: true })
+}, 20_000)

@@ -54,6 +54,12 @@ export class TcpProxy {
     return this.sockets.size
   }
 
+  /** Cuts all connections, and takes no more of them. */
+  refuse(): void {
+    this.server.close()
+    this.cut()
+  }
+
   /** Cuts all connections; new ones work. */
   cut(): void {
     this.isMute = false
@@ -62,6 +68,7 @@ export class TcpProxy {
 
   async close(): Promise<void> {
     this.cut()
+    if (!this.server.listening) return
     this.server.close()
     await once(this.server, 'close')
   }

@@ -3,6 +3,7 @@ import type { Etcd3 } from 'etcd3'
 import type { CallOptions } from '../store.js'
 import { StoreError } from '../store-error.js'
 import { classify, UNEXPLAINED } from './classify.js'
+import { Endpoints } from './endpoints.js'
 import { firstAnswer } from './first-answer.js'
 import { Member } from './member.js'
 import type { EtcdOptions } from './options.js'
@@ -25,9 +26,7 @@ const DOUBT_MS = 1_000
 export class Connection {
   private member: Member | undefined
   private isClosed = false
-  private readonly endpoints: readonly string[]
-  /** Index of the endpoint that is tried first when there is no member. */
-  private first = 0
+  private readonly endpoints: Endpoints
   private search: Promise<void> | undefined
   /** Members that are asked whether they are there. */
   private readonly candidates = new Set<Member>()
@@ -36,7 +35,7 @@ export class Connection {
   private readonly failureListeners = new Set<() => void>()
 
   constructor(private readonly options: EtcdOptions) {
-    this.endpoints = options.failover ? options.endpoints : options.endpoints.slice(0, 1)
+    this.endpoints = new Endpoints(options)
   }
 
   /** @throws StoreError `closed` */
@@ -49,7 +48,9 @@ export class Connection {
     for (;;) {
       this.assertOpen()
       if (this.member) return this.member
-      if (this.endpoints.length === 1) this.member = this.open(0)
+      const { all, areExpired } = this.endpoints
+      if (areExpired) await this.endpoints.refresh()
+      else if (all.length === 1) this.member = this.open(all[0]!)
       else await (this.search ??= this.find())
     }
   }
@@ -112,7 +113,7 @@ export class Connection {
   fail(member: Member): void {
     if (member !== this.member) return
     this.member = undefined
-    this.first = (this.endpoints.indexOf(member.endpoint) + 1) % this.endpoints.length
+    this.endpoints.passOver(member.endpoint)
     this.leave(member, this.problems.get(member.endpoint) ?? UNEXPLAINED)
   }
 
@@ -136,13 +137,14 @@ export class Connection {
   }
 
   private silence(ms: number): StoreError {
-    return new StoreError('unreachable', `${this.endpoints.join(', ')}: no answer within ${ms / 1000} s`)
+    return new StoreError('unreachable', `${this.endpoints.all.join(', ')}: no answer within ${ms / 1000} s`)
   }
 
   /** Settles on the first member that answers. `doubted` is the one in use, which is asked first. @throws StoreError */
   private async find(doubted?: Member): Promise<void> {
-    const ask = this.inOrder(doubted).map(index => async () => {
-      const candidate = this.open(index)
+    // A member that is silent comes last, over a new connection: it may be the old one that is dead.
+    const ask = this.endpoints.inOrder(doubted?.endpoint).map(endpoint => async () => {
+      const candidate = this.open(endpoint)
       this.candidates.add(candidate)
       return this.ask(candidate)
     })
@@ -153,6 +155,7 @@ export class Connection {
       this.adopt(found, doubted)
     } catch (error) {
       this.assertOpen()
+      if (!doubted) this.endpoints.expire()
       const { errors } = error as AggregateError
       throw new StoreError('unreachable', errors.map(each => (each as Error).message).join('; '))
     } finally {
@@ -160,12 +163,6 @@ export class Connection {
       this.candidates.clear()
       this.search = undefined
     }
-  }
-
-  /** Indices of all endpoints. A member that is silent comes last, over a new connection: it may be the old one that is dead. */
-  private inOrder(doubted: Member | undefined): number[] {
-    const first = doubted ? this.endpoints.indexOf(doubted.endpoint) + 1 : this.first
-    return this.endpoints.map((_, at) => (first + at) % this.endpoints.length)
   }
 
   private async ask(member: Member): Promise<Member> {
@@ -191,8 +188,8 @@ export class Connection {
     for (const listener of this.failureListeners) listener()
   }
 
-  private open(index: number): Member {
-    return new Member(this.endpoints[index]!, this.options)
+  private open(endpoint: string): Member {
+    return new Member(endpoint, this.options)
   }
 
   private unreachable({ endpoint }: Member, error: StoreError, preface = ''): StoreError {

@@ -9,6 +9,8 @@ export interface Certificates {
 export interface EtcdOptions {
   /** All of one scheme, for example `['https://etcd1.example:2379']`. */
   readonly endpoints: readonly string[]
+  /** Asks for the endpoints anew, where they may change, of the same scheme. Does not reject. */
+  readonly lookUp?: () => Promise<readonly string[]>
   /** What each new connection uses, for https. Does not throw. */
   readonly tls?: () => Certificates
   readonly auth?: { readonly username: string; readonly password: string }

@@ -90,6 +90,29 @@ describe('resolveEndpoints with an srv_domain', () => {
     expect((await resolveEndpoints({ srv_domain: 'example' }, { resolveSrv: dns(all) })).tls?.()).toEqual({})
   })
 
+  it('looks up anew, in the same scheme, and falls back to the last answer with one warning', async () => {
+    const warnings: string[] = []
+    let answers: Parameters<typeof dns>[0] = all
+    const resolveSrv: SrvResolver = name => dns(answers)(name)
+    const warn = (message: string): void => void warnings.push(message)
+    const { lookUp } = await resolveEndpoints({ srv_domain: 'example' }, { resolveSrv, warn })
+    answers = { ...all, [SSL]: [record('moved')] }
+    expect(await lookUp!()).toEqual(['https://moved:2379'])
+    answers = { [PLAIN]: [record('plain')] }
+    expect(await lookUp!()).toEqual(['https://moved:2379'])
+    expect(await lookUp!()).toEqual(['https://moved:2379'])
+    expect(warnings).toEqual([
+      expect.stringMatching(/^No SRV record .* The endpoints of before stay in use\.$/),
+    ])
+    answers = { ...all, [SSL]: 'ESERVFAIL' }
+    expect(await lookUp!()).toEqual(['https://moved:2379'])
+    expect(warnings).toEqual([expect.anything(), expect.stringMatching(/ESERVFAIL.*stay in use/)])
+  })
+
+  it('looks nothing up anew that is given', async () => {
+    expect(await resolveEndpoints({ host: 'etcd1' })).not.toHaveProperty('lookUp')
+  })
+
   it('sorts by priority, then by weight downwards', async () => {
     const records = [record('c', 2, 9), record('b', 1, 1), record('d', 10, 0), record('a', 1, 5, 4001)]
     const { endpoints } = await resolveEndpoints(
