@@ -28,7 +28,9 @@ const ADDRESS_FIELDS = ['host', 'port', 'protocol', 'srv_domain']
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-export const CONNECTION_HELP = `Where etcd is:
+export const CONNECTION_HELP = `These options may stand before the command or behind it, where they count for more.
+
+Where etcd is:
   The first of these that is given names the endpoints:
   --endpoints, --config, SPICELOCK_ENDPOINTS, SPICELOCK_CONFIG; else http://127.0.0.1:2379.
   Certificates, user and timeout are those of --config or else SPICELOCK_CONFIG, whatever names
@@ -42,7 +44,28 @@ export function withConnection(command: Command): Command {
     .option('--verbose', 'log to stderr what is done')
 }
 
-/** @throws CliError, LockConfigError */
+/** The options that commands share are options of the program, too: `spicelock --endpoints URL ls`. */
+export function withSharedOptions(program: Command): Command {
+  return withConnection(program)
+    .option('--prefix <prefix>', 'of the locks')
+    .option('--json', 'as JSON: ls, show, release, watch')
+    .hook('preAction', (_, command) => handDown(program, command))
+}
+
+/** What stands behind the command counts for more; what may be given repeatedly adds up. */
+function handDown(program: Command, command: Command): void {
+  for (const [name, value] of Object.entries(program.opts())) {
+    if (!command.options.some(option => option.attributeName() === name)) {
+      throw new CliError(`${command.name()} has no option --${name}`, EXIT.usage)
+    }
+    const own: unknown = command.getOptionValue(name)
+    const isGiven = command.getOptionValueSource(name) === 'cli'
+    const both = Array.isArray(own) ? [...(value as unknown[]), ...(own as unknown[])] : own
+    command.setOptionValueWithSource(name, isGiven ? both : value, 'cli')
+  }
+}
+
+/** @throws CliError, LockConfigError. */
 export function connectionOf(options: ConnectionOptions, env: Environment = process.env): Connection {
   const logger = stderrLogger(options.verbose ? 'debug' : env['SPICELOCK_LOG'] || 'warn')
   const allowedPrefixes = options.allowPrefix ?? []

@@ -9,6 +9,7 @@ export const EXIT = {
   unreadable: 65,
   unreachable: 69,
   unexpected: 70,
+  output: 74,
   unavailable: 75,
   lost: 76,
   dismissed: 77,
@@ -17,12 +18,13 @@ export const EXIT = {
 } as const
 
 const MEANINGS: readonly (readonly [code: string, meaning: string])[] = [
-  [String(EXIT.ok), 'done'],
+  [String(EXIT.ok), 'done, also when the reader of stdout has gone'],
   [String(EXIT.notHeld), 'release: nobody holds the lock under this id'],
   [String(EXIT.usage), 'wrong usage or configuration'],
   [String(EXIT.unreadable), 'the value in etcd is not a lock; it is left as it is'],
   [String(EXIT.unreachable), 'etcd cannot be reached, or does not serve'],
   [String(EXIT.unexpected), 'unexpected failure'],
+  [String(EXIT.output), 'stdout cannot be written; all else may have been done'],
   [String(EXIT.unavailable), 'others hold the lock, and the time to wait for them is over'],
   [String(EXIT.lost), 'run: the lock was lost, and the command stopped for it'],
   [String(EXIT.dismissed), 'run: the place in the queue was taken by force; the command was not run'],

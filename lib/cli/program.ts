@@ -1,10 +1,10 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../model/version.js'
 import { isSpicerackError } from '../model/errors.js'
-import { CONNECTION_HELP } from './connection.js'
+import { CONNECTION_HELP, withSharedOptions } from './connection.js'
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './exit-codes.js'
 import { addLs } from './ls.js'
-import { printJson, say } from './output.js'
+import { printJson, say, write } from './output.js'
 import { addRelease } from './release.js'
 import { addRun } from './run.js'
 import { addServe } from './serve.js'
@@ -26,7 +26,7 @@ ${EXIT_CODES_HELP}`
 
 /** Does what a command line says, and resolves to the exit code. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
-  process.stdout.on('error', ignoreBrokenPipe)
+  process.stdout.on('error', onOutputError)
   try {
     await program(argv).parseAsync(argv, { from: 'user' })
     return Number(process.exitCode ?? EXIT.ok)
@@ -37,12 +37,12 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 }
 
 function program(argv: readonly string[]): Command {
-  const command = new Command('spicelock')
+  const command = withSharedOptions(new Command('spicelock'))
     .description('Distributed locks on etcd.')
     .version(VERSION)
     .enablePositionalOptions()
     .exitOverride()
-    .configureOutput({ outputError: () => {} })
+    .configureOutput({ outputError: () => {}, writeErr: write })
     .addHelpText('after', HELP)
   addRun(command, argv)
   addLs(command)
@@ -79,7 +79,10 @@ function wantsJson(argv: readonly string[]): boolean {
   return argv.slice(0, end === -1 ? undefined : end).includes('--json')
 }
 
-/** The reader, `head` perhaps, has seen enough. */
-function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error
+/** It may come when the command is through with all else. */
+function onOutputError(error: NodeJS.ErrnoException): void {
+  // The reader, `head` perhaps, has seen enough.
+  if (error.code === 'EPIPE') return
+  say(`stdout cannot be written: ${error.message}`)
+  process.once('exit', () => (process.exitCode = EXIT.output))
 }

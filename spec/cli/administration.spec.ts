@@ -119,6 +119,13 @@ describe('spicelock ls', () => {
     expect(parsed(await spicelock(...args, '--json'))).toEqual({ locks: [] })
   })
 
+  it('takes its options before the command, too', async () => {
+    const id = await lock.acquire(name, terms)
+    const answer = await runCommand(['--endpoints', etcd.get().endpoint, '--json', 'ls'])
+    expect(answer.stdout).toContain(id)
+    await lock.release(name, id)
+  })
+
   it('ends quietly when its reader has seen enough', async () => {
     const id = await lock.acquire(name, terms)
     const command = await CommandProcess.start(['ls', '--endpoints', etcd.get().endpoint])

@@ -2,8 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CliError } from '../../lib/cli/exit-codes.js'
+import { Command } from 'commander'
 import { afterAll, describe, expect, it } from '@jest/globals'
-import { connectionOf, type ConnectionOptions, prefixesOf } from '../../lib/cli/connection.js'
+import {
+  connectionOf,
+  type ConnectionOptions,
+  prefixesOf,
+  withConnection,
+  withSharedOptions,
+} from '../../lib/cli/connection.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'spicelock-spec-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -69,5 +76,36 @@ describe('prefixes', () => {
   it('that are not allowed are wrong usage', () => {
     expect(() => prefixesOf(connection, 'other')).toThrow(CliError)
     expect(() => connectionOf({ allowPrefix: ['etcd'] }, {})).toThrow('is reserved')
+  })
+})
+
+describe('options before the command', () => {
+  /** What the command sees. */
+  async function optionsOf(line: string): Promise<object> {
+    const program = withSharedOptions(new Command()).enablePositionalOptions()
+    let seen: object = {}
+    withConnection(program.command('ls'))
+      .option('--prefix <prefix>', 'of the lock', 'custom')
+      .action((options: object) => void (seen = options))
+    await program.parseAsync(line.split(' '), { from: 'user' })
+    return seen
+  }
+
+  it.each([
+    ['ls', { prefix: 'custom' }],
+    [
+      '--endpoints http://a --verbose --config f ls',
+      { endpoints: 'http://a', verbose: true, config: 'f', prefix: 'custom' },
+    ],
+    ['--prefix modules ls', { prefix: 'modules' }],
+    ['--prefix modules ls --prefix custom', { prefix: 'custom' }],
+    ['--endpoints http://a ls --endpoints http://b', { endpoints: 'http://b', prefix: 'custom' }],
+    ['--allow-prefix a ls --allow-prefix b', { allowPrefix: ['a', 'b'], prefix: 'custom' }],
+  ])('%s: those behind it count for more, or add up', async (line, expected) => {
+    expect(await optionsOf(line)).toEqual(expected)
+  })
+
+  it('are refused when the command has none like it', async () => {
+    await expect(optionsOf('--json ls')).rejects.toThrow('ls has no option --json')
   })
 })

@@ -1,8 +1,11 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { root } from '../support/bundle.js'
-import { runCommand } from '../support/command.js'
+import { main, runCommand } from '../support/command.js'
 
 const runLock = ['run', 'some', '--endpoints', 'http://127.0.0.1:1']
 const atLeastOne = 'is invalid. It must be a whole number from 1 on.'
@@ -45,10 +48,39 @@ describe('wrong usage', () => {
     20_000,
   )
 
+  it('is told of an option that the command does not have, before it', async () => {
+    const { code, stderr } = await runCommand(['--json', ...runLock, '--', 'true'])
+    expect([code, stderr]).toEqual([64, 'spicelock: run has no option --json\n'])
+  })
+
   it('is reported in JSON too when the command line asks for that', async () => {
     const { stdout } = await runCommand(['show', '--json'])
     const error = { code: 'USAGE', message: "missing required argument 'name'", key: null }
     expect(JSON.parse(stdout)).toEqual({ error })
+  })
+})
+
+describe('stdout', () => {
+  /** Resolves to the exit code and to what is on stderr. */
+  async function withStdout(args: readonly string[], stdout: 'pipe' | number): Promise<[number, string]> {
+    const child = spawn(process.execPath, [await main(), ...args], { stdio: ['ignore', stdout, 'pipe'] })
+    child.stdout?.destroy()
+    let said = ''
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => (said += text))
+    const [code] = (await once(child, 'close')) as [number]
+    return [code, said]
+  }
+
+  it.each([['--help'], ['ls --json --wrong']])('that is full ends %s with 74 and a word', async line => {
+    const full = openSync('/dev/full', 'w')
+    const [code, said] = await withStdout(line.split(' '), full)
+    closeSync(full)
+    expect(code).toBe(74)
+    expect(said).toMatch(/^(spicelock: )?.*\n?.*spicelock: stdout cannot be written: ENOSPC.*\n$/)
+  })
+
+  it('that nobody reads is no reason to fail', async () => {
+    expect(await withStdout(['--help'], 'pipe')).toEqual([0, ''])
   })
 })
 

@@ -5,7 +5,7 @@ import { bundle } from './bundle.js'
 let built: Promise<string> | undefined
 
 /** The command; built once for a test file. */
-function main(): Promise<string> {
+export function main(): Promise<string> {
   built ??= bundle('lib/cli/main.ts', 'dist/cli/main.js')
   return built
 }
