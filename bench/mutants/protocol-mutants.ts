@@ -110,6 +110,20 @@ export const protocolMutants: readonly Mutant[] = [
     specs: protocol,
   },
   {
+    mistake: 'a holder is added beyond what etcd takes in one request',
+    file: 'lib/protocol/room.ts',
+    right: 'return bytesOf(keyLocks, liveness) <= most',
+    wrong: 'return bytesOf(keyLocks, liveness) <= 2 * most',
+    specs: protocol,
+  },
+  {
+    mistake: 'a release hands over to more than etcd takes in one request',
+    file: 'lib/protocol/hand-over.ts',
+    right: '    if (!hasRoom(snapshot, keyLocks, { now, alive })) break\n',
+    wrong: '',
+    specs: protocol,
+  },
+  {
     mistake: 'one holder too many',
     file: 'lib/model/key-locks.ts',
     right: 'return live.length < smallestLimit(',

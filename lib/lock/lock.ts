@@ -73,7 +73,7 @@ export class Lock extends Faces implements AsyncDisposable {
    * Waits in the queue until the lock is held, and resolves to the id of the holding. It lasts until
    * {@link release} or for `ttl` seconds, even when this process exits.
    * @throws InvalidLockError for a bad name or option, LockUnavailableError when others hold it for longer than
-   * `wait`, EtcdLockUnavailableError, LockUnreadableError, LockError, and the reason of an aborted `signal`.
+   * `wait` (LockFullError when it has room for no more holders), EtcdLockUnavailableError, LockUnreadableError, LockError, and the reason of an aborted `signal`.
    */
   async acquire(name: string, options: AcquireOptions): Promise<string> {
     const request = requestOne('acquire', this, name, options)

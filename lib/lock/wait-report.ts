@@ -12,7 +12,7 @@ export function waitReport(
   return seen => {
     const now = engine.clock.now()
     for (const { key, asked, snapshot } of seen) {
-      const step = decide(snapshot, asked, now)
+      const step = decide(snapshot, asked, now, seen.length)
       if (step.kind !== 'wait') continue
       const status = { ...stateOrProblem(snapshot, now), place: step.place }
       // Its type allows an async function, too: what it throws or rejects with must not end the process.

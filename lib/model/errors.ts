@@ -136,6 +136,9 @@ export class LockUnavailableError extends SpicerackCheckError {
   readonly code = 'LOCK_UNAVAILABLE'
 }
 
+/** The lock has as many holders as etcd can store under one key. */
+export class LockFullError extends LockUnavailableError {}
+
 /** etcd cannot be reached, or a write did not get through within the budget. */
 export class EtcdLockUnavailableError extends SpicerackCheckError {
   readonly code = 'ETCD_UNAVAILABLE'

@@ -1,6 +1,7 @@
 import type { KeyRange } from '../kv/key-value.js'
 import type { Timestamp } from '../model/timestamp.js'
 import type { Asked } from './request.js'
+import { hasRoom } from './room.js'
 import { keyLocksOf, type Snapshot } from './snapshot.js'
 
 export type Step =
@@ -8,9 +9,9 @@ export type Step =
   | { readonly kind: 'held' }
   /** The entry stands without its holder key: the lease is gone, or the snapshot shows half of a transaction. */
   | { readonly kind: 'lost' }
-  /** Nobody is before this request and its limits allow it: try `grant` from this snapshot. */
+  /** Nobody is before this request, its limits allow it and there is room: try `grant` from this snapshot. */
   | { readonly kind: 'grant' }
-  /** Held or queued for, and this request has no ticket. */
+  /** Held, full or queued for, and this request has no ticket. */
   | { readonly kind: 'blocked' }
   /** In the queue. `place` counts from 1. At `until` an entry expires that never had a holder key, so that no event tells of it. */
   | { readonly kind: 'wait'; readonly place: number; readonly until: Timestamp | undefined }
@@ -21,8 +22,16 @@ export interface PartSnapshot {
   readonly asked: Pick<Asked, 'uuid' | 'concurrency'>
 }
 
-/** What a request does next, as far as this snapshot tells. */
-export function decide(snapshot: Snapshot, asked: Pick<Asked, 'uuid' | 'concurrency'>, now: Timestamp): Step {
+/**
+ * What a request does next, as far as this snapshot tells.
+ * @param locks how many are to be taken in one transaction.
+ */
+export function decide(
+  snapshot: Snapshot,
+  asked: Pick<Asked, 'uuid' | 'concurrency'>,
+  now: Timestamp,
+  locks = 1,
+): Step {
   if (snapshot.holders.has(asked.uuid)) return { kind: 'held' }
   const place = [...snapshot.tickets.keys()].indexOf(asked.uuid) + 1
   if (place > 1) return { kind: 'wait', place, until: undefined }
@@ -30,11 +39,10 @@ export function decide(snapshot: Snapshot, asked: Pick<Asked, 'uuid' | 'concurre
   const keyLocks = keyLocksOf(snapshot)
   if (keyLocks.locks.has(asked.uuid)) return { kind: 'lost' }
   if (place === 0 && snapshot.tickets.size > 0) return { kind: 'blocked' }
-  if (keyLocks.fits(asked, { now, alive })) return { kind: 'grant' }
+  const liveness = { now, alive }
+  if (keyLocks.fits(asked, liveness) && hasRoom(snapshot, keyLocks, liveness, locks)) return { kind: 'grant' }
   if (place === 0) return { kind: 'blocked' }
-  const silent = [...keyLocks.locks.values()].filter(
-    lock => !alive.has(lock.uuid) && !lock.expiresAt.isBefore(now),
-  )
+  const silent = keyLocks.live(liveness).filter(lock => !alive.has(lock.uuid))
   return { kind: 'wait', place, until: earliest(silent.map(lock => lock.expiresAt)) }
 }
 
@@ -44,7 +52,7 @@ export function decide(snapshot: Snapshot, asked: Pick<Asked, 'uuid' | 'concurre
  * for somebody who waits for him.
  */
 export function decideAll(parts: readonly PartSnapshot[], now: Timestamp): Step {
-  const steps = parts.map(({ snapshot, asked }) => decide(snapshot, asked, now))
+  const steps = parts.map(({ snapshot, asked }) => decide(snapshot, asked, now, parts.length))
   const [first, ...others] = steps as [Step, ...Step[]]
   if (others.length === 0 || (first.kind === 'held' && others.every(({ kind }) => kind === 'held')))
     return first
@@ -72,7 +80,7 @@ export function watchedByAll(parts: readonly PartSnapshot[], now: Timestamp): Ke
   return parts.flatMap(({ snapshot, asked }) => {
     const { key, tickets } = snapshot
     const dismissal = { key: key.trace(asked.uuid) }
-    if (decide(snapshot, asked, now).kind === 'grant') return [dismissal]
+    if (decide(snapshot, asked, now, parts.length).kind === 'grant') return [dismissal]
     const ahead = aheadOf(tickets, asked.uuid)
     return ahead === undefined ? watchedBy(snapshot, asked.uuid) : [{ key: key.ticket(ahead) }, dismissal]
   })

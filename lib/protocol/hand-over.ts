@@ -3,6 +3,7 @@ import type { Compare, Op } from '../kv/transaction.js'
 import { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { KeyLocks } from '../model/key-locks.js'
 import type { Timestamp } from '../model/timestamp.js'
+import { hasRoom } from './room.js'
 import type { Snapshot } from './snapshot.js'
 import { formatTerms, parseTerms } from './terms.js'
 
@@ -33,6 +34,7 @@ export function handOver(snapshot: Snapshot, keyLocks: KeyLocks, now: Timestamp,
     if (!successor || alive.has(uuid) || keyLocks.locks.has(uuid)) break
     if (successors.length === Math.min(most, MOST_AT_ONCE)) break
     if (!keyLocks.fits(successor.lock, { now, alive })) break
+    if (!hasRoom(snapshot, keyLocks, { now, alive })) break
     keyLocks.add(successor.lock, { now, alive })
     alive.add(uuid)
     successors.push(successor)

@@ -36,6 +36,10 @@ export function classify(error: unknown): StoreError {
 /** Said when grpc-js does not know why either, which happens when an attempt ends before its error is noted. */
 export const UNEXPLAINED = 'no connection could be established'
 
+const TOO_LARGE =
+  'this etcd takes no request of that size (--max-request-bytes, by default 1.5 MiB). ' +
+  'Raise its limit, let fewer hold one lock, or give owners shorter names'
+
 /** Without what grpc-js adds for its own developers, and with what to do. */
 function inWords(message: string): string {
   return message
@@ -44,6 +48,10 @@ function inWords(message: string): string {
     .replace(/^No connection established\. Last error: (Error: )?/, '')
     .replace(/(?:\. )?Resolution note: .*$/s, '')
     .replace(/(user name is empty)$/, '$1: configure username and password')
+    .replace(
+      /^(etcdserver: request is too large|grpc: received message larger than max .*)$/s,
+      `$1: ${TOO_LARGE}`,
+    )
     .replace(/^null$/, UNEXPLAINED)
 }
 

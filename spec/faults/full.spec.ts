@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { randomUUID } from 'node:crypto'
+import { type Lock, LockFullError } from '../../lib/index.js'
+import { LockKey } from '../../lib/protocol/lock-key.js'
+import type { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
+import { EtcdServer } from '../../lib/testing/etcd-server.js'
+import { eventually } from '../support/eventually.js'
+import { freshName, lockAt, storeAt, useEtcdServer } from '../support/etcd.js'
+
+const etcd = useEtcdServer()
+const OWNER_BYTES = 1_000
+let store: EtcdStore
+let lock: Lock
+let other: Lock
+let name: string
+
+beforeEach(() => {
+  store = storeAt(etcd.get().endpoint)
+  lock = lockAt(etcd.get().endpoint, { owner: 'o'.repeat(OWNER_BYTES) })
+  other = lockAt(etcd.get().endpoint, { owner: 'other' })
+  name = freshName()
+})
+afterEach(() => Promise.all([store, lock, other].map(each => each.close())))
+
+const put = (entries: object): Promise<unknown> => {
+  const value = JSON.stringify(entries)
+  return store.commit({
+    compare: [],
+    success: [{ type: 'put', key: new LockKey('custom', name).path, value }],
+    failure: [],
+  })
+}
+/** So many holders that only the JSON tells of. */
+function entries(count: number): object {
+  const created = new Date().toISOString().replace('T', ' ').replace('Z', '+00:00')
+  const entry = { concurrency: 0, created, owner: 'o'.repeat(OWNER_BYTES), ttl: 600 }
+  return Object.fromEntries(Array.from({ length: count }, () => [randomUUID(), entry]))
+}
+const shared = { concurrency: 0, ttl: 600 }
+
+describe('A lock with as many holders as etcd can store', () => {
+  const full = {
+    name: 'LockFullError',
+    code: 'LOCK_UNAVAILABLE',
+    message: expect.stringMatching(
+      /\/spicerack\/locks\/custom\/\S+ is full: its 93\d holders take \d+ bytes/,
+    ),
+  }
+
+  it('is refused to one who does not wait, with an error of its own', async () => {
+    await put(entries(929))
+    let failure: unknown
+    while (!failure)
+      failure = await lock.acquire(name, { ...shared, wait: 0 }).then(
+        () => {},
+        error => error as unknown,
+      )
+    expect(failure).toBeInstanceOf(LockFullError)
+    expect(failure).toMatchObject(full)
+    expect(await lock.tryAcquire(name, shared)).toBeNull()
+    expect((await lock.inspect(name)).waiters).toEqual([])
+  })
+
+  it('has room again for one who waits, when another leaves', async () => {
+    await put(entries(929))
+    const ids: string[] = []
+    while (ids.length < 10) {
+      const held = await lock.tryAcquire(name, shared)
+      if (!held) break
+      ids.push(held.id)
+    }
+    const waiting = other.acquire(name, { ...shared, wait: 60 })
+    await eventually(async () => expect((await lock.inspect(name)).waiters).toHaveLength(1))
+    await expect(other.acquire(name, { ...shared, wait: 0.1 })).rejects.toThrow('is full')
+    await lock.release(name, ids.pop()!)
+    const id = await waiting
+    await lock.extend(name, id, 700)
+    await other.release(name, id)
+  })
+})
+
+it('An etcd that takes smaller requests says so, and what to do', async () => {
+  const server = await EtcdServer.start({ args: ['--max-request-bytes', '20000'] })
+  const small = lockAt(server.endpoint, { owner: 'o'.repeat(OWNER_BYTES) })
+  try {
+    const acquire = () => small.acquire(name, { ...shared, wait: 0 })
+    const all = Promise.all(Array.from({ length: 30 }, acquire))
+    await expect(all).rejects.toMatchObject({
+      code: 'LOCK_ERROR',
+      message: expect.stringContaining(
+        'too large: this etcd takes no request of that size (--max-request-bytes',
+      ),
+    })
+  } finally {
+    await small.close()
+    await server.stop()
+  }
+})
