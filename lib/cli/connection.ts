@@ -15,6 +15,8 @@ export interface ConnectionOptions {
   readonly endpoints?: string
   readonly allowPrefix?: readonly string[]
   readonly verbose?: true
+  /** Of those commands that have it. */
+  readonly quiet?: true
 }
 
 export interface Connection {
@@ -67,7 +69,9 @@ function handDown(program: Command, command: Command): void {
 
 /** @throws CliError, LockConfigError. */
 export function connectionOf(options: ConnectionOptions, env: Environment = process.env): Connection {
-  const logger = stderrLogger(options.verbose ? 'debug' : env['SPICELOCK_LOG'] || 'warn')
+  const logger = stderrLogger(
+    options.verbose ? 'debug' : env['SPICELOCK_LOG'] || (options.quiet ? 'error' : 'warn'),
+  )
   const allowedPrefixes = options.allowPrefix ?? []
   asUsage(() => allowedPrefixes.forEach(checkAllowedPrefix))
   return { config: configOf(options, env, logger), allowedPrefixes, logger }

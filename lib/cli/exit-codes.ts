@@ -13,12 +13,16 @@ export const EXIT = {
   unavailable: 75,
   lost: 76,
   dismissed: 77,
+  refused: 77,
   notExecutable: 126,
   notFound: 127,
 } as const
 
 const MEANINGS: readonly (readonly [code: string, meaning: string])[] = [
-  [String(EXIT.ok), 'done, also when the reader of stdout has gone'],
+  [
+    String(EXIT.ok),
+    'done, also when the reader of stdout has gone; run --dry-run: the lock could be taken now',
+  ],
   [String(EXIT.notHeld), 'release: nobody holds the lock under this id'],
   [String(EXIT.usage), 'wrong usage or configuration'],
   [String(EXIT.unreadable), 'the value in etcd is not a lock; it is left as it is'],
@@ -26,8 +30,9 @@ const MEANINGS: readonly (readonly [code: string, meaning: string])[] = [
   [String(EXIT.unexpected), 'unexpected failure'],
   [String(EXIT.output), 'stdout cannot be written; all else may have been done'],
   [String(EXIT.unavailable), 'others hold the lock, and the time to wait for them is over'],
-  [String(EXIT.lost), 'run: the lock was lost, and the command stopped for it'],
+  [String(EXIT.lost), 'run: the lock was lost; the command was stopped for it, but for --on-lost warn'],
   [String(EXIT.dismissed), 'run: the place in the queue was taken by force; the command was not run'],
+  [String(EXIT.refused), 'release: it is not this user on this host who holds the lock; see --force'],
   [String(EXIT.notExecutable), 'run: the command cannot be executed'],
   [String(EXIT.notFound), 'run: the command is not found'],
   ['128+N', 'run: signal N ended the command, or the wait for the lock'],

@@ -30,6 +30,12 @@ export class LossGuard {
     held.signal.addEventListener('abort', this.onAbort)
   }
 
+  /** Whether the child ran on without its lock, or was ended for it; the clocks count, for no timer may have run. */
+  get isLost(): boolean {
+    this.held.remaining()
+    return this.hasStruck || this.held.signal.aborted
+  }
+
   /** After the end of the child: when it was struck, what it has left behind gets its time to end, too. */
   async close(): Promise<void> {
     const end = performance.now() + this.killAfterMs

@@ -31,6 +31,11 @@ export function printJson(document: unknown): void {
   print(JSON.stringify(document, (_key, value: unknown) => value ?? null, 2))
 }
 
+/** A word of a command for a shell. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}
+
 /** Owners and names were written by others: what could steer a terminal is shown as `�`. */
 export function printable(text: string): string {
   // eslint-disable-next-line no-control-regex

@@ -1,14 +1,19 @@
 import type { Command } from 'commander'
 import { checkReason, forceRelease } from '../lock/force-release.js'
 import { openEngine } from '../lock/open-engine.js'
+import { timeOf } from '../lock/lock-state.js'
+import { reading } from '../lock/reading.js'
 import { release as releaseById } from '../lock/release.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
+import type { Timestamp } from '../model/timestamp.js'
 import { lockKey } from '../protocol/lock-name.js'
+import { keyLocksOf, type Snapshot } from '../protocol/snapshot.js'
+import { parseTerms } from '../protocol/terms.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
-import { defaultOwner } from './default-owner.js'
+import { defaultOwner, isOwnOwner } from './default-owner.js'
 import { CliError, EXIT } from './exit-codes.js'
 import { localTime } from './format.js'
-import { print, printable, printJson, say } from './output.js'
+import { print, printable, printJson, quoted, say } from './output.js'
 
 interface ReleaseOptions extends ConnectionOptions {
   readonly prefix: string
@@ -20,13 +25,13 @@ interface ReleaseOptions extends ConnectionOptions {
 
 export function addRelease(program: Command): void {
   withConnection(program.command('release'))
-    .description('release a lock, whoever holds it')
+    .description('release a lock that this user holds on this host; with --force, whoever holds it')
     .argument('<name>', 'of the lock')
     .argument('<id>', 'of the holding, as show tells it')
     .option('--prefix <prefix>', 'of the lock', COOKBOOKS_CUSTOM_PREFIX)
     .option(
       '--force',
-      'also from one who waits; who did it, and why, is told to him or the holder, and to those who watch',
+      'from any holder, or from one who waits; who did it, and why, is told to those concerned and those who watch',
     )
     .option('--reason <text>', 'why, with --force')
     .option('--owner <text>', 'who does it, with --force (default: user@host [pid])')
@@ -45,7 +50,15 @@ async function release(name: string, id: string, options: ReleaseOptions): Promi
   const key = lockKey(prefix, name)
   const engine = await openEngine(connection)
   try {
-    const [lock] = await releaseById(engine, [key], id)
+    const found = find(await reading(engine, key.path, () => engine.readOne(key)), id)
+    if (found && !found.isOwn) {
+      process.exitCode = EXIT.refused
+      say(refusal(`${prefix}/${name}`, found, `release ${quoted(name)} ${id} --prefix ${prefix}`))
+      if (json)
+        printJson({ prefix, name, id, released: false, owner: found.owner, since: found.since?.toISO() })
+      return
+    }
+    const [lock] = found ? await releaseById(engine, [key], id) : []
     if (!lock) process.exitCode = EXIT.notHeld
     const released = lock !== undefined
     if (json) printJson({ prefix, name, id, released, owner: lock?.owner, since: lock?.created.toISO() })
@@ -53,11 +66,42 @@ async function release(name: string, id: string, options: ReleaseOptions): Promi
       print(printable(`Released ${prefix}/${name}, held by ${lock.owner} since ${localTime(lock.created)}.`))
     else
       say(
-        `nobody holds ${prefix}/${name} under the id ${id} (any more); see: spicelock show ${name} --prefix ${prefix}`,
+        `nobody holds ${prefix}/${name} under the id ${id} (any more); see: spicelock show ${quoted(name)} --prefix ${prefix}`,
       )
   } finally {
     await engine.close()
   }
+}
+
+/** One who holds or waits. */
+interface Found {
+  readonly owner: string
+  readonly since: Timestamp | undefined
+  readonly isWaiting: boolean
+  /** Whether this user may release it without force. */
+  readonly isOwn: boolean
+}
+
+/** @throws LockUnreadableError */
+function find(snapshot: Snapshot, id: string): Found | undefined {
+  const entry = keyLocksOf(snapshot).locks.get(id)
+  if (entry) {
+    const { owner, created: since } = entry
+    return { owner, since, isWaiting: false, isOwn: isOwnOwner(owner) }
+  }
+  const key = snapshot.holders.get(id) ?? snapshot.tickets.get(id)
+  if (!key) return undefined
+  const { owner = 'somebody', created } = parseTerms(key.value) ?? {}
+  const isWaiting = !snapshot.holders.has(id)
+  return { owner, since: timeOf(created), isWaiting, isOwn: !isWaiting && isOwnOwner(owner) }
+}
+
+function refusal(lock: string, { owner, since, isWaiting }: Found, command: string): string {
+  const from = since ? ` since ${localTime(since)}` : ''
+  const force = `spicelock ${command} --force --reason TEXT`
+  if (isWaiting) return `${owner} waits for ${lock}${from}; to send ${owner} away: ${force}`
+  const others = 'which is not this user on this host; to take it all the same'
+  return `${lock} is held by ${owner}${from}, ${others}: ${force}`
 }
 
 async function releaseByForce(name: string, id: string, options: ReleaseOptions): Promise<void> {

@@ -3,14 +3,15 @@ import { type Command, Option } from 'commander'
 import type { HeldLocks } from '../lock/held-lock.js'
 import { Lock } from '../lock/lock.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
+import { isSpicerackError } from '../model/errors.js'
 import { Child } from './child.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
-import { defaultOwner } from './default-owner.js'
+import { defaultOwner, isOwnOwner } from './default-owner.js'
 import { Ending } from './ending.js'
 import { CliError, EXIT, EXIT_CODES_HELP } from './exit-codes.js'
 import { integerFrom, seconds } from './numbers.js'
 import { LossGuard, ON_LOST, type OnLost } from './on-lost.js'
-import { say, write } from './output.js'
+import { quoted, say, write } from './output.js'
 import { Interruption } from './signals.js'
 import { Suspension } from './suspension.js'
 import { WaitLine } from './wait-line.js'
@@ -31,7 +32,6 @@ interface RunOptions extends ConnectionOptions {
   readonly wait: number
   readonly owner?: string
   readonly dryRun?: true
-  readonly quiet?: true
 }
 
 const HELP = `
@@ -53,6 +53,10 @@ What stops this process, such as Ctrl-Z, stops COMMAND first. When this process 
 COMMAND goes on only if the lock is still held.
 
 As the first process of a container it leaves zombies, as Node does: use docker run --init.
+
+The code tells what happened with --quiet, too: 75 when others hold the lock. With --dry-run it is 0 when
+the lock could be taken now, and 75 when not. A lock that was lost ends with 76, also with --on-lost warn,
+which leaves COMMAND running, and whatever the code of COMMAND.
 
 COMMAND finds in its environment SPICELOCK_NAME, SPICELOCK_ID, SPICELOCK_FENCING_TOKEN and
 SPICELOCK_DEADLINE, until when the lock is held if it is not renewed; of several NAMEs, one in a line.
@@ -81,8 +85,8 @@ export function addRun(program: Command, argv: readonly string[]): void {
     .option('--kill-after <seconds>', 'from SIGTERM to SIGKILL (default: 5, or a fifth of the ttl)', seconds)
     .option('--wait <seconds>', 'how long to wait for the lock; 0 tries once', seconds, 1_800)
     .option('--owner <text>', 'who holds, for people (default: user@host [pid])')
-    .option('--dry-run', 'write nothing to etcd; run COMMAND only if the lock could be taken now')
-    .option('--quiet', 'do not show the wait')
+    .option('--dry-run', 'say whether the lock could be taken now, and who holds it; run nothing')
+    .option('--quiet', 'say nothing but what has gone wrong: not who is waited for or stands in the way')
     .addHelpText('after', HELP)
     .action(async (operands: string[], options: RunOptions) => {
       const names = namesIn(operands, argv)
@@ -90,7 +94,10 @@ export function addRun(program: Command, argv: readonly string[]): void {
       if (!file) {
         throw new CliError('the command to run must follow --: spicelock run NAME -- COMMAND', EXIT.usage)
       }
-      process.exitCode = await run(names, [file, ...args], options)
+      process.exitCode = await run(names, [file, ...args], options).catch((error: unknown) => {
+        if (!options.quiet || !isSpicerackError(error) || error.code !== 'LOCK_UNAVAILABLE') throw error
+        return EXIT.unavailable
+      })
     })
 }
 
@@ -128,7 +135,10 @@ async function run(
       // This process may have been stopped since it was granted.
       held.assertHeld()
       const all = names.map(name => `${prefix}/${name}`).join(', ')
-      if (dryRun && !quiet) say(`dry run: ${all} could be taken, and ${names.length > 1 ? 'are' : 'is'} not`)
+      if (dryRun) {
+        if (!quiet) say(`dry run: ${all} could be taken now; the command was not run`)
+        return EXIT.ok
+      }
       return await runHeld(command, held, onLost, killAfter * 1000)
     } finally {
       if (!(await ending.within(held.release()))) say(notReleased(held, prefix, ttl))
@@ -159,16 +169,17 @@ async function runHeld(
     if (child.target !== undefined) watchdog?.watch(child.target)
     const guard = new LossGuard(child, held, onLost, killAfterMs)
     const exitCode = await child.ended.finally(() => guard.close())
-    return guard.hasStruck ? EXIT.lost : exitCode
+    return guard.isLost ? EXIT.lost : exitCode
   } finally {
     suspension.close()
     watchdog?.close()
   }
 }
 
-function notReleased({ names, id }: HeldLocks, prefix: string, ttl: number): string {
+function notReleased({ names, id, owner }: HeldLocks, prefix: string, ttl: number): string {
   const all = names.map(name => `${prefix}/${name}`).join(', ')
-  const commands = names.map(name => `spicelock release '${name}' ${id} --prefix ${prefix}`)
+  const force = isOwnOwner(owner) ? '' : ' --force --reason TEXT'
+  const commands = names.map(name => `spicelock release ${quoted(name)} ${id} --prefix ${prefix}${force}`)
   const end = names.length > 1 ? 'they end' : 'it ends'
   return `${all} could not be released: ${end} within ${ttl} s. To release before that: ${commands.join('; ')}`
 }

@@ -39,7 +39,7 @@ export class Engine {
     readonly clock: Clock,
     readonly log: Logger,
   ) {
-    this.pool = new LeasePool(store.leases, clock)
+    this.pool = new LeasePool(store.leases, clock, log)
     this.holdings = new Holdings(clock)
     this.wakings = new Wakings(clock)
   }

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type { LeaseId } from '../kv/key-value.js'
 import type { Leases } from '../store/store.js'
 import type { Clock } from './clock.js'
@@ -17,12 +18,14 @@ const DISCARD_MS = 30_000
 export class LeasePool {
   private readonly idle = new Map<number, Lease[]>()
   private sweepAt = SWEEP_FROM
+  private hasToldOfLonger = false
   private readonly discards = new Set<Promise<void>>()
   private readonly closing = new AbortController()
 
   constructor(
     private readonly leases: Leases,
     private readonly clock: Clock,
+    private readonly log?: Logger,
   ) {}
 
   /** A lease of at least `ttl` seconds, which may need renewal ({@link Lease.isFresh}). @throws StoreError */
@@ -32,6 +35,7 @@ export class LeasePool {
     this.idle.delete(ttl)
     const sent = sentNow(this.clock)
     const granted = await this.leases.grant(ttl)
+    if (granted.ttl > ttl) this.tellOfLonger(ttl, granted.ttl)
     return new Lease(granted.id, ttl, granted.ttl, this.clock, sent)
   }
 
@@ -126,6 +130,14 @@ export class LeasePool {
     this.idle.clear()
     this.closing.abort()
     await Promise.all(this.discards)
+  }
+
+  /** Once: by its defaults etcd grants 2 s at least, and more to a cluster of long election timeouts. */
+  private tellOfLonger(asked: number, granted: number): void {
+    if (this.hasToldOfLonger) return
+    this.hasToldOfLonger = true
+    const text = `etcd grants no lease shorter than ${granted} s: what asks for less lasts so long`
+    this.log?.warn({ asked, granted }, text)
   }
 
   /** Forgets the leases that have ended, of all the ttl that may never be asked for again. */

@@ -74,7 +74,7 @@ function waitersOf({ tickets }: Snapshot): WaiterState[] {
   })
 }
 
-function timeOf(text: string | undefined): Timestamp | undefined {
+export function timeOf(text: string | undefined): Timestamp | undefined {
   try {
     return text === undefined ? undefined : Timestamp.parse(text)
   } catch {

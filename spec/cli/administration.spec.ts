@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Lock } from '../../lib/index.js'
+import { defaultOwner } from '../../lib/cli/default-owner.js'
 import { CommandProcess, type Ended, runCommand } from '../support/command.js'
 import { freshName, lockAt, storeAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
@@ -167,13 +168,54 @@ describe('spicelock show', () => {
 })
 
 describe('spicelock release', () => {
-  it('releases by id and says whose it was', async () => {
-    const id = await lock.acquire(name, terms)
+  const mine = `${defaultOwner().replace(/\d+\]$/, '')}1]`
+  let own: Lock
+  beforeAll(() => {
+    own = lockAt(etcd.get().endpoint, { owner: mine })
+  })
+  afterAll(() => own.close())
+
+  it('releases by id what this user holds on this host, and says whose it was', async () => {
+    const id = await own.acquire(name, terms)
     const { code, stdout } = await spicelock('release', name, id)
-    expect(stdout).toMatch(`Released custom/${name}, held by alice since 20`)
+    expect(stdout).toMatch(`Released custom/${name}, held by ${mine} since 20`)
     expect(code).toBe(0)
     expect((await lock.inspect(name)).holders).toEqual([])
   })
+
+  it.each([
+    'alice',
+    mine.replace('@', '2@'),
+    mine.replace('[', '2 ['),
+    `x${mine}`,
+    mine.replace(' [', ' of ['),
+    'PREFIX',
+  ])('does not take the lock of %s, but with --force and a reason', async owner => {
+    const theirs = lockAt(etcd.get().endpoint, { owner: owner.replace('PREFIX', mine.slice(0, -4)) })
+    const id = await theirs.acquire(name, terms)
+    const refused = await spicelock('release', name, id)
+    expect([refused.code, refused.stdout]).toEqual([77, ''])
+    expect(refused.stderr).toMatch(
+      /^spicelock: custom\/\S+ is held by .* since 20\S+, which is not this user on this host; to take it all the same: /,
+    )
+    expect((await lock.inspect(name)).holders).toMatchObject([{ id }])
+    const [, command] = /all the same: spicelock (.*)\n$/.exec(refused.stderr)!
+    const args = [...command!.matchAll(/'([^']*)'|\S+/g)].map(([word, quoted]) => quoted ?? word)
+    const forced = await spicelock(...args.map(word => (word === 'TEXT' ? 'why not' : word)))
+    expect([forced.code, forced.stdout]).toEqual([0, `Released custom/${name} by force.\n`])
+    await theirs.close()
+  })
+
+  it('sends nobody away who waits, but with --force', () =>
+    withQueue(async () => {
+      const [waiter] = (await lock.inspect(name)).waiters
+      const refused = await spicelock('release', name, waiter!.id)
+      expect([refused.code, refused.stdout]).toEqual([77, ''])
+      expect(refused.stderr).toMatch(
+        /^spicelock: bob waits for custom\/\S+ since 20\S+; to send bob away: .* --force /,
+      )
+      expect((await lock.inspect(name)).waiters).toEqual([waiter])
+    }))
 
   it('ends with 1 when nobody holds under the id, and leaves the others alone', async () => {
     const id = await lock.acquire(name, terms)
@@ -185,13 +227,24 @@ describe('spicelock release', () => {
   })
 
   it('--json says both', async () => {
-    const id = await lock.acquire(name, terms)
+    const id = await own.acquire(name, terms)
     const common = { prefix: 'custom', name, id }
     const first = await spicelock('release', name, id, '--json')
-    expect(parsed(first)).toEqual({ ...common, released: true, owner: 'alice', since: RFC_3339 })
+    expect(parsed(first)).toEqual({ ...common, released: true, owner: mine, since: RFC_3339 })
     const second = await spicelock('release', name, id, '--json')
     expect(parsed(second)).toEqual({ ...common, released: false, owner: null, since: null })
     expect([first.code, second.code, second.stderr]).toEqual([0, 1, ''])
+    const theirs = await lock.acquire(name, terms)
+    const third = await spicelock('release', name, theirs, '--json')
+    expect(parsed(third)).toEqual({
+      ...common,
+      id: theirs,
+      released: false,
+      owner: 'alice',
+      since: RFC_3339,
+    })
+    expect([third.code, third.stderr]).toEqual([77, expect.stringContaining('is held by alice')])
+    await lock.release(name, theirs)
   })
 })
 

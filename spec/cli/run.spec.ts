@@ -158,7 +158,9 @@ describe('when its lock is lost', () => {
     await said(command, 'started')
     await release()
     await said(command, 'somebody released it')
-    expect(await command.ended()).toBe(0)
+    command.child.stdin!.write('still here')
+    expect(await command.ended()).toBe(76)
+    expect(command.stdout).toContain('still here')
   })
 
   it('because etcd is gone: its command is dead before the ttl is over', async () => {
@@ -299,6 +301,11 @@ describe('while others hold the lock', () => {
     expect(command.stderr).toBe('')
   })
 
+  it.each(['0', '0.3'])('--wait %s --quiet says nothing: its code does', async wait => {
+    const ended = await run(['--wait', wait, '--quiet', '--ttl', '1', '--', 'echo', 'started'])
+    expect(ended).toEqual({ code: 75, stdout: '', stderr: '' })
+  })
+
   it.each(['0', '0.3'])('--wait %s ends with 75 and says who', async wait => {
     const { code, stdout, stderr } = await run(['--wait', wait, '--', 'echo', 'started'])
     expect(code).toBe(75)
@@ -323,19 +330,38 @@ describe('while others hold the lock', () => {
     expect([holders.length, waiters.length]).toEqual([1, 0])
   })
 
-  it('--dry-run does not wait and runs nothing', async () => {
-    const { code, stdout } = await run(['--dry-run', '--', 'echo', 'started'])
-    expect(code).toBe(75)
-    expect(stdout).toBe('')
+  it('--dry-run does not wait, says who holds, and ends with 75', async () => {
+    const { code, stdout, stderr } = await run(['--dry-run', '--', 'echo', 'started'])
+    expect([code, stdout]).toEqual([75, ''])
+    expect(stderr).toMatch(/is not available[^]*: holder \(concurrency 1\)/)
+    const quiet = await run(['--dry-run', '--quiet', '--', 'echo', 'started'])
+    expect(quiet).toEqual({ code: 75, stdout: '', stderr: '' })
   })
 })
 
-describe('--dry-run on a free lock', () => {
-  it('runs the command and takes nothing', async () => {
-    const command = await start(['--dry-run', ...UNTIL_EOF])
-    await said(command, 'started')
-    expect(await isFree()).toBe(true)
-    expect(await command.ended()).toBe(0)
-    expect(command.stderr).toBe(`spicelock: dry run: custom/${name} could be taken, and is not\n`)
+it('--dry-run on a free lock says that it is free, and runs nothing', async () => {
+  const second = `${name} too`
+  const one = await run(['--dry-run', '--', 'echo', 'started'])
+  const message = `spicelock: dry run: custom/${name} could be taken now; the command was not run\n`
+  expect(one).toEqual({ code: 0, stdout: '', stderr: message })
+  const both = await run([second, '--dry-run', '--', 'no-such-command'])
+  expect([both.code, both.stderr]).toEqual([
+    0,
+    `spicelock: dry run: custom/${name}, custom/${second} could be taken now; the command was not run\n`,
+  ])
+  expect(await run(['--dry-run', '--quiet', '--', 'echo', 'started'])).toEqual({
+    code: 0,
+    stdout: '',
+    stderr: '',
   })
+  expect(await isFree()).toBe(true)
+})
+
+it('a ttl that is shorter than etcd grants is told of, once', async () => {
+  const { code, stderr } = await run([`${name} too`, '--ttl', '1', '--', 'true'])
+  expect(code).toBe(0)
+  expect(stderr).toMatch(
+    /^spicelock: warn: etcd grants no lease shorter than 2 s: what asks for less lasts so long \(asked=1, granted=2\)\n$/,
+  )
+  expect(await run(['--quiet', '--ttl', '1', '--', 'true'])).toEqual({ code: 0, stdout: '', stderr: '' })
 })
