@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { TransactionResult } from '../kv/transaction.js'
 import { LockLostError } from '../model/errors.js'
+import { printAs, withJson } from '../model/printed.js'
 import {
   type Fallen,
   fallen,
@@ -11,6 +12,7 @@ import {
 } from '../protocol/guard.js'
 import { checkListener } from './check-options.js'
 import { checkGuardedWrite } from './check-write.js'
+import { describeHeld } from './describe-held.js'
 import type { Engine } from './engine.js'
 import { extendOwn } from './extend.js'
 import type { GuardResult, Held, HeldLock, HeldLocks } from './held-lock.js'
@@ -32,6 +34,10 @@ abstract class LiveHeld implements Held {
   private loss: LockLostError | undefined
   private extending: Promise<void> = Promise.resolve()
   private released: Promise<boolean> | undefined
+
+  static {
+    printAs(this, 'Held', held => describeHeld(held, held.released !== undefined))
+  }
 
   constructor(
     private readonly engine: Engine,
@@ -97,7 +103,7 @@ abstract class LiveHeld implements Held {
 
   async guard(write: GuardedWrite): Promise<GuardResult> {
     checkGuardedWrite(write)
-    return { ...(await this.write(write)), dryRun: false }
+    return withJson({ ...(await this.write(write)), dryRun: false as const })
   }
 
   release(): Promise<boolean> {
@@ -191,10 +197,11 @@ abstract class LiveHeld implements Held {
     this.controller.abort(error)
   }
 
+  /** By its own handle. */
   private notHeld(detail: string, currentToken?: bigint): LockLostError {
     return new LockLostError(`The lock ${this.path} (id ${this.id}) is not held: ${detail}.`, {
       key: this.path,
-      reason: 'released elsewhere',
+      reason: 'released',
       fencingToken: this.fencingToken,
       currentToken,
     })

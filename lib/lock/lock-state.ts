@@ -1,4 +1,5 @@
 import { LockUnreadableError } from '../model/errors.js'
+import { withJson } from '../model/printed.js'
 import { Timestamp } from '../model/timestamp.js'
 import { keyLocksOf, type Snapshot } from '../protocol/snapshot.js'
 import { parseTerms } from '../protocol/terms.js'
@@ -44,16 +45,18 @@ export function stateOf(snapshot: Snapshot, now: Timestamp): LockState {
   const alive = new Set(snapshot.holders.keys())
   const holders = keyLocksOf(snapshot)
     .live({ now, alive })
-    .map(lock => ({
-      id: lock.uuid,
-      owner: lock.owner,
-      since: lock.created,
-      remaining: Math.max(0, now.secondsUntil(lock.expiresAt)),
-      concurrency: lock.concurrency,
-      ttl: lock.ttl,
-      fencingToken: snapshot.holders.get(lock.uuid)?.createRevision,
-    }))
-  return { prefix, name, key, holders, waiters: waitersOf(snapshot) }
+    .map(lock =>
+      withJson({
+        id: lock.uuid,
+        owner: lock.owner,
+        since: lock.created,
+        remaining: Math.max(0, now.secondsUntil(lock.expiresAt)),
+        concurrency: lock.concurrency,
+        ttl: lock.ttl,
+        fencingToken: snapshot.holders.get(lock.uuid)?.createRevision,
+      }),
+    )
+  return withJson({ prefix, name, key, holders, waiters: waitersOf(snapshot) })
 }
 
 /** For a listing, which one broken lock must not spoil. */
@@ -63,7 +66,7 @@ export function stateOrProblem(snapshot: Snapshot, now: Timestamp): LockState {
   } catch (error) {
     if (!(error instanceof LockUnreadableError)) throw error
     const { prefix, name, path: key } = snapshot.key
-    return { prefix, name, key, holders: [], waiters: waitersOf(snapshot), problem: error.message }
+    return withJson({ prefix, name, key, holders: [], waiters: waitersOf(snapshot), problem: error.message })
   }
 }
 

@@ -2,6 +2,7 @@ import { type Logger, pino } from 'pino'
 import { ALLOWED_PREFIXES } from '../model/constants.js'
 import { LockError } from '../model/errors.js'
 import type { KeyLocks } from '../model/key-locks.js'
+import { printAs } from '../model/printed.js'
 import { shown } from '../model/shown.js'
 import type { LockEvent } from '../protocol/lock-event.js'
 import { checkAllowedPrefix, checkPrefix, lockKey } from '../protocol/lock-name.js'
@@ -43,6 +44,10 @@ export class Lock extends Faces implements AsyncDisposable {
   private readonly prefixes: readonly string[]
   private readonly log: Logger
   private engine: Promise<Engine> | undefined
+
+  static {
+    printAs(this, 'Lock', ({ prefix, owner, dryRun }) => ({ prefix, owner, dryRun }))
+  }
 
   /** @throws LockError for a prefix that is not allowed, InvalidLockError for a bad owner or option. */
   constructor(private readonly options: LockOptions) {

@@ -1,5 +1,6 @@
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import { KeyLocks } from '../model/key-locks.js'
+import { printAs } from '../model/printed.js'
 import type { LockEvent } from '../protocol/lock-event.js'
 import { lockKey } from '../protocol/lock-name.js'
 import type { AcquireOptions, HoldAllOptions, HoldOptions, LockRequest } from './acquire-options.js'
@@ -22,6 +23,10 @@ export class NoLock extends Faces implements Pick<Lock, keyof Lock> {
   readonly prefix = ''
   readonly owner = ''
   readonly dryRun = true
+
+  static {
+    printAs(this, 'NoLock', ({ dryRun }) => ({ dryRun }))
+  }
 
   get(name: string): Promise<KeyLocks> {
     return after(

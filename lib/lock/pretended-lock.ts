@@ -1,11 +1,13 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
 import { LockError, LockLostError } from '../model/errors.js'
+import { printAs } from '../model/printed.js'
 import type { GuardedWrite } from '../protocol/guard.js'
 import { checkListener } from './check-options.js'
 import { checkGuardedWrite } from './check-write.js'
 import { LONGEST_TIMEOUT_MS, systemClock } from './clock.js'
 import { checkTtl } from './extend.js'
+import { describeHeld } from './describe-held.js'
 import type { GuardResult, Held, HeldLock, HeldLocks } from './held-lock.js'
 import { RENEWALS_PER_TTL } from './lease.js'
 import type { TenureOptions } from './tenure.js'
@@ -39,6 +41,10 @@ abstract class Pretended implements Held {
   private isExpiring = false
   private loss: LockLostError | undefined
   private released: Promise<boolean> | undefined
+
+  static {
+    printAs(this, 'Held', held => describeHeld(held, held.released !== undefined))
+  }
 
   constructor(
     private readonly path: string,
@@ -154,7 +160,7 @@ abstract class Pretended implements Held {
     }
   }
 
-  private lost(message: string, reason: LockLostError['reason'] = 'released elsewhere'): LockLostError {
+  private lost(message: string, reason: LockLostError['reason'] = 'released'): LockLostError {
     return new LockLostError(message, { key: this.path, reason, fencingToken: this.fencingToken })
   }
 }

@@ -1,3 +1,4 @@
+import { withJson } from '../model/printed.js'
 import { decide } from '../protocol/decide.js'
 import type { WaitStatus } from './acquire-options.js'
 import type { SeenPart } from './part.js'
@@ -14,7 +15,7 @@ export function waitReport(
     for (const { key, asked, snapshot } of seen) {
       const step = decide(snapshot, asked, now, seen.length)
       if (step.kind !== 'wait') continue
-      const status = { ...stateOrProblem(snapshot, now), place: step.place }
+      const status = withJson({ ...stateOrProblem(snapshot, now), place: step.place })
       // Its type allows an async function, too: what it throws or rejects with must not end the process.
       const told = new Promise(resolve => resolve(onWait(status)))
       told.catch((err: unknown) => {

@@ -127,6 +127,11 @@ export class ConcurrentLock {
     return { concurrency, created: found ?? String(this.since), owner, ttl }
   }
 
+  /** For `JSON.stringify`. What goes to etcd is {@link toDict}. */
+  toJSON(): { readonly uuid: string } & ConcurrentLockDict {
+    return { uuid: this.uuid, ...this.toDict() }
+  }
+
   toString(): string {
     return JSON.stringify(this.toDict())
   }

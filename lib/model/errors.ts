@@ -1,3 +1,5 @@
+import { jsonOf } from './printed.js'
+
 /** What a caller can branch on without `instanceof`; stable across versions. */
 export type SpicelockErrorCode =
   | 'LOCK_ERROR'
@@ -37,6 +39,11 @@ export abstract class SpicerackError extends Error {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.name = new.target.name
     this.key = details.key
+  }
+
+  /** For `JSON.stringify`: tokens as decimal strings, and not the cause, which others have made. */
+  toJSON(): unknown {
+    return jsonOf({ ...this, message: this.message })
   }
 }
 
@@ -100,13 +107,14 @@ export class LockDismissedError extends LockError {
 
 /**
  * - `expired`: its time is over.
+ * - `released`: its own handle released it.
  * - `released elsewhere`: somebody released it by its id, or by force.
  * - `lease lost`: etcd ended its lease before its time.
  * - `unreachable past the deadline`: no renewal got through in time.
  * - `closed`: the `Lock` that made it was closed. It stands in etcd until its time is over.
  */
 export type LossReason =
-  'expired' | 'released elsewhere' | 'lease lost' | 'unreachable past the deadline' | 'closed'
+  'expired' | 'released' | 'released elsewhere' | 'lease lost' | 'unreachable past the deadline' | 'closed'
 
 /** What was held is not held any more, or not for certain. */
 export class LockLostError extends LockError {

@@ -1,4 +1,5 @@
 import { DateTime } from 'luxon'
+import { INSPECT } from './printed.js'
 
 const FORM =
   /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6})0{0,3})?(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?$/
@@ -103,6 +104,10 @@ export class Timestamp {
   }
 
   toJSON(): string {
+    return this.toISO()
+  }
+
+  [INSPECT](): string {
     return this.toISO()
   }
 

@@ -1,4 +1,5 @@
 import type { KeyEvent, KeyValue } from '../kv/key-value.js'
+import { withJson } from '../model/printed.js'
 import { type Force, parseForce } from './force.js'
 import { LockKey, type ParsedKey } from './lock-key.js'
 import { parseTerms } from './terms.js'
@@ -48,7 +49,8 @@ export function lockEventOf(
 ): LockEvent {
   const { key, uuid } = LockKey.parse(kv.key)!
   const { prefix, name } = key
-  return { type, prefix, name, id: uuid, owner: parseTerms(kv.value)?.owner, revision, ...force }
+  const owner = parseTerms(kv.value)?.owner
+  return withJson({ type, prefix, name, id: uuid, owner, revision, ...force })
 }
 
 interface Change extends ParsedKey {

@@ -4,6 +4,7 @@ import type { Engine } from '../lock/engine.js'
 import { openEngine } from '../lock/open-engine.js'
 import { ALLOWED_PREFIXES, COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import { LockUnavailableError } from '../model/errors.js'
+import { printAs } from '../model/printed.js'
 import { checkAllowedPrefix, checkPrefix } from '../protocol/lock-name.js'
 import { checkAdapterOptions, type RelukkoAdapterOptions } from './adapter-options.js'
 import { GRACE_SECONDS, PROLONG_SECONDS } from './expiry.js'
@@ -21,6 +22,10 @@ export class RelukkoAdapter implements Relukko {
   private locks: Promise<RelukkoLocks> | undefined
   private engine: Engine | undefined
   private readonly prefix: string
+
+  static {
+    printAs(this, 'RelukkoAdapter', ({ prefix }) => ({ prefix }))
+  }
 
   /** @throws LockError for a prefix that is not allowed, RelukkoInvalidError. */
   constructor(private readonly options: RelukkoAdapterOptions) {

@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import type { Engine } from '../lock/engine.js'
 import { openEngine } from '../lock/open-engine.js'
 import { ALLOWED_PREFIXES, COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
+import { printAs } from '../model/printed.js'
 import { GRACE_SECONDS } from '../relukko/expiry.js'
 import { RelukkoLocks } from '../relukko/relukko-locks.js'
 import { Access } from './access.js'
@@ -28,6 +29,10 @@ const MOST_HEARD = 4_096
 
 /** An HTTP server for Relukko's clients on etcd. Any number of them may run side by side. */
 export class RelukkoServer implements AsyncDisposable {
+  static {
+    printAs(this, 'RelukkoServer', ({ routes }) => ({ routes: routes.length }))
+  }
+
   private constructor(
     private readonly http: FastifyInstance,
     private readonly engine: Engine,

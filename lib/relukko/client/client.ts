@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { nativeSignal } from '../../lock/abort-signal.js'
 import { inspect, type InspectOptions } from 'node:util'
 import { LockUnavailableError } from '../../model/errors.js'
+import { printAs } from '../../model/printed.js'
 import { shown } from '../../model/shown.js'
 import { RelukkoNotFoundError, RelukkoServerError } from '../errors.js'
 import { checkCreator, checkFields, checkName, checkRunTime, checkSeconds, expiryOf } from '../inputs.js'
@@ -45,6 +46,11 @@ export class RelukkoClient implements Relukko {
   private line: HttpLine
   private readonly closing = new AbortController()
   private readonly ends = new Set<Promise<void>>()
+
+  static {
+    // The API key, headers and TLS keys are secrets, and a URL may hold a password.
+    printAs(this, 'RelukkoClient', ({ baseUrl }) => ({ baseUrl: new URL(baseUrl).origin }))
+  }
 
   /** @throws RelukkoInvalidError */
   constructor(baseUrl: string | URL, apiKey: string, options: RelukkoClientOptions = {}) {
