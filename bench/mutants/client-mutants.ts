@@ -7,8 +7,8 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'deadline counted from the answer of the grant',
     file: 'lib/lock/lease-pool.ts',
-    right: '    const sent = sentNow(this.clock)\n    const granted = await this.leases.grant(ttl)\n',
-    wrong: '    const granted = await this.leases.grant(ttl)\n    const sent = sentNow(this.clock)\n',
+    right: '    const sent = sentNow(this.clock)\n    const granted = await this.leases.grant(ttl, within)\n',
+    wrong: '    const granted = await this.leases.grant(ttl, within)\n    const sent = sentNow(this.clock)\n',
     specs: ['spec/unit/lock/lease'],
   },
   {
@@ -51,23 +51,22 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'a grant that may still come is forgotten',
     file: 'lib/lock/claim.ts',
-    right: '      await this.leases.revoke()\n',
+    right: '      await this.leases.revoke(this.within)\n',
     wrong: '',
     specs: everyStep,
   },
   {
     mistake: 'one who was granted while giving up keeps the lock, unknown to anybody',
     file: 'lib/lock/acquire.ts',
-    right:
-      '    await release(engine, claim.keys, claim.uuid, { budgetMs: LEAVE_MS, isOurs }).catch(() => {})\n',
+    right: '    await release(engine, claim.keys, claim.uuid, { budget, isOurs }).catch(() => {})\n',
     wrong: '',
     specs: everyStep,
   },
   {
     mistake: 'one who gives up releases what somebody else has moved to a lease of his own',
     file: 'lib/lock/acquire.ts',
-    right: '{ budgetMs: LEAVE_MS, isOurs }',
-    wrong: '{ budgetMs: LEAVE_MS }',
+    right: '{ budget, isOurs }',
+    wrong: '{ budget }',
     specs: ['spec/relukko/repeated'],
   },
   {

@@ -1,5 +1,6 @@
 import type { LeaseId } from '../kv/key-value.js'
 import type { Step } from '../protocol/decide.js'
+import { EtcdLockUnavailableError } from '../model/errors.js'
 import { StoreError } from '../store/store-error.js'
 import { throwIfAborted } from './abort-signal.js'
 import { Claim } from './claim.js'
@@ -16,6 +17,8 @@ import { Waiting } from './waiting.js'
 const IMPATIENT_MS = 5_000
 /** How long leaving the queue may take; after that the leases end by themselves. */
 const LEAVE_MS = 1_000
+/** How long the caller waits for that, when etcd has answered lately: what it is to be told is known. */
+const LEAVE_SOON_MS = 500
 /** How often one who shows his wait looks at it. */
 const SHOWN_REREAD_MS = 2_000
 
@@ -46,7 +49,8 @@ export async function acquire(
     const pursuit = approach(engine, claim, waiting, stop.signal, onWait).finally(() => waiting.close())
     const work = finish(engine, claim, stop, pursuit).finally(() => engine.waits.delete(stop))
     engine.waits.set(stop, work)
-    const step = await within(LEAVE_MS, stop.signal, work)
+    const patience = (): number => (engine.hasAnsweredFor(IMPATIENT_MS) ? LEAVE_SOON_MS : LEAVE_MS)
+    const step = await within(patience, stop.signal, work)
     if (step?.kind === 'held') {
       const { holdings } = claim
       for (const holding of holdings) engine.holdings.add(holding)
@@ -55,7 +59,8 @@ export async function acquire(
     }
     if (stop.isAbandoned) throw stop.reason
     if (step) throw unavailable(claim.seen, engine.clock.now())
-    throw translated(new StoreError('unreachable', `no answer within ${LEAVE_MS} ms`), claim.path)
+    const silence = new StoreError('unreachable', 'no answer when the time to wait was over')
+    throw reasonOf(translated(silence, claim.path), engine, claim)
   } finally {
     stop.isAbandoned = true
     stop.close()
@@ -70,9 +75,9 @@ async function approach(
   stop: AbortSignal,
   onWait: AcquireOptions['onWait'],
 ): Promise<Step> {
-  const options = { signal: stop, ...(!claim.mayWait && { budgetMs: IMPATIENT_MS }) }
+  const options = { signal: stop, ...(!claim.mayWait && { budget: engine.budget(IMPATIENT_MS) }) }
   for (;;) {
-    const step = await engine.persist(claim, () => claim.advance(stop), options)
+    const step = await engine.persist(claim, within => claim.advance(stop, within), options)
     if (step.kind !== 'wait' || stop.aborted) return step
     onWait?.(claim.seen)
     claim.keep(() => waiting.look())
@@ -99,30 +104,44 @@ async function finish(
     failure = error as Error
   }
   if (step?.kind !== 'held') {
-    const leave = engine.persist(claim, () => claim.withdraw(), { budgetMs: LEAVE_MS })
+    const budget = engine.budget(LEAVE_MS)
+    const leave = engine.persist(claim, within => claim.withdraw(within), { budget })
     step = await leave.catch((error: Error) => void (failure ??= error))
   }
   claim.settle(step)
   if (!stop.isAbandoned) {
-    if (failure && step?.kind !== 'held') throw failure
-    return step
+    // When etcd has answered in the end, it says who holds.
+    const isOver = step !== undefined && failure instanceof EtcdLockUnavailableError
+    if (!failure || isOver || step?.kind === 'held') return step
+    throw reasonOf(failure, engine, claim)
   }
   const isOurs = (lease: LeaseId): boolean => claim.isOwnLease(lease)
   // Somebody else may have it by now: he has moved it to a lease of his own.
   if (step?.kind === 'held' && claim.holdings.every(({ lease }) => isOurs(lease.id))) {
     for (const holding of claim.holdings) engine.holdings.add(holding)
+    const budget = engine.budget(LEAVE_MS)
     // When this fails, it has revoked the leases at least.
-    await release(engine, claim.keys, claim.uuid, { budgetMs: LEAVE_MS, isOurs }).catch(() => {})
+    await release(engine, claim.keys, claim.uuid, { budget, isOurs }).catch(() => {})
   }
   return undefined
 }
 
+/**
+ * Why the time to wait was over without the lock: others stood in the way when etcd last answered, if that was lately; else
+ * the failure.
+ */
+function reasonOf(failure: unknown, engine: Engine, claim: Claim): unknown {
+  const isEtcd = failure instanceof EtcdLockUnavailableError
+  if (!isEtcd || !engine.hasAnsweredFor(IMPATIENT_MS) || !claim.isBlocked) return failure
+  return unavailable(claim.seen, engine.clock.now())
+}
+
 /** The result of `work`, or undefined when it is not there so many milliseconds after the stop. */
-async function within<T>(ms: number, stop: AbortSignal, work: Promise<T>): Promise<T | undefined> {
+async function within<T>(ms: () => number, stop: AbortSignal, work: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
   let start = (): void => {}
   const late = new Promise<undefined>(resolve => {
-    start = () => (timer = setTimeout(resolve, ms, undefined))
+    start = () => (timer = setTimeout(resolve, ms(), undefined))
     if (stop.aborted) start()
     else stop.addEventListener('abort', start, { once: true })
   })

@@ -1,4 +1,5 @@
 import type { LeaseId } from '../kv/key-value.js'
+import type { CallOptions } from '../store/store.js'
 import type { Lease } from './lease.js'
 import type { LeaseKeeper } from './lease-keeper.js'
 import type { LeasePool } from './lease-pool.js'
@@ -37,9 +38,9 @@ export class ClaimLeases {
   }
 
   /** Believes in the lease to which somebody else has moved a holding, as long as it lives. @throws StoreError */
-  async adopt(at: number, id: LeaseId): Promise<void> {
+  async adopt(at: number, id: LeaseId, within?: CallOptions): Promise<void> {
     if (this.holders[at]?.id === id) return
-    const lease = await this.pool.adopt(id)
+    const lease = await this.pool.adopt(id, within)
     if (!lease) return
     this.discard([this.holders[at]])
     this.holders[at] = lease
@@ -47,9 +48,9 @@ export class ClaimLeases {
   }
 
   /** Takes those that are missing. @throws StoreError */
-  async take(): Promise<void> {
-    const taking = this.ttls.map((ttl, at) => this.takeHolder(ttl, at))
-    if (this.hasTicket) taking.push(this.takeTicket())
+  async take(within?: CallOptions): Promise<void> {
+    const taking = this.ttls.map((ttl, at) => this.takeHolder(ttl, at, within))
+    if (this.hasTicket) taking.push(this.takeTicket(within))
     // All have come or failed before another attempt may take one anew.
     await Promise.allSettled(taking)
     await Promise.all(taking)
@@ -63,24 +64,24 @@ export class ClaimLeases {
   }
 
   /** Lets holders that are granted now have their full time, and tickets some. What fails is found out later. */
-  async renewDue(): Promise<void> {
+  async renewDue(within?: CallOptions): Promise<void> {
     const due = this.holders.filter(lease => lease && !lease.isFresh)
     if (this.ticket?.isAging) due.push(this.ticket)
-    await Promise.all(due.map(lease => this.pool.renew(lease!).catch(() => false)))
+    await Promise.all(due.map(lease => this.pool.renew(lease!, within).catch(() => false)))
   }
 
   /** Whether all of the holders count from now on. If not, one is gone. @throws StoreError */
-  async areKept(): Promise<boolean> {
+  async areKept(within?: CallOptions): Promise<boolean> {
     const isKept = async (lease: Lease | undefined): Promise<boolean> =>
-      lease !== undefined && (lease.isFresh || (await this.pool.renew(lease)))
+      lease !== undefined && (lease.isFresh || (await this.pool.renew(lease, within)))
     const kept = await Promise.all(this.holders.map(isKept))
     return kept.every(Boolean)
   }
 
   /** Ends all for certain, and what hangs on them, now or later. @throws StoreError */
-  async revoke(): Promise<void> {
+  async revoke(within?: CallOptions): Promise<void> {
     this.areDoomed = true
-    await Promise.all(this.own(this.all).map(lease => this.pool.revoke(lease)))
+    await Promise.all(this.own(this.all).map(lease => this.pool.revoke(lease, within)))
     this.drop(this.all)
     this.areDoomed = false
   }
@@ -106,16 +107,16 @@ export class ClaimLeases {
     return leases.filter(({ id }) => this.isOwn(id))
   }
 
-  private async takeHolder(ttl: number, at: number): Promise<void> {
-    this.holders[at] ??= await this.takeOne(ttl)
+  private async takeHolder(ttl: number, at: number, within?: CallOptions): Promise<void> {
+    this.holders[at] ??= await this.takeOne(ttl, within)
   }
 
-  private async takeTicket(): Promise<void> {
-    this.ticket ??= await this.takeOne(TICKET_TTL)
+  private async takeTicket(within?: CallOptions): Promise<void> {
+    this.ticket ??= await this.takeOne(TICKET_TTL, within)
   }
 
-  private async takeOne(ttl: number): Promise<Lease> {
-    const lease = await this.pool.take(ttl)
+  private async takeOne(ttl: number, within?: CallOptions): Promise<Lease> {
+    const lease = await this.pool.take(ttl, within)
     this.taken.add(lease.id)
     return lease
   }

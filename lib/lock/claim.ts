@@ -7,6 +7,7 @@ import type { LockKey } from '../protocol/lock-key.js'
 import { release } from '../protocol/release.js'
 import { emptySnapshot, keyLocksOf, type Snapshot } from '../protocol/snapshot.js'
 import { parseTerms } from '../protocol/terms.js'
+import type { CallOptions } from '../store/store.js'
 import { isStoreError } from '../store/store-error.js'
 import { ClaimLeases } from './claim-leases.js'
 import type { Engine } from './engine.js'
@@ -33,6 +34,8 @@ export class Claim {
    */
   private isUnsettled = false
   private isGrantedByUs = false
+  /** The time that the attempt in hand has. */
+  private within: CallOptions = {}
   private readonly leases: ClaimLeases
 
   constructor(
@@ -62,10 +65,11 @@ export class Claim {
    * it is known to be blocked.
    * @throws StoreError, LockDismissedError, LockUnreadableError
    */
-  async advance(stop: AbortSignal): Promise<Step> {
+  async advance(stop: AbortSignal, within: CallOptions): Promise<Step> {
+    this.within = within
     for (;;) {
       if (this.isUnsettled) await this.recover()
-      await this.leases.take()
+      await this.leases.take(within)
       const step = this.decide()
       if (step.kind === 'held') {
         if (await this.isKept()) return step
@@ -77,7 +81,8 @@ export class Claim {
       }
       if (stop.aborted || step.kind === 'wait') return step
       if (step.kind === 'blocked' && !this.isGuess && !this.mayWait) return step
-      if (!this.isGuess && !this.hasAllTickets) await checkDismissal(this.engine, this.keys, this.uuid)
+      if (!this.isGuess && !this.hasAllTickets)
+        await checkDismissal(this.engine, this.keys, this.uuid, within)
       if (step.kind === 'grant') await this.attempt(this.snapshots)
       // Somebody has taken a ticket of ours away: all queues are joined anew, at one revision.
       else if (this.hasTickets) await this.leave()
@@ -91,7 +96,8 @@ export class Claim {
   }
 
   /** Leaves the queue. Resolves to `held` when all was granted meanwhile. @throws StoreError */
-  async withdraw(): Promise<Step> {
+  async withdraw(within: CallOptions): Promise<Step> {
+    this.within = within
     for (;;) {
       if (this.isUnsettled) await this.recover()
       else if (this.isGuess) await this.look()
@@ -107,6 +113,11 @@ export class Claim {
     const isHeld = step?.kind === 'held'
     // Whoever holds has no ticket any more, though he may not have seen it go.
     this.leases.settle({ isHeld, areClean: isHeld || (step !== undefined && !this.hasTickets) })
+  }
+
+  /** Whether others stand in the way, as etcd has told, and nothing was sent since of which no answer has come. */
+  get isBlocked(): boolean {
+    return !this.isGuess && !this.isUnsettled && ['wait', 'blocked'].includes(this.decide().kind)
   }
 
   /** The holdings, after {@link advance} or {@link withdraw} has said `held`. */
@@ -176,11 +187,11 @@ export class Claim {
       }
       return grant(guesses[at]!, request, now, { created, alongside: alongside?.(lease.id, created) })
     })
-    const renewals = this.leases.renewDue()
+    const renewals = this.leases.renewDue(this.within)
     this.isUnsettled = true
     try {
       const transactions = grants.map(({ transaction }) => transaction)
-      const { succeeded, after } = await this.engine.transit(guesses, transactions)
+      const { succeeded, after } = await this.engine.transit(guesses, transactions, this.within)
       this.snapshots = after
       this.isGuess = false
       this.isGrantedByUs = succeeded
@@ -200,7 +211,7 @@ export class Claim {
 
   /** Whether the leases of the holdings count from now on. If not, one is gone, and its holding with it. */
   private async isKept(): Promise<boolean> {
-    this.isUnsettled = !this.isOnOurLeases || !(await this.leases.areKept())
+    this.isUnsettled = !this.isOnOurLeases || !(await this.leases.areKept(this.within))
     return !this.isUnsettled
   }
 
@@ -219,6 +230,7 @@ export class Claim {
     const { succeeded, after } = await this.engine.transit(
       before,
       plans.map(({ transaction }) => transaction),
+      this.within,
     )
     this.snapshots = this.snapshots.map(snapshot => after[before.indexOf(snapshot)] ?? snapshot)
     return succeeded
@@ -230,16 +242,16 @@ export class Claim {
    */
   private async recover(): Promise<void> {
     await this.look()
-    if (this.movedTo !== undefined) await this.leases.adopt(0, this.movedTo)
+    if (this.movedTo !== undefined) await this.leases.adopt(0, this.movedTo, this.within)
     if (this.leases.areDoomed || !this.stands) {
-      await this.leases.revoke()
+      await this.leases.revoke(this.within)
       await this.clear()
     }
     this.isUnsettled = false
   }
 
   private async look(): Promise<void> {
-    this.snapshots = await this.engine.read(this.keys)
+    this.snapshots = await this.engine.read(this.keys, this.within)
     this.isGuess = false
   }
 

@@ -5,7 +5,10 @@ import type { KeyValue } from '../kv/key-value.js'
 import type { LockKey } from '../protocol/lock-key.js'
 import { readSnapshot, settle, type Snapshot, snapshotReads } from '../protocol/snapshot.js'
 import type { Transaction, TransactionResult } from '../kv/transaction.js'
-import type { Store } from '../store/store.js'
+import type { CallOptions, Store } from '../store/store.js'
+import { heard } from './heard.js'
+import { atMost } from './at-most.js'
+import { Budget } from './budget.js'
 import type { Clock } from './clock.js'
 import { Guesses } from './guesses.js'
 import { Holdings } from './holdings.js'
@@ -18,9 +21,14 @@ import { Wakings } from './wakings.js'
 const WRITE_BUDGET_MS = 120_000
 /** An etcd that has never answered is more likely wrongly configured than restarting. */
 const FIRST_CONTACT_MS = 5_000
+/** How long a release may have to wait for a read that only helps it. */
+const LEARN_MS = 1_000
+/** How long closing may wait for those who wait to leave their queues, milliseconds. */
+const CLOSE_MS = 2_000
 
 /** What all acquisitions and releases of one process on one etcd share. */
 export class Engine {
+  readonly store: Store
   readonly pool: LeasePool
   readonly guesses = new Guesses()
   readonly holdings: Holdings
@@ -32,26 +40,27 @@ export class Engine {
   /** Is told how many seconds each transaction has taken. */
   onCommit: ((seconds: number, outcome: 'answered' | 'failed') => void) | undefined
   private readonly learning = new Map<string, Promise<unknown>>()
-  private contacted = false
+  /** When etcd answered last, monotonic. */
+  private answeredAt: number | undefined
 
   constructor(
-    readonly store: Store,
+    store: Store,
     readonly clock: Clock,
     readonly log: Logger,
   ) {
-    this.pool = new LeasePool(store.leases, clock, log)
+    this.store = heard(store, () => (this.answeredAt = clock.monotonic()))
+    this.pool = new LeasePool(this.store.leases, clock, log)
     this.holdings = new Holdings(clock)
     this.wakings = new Wakings(clock)
   }
 
   /** One attempt. @throws StoreError */
-  async commit(transaction: Transaction): Promise<TransactionResult> {
+  async commit(transaction: Transaction, within?: CallOptions): Promise<TransactionResult> {
     const start = this.clock.monotonic()
     const tell = (outcome: 'answered' | 'failed'): void =>
       this.onCommit?.((this.clock.monotonic() - start) / 1000, outcome)
     try {
-      const result = await this.store.commit(transaction)
-      this.contacted = true
+      const result = await this.store.commit(transaction, within)
       tell('answered')
       return result
     } catch (error) {
@@ -67,9 +76,10 @@ export class Engine {
   async transit(
     before: readonly Snapshot[],
     transactions: readonly Transaction[],
+    within?: CallOptions,
   ): Promise<{ succeeded: boolean; after: Snapshot[] }> {
     for (const { key } of before) this.guesses.delete(key)
-    const result = await this.commit(combine(transactions))
+    const result = await this.commit(combine(transactions), within)
     const results = split(transactions, result)
     const after = before.map((snapshot, at) => settle(snapshot, transactions[at]!, results[at]!))
     for (const snapshot of after) this.guesses.set(snapshot)
@@ -77,9 +87,9 @@ export class Engine {
   }
 
   /** The truth, linearizably, of one revision. One attempt. @throws StoreError */
-  async read(keys: readonly LockKey[]): Promise<Snapshot[]> {
+  async read(keys: readonly LockKey[], within?: CallOptions): Promise<Snapshot[]> {
     const reads = keys.map(key => ({ compare: [], success: snapshotReads(key), failure: [] }))
-    const results = split(reads, await this.commit(combine(reads)))
+    const results = split(reads, await this.commit(combine(reads), within))
     return this.noted(keys, results)
   }
 
@@ -87,22 +97,23 @@ export class Engine {
   async readBeside(
     keys: readonly LockKey[],
     path: string,
+    within?: CallOptions,
   ): Promise<{ snapshots: Snapshot[]; kv: KeyValue | undefined }> {
     const beside = [{ type: 'range' as const, key: path }]
     const reads = [...keys.map(snapshotReads), beside].map(success => ({ compare: [], success, failure: [] }))
-    const results = split(reads, await this.commit(combine(reads)))
+    const results = split(reads, await this.commit(combine(reads), within))
     return { snapshots: this.noted(keys, results), kv: results.at(-1)!.results[0]![0] }
   }
 
   /** As {@link read}, of one lock. */
-  async readOne(key: LockKey): Promise<Snapshot> {
-    const [snapshot] = await this.read([key])
+  async readOne(key: LockKey, within?: CallOptions): Promise<Snapshot> {
+    const [snapshot] = await this.read([key], within)
     return snapshot!
   }
 
   /** Reads in the background, so that the next guess is right. */
   learn(key: LockKey): void {
-    const reading = this.readOne(key).catch(() => {})
+    const reading = this.readOne(key, { timeoutMs: LEARN_MS }).catch(() => {})
     this.learning.set(key.path, reading)
     void reading.finally(() => this.learning.delete(key.path))
   }
@@ -113,19 +124,28 @@ export class Engine {
     return this.guesses.get(key)
   }
 
+  /** The time of an operation that begins now: so many milliseconds, or two minutes (a few seconds before etcd has answered). */
+  budget(ms?: number): Budget {
+    const usual = (): number => (this.answeredAt === undefined ? FIRST_CONTACT_MS : WRITE_BUDGET_MS)
+    return new Budget(this.clock, () => ms ?? usual())
+  }
+
+  /** Whether etcd has answered anything in so many milliseconds before now. */
+  hasAnsweredFor(ms: number): boolean {
+    return this.answeredAt !== undefined && this.clock.monotonic() - this.answeredAt <= ms
+  }
+
   /**
-   * Repeats `work` while etcd cannot be reached, with growing pauses, for two minutes (a few seconds when
-   * it has never been reached). `work` must find out by itself what an attempt before it has left.
+   * Repeats `work` while etcd cannot be reached, with growing pauses, for as long as the budget lasts, to which it must keep.
+   * It must find out by itself what an attempt before it has left.
    * @throws EtcdLockUnavailableError when the time is over, LockError when etcd refuses.
    */
   persist<T>(
     key: { readonly path: string },
-    work: () => Promise<T>,
-    options: PersistOptions = {},
+    work: (within: Budget) => Promise<T>,
+    { signal, budget = this.budget() }: PersistOptions = {},
   ): Promise<T> {
-    const { signal, budgetMs } = options
-    const budget = (): number => budgetMs ?? (this.contacted ? WRITE_BUDGET_MS : FIRST_CONTACT_MS)
-    return persist(work, { key: key.path, clock: this.clock, budget, signal })
+    return persist(work, { key: key.path, budget, signal })
   }
 
   private noted(keys: readonly LockKey[], results: readonly TransactionResult[]): Snapshot[] {
@@ -134,10 +154,13 @@ export class Engine {
     return snapshots
   }
 
-  /** Ends the waits, whose callers get a LockError, the care for what is held, the feeds, and the connection. */
+  /**
+   * Ends the waits, whose callers get a LockError, the care for what is held, the feeds, and the connection; also when etcd
+   * does not answer, in a few seconds.
+   */
   async close(): Promise<void> {
     for (const stop of this.waits.keys()) stop.abort(new LockError('The lock was closed during the wait.'))
-    await Promise.allSettled(this.waits.values())
+    await atMost(CLOSE_MS, this.waits.values())
     for (const dependant of this.dependants) dependant.close()
     await this.pool.close()
     await this.store.close()
@@ -145,7 +168,6 @@ export class Engine {
 }
 
 interface PersistOptions {
-  readonly signal?: AbortSignal
-  /** Milliseconds. */
-  readonly budgetMs?: number
+  readonly signal?: AbortSignal | undefined
+  readonly budget?: Budget | undefined
 }

@@ -7,6 +7,8 @@ import { extend as plan, promisedTo } from '../protocol/extend.js'
 import { LockKey } from '../protocol/lock-key.js'
 import { extendedRecord, hasRecord } from '../protocol/record.js'
 import type { Snapshot } from '../protocol/snapshot.js'
+import type { CallOptions } from '../store/store.js'
+import { type Budget, HANDLE_MS } from './budget.js'
 import type { Engine } from './engine.js'
 import type { Lease } from './lease.js'
 import { type Move, type Moved, Moving, type MovingListener } from './moving.js'
@@ -28,8 +30,8 @@ export async function extendOwn(
   checkTtl(ttl)
   const moving = movingTo(engine, keys, uuid, () => ttl, listener)
   const path = keys.join(', ')
-  const options = signal ? { signal } : {}
-  return engine.persist({ path }, () => moving.advance(), options).finally(() => moving.settle())
+  const options = { signal, budget: engine.budget(HANDLE_MS) }
+  return engine.persist({ path }, within => moving.advance(within), options).finally(() => moving.settle())
 }
 
 /**
@@ -43,7 +45,7 @@ export async function extendById(
   key: LockKey,
   uuid: string,
   ttl: number,
-  options: { readonly budgetMs?: number } = {},
+  options: { readonly budget?: Budget } = {},
 ): Promise<number | undefined> {
   checkTtl(ttl)
   let extended = ttl
@@ -51,16 +53,16 @@ export async function extendById(
     extended = leastTtl(snapshot, uuid, ttl)
     return extended
   })
-  const work = async (gone?: LeaseId): Promise<number | undefined> => {
-    const promised = promisedTo(await engine.readOne(key), uuid)
-    if (!promised?.isRenewed) return (await moving.advance()) && extended
+  const work = async (within: CallOptions, gone?: LeaseId): Promise<number | undefined> => {
+    const promised = promisedTo(await engine.readOne(key, within), uuid)
+    if (!promised?.isRenewed) return (await moving.advance(within)) && extended
     if (ttl > promised.ttl) throw renewedByItsHolder(key, uuid)
     const { lease } = promised
     if (lease === undefined || lease === gone) return undefined
     // When it is gone, its holder may have moved to another.
-    return (await engine.pool.adopt(lease)) ? promised.ttl : work(lease)
+    return (await engine.pool.adopt(lease, within)) ? promised.ttl : work(within, lease)
   }
-  return engine.persist(key, () => work(), options).finally(() => moving.settle())
+  return engine.persist(key, within => work(within), options).finally(() => moving.settle())
 }
 
 /**
@@ -90,11 +92,11 @@ function movingTo(
   listener?: MovingListener,
 ): Moving<void> {
   let record: KeyValue | undefined
-  const look = async (): Promise<readonly Snapshot[]> => {
+  const look = async (within: CallOptions): Promise<readonly Snapshot[]> => {
     record = undefined
-    const snapshots = await engine.read(keys)
+    const snapshots = await engine.read(keys, within)
     if (!snapshots.some(snapshot => hasRecord(snapshot, uuid))) return snapshots
-    const seen = await engine.readBeside(keys, LockKey.record(uuid))
+    const seen = await engine.readBeside(keys, LockKey.record(uuid), within)
     record = seen.kv
     return seen.snapshots
   }
@@ -104,8 +106,11 @@ function movingTo(
     const value = extendedRecord(record.value, since.plusSeconds(asked), since)
     return [{ type: 'put', key: record.key, value, lease }]
   }
-  const prepare = async (snapshots: readonly Snapshot[]): Promise<Move<void> | undefined> => {
-    const leases = await engine.pool.takeAllFresh(snapshots.map(ttlFor))
+  const prepare = async (
+    snapshots: readonly Snapshot[],
+    within: CallOptions,
+  ): Promise<Move<void> | undefined> => {
+    const leases = await engine.pool.takeAllFresh(snapshots.map(ttlFor), within)
     const transactions = snapshots.flatMap((snapshot, at) => {
       const { id: lease, since, asked: ttl } = leases[at]!
       const alongside = recordAt(at, leases[at]!)

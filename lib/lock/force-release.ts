@@ -4,6 +4,8 @@ import { shown } from '../model/shown.js'
 import { type Force, putForce } from '../protocol/force.js'
 import { giveUp } from '../protocol/give-up.js'
 import type { LockKey } from '../protocol/lock-key.js'
+import type { CallOptions } from '../store/store.js'
+import type { Budget } from './budget.js'
 import type { Engine } from './engine.js'
 import { checkOwner } from './identity.js'
 import { release } from './release.js'
@@ -21,14 +23,14 @@ export async function forceRelease(
   key: LockKey,
   uuid: string,
   force: Force,
-  options: { readonly budgetMs?: number } = {},
+  { budget = engine.budget() }: { readonly budget?: Budget } = {},
 ): Promise<boolean> {
   checkReason(force.reason)
   checkOwner(force.by)
-  const lease = await engine.persist(key, () => engine.store.leases.grant(TRACE_TTL), options)
+  const lease = await engine.persist(key, within => engine.store.leases.grant(TRACE_TTL, within), { budget })
   const trace = putForce(key, uuid, force, lease.id)
   try {
-    const isTaken = await takeFrom(engine, key, uuid, trace, options)
+    const isTaken = await takeFrom(engine, key, uuid, trace, budget)
     if (!isTaken) engine.pool.discard(lease)
     return isTaken
   } catch (error) {
@@ -51,12 +53,12 @@ async function takeFrom(
   key: LockKey,
   uuid: string,
   trace: Put,
-  options: { readonly budgetMs?: number },
+  budget: Budget,
 ): Promise<boolean> {
   for (;;) {
-    const released = await release(engine, [key], uuid, { ...options, alongside: [trace] })
+    const released = await release(engine, [key], uuid, { budget, alongside: [trace] })
     if (released.length > 0) return true
-    const was = await engine.persist(key, () => dismiss(engine, key, uuid, trace), options)
+    const was = await engine.persist(key, within => dismiss(engine, key, uuid, trace, within), { budget })
     if (was !== 'granted') return was === 'dismissed'
   }
 }
@@ -67,18 +69,19 @@ async function dismiss(
   key: LockKey,
   uuid: string,
   trace: Put,
+  within: CallOptions,
 ): Promise<'dismissed' | 'granted' | 'gone'> {
   const alongside = { compare: [], success: [trace], failure: [] }
-  let snapshot = await engine.readOne(key)
+  let snapshot = await engine.readOne(key, within)
   for (;;) {
     const leaving = giveUp(snapshot, uuid)
     if (!leaving) break
-    const { succeeded, after } = await engine.transit([snapshot], [leaving, alongside])
+    const { succeeded, after } = await engine.transit([snapshot], [leaving, alongside], within)
     if (succeeded) return 'dismissed'
     snapshot = after[0]!
   }
   if (snapshot.holders.has(uuid)) return 'granted'
   const range = { type: 'range' as const, key: trace.key }
-  const { results } = await engine.commit({ compare: [], success: [range], failure: [] })
+  const { results } = await engine.commit({ compare: [], success: [range], failure: [] }, within)
   return results[0]![0]?.lease === trace.lease ? 'dismissed' : 'gone'
 }

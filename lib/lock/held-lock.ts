@@ -36,13 +36,16 @@ export interface Held extends AsyncDisposable {
   off(event: 'expiring', listener: () => void): this
   /** Looks at the clocks: right even when the process was paused and no timer could run. @throws LockLostError */
   assertHeld(): void
-  /** Asks etcd. @throws LockLostError, EtcdLockUnavailableError, LockError */
+  /** Asks etcd, for 5 s at most. @throws LockLostError, EtcdLockUnavailableError, LockError */
   verify(): Promise<void>
-  /** Lets it last `ttl` seconds from now. @throws LockLostError, InvalidLockError, EtcdLockUnavailableError, LockError */
+  /**
+   * Lets it last `ttl` seconds from now. Tries for 5 s at most.
+   * @throws LockLostError, InvalidLockError, EtcdLockUnavailableError, LockError
+   */
   extend(ttl: number): Promise<void>
   /**
    * A write to etcd that is applied only while this holding stands. `succeeded` is false when a condition of the
-   * write's own does not hold. In a dry run the write is checked and not made, and the answer is `{dryRun: true}`.
+   * write's own does not hold. In a dry run the write is checked and not made, and the answer is `{dryRun: true}`. Waits for etcd for 5 s at most.
    * @throws InvalidLockError for a write that is malformed, LockLostError with both fencing tokens, EtcdLockUnavailableError when it is not known whether it was
    * applied, LockError.
    */

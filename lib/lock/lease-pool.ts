@@ -1,6 +1,9 @@
+import { setMaxListeners } from 'node:events'
 import type { Logger } from 'pino'
 import type { LeaseId } from '../kv/key-value.js'
-import type { Leases } from '../store/store.js'
+import type { CallOptions, Leases } from '../store/store.js'
+import { atMost } from './at-most.js'
+import { Budget } from './budget.js'
 import type { Clock } from './clock.js'
 import { Lease, sentNow } from './lease.js'
 import { LeaseKeeper } from './lease-keeper.js'
@@ -10,6 +13,8 @@ import { persist } from './persist.js'
 const SWEEP_FROM = 256
 /** How long a revocation is repeated while etcd cannot be reached. */
 const DISCARD_MS = 30_000
+/** How long {@link LeasePool.close} waits for revocations, milliseconds: what they miss ends by itself. */
+const CLOSE_MS = 1_000
 
 /**
  * Leases without keys, kept for the next lock of the same ttl, so that a steady stream of locks needs no
@@ -26,25 +31,27 @@ export class LeasePool {
     private readonly leases: Leases,
     private readonly clock: Clock,
     private readonly log?: Logger,
-  ) {}
+  ) {
+    setMaxListeners(0, this.closing.signal)
+  }
 
   /** A lease of at least `ttl` seconds, which may need renewal ({@link Lease.isFresh}). @throws StoreError */
-  async take(ttl: number): Promise<Lease> {
+  async take(ttl: number, within?: CallOptions): Promise<Lease> {
     const youngest = this.idle.get(ttl)?.pop()
     if (youngest && !youngest.isOver) return youngest
     this.idle.delete(ttl)
     const sent = sentNow(this.clock)
-    const granted = await this.leases.grant(ttl)
+    const granted = await this.leases.grant(ttl, within)
     if (granted.ttl > ttl) this.tellOfLonger(ttl, granted.ttl)
     return new Lease(granted.id, ttl, granted.ttl, this.clock, sent)
   }
 
   /** A lease that has its whole ttl before it. @throws StoreError */
-  async takeFresh(ttl: number): Promise<Lease> {
+  async takeFresh(ttl: number, within?: CallOptions): Promise<Lease> {
     for (;;) {
-      const lease = await this.take(ttl)
+      const lease = await this.take(ttl, within)
       if (lease.isFresh) return lease
-      const isAlive = await this.renew(lease).catch((error: unknown) => {
+      const isAlive = await this.renew(lease, within).catch((error: unknown) => {
         this.give(lease)
         throw error
       })
@@ -53,10 +60,10 @@ export class LeasePool {
   }
 
   /** One lease of each `ttl`, all of them fresh, or none. @throws StoreError */
-  async takeAllFresh(ttls: readonly number[]): Promise<Lease[]> {
+  async takeAllFresh(ttls: readonly number[], within?: CallOptions): Promise<Lease[]> {
     const leases: Lease[] = []
     try {
-      for (const ttl of ttls) leases.push(await this.takeFresh(ttl))
+      for (const ttl of ttls) leases.push(await this.takeFresh(ttl, within))
       return leases
     } catch (error) {
       for (const lease of leases) this.give(lease)
@@ -65,9 +72,9 @@ export class LeasePool {
   }
 
   /** A lease that another process was granted, with its whole ttl before it; undefined when it is gone. @throws StoreError */
-  async adopt(id: LeaseId): Promise<Lease | undefined> {
+  async adopt(id: LeaseId, within?: CallOptions): Promise<Lease | undefined> {
     const sent = sentNow(this.clock)
-    const ttl = await this.leases.renew(id)
+    const ttl = await this.leases.renew(id, within)
     return ttl > 0 ? new Lease(id, ttl, ttl, this.clock, sent) : undefined
   }
 
@@ -93,8 +100,8 @@ export class LeasePool {
   }
 
   /** Resolves to false when the lease is gone. @throws StoreError */
-  async renew(lease: Lease): Promise<boolean> {
-    const within = { timeoutMs: lease.renewalTimeout }
+  async renew(lease: Lease, { timeoutMs = Infinity }: CallOptions = {}): Promise<boolean> {
+    const within = { timeoutMs: Math.min(timeoutMs, lease.renewalTimeout) }
     const sent = sentNow(this.clock)
     const ttl = await this.leases.renew(lease.id, within)
     if (ttl > 0) lease.renewed(sent)
@@ -107,8 +114,8 @@ export class LeasePool {
   }
 
   /** Ends a lease and whatever hangs on it: a write that is still under way with it will then fail. */
-  async revoke(lease: Lease): Promise<void> {
-    await this.leases.revoke(lease.id)
+  async revoke(lease: Lease, within?: CallOptions): Promise<void> {
+    await this.leases.revoke(lease.id, within)
   }
 
   /**
@@ -117,8 +124,9 @@ export class LeasePool {
    */
   discard({ id }: { readonly id: LeaseId }): void {
     const { clock, closing } = this
-    const options = { key: `lease ${id}`, clock, budget: () => DISCARD_MS, signal: closing.signal }
-    const discard = persist(() => this.leases.revoke(id), { ...options, isBackground: true })
+    const budget = new Budget(clock, () => DISCARD_MS)
+    const options = { key: `lease ${id}`, budget, signal: closing.signal, isBackground: true }
+    const discard = persist(within => this.leases.revoke(id, within), options)
       .catch(() => {})
       .finally(() => this.discards.delete(discard))
     this.discards.add(discard)
@@ -129,7 +137,7 @@ export class LeasePool {
     for (const lease of [...this.idle.values()].flat()) this.discard(lease)
     this.idle.clear()
     this.closing.abort()
-    await Promise.all(this.discards)
+    await atMost(CLOSE_MS, this.discards)
   }
 
   /** Once: by its defaults etcd grants 2 s at least, and more to a cluster of long election timeouts. */

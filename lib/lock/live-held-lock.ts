@@ -11,6 +11,7 @@ import {
   withoutEntry,
 } from '../protocol/guard.js'
 import { checkListener } from './check-options.js'
+import { HANDLE_MS } from './budget.js'
 import { checkGuardedWrite } from './check-write.js'
 import { describeHeld } from './describe-held.js'
 import type { Engine } from './engine.js'
@@ -119,9 +120,11 @@ abstract class LiveHeld implements Held {
 
   private async write(write: GuardedWrite): Promise<TransactionResult> {
     this.assertHeld()
-    const result = await this.engine.commit(guarded(this.holdings, write)).catch((error: unknown) => {
-      throw translated(error, this.path)
-    })
+    const result = await this.engine
+      .commit(guarded(this.holdings, write), { timeoutMs: HANDLE_MS })
+      .catch((error: unknown) => {
+        throw translated(error, this.path)
+      })
     if (result.succeeded) return result
     const gone = fallen(this.holdings, result)
     if (!gone) return { ...result, results: [] }

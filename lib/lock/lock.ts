@@ -10,6 +10,7 @@ import { keyLocksOf } from '../protocol/snapshot.js'
 import type { AcquireOptions, HoldAllOptions, HoldOptions, LockRequest } from './acquire-options.js'
 import { type AcquireRequest, requestAll, requestOne } from './acquire-request.js'
 import { checkLockOptions, checkOptionsOf } from './check-options.js'
+import { HANDLE_MS } from './budget.js'
 import type { Part } from './part.js'
 import type { Engine } from './engine.js'
 import { warnOfDryRun } from './dry-run.js'
@@ -29,9 +30,6 @@ import { type Pretence, PretendedLock, PretendedLocks } from './pretended-lock.j
 import { reading } from './reading.js'
 import { release } from './release.js'
 import { checkTaking, SKIPPED, take } from './take.js'
-
-/** How long a handle tries to release; after that the lock ends with its ttl. */
-const RELEASE_MS = 5_000
 
 /**
  * The locks under one prefix, for one owner. In dry-run, unless that is switched off: who has not said which it is to be
@@ -90,7 +88,7 @@ export class Lock extends Faces implements AsyncDisposable {
   async hold(name: string, options: HoldOptions): Promise<HeldLock> {
     const request = requestOne('hold', this, name, options)
     const holdings = await this.take(request, options)
-    const letGo = (): Promise<boolean> => this.letGo([name], request.id, { budgetMs: RELEASE_MS })
+    const letGo = (): Promise<boolean> => this.letGo([name], request.id, HANDLE_MS)
     const [{ key }] = request.parts as readonly [Part]
     if (!holdings) return new PretendedLock(name, key.path, this.pretence(request, letGo))
     return new LiveHeldLock(await this.open(), holdings[0]!, request.tenures[0]!, letGo)
@@ -107,7 +105,7 @@ export class Lock extends Faces implements AsyncDisposable {
     const names = request.parts.map(({ key }) => key.name)
     const keys = request.parts.map(({ key }) => key.path)
     const holdings = await this.take(request, options)
-    const letGo = (): Promise<boolean> => this.letGo(names, request.id, { budgetMs: RELEASE_MS })
+    const letGo = (): Promise<boolean> => this.letGo(names, request.id, HANDLE_MS)
     if (!holdings) return new PretendedLocks(names, keys, this.pretence(request, letGo))
     return new LiveHeldLocks(await this.open(), holdings, request.tenures, letGo)
   }
@@ -200,7 +198,7 @@ export class Lock extends Faces implements AsyncDisposable {
     return this.close()
   }
 
-  /** Ends the connection. What is held stays held. */
+  /** Ends the connection, within three seconds also when etcd does not answer. What is held stays held. */
   async close(): Promise<void> {
     const engine = await this.engine?.catch(() => undefined)
     await engine?.close()
@@ -249,11 +247,7 @@ export class Lock extends Faces implements AsyncDisposable {
   }
 
   /** Resolves to whether nothing is held under the id any more, for certain. */
-  private async letGo(
-    names: readonly string[],
-    id: string,
-    options: { readonly budgetMs?: number } = {},
-  ): Promise<boolean> {
+  private async letGo(names: readonly string[], id: string, budgetMs?: number): Promise<boolean> {
     const fields = { key: names.map(shown).join(', '), id, owner: this.owner }
     try {
       const keys = names.map(name => lockKey(this.prefix, name))
@@ -264,7 +258,8 @@ export class Lock extends Faces implements AsyncDisposable {
         this.skip(fields)
         return true
       }
-      const released = await release(await this.open(), keys, id, options)
+      const engine = await this.open()
+      const released = await release(engine, keys, id, { budget: engine.budget(budgetMs) })
       if (released.length > 0) this.log.info(fields, 'Released lock')
       else this.log.warn(fields, 'Lock not found. Unable to release it. Was expired?')
       return true

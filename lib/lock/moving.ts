@@ -1,6 +1,7 @@
 import type { LeaseId } from '../kv/key-value.js'
 import type { Transaction } from '../kv/transaction.js'
 import { modRevisionOf, type Snapshot } from '../protocol/snapshot.js'
+import type { CallOptions } from '../store/store.js'
 import { isStoreError } from '../store/store-error.js'
 import type { Engine } from './engine.js'
 import type { Lease } from './lease.js'
@@ -44,16 +45,19 @@ export class Moving<T> {
     private readonly engine: Engine,
     private readonly uuid: string,
     /** The truth; undefined when nothing is held. */
-    private readonly look: () => Promise<readonly Snapshot[] | undefined>,
+    private readonly look: (within: CallOptions) => Promise<readonly Snapshot[] | undefined>,
     /** Undefined when nothing is held. */
-    private readonly prepare: (snapshots: readonly Snapshot[]) => Promise<Move<T> | undefined>,
+    private readonly prepare: (
+      snapshots: readonly Snapshot[],
+      within: CallOptions,
+    ) => Promise<Move<T> | undefined>,
     private readonly listener?: MovingListener,
   ) {}
 
   /** Resolves to undefined when nothing is held (any more). @throws StoreError, and what `prepare` throws. */
-  async advance(): Promise<Moved<T> | undefined> {
+  async advance(within: CallOptions): Promise<Moved<T> | undefined> {
     for (;;) {
-      const snapshots = await this.look()
+      const snapshots = await this.look(within)
       const standing = this.leasesIn(snapshots ?? [])
       if (this.attempt?.leases.every(({ id }, at) => id === standing[at])) {
         return this.finish(this.attempt, snapshots!)
@@ -62,10 +66,10 @@ export class Moving<T> {
       if (snapshots.some((snapshot, at) => modRevisionOf(snapshot) !== this.attempt?.revisions[at])) {
         // There may be no way back to leases that were left: whoever moved a holding on revokes its last.
         this.drop(standing)
-        this.attempt = await this.begin(snapshots, standing)
+        this.attempt = await this.begin(snapshots, standing, within)
       }
       if (!this.attempt) return undefined
-      const after = await this.send(this.attempt, snapshots)
+      const after = await this.send(this.attempt, snapshots, within)
       if (after) return this.finish(this.attempt, after)
     }
   }
@@ -78,8 +82,9 @@ export class Moving<T> {
   private async begin(
     snapshots: readonly Snapshot[],
     left: Attempt<T>['left'],
+    within: CallOptions,
   ): Promise<Attempt<T> | undefined> {
-    const move = await this.prepare(snapshots)
+    const move = await this.prepare(snapshots, within)
     if (!move) return undefined
     this.listener?.onMoving(move.leases)
     return { ...move, left, revisions: snapshots.map(modRevisionOf) }
@@ -88,11 +93,12 @@ export class Moving<T> {
   private async send(
     { transactions }: Attempt<T>,
     before: readonly Snapshot[],
+    within: CallOptions,
   ): Promise<readonly Snapshot[] | undefined> {
     const wasUnanswered = this.isUnanswered
     this.isUnanswered = true
     try {
-      const { succeeded, after } = await this.engine.transit(before, transactions)
+      const { succeeded, after } = await this.engine.transit(before, transactions, within)
       // When it was not applied, one that was sent before it may have been.
       this.isUnanswered = wasUnanswered
       return succeeded ? after : undefined

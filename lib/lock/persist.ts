@@ -1,16 +1,14 @@
-import { ExponentialBackoff, handleWhen, retry } from 'cockatiel'
+import { ExponentialBackoff, type IBackoff } from 'cockatiel'
 import { EtcdLockUnavailableError, LockError } from '../model/errors.js'
 import { isStoreError } from '../store/store-error.js'
-import type { Clock } from './clock.js'
+import type { Budget } from './budget.js'
 
 export interface Persistence {
   /** The key that errors name. */
   readonly key: string
-  readonly clock: Clock
-  /** Milliseconds since the start after which a failure is final. */
-  readonly budget: () => number
-  /** Ends the repetition after the attempt in hand, with its error. */
-  readonly signal: AbortSignal | undefined
+  readonly budget: Budget
+  /** Ends the repetition, with the error of the last attempt. */
+  readonly signal?: AbortSignal | undefined
   /** Whether the process may end during the pauses. */
   readonly isBackground?: boolean
 }
@@ -18,19 +16,38 @@ export interface Persistence {
 const backoff = new ExponentialBackoff({ initialDelay: 20, maxDelay: 1_000 })
 
 /**
- * Repeats `work` while it fails because etcd is unreachable and the budget lasts.
+ * Repeats `work` while it fails because etcd is unreachable and the budget lasts, to which each attempt must keep as well.
  * @throws EtcdLockUnavailableError, LockError for errors of the store; others as they are.
  */
-export async function persist<T>(work: () => Promise<T>, options: Persistence): Promise<T> {
-  const start = options.clock.monotonic()
-  const isWorthwhile = (error: unknown): boolean =>
-    isStoreError(error, 'unreachable') && options.clock.monotonic() - start < options.budget()
-  const policy = retry(handleWhen(isWorthwhile), { maxAttempts: Number.MAX_SAFE_INTEGER, backoff })
-  try {
-    return await (options.isBackground ? policy.dangerouslyUnref() : policy).execute(work, options.signal)
-  } catch (error) {
-    throw translated(error, options.key)
+export async function persist<T>(
+  work: (within: Budget) => Promise<T>,
+  { key, budget, signal, isBackground = false }: Persistence,
+): Promise<T> {
+  let pause: IBackoff<unknown> | undefined
+  for (;;) {
+    try {
+      return await work(budget)
+    } catch (error) {
+      pause = pause ? pause.next(undefined) : backoff.next()
+      const isWorthwhile = isStoreError(error, 'unreachable') && pause.duration < budget.timeoutMs
+      if (isWorthwhile && !signal?.aborted) await lapse(pause.duration, signal, isBackground)
+      if (!isWorthwhile || signal?.aborted) throw translated(error, key)
+    }
   }
+}
+
+/** Resolves after so many milliseconds, or at the signal. */
+function lapse(ms: number, signal: AbortSignal | undefined, isBackground: boolean): Promise<void> {
+  return new Promise(resolve => {
+    const end = (): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    if (isBackground) timer.unref()
+    signal?.addEventListener('abort', end)
+  })
 }
 
 /** An error of the store in the words of the locks. */

@@ -8,7 +8,9 @@ import { unavailable } from './unavailable.js'
 export async function pretend(engine: Engine, parts: readonly Part[]): Promise<void> {
   const keys = parts.map(({ key }) => key)
   const path = keys.join(', ')
-  const snapshots = await engine.persist({ path }, () => engine.read(keys), { budgetMs: READ_BUDGET_MS })
+  const snapshots = await engine.persist({ path }, () => engine.read(keys), {
+    budget: engine.budget(READ_BUDGET_MS),
+  })
   const seen = parts.map((part, at) => ({ ...part, snapshot: snapshots[at]! }))
   const now = engine.clock.now()
   if (decideAll(seen, now).kind !== 'grant') throw unavailable(seen, now)

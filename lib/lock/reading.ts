@@ -12,7 +12,7 @@ export async function reading<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   try {
-    return await engine.persist({ path }, work, { budgetMs: READ_BUDGET_MS, ...(signal && { signal }) })
+    return await engine.persist({ path }, work, { budget: engine.budget(READ_BUDGET_MS), signal })
   } catch (error) {
     if (!(error instanceof EtcdLockUnavailableError)) throw error
     throw new LockError(`Failed to get the key: ${error.message}`, { key: path, cause: error })

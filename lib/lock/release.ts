@@ -6,20 +6,22 @@ import { successorsOfEach } from '../protocol/lock-set.js'
 import { hasRecord } from '../protocol/record.js'
 import { type Release, release as plan } from '../protocol/release.js'
 import { modRevisionOf, type Snapshot } from '../protocol/snapshot.js'
+import type { CallOptions } from '../store/store.js'
 import { isStoreError } from '../store/store-error.js'
+import type { Budget } from './budget.js'
 import type { Engine } from './engine.js'
 import { logExpired } from './log-expired.js'
 
 export interface ReleaseOptions {
-  /** Milliseconds. */
-  readonly budgetMs?: number
+  /** That of any write, when not given. */
+  readonly budget?: Budget
   readonly alongside?: readonly Op[]
   /** Whether to release what is on this lease: all when not given. */
   readonly isOurs?: (lease: LeaseId) => boolean
 }
 
 /**
- * Takes a holder out of locks, all at once, by id alone, within the budget of any write or `budgetMs`, and writes what is
+ * Takes a holder out of locks, all at once, by id alone, within the budget, and writes what is
  * to be written alongside. Resolves to what was released: nothing when nobody holds under this id (any more).
  * @throws EtcdLockUnavailableError, LockUnreadableError, LockError.
  */
@@ -59,12 +61,13 @@ class Releasing {
   }
 
   async run(): Promise<ConcurrentLock[]> {
-    const { engine, keys, uuid, options } = this
+    const { engine, keys, uuid } = this
+    const { budget = engine.budget() } = this.options
     const holdings = keys.map(key => engine.holdings.take(key, uuid)).filter(holding => holding !== undefined)
     this.snapshots = await Promise.all(keys.map(key => engine.guess(key)))
     let clean: readonly Leaving[] = []
     try {
-      const done = await engine.persist({ path: keys.join(', ') }, () => this.advance(), options)
+      const done = await engine.persist({ path: keys.join(', ') }, within => this.advance(within), { budget })
       if (!this.unsettled) clean = done
       return done.flatMap(leaving => leaving.plan.released ?? [])
     } finally {
@@ -78,13 +81,13 @@ class Releasing {
     }
   }
 
-  private async advance(): Promise<readonly Leaving[]> {
-    if (this.unsettled) await this.look()
+  private async advance(within: CallOptions): Promise<readonly Leaving[]> {
+    if (this.unsettled) await this.look(within)
     for (;;) {
       const leaving = this.plans()
-      if (leaving.length < this.keys.length && this.isGuess) await this.look()
+      if (leaving.length < this.keys.length && this.isGuess) await this.look(within)
       else if (leaving.length === 0) return this.unsettled ?? []
-      else if (await this.attempt(leaving)) return leaving
+      else if (await this.attempt(leaving, within)) return leaving
     }
   }
 
@@ -100,12 +103,12 @@ class Releasing {
     })
   }
 
-  private async look(): Promise<void> {
-    this.snapshots = await this.engine.read(this.keys)
+  private async look(within: CallOptions): Promise<void> {
+    this.snapshots = await this.engine.read(this.keys, within)
     this.isGuess = false
   }
 
-  private async attempt(leaving: readonly Leaving[]): Promise<boolean> {
+  private async attempt(leaving: readonly Leaving[], within: CallOptions): Promise<boolean> {
     const before = leaving.map(({ snapshot }) => snapshot)
     const transactions = leaving.map(each => each.plan.transaction)
     const hasRecords = before.some(snapshot => hasRecord(snapshot, this.uuid))
@@ -113,7 +116,7 @@ class Releasing {
     const beside = [...(hasRecords ? [record] : []), ...(this.options.alongside ?? [])]
     const alongside = { compare: [], success: beside, failure: [] }
     try {
-      const { succeeded, after } = await this.engine.transit(before, [...transactions, alongside])
+      const { succeeded, after } = await this.engine.transit(before, [...transactions, alongside], within)
       this.snapshots = this.snapshots.map(snapshot => after[before.indexOf(snapshot)] ?? snapshot)
       this.isGuess = false
       if (!succeeded) return false
@@ -126,7 +129,7 @@ class Releasing {
       const isBare = this.mostSuccessors === 0 && !this.isGuess
       const seen = this.snapshots
       this.mostSuccessors = 0
-      await this.look()
+      await this.look(within)
       // It is the lease of what is written alongside that is gone.
       if (isBare && seen.every((snapshot, at) => isSame(snapshot, this.snapshots[at]!))) throw error
       return false

@@ -111,7 +111,9 @@ export class Waiting implements WatchListener {
     this.stale = false
     const path = pathOf(snapshots)
     const keys = snapshots.map(({ key }) => key)
-    const fresh = await this.engine.persist({ path }, () => this.engine.read(keys), { signal: this.signal })
+    const fresh = await this.engine.persist({ path }, within => this.engine.read(keys, within), {
+      signal: this.signal,
+    })
     this.events = this.events.filter(event => revisionOf(event) > fresh[0]!.revision)
     return fresh
   }

@@ -6,6 +6,7 @@ import { LockKey } from '../protocol/lock-key.js'
 import { extend } from '../protocol/extend.js'
 import { leastTtl } from '../lock/extend.js'
 import type { Snapshot } from '../protocol/snapshot.js'
+import type { CallOptions } from '../store/store.js'
 import { acquire } from '../lock/acquire.js'
 import { requestOne } from '../lock/acquire-request.js'
 import type { Engine } from '../lock/engine.js'
@@ -16,7 +17,7 @@ import { NEW_SECONDS, ttlUntil } from './expiry.js'
 import { checkCreator, idOf, keyOf } from './inputs.js'
 import { formatRecord } from './record.js'
 import { RelukkoDTO } from './relukko-dto.js'
-import { BOUND, notFound, type Seen, Sight } from './sight.js'
+import { BOUND_MS, notFound, type Seen, Sight } from './sight.js'
 
 export interface Wish {
   readonly lockName: unknown
@@ -100,7 +101,7 @@ export class RelukkoLocks {
     const { id } = lock
     const { key } = snapshot
     const isOurs = this.engine.holdings.has(key, id)
-    const released = await release(this.engine, [key], id, BOUND)
+    const released = await release(this.engine, [key], id, { budget: this.engine.budget(BOUND_MS) })
     if (released.length === 0) throw notFound(id)
     const lease = snapshot.holders.get(id)?.lease
     if (!isOurs && lease !== undefined) this.engine.pool.discard({ id: lease })
@@ -113,19 +114,22 @@ export class RelukkoLocks {
     id: string,
     changed: (lock: RelukkoDTO, now: Timestamp) => RelukkoDTO,
   ): Promise<RelukkoDTO> {
-    const look = async (): Promise<readonly Snapshot[] | undefined> => {
-      seen = await this.sight.look(key, id)
+    const look = async (within: CallOptions): Promise<readonly Snapshot[] | undefined> => {
+      seen = await this.sight.look(key, id, within)
       return seen && [seen.snapshot]
     }
     let seen: Seen | undefined
-    const prepare = async (): Promise<Move<RelukkoDTO> | undefined> => {
+    const prepare = async (
+      _: readonly Snapshot[],
+      within: CallOptions,
+    ): Promise<Move<RelukkoDTO> | undefined> => {
       const { lock: before, request, snapshot, isForeign } = seen!
       const { name } = key
       const now = this.engine.clock.now()
       const lock = changed(before, now)
       const wanted = ttlUntil(lock.expiresAt, now, this.graceSeconds)
       const ttl = isForeign ? leastTtl(snapshot, id, wanted) : wanted
-      const lease = await this.engine.pool.takeFresh(ttl)
+      const lease = await this.engine.pool.takeFresh(ttl, within)
       const alongside: Op[] = [
         {
           type: 'put',
@@ -141,7 +145,9 @@ export class RelukkoLocks {
       return undefined
     }
     const moving = new Moving(this.engine, id, look, prepare)
-    const moved = await this.persist(key.path, () => moving.advance()).finally(() => moving.settle())
+    const moved = await this.persist(key.path, within => moving.advance(within)).finally(() =>
+      moving.settle(),
+    )
     if (!moved) throw notFound(id)
     return moved.outcome
   }
@@ -180,12 +186,12 @@ export class RelukkoLocks {
    * from here, it is put on a lease of our own: the server that took it may not know yet that it did, and gives up its lease.
    */
   private async takenBefore(key: LockKey, request: string): Promise<Taken | undefined> {
-    const found = await this.persist(key.path, async () => {
-      const { holders } = await this.engine.readOne(key)
+    const found = await this.persist(key.path, async within => {
+      const { holders } = await this.engine.readOne(key, within)
       const [holder] = holders
       if (!holder || holders.size > 1) return undefined
       const [id, { createRevision: fencingToken }] = holder
-      const seen = await this.sight.look(key, id)
+      const seen = await this.sight.look(key, id, within)
       return seen?.request === request ? { id, lock: seen.lock, fencingToken } : undefined
     })
     if (!found) return undefined
@@ -199,8 +205,8 @@ export class RelukkoLocks {
     }
   }
 
-  private persist<T>(path: string, work: () => Promise<T>): Promise<T> {
-    return this.engine.persist({ path }, work, BOUND)
+  private persist<T>(path: string, work: (within: CallOptions) => Promise<T>): Promise<T> {
+    return this.engine.persist({ path }, work, { budget: this.engine.budget(BOUND_MS) })
   }
 }
 

@@ -1,3 +1,4 @@
+import type { CallOptions } from '../store/store.js'
 import type { Engine } from '../lock/engine.js'
 import { LockKey } from '../protocol/lock-key.js'
 import { keyLocksOf, readSnapshot, type Snapshot, snapshotReads } from '../protocol/snapshot.js'
@@ -7,7 +8,7 @@ import { dtoOf, isForeign, parseRecord } from './record.js'
 import type { RelukkoDTO } from './relukko-dto.js'
 
 /** How long a call bears with an etcd that cannot be reached. */
-export const BOUND = { budgetMs: 5_000 }
+export const BOUND_MS = 5_000
 
 /** A lock and what was true of it at one revision. */
 export interface Seen {
@@ -33,7 +34,7 @@ export class Sight {
   async keyOf(id: string): Promise<LockKey> {
     const range = { type: 'range' as const, key: LockKey.record(id) }
     const read = { compare: [], success: [range], failure: [] }
-    const { results } = await this.persist(range.key, () => this.engine.commit(read))
+    const { results } = await this.persist(range.key, within => this.engine.commit(read, within))
     const record = parseRecord(results[0]![0])
     if (record) return new LockKey(this.prefix, record.name)
     const found = (await this.list()).find(({ lock }) => lock.id === id)
@@ -43,15 +44,15 @@ export class Sight {
 
   /** @throws RelukkoNotFoundError, EtcdLockUnavailableError */
   async see(key: LockKey, id: string): Promise<Seen> {
-    const seen = await this.persist(key.path, () => this.look(key, id))
+    const seen = await this.persist(key.path, within => this.look(key, id, within))
     if (!seen) throw notFound(id)
     return seen
   }
 
   /** Undefined when it is not held. One attempt. @throws StoreError */
-  async look(key: LockKey, id: string): Promise<Seen | undefined> {
+  async look(key: LockKey, id: string, within?: CallOptions): Promise<Seen | undefined> {
     const reads = [{ type: 'range' as const, key: LockKey.record(id) }, ...snapshotReads(key)]
-    const result = await this.engine.commit({ compare: [], success: reads, failure: [] })
+    const result = await this.engine.commit({ compare: [], success: reads, failure: [] }, within)
     const snapshot = readSnapshot(key, result)
     const alive = new Set(snapshot.holders.keys())
     const live = keyLocksOf(snapshot).live({ now: this.engine.clock.now(), alive })
@@ -66,8 +67,8 @@ export class Sight {
     return this.persist(LockKey.records.key, () => listed(this.engine, this.prefix))
   }
 
-  private persist<T>(path: string, work: () => Promise<T>): Promise<T> {
-    return this.engine.persist({ path }, work, BOUND)
+  private persist<T>(path: string, work: (within: CallOptions) => Promise<T>): Promise<T> {
+    return this.engine.persist({ path }, work, { budget: this.engine.budget(BOUND_MS) })
   }
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { acquire } from '../lock/acquire.js'
 import { requestOne } from '../lock/acquire-request.js'
+import type { Budget } from '../lock/budget.js'
 import type { Engine } from '../lock/engine.js'
 import { extendById } from '../lock/extend.js'
 import { forceRelease } from '../lock/force-release.js'
@@ -13,7 +14,7 @@ import { LockKey } from '../protocol/lock-key.js'
 import { lockKey } from '../protocol/lock-name.js'
 import type { KeyRange } from '../kv/key-value.js'
 import { parseRecord } from '../relukko/record.js'
-import { BOUND } from '../relukko/sight.js'
+import { BOUND_MS } from '../relukko/sight.js'
 import { bodyOf } from './body.js'
 import { HttpError } from './http-error.js'
 import type { Sessions } from './sessions.js'
@@ -60,6 +61,7 @@ export function addV2Routes(
     checkKnown(prefix)
     return lockKey(prefix, name)
   }
+  const bound = (): { budget: Budget } => ({ budget: engine.budget(BOUND_MS) })
   const records = async (ranges: readonly KeyRange[]): Promise<{ recordOf: RecordOf; revision: bigint }> => {
     const success = ranges.map(range => ({ type: 'range' as const, ...range }))
     const { results, revision } = await engine.commit({ compare: [], success, failure: [] })
@@ -113,7 +115,7 @@ export function addV2Routes(
   server.put<OfHolding>('/v2/locks/:prefix/:name/:id', async request => {
     const { ttl } = bodyOf(request, ['ttl'])
     const params = asNamed(request.params)
-    const extended = await extendById(engine, keyOf(params), params.id, ttl as number, BOUND)
+    const extended = await extendById(engine, keyOf(params), params.id, ttl as number, bound())
     if (extended === undefined) throw notHeld(params)
     return { ...params, ttl: extended }
   })
@@ -125,8 +127,8 @@ export function addV2Routes(
       const key = keyOf(params)
       const isDone =
         reason === undefined
-          ? (await release(engine, [key], params.id, BOUND)).length > 0
-          : await forceRelease(engine, key, params.id, { by: actor, reason }, BOUND)
+          ? (await release(engine, [key], params.id, bound())).length > 0
+          : await forceRelease(engine, key, params.id, { by: actor, reason }, bound())
       if (!isDone) throw notHeld(params)
       return { ...params, released: true }
     },
