@@ -4,7 +4,6 @@ import { parseEndpoints } from '../config/endpoints.js'
 import { loadConfig } from '../config/load.js'
 import type { LockConfig } from '../config/schema.js'
 import { ALLOWED_PREFIXES } from '../model/constants.js'
-import { isSpicerackError } from '../model/errors.js'
 import { checkAllowedPrefix, checkPrefix } from '../protocol/lock-name.js'
 import { CliError, EXIT } from './exit-codes.js'
 import { stderrLogger } from './logger.js'
@@ -67,21 +66,21 @@ function handDown(program: Command, command: Command): void {
   }
 }
 
-/** @throws CliError, LockConfigError. */
+/** @throws CliError, InvalidLockError, LockConfigError. */
 export function connectionOf(options: ConnectionOptions, env: Environment = process.env): Connection {
   const logger = stderrLogger(
     options.verbose ? 'debug' : env['SPICELOCK_LOG'] || (options.quiet ? 'error' : 'warn'),
   )
   const allowedPrefixes = options.allowPrefix ?? []
-  asUsage(() => allowedPrefixes.forEach(checkAllowedPrefix))
+  allowedPrefixes.forEach(checkAllowedPrefix)
   return { config: configOf(options, env, logger), allowedPrefixes, logger }
 }
 
-/** The prefixes that may be used; all of them, or `prefix` alone. @throws CliError when it is not allowed. */
+/** The prefixes that may be used; all of them, or `prefix` alone. @throws InvalidLockError when it is not allowed. */
 export function prefixesOf({ allowedPrefixes }: Connection, prefix?: string): readonly string[] {
   const allowed = [...new Set([...ALLOWED_PREFIXES, ...allowedPrefixes])]
   if (prefix === undefined) return allowed
-  asUsage(() => checkPrefix(prefix, allowed))
+  checkPrefix(prefix, allowed)
   return [prefix]
 }
 
@@ -100,16 +99,6 @@ function endpointsOf({ endpoints, config }: ConnectionOptions, env: Environment)
   if (endpoints !== undefined) return parseEndpoints(endpoints, '--endpoints')
   const fromEnv = config === undefined ? env['SPICELOCK_ENDPOINTS'] : undefined
   return fromEnv ? parseEndpoints(fromEnv, 'SPICELOCK_ENDPOINTS') : undefined
-}
-
-/** The library reports a bad prefix with the code that it has for a failing etcd. */
-function asUsage(check: () => void): void {
-  try {
-    check()
-  } catch (error) {
-    if (!isSpicerackError(error)) throw error
-    throw new CliError(error.message, EXIT.usage, { cause: error })
-  }
 }
 
 function append(value: string, previous: readonly string[] = []): readonly string[] {

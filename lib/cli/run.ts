@@ -91,6 +91,12 @@ export function addRun(program: Command, argv: readonly string[]): void {
     .action(async (operands: string[], options: RunOptions) => {
       const names = namesIn(operands, argv)
       const [file, ...args] = operands.slice(names.length)
+      if (names.length === 0) {
+        throw new CliError(
+          'the NAME of the lock is missing before --: spicelock run NAME -- COMMAND',
+          EXIT.usage,
+        )
+      }
       if (!file) {
         throw new CliError('the command to run must follow --: spicelock run NAME -- COMMAND', EXIT.usage)
       }
@@ -103,7 +109,7 @@ export function addRun(program: Command, argv: readonly string[]): void {
 
 /** The operands before the first `--`; all of them when there is none. */
 function namesIn(operands: string[], argv: readonly string[]): string[] {
-  for (let count = 1; count < operands.length; count++) {
+  for (let count = 0; count < operands.length; count++) {
     if (argv.at(count - operands.length - 1) === '--') return operands.slice(0, count)
   }
   return operands

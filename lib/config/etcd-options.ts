@@ -4,6 +4,7 @@ import { DEFAULT_PORT, endpointOf } from './endpoints.js'
 import { LastGood } from './last-good.js'
 import type { LockConfig } from './schema.js'
 import { resolveService, type SrvResolver } from './srv.js'
+import { validateConfig } from './validate.js'
 
 /** A call that takes longer than this many seconds counts as lost. */
 const DEFAULT_TIMEOUT = 5
@@ -52,6 +53,14 @@ function lookedUp(
       found => good.take(found),
       (error: unknown) => good.fallBack(error),
     )
+}
+
+/**
+ * Checks what can be told without asking anybody: the fields, and the files that they name.
+ * @throws LockConfigError
+ */
+export function checkConfig(raw: unknown, source: string): void {
+  readCertificates(validateConfig(raw, source).config)
 }
 
 async function endpointsOf(config: LockConfig, resolveSrv?: SrvResolver): Promise<readonly string[]> {

@@ -56,7 +56,7 @@ export class EventFeed<T> implements WatchListener {
 
   /**
    * @param onReady is called when nothing that happens from now on is missed.
-   * @throws LockError when etcd fails or refuses, the signal's reason when it is aborted.
+   * @throws EtcdLockUnavailableError, LockError when etcd refuses, the signal's reason when it is aborted.
    */
   async *events(signal?: AbortSignal, onReady: () => void = () => {}): AsyncGenerator<T, void> {
     const onAbort = (): void => this.end(reasonOf(signal!))

@@ -10,7 +10,7 @@ import type { LockInstanceOptions } from './lock-options.js'
 import { NoLock } from './no-lock.js'
 
 /**
- * @throws LockError for a prefix that is not allowed, LockConfigError for a missing or broken file, InvalidLockError for a
+ * @throws LockConfigError for a missing or broken file, InvalidLockError for a prefix that is not allowed, or a
  * bad owner or option.
  */
 export function getLockInstance(given: LockInstanceOptions): Lock | NoLock {

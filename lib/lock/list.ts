@@ -6,7 +6,7 @@ import type { Engine } from './engine.js'
 import { type LockState, stateOrProblem } from './lock-state.js'
 import { reading } from './reading.js'
 
-/** All locks under a prefix that somebody holds or waits for, by name, at one revision. @throws LockError */
+/** All locks under a prefix that somebody holds or waits for, by name, at one revision. @throws EtcdLockUnavailableError, LockError. */
 export async function listStates(engine: Engine, prefix: string): Promise<LockState[]> {
   const all = LockKey.allUnder(prefix)
   const success = all.map(range => ({ type: 'range' as const, ...range }))

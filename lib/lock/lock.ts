@@ -1,6 +1,7 @@
 import { type Logger, pino } from 'pino'
+import { checkConfig } from '../config/etcd-options.js'
 import { ALLOWED_PREFIXES } from '../model/constants.js'
-import { LockError } from '../model/errors.js'
+import { EtcdLockUnavailableError, LockError, LockReadError } from '../model/errors.js'
 import type { KeyLocks } from '../model/key-locks.js'
 import { printAs } from '../model/printed.js'
 import { shown } from '../model/shown.js'
@@ -47,15 +48,17 @@ export class Lock extends Faces implements AsyncDisposable {
     printAs(this, 'Lock', ({ prefix, owner, dryRun }) => ({ prefix, owner, dryRun }))
   }
 
-  /** @throws LockError for a prefix that is not allowed, InvalidLockError for a bad owner or option. */
+  /** @throws InvalidLockError for a prefix that is not allowed, a bad owner or option, LockConfigError for a bad `config`. */
   constructor(private readonly options: LockOptions) {
     super()
     checkLockOptions(options)
-    const { prefix, owner, dryRun = true, allowedPrefixes = [], logger = pino({ level: 'silent' }) } = options
+    const { config = {}, prefix, owner, dryRun = true, allowedPrefixes = [] } = options
+    const { logger = pino({ level: 'silent' }) } = options
     allowedPrefixes.forEach(checkAllowedPrefix)
     this.prefixes = [...ALLOWED_PREFIXES, ...allowedPrefixes]
     checkPrefix(prefix, this.prefixes)
     checkOwner(owner)
+    checkConfig(config, 'config')
     this.prefix = prefix
     this.owner = owner
     this.dryRun = dryRun
@@ -64,12 +67,17 @@ export class Lock extends Faces implements AsyncDisposable {
 
   /**
    * Who holds now; nobody when the lock does not exist.
-   * @throws InvalidLockError for a bad name, LockUnreadableError, LockError when etcd fails.
+   * @throws InvalidLockError for a bad name, LockUnreadableError, LockReadError when etcd cannot be reached, LockError.
    */
   async get(name: string): Promise<KeyLocks> {
     const key = lockKey(this.prefix, name)
     const engine = await this.open()
-    return reading(engine, key.path, async () => keyLocksOf(await engine.readOne(key)))
+    try {
+      return await reading(engine, key.path, async () => keyLocksOf(await engine.readOne(key)))
+    } catch (error) {
+      if (!(error instanceof EtcdLockUnavailableError)) throw error
+      throw new LockReadError(`Failed to get the key: ${error.message}`, { key: key.path, cause: error })
+    }
   }
 
   /**
@@ -176,7 +184,7 @@ export class Lock extends Faces implements AsyncDisposable {
     )
   }
 
-  /** Holders and waiters of one lock. @throws InvalidLockError, LockUnreadableError, LockError */
+  /** Holders and waiters of one lock. @throws InvalidLockError, LockUnreadableError, EtcdLockUnavailableError, LockError */
   async inspect(name: string): Promise<LockState> {
     const key = lockKey(this.prefix, name)
     const engine = await this.open()
@@ -185,7 +193,7 @@ export class Lock extends Faces implements AsyncDisposable {
 
   /**
    * All locks that somebody holds or waits for, by name: under the own prefix, unless another is given.
-   * @throws LockError for a prefix that is not allowed, and when etcd fails.
+   * @throws InvalidLockError for a prefix that is not allowed, EtcdLockUnavailableError, LockError.
    */
   async list(options: { readonly prefix?: string } = {}): Promise<LockState[]> {
     checkOptionsOf('list', options)

@@ -70,6 +70,11 @@ export class LockUnreadableError extends LockError {
   override readonly code = 'LOCK_UNREADABLE'
 }
 
+/** etcd cannot be reached for `Lock.get`: there it is a LockError, as in Spicerack, with the code that it has everywhere. */
+export class LockReadError extends LockError {
+  override readonly code = 'ETCD_UNAVAILABLE'
+}
+
 /** A KeyLocks cannot be turned into JSON. */
 export class LockUnwritableError extends LockError {
   override readonly code = 'LOCK_UNWRITABLE'

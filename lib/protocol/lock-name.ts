@@ -1,5 +1,5 @@
 import { SPICERACK_PREFIX } from '../model/constants.js'
-import { InvalidLockError, LockError } from '../model/errors.js'
+import { InvalidLockError } from '../model/errors.js'
 import { shown } from '../model/shown.js'
 import { LockKey, RESERVED_PREFIXES } from './lock-key.js'
 
@@ -16,20 +16,20 @@ export function lockKey(prefix: string, name: string): LockKey {
   return new LockKey(prefix, name)
 }
 
-/** @throws LockError when the prefix is not one of those allowed. */
+/** @throws InvalidLockError when the prefix is not one of those allowed. */
 export function checkPrefix(prefix: string, allowed: readonly string[]): void {
   if (allowed.includes(prefix)) return
-  throw new LockError(`Invalid prefix ${shown(prefix)}, must be one of: ${allowed.join(', ')}`)
+  throw new InvalidLockError(`Invalid prefix ${shown(prefix)}, must be one of: ${allowed.join(', ')}`)
 }
 
-/** @throws LockError when a prefix that the caller wants to allow cannot be one. */
+/** @throws InvalidLockError when a prefix that the caller wants to allow cannot be one. */
 export function checkAllowedPrefix(prefix: string): void {
   const expected = RESERVED_PREFIXES.includes(prefix)
     ? `is reserved (${RESERVED_PREFIXES.join(', ')})`
     : typeof prefix === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(prefix)
       ? undefined
       : 'must be 1 to 64 letters, digits, dots, underscores or hyphens'
-  if (expected) throw new LockError(`The allowed prefix ${shown(prefix)} ${expected}.`)
+  if (expected) throw new InvalidLockError(`The allowed prefix ${shown(prefix)} ${expected}.`)
 }
 
 function problemWith(prefix: string, name: string): string | undefined {

@@ -1,5 +1,6 @@
 import { inspect, type InspectOptions } from 'node:util'
 import { pino } from 'pino'
+import { checkConfig } from '../config/etcd-options.js'
 import type { Engine } from '../lock/engine.js'
 import { openEngine } from '../lock/open-engine.js'
 import { ALLOWED_PREFIXES, COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
@@ -27,12 +28,13 @@ export class RelukkoAdapter implements Relukko {
     printAs(this, 'RelukkoAdapter', ({ prefix }) => ({ prefix }))
   }
 
-  /** @throws LockError for a prefix that is not allowed, RelukkoInvalidError. */
+  /** @throws InvalidLockError for a prefix that is not allowed, RelukkoInvalidError, LockConfigError for a bad `config`. */
   constructor(private readonly options: RelukkoAdapterOptions) {
     checkAdapterOptions(options)
-    const { prefix = COOKBOOKS_CUSTOM_PREFIX, allowedPrefixes = [] } = options
+    const { config = {}, prefix = COOKBOOKS_CUSTOM_PREFIX, allowedPrefixes = [] } = options
     allowedPrefixes.forEach(checkAllowedPrefix)
     checkPrefix(prefix, [...ALLOWED_PREFIXES, ...allowedPrefixes])
+    checkConfig(config, 'config')
     this.prefix = prefix
   }
 

@@ -63,7 +63,7 @@ const CHECKS: Readonly<Record<keyof ServerOptions, Check>> = {
   logger: ['a pino logger', has('info')],
 }
 
-/** @throws LockConfigError naming the option that is unknown or wrong, and no secret; LockError for a prefix. */
+/** @throws LockConfigError naming the option that is unknown or wrong, and no secret; InvalidLockError for a prefix. */
 export function checkServerOptions(options: unknown): asserts options is ServerOptions {
   checkOptions(options, CHECKS, refusal, ['apiKeys'])
   const { apiKeys, config, store, prefix, allowedPrefixes = [] } = options as ServerOptions

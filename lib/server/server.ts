@@ -43,7 +43,7 @@ export class RelukkoServer implements AsyncDisposable {
     readonly routes: readonly string[],
   ) {}
 
-  /** @throws LockConfigError, LockError for a prefix that no lock may have. An etcd that cannot be reached is no error: until it is, answers are 503. */
+  /** @throws LockConfigError, InvalidLockError for a prefix that no lock may have. An etcd that cannot be reached is no error: until it is, answers are 503. */
   static async create(options: ServerOptions): Promise<RelukkoServer> {
     checkServerOptions(options)
     const { apiKeys, prefix = COOKBOOKS_CUSTOM_PREFIX, graceSeconds = GRACE_SECONDS } = options

@@ -11,7 +11,7 @@ const MOST_UNREAD_BYTES = 1_000_000
 
 /**
  * Server-sent events, until the signal aborts. Nothing is answered before they can be told.
- * @throws LockError when etcd cannot be reached, the signal's reason when it aborts before.
+ * @throws EtcdLockUnavailableError when etcd cannot be reached, the signal's reason when it aborts before.
  */
 export async function streamEvents(
   { id }: FastifyRequest,

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CliError } from '../../lib/cli/exit-codes.js'
+import { InvalidLockError } from '../../lib/index.js'
 import { Command } from 'commander'
 import { afterAll, describe, expect, it } from '@jest/globals'
 import {
@@ -74,7 +74,7 @@ describe('prefixes', () => {
   })
 
   it('that are not allowed are wrong usage', () => {
-    expect(() => prefixesOf(connection, 'other')).toThrow(CliError)
+    expect(() => prefixesOf(connection, 'other')).toThrow(InvalidLockError)
     expect(() => connectionOf({ allowPrefix: ['etcd'] }, {})).toThrow('is reserved')
   })
 })

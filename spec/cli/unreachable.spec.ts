@@ -6,17 +6,12 @@ import { eventually } from '../support/eventually.js'
 const nowhere = async (): Promise<string> => `http://127.0.0.1:${(await freePorts(1))[0]}`
 
 describe('an etcd that nobody runs', () => {
-  it.concurrent.each([
-    [['ls'], 'LOCK_ERROR'],
-    [['show', 'some'], 'LOCK_ERROR'],
-    [['watch'], 'LOCK_ERROR'],
-    [['release', 'some', 'id'], 'ETCD_UNAVAILABLE'],
-  ])(
+  it.concurrent.each([[['ls']], [['show', 'some']], [['watch']], [['release', 'some', 'id']]])(
     'ends %j with 69 in seconds, without a stack trace',
-    async (args, code) => {
+    async args => {
       const answer = await runCommand([...args, '--json', '--endpoints', await nowhere()])
       const message = expect.stringContaining('cannot be reached')
-      expect(JSON.parse(answer.stdout)).toMatchObject({ error: { code, message } })
+      expect(JSON.parse(answer.stdout)).toMatchObject({ error: { code: 'ETCD_UNAVAILABLE', message } })
       expect(answer.stderr).toMatch(/^spicelock: .*\n$/)
       expect(answer.code).toBe(69)
     },

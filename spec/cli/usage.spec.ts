@@ -34,7 +34,8 @@ describe('wrong usage', () => {
     ],
     [[...runLock, '--prefix', 'other', '--', 'true'], 'Invalid prefix "other"'],
     [[...runLock, '--'], 'the command to run must follow --'],
-    [['run', '--', 'true'], 'the command to run must follow --'],
+    [['run', '--', 'true'], 'the NAME of the lock is missing before --: spicelock run NAME -- COMMAND'],
+    [['run', '--ttl', '9', '--', 'a', '--', 'b'], 'the NAME of the lock is missing before --'],
     [[...runLock, 'true'], 'the command to run must follow --'],
     [[...runLock, '--', ''], 'the command to run must follow --'],
   ])(

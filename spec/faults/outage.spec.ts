@@ -110,6 +110,11 @@ it('one try ends in seconds when an etcd that served before is gone', async () =
   await expect(failing).rejects.toMatchObject({ code: 'ETCD_UNAVAILABLE' })
   await expect(lock.tryAcquire(name)).rejects.toMatchObject({ code: 'ETCD_UNAVAILABLE' })
   expect(performance.now() - start).toBeLessThan(15_000)
+  const reads = [lock.list(), lock.inspect(name), lock.get(name), lock.events().next()]
+  const errors = await Promise.all(reads.map(read => read.catch((error: unknown) => error)))
+  expect(errors.map(error => (error as LockError).code)).toEqual(reads.map(() => 'ETCD_UNAVAILABLE'))
+  // As in Spicerack.
+  expect(errors[2]).toBeInstanceOf(LockError)
   await etcd.get().restart()
 }, 40_000)
 

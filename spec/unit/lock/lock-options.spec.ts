@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals'
-import { InvalidLockError, Lock, LockError, type LockOptions } from '../../../lib/index.js'
+import {
+  InvalidLockError,
+  Lock,
+  type LockConfig,
+  LockConfigError,
+  type LockOptions,
+} from '../../../lib/index.js'
+import { RelukkoAdapter } from '../../../lib/relukko/index.js'
 import { MemoryStore } from '../../../lib/testing/index.js'
 
 const make = (options: Partial<LockOptions> = {}): Lock =>
@@ -18,7 +25,7 @@ describe('new Lock', () => {
     'refuses the prefix %j and names those allowed',
     wrong => {
       const attempt = (): unknown => make({ prefix: wrong as string, allowedPrefixes: ['site'] })
-      expect(attempt).toThrow(LockError)
+      expect(attempt).toThrow(InvalidLockError)
       expect(attempt).toThrow(
         `Invalid prefix ${JSON.stringify(wrong)}, must be one of: cookbooks, custom, modules, site`,
       )
@@ -27,13 +34,13 @@ describe('new Lock', () => {
 
   it.each(['etcd', 'holders', 'relukko', 'forced'])('refuses to allow the reserved prefix %s', prefix => {
     const attempt = (): unknown => make({ allowedPrefixes: [prefix] })
-    expect(attempt).toThrow(LockError)
+    expect(attempt).toThrow(InvalidLockError)
     expect(attempt).toThrow(`The allowed prefix "${prefix}" is reserved (etcd, holders, relukko, forced).`)
   })
 
   it.each(['', 'a/b', '/', 'a b', 'ä', 'a\n', 'x'.repeat(65)])('refuses to allow the prefix %j', prefix => {
     const attempt = (): unknown => make({ allowedPrefixes: ['site', prefix] })
-    expect(attempt).toThrow(LockError)
+    expect(attempt).toThrow(InvalidLockError)
     expect(attempt).toThrow(`The allowed prefix ${JSON.stringify(prefix)} must be 1 to 64 letters, digits`)
   })
 
@@ -41,6 +48,22 @@ describe('new Lock', () => {
     const attempt = (): unknown => make({ owner: owner as string })
     expect(attempt).toThrow(InvalidLockError)
     expect(attempt).toThrow(`The owner of locks must be a non-empty string, got ${JSON.stringify(owner)}.`)
+  })
+
+  it.each([
+    ['an unknown option', { endpoint: 'http://a' }, "unknown option 'endpoint'"],
+    ['a bad value', { read_timeout: 0 }, "the option 'read_timeout' must be"],
+    ['options that do not go together', { endpoints: ['http://a'], host: 'b' }, "'endpoints'"],
+    ['a certificate that is not there', { host: 'a', ca_cert: '/nowhere/ca.pem' }, '/nowhere/ca.pem'],
+    ['no mapping', 'http://a', 'expected a mapping of options, got a string'],
+  ])('refuses a configuration with %s at once', (_, config, problem) => {
+    for (const attempt of [
+      () => make({ config: config as LockConfig }),
+      () => new RelukkoAdapter({ config: config as LockConfig }),
+    ]) {
+      expect(attempt).toThrow(LockConfigError)
+      expect(attempt).toThrow(problem)
+    }
   })
 
   it('writes only where the dry-run is switched off', () => {
