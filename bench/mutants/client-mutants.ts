@@ -191,6 +191,27 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/faults/watches'],
   },
   {
+    mistake: 'a watch of quiet keys stands still in the history',
+    file: 'lib/store/etcd/watch.ts',
+    right: 'if (this.next !== undefined && this.next <= revision) this.next = revision + 1n',
+    wrong: '',
+    specs: ['spec/faults/watches'],
+  },
+  {
+    mistake: 'events of several watches are told as they come',
+    file: 'lib/store/etcd/merged-watch.ts',
+    right: '    this.heldBack.push(...events)\n',
+    wrong: '    return this.listener.onEvents(events)\n',
+    specs: ['spec/faults/rights'],
+  },
+  {
+    mistake: 'every release touches the record that only a few holdings have',
+    file: 'lib/protocol/record.ts',
+    right: "return parseTerms(holders.get(uuid)?.value ?? '')?.record === true",
+    wrong: 'return true',
+    specs: ['spec/faults/rights'],
+  },
+  {
     mistake: 'nobody is told that a compaction has swallowed events',
     file: 'lib/store/etcd/watch.ts',
     right: '    this.listener.onGap()\n',

@@ -3,6 +3,7 @@ import { EventFeed, events } from '../lock/event-feed.js'
 import { openEngine } from '../lock/open-engine.js'
 import { Timestamp } from '../model/timestamp.js'
 import type { LockEvent } from '../protocol/lock-event.js'
+import { LockKey } from '../protocol/lock-key.js'
 import { lockKey } from '../protocol/lock-name.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
@@ -44,8 +45,9 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
   const unread = new AbortController()
   process.stdout.once('error', () => unread.abort())
   const signal = AbortSignal.any([interruption.signal, unread.signal])
+  const ranges = prefixes.flatMap(each => LockKey.toldUnder(each))
   try {
-    for await (const event of new EventFeed(engine, events(isWanted)).events(signal)) {
+    for await (const event of new EventFeed(engine, ranges, events(isWanted)).events(signal)) {
       print(options.json ? jsonLine(event) : textLine(event))
     }
   } catch (error) {

@@ -1,9 +1,10 @@
-import type { KeyEvent, KeyValue } from '../kv/key-value.js'
+import type { KeyEvent, KeyRange, KeyValue, LeaseId } from '../kv/key-value.js'
 import { LockError } from '../model/errors.js'
-import { type LockEvent, lockEventsOf, type Standing } from '../protocol/lock-event.js'
+import { leasesInQuestion, type LockEvent, lockEventsOf, type Standing } from '../protocol/lock-event.js'
 import { LockKey } from '../protocol/lock-key.js'
 import { missedEventsOf } from '../protocol/missed-events.js'
-import type { Watch, WatchListener } from '../store/store.js'
+import { isStoreError } from '../store/store-error.js'
+import type { Watch } from '../store/store.js'
 import { reasonOf, throwIfAborted } from './abort-signal.js'
 import type { Engine } from './engine.js'
 import { translated } from './persist.js'
@@ -11,8 +12,8 @@ import { reading } from './reading.js'
 
 /** What is to be told. Both bring `standing` up to what they are given. */
 export interface Meaning<T> {
-  /** Of the changes of one revision. */
-  seen(changes: readonly KeyEvent[], standing: Standing): T[]
+  /** Of the changes of one revision; as for {@link lockEventsOf}. */
+  seen(changes: readonly KeyEvent[], standing: Standing, living?: ReadonlySet<LeaseId>): T[]
   /** Of a time that nobody saw: `standing` is of the revision `since`, and `now` all that stands after it. */
   missed(now: readonly KeyValue[], since: bigint, standing: Standing): T[]
 }
@@ -20,7 +21,7 @@ export interface Meaning<T> {
 /** Those events that somebody wants. */
 export function events(isWanted: (event: LockEvent) => boolean): Meaning<LockEvent> {
   return {
-    seen: (changes, standing) => lockEventsOf(changes, standing).filter(isWanted),
+    seen: (changes, standing, living) => lockEventsOf(changes, standing, living).filter(isWanted),
     missed: (now, since, standing) => missedEventsOf(now, since, standing).filter(isWanted),
   }
 }
@@ -32,8 +33,12 @@ export interface Told {
   revision: bigint
 }
 
-/** What happens to locks from now on, in its order, none twice. One watch of all locks: only that keeps the order. */
-export class EventFeed<T> implements WatchListener {
+/**
+ * What happens to locks from now on, in its order, none twice. One watch of all keys of all locks is best: it alone keeps the order
+ * in which one transaction has changed keys, which tells a release from the end of a lease. Where etcd does not allow
+ * that, what is listened to is watched by its ranges.
+ */
+export class EventFeed<T> {
   private early: KeyEvent[] | undefined = []
   private ready: T[] = []
   private failure: unknown
@@ -42,11 +47,16 @@ export class EventFeed<T> implements WatchListener {
   private fail: (failure: unknown) => void = () => {}
   private readonly over = new Promise<never>((_, reject) => (this.fail = reject))
   private watch: Watch | undefined
+  /** Whether the changes of one revision come in the order in which etcd made them. */
+  private isOrdered = true
+  private taking = Promise.resolve()
   /** The look that knows most. */
   private looking: Promise<void> | undefined
 
   constructor(
     private readonly engine: Engine,
+    /** What is listened to, each range all keys that start alike. */
+    private readonly ranges: readonly KeyRange[],
     private readonly meaning: Meaning<T>,
     private readonly told: Told = { standing: new Map(), revision: 0n },
   ) {
@@ -64,11 +74,10 @@ export class EventFeed<T> implements WatchListener {
     signal?.addEventListener('abort', onAbort, { once: true })
     this.engine.dependants.add(this)
     try {
-      this.watch = this.engine.store.watch(LockKey.all, this)
       // A watch waits for an etcd that cannot be reached without a word.
-      const opening = Promise.all([this.contact(signal), this.watch.ready])
+      const opening = Promise.all([this.contact(signal), this.open()])
       await this.unlessOver(opening).catch((error: unknown) => {
-        throw translated(error, LockKey.all.key)
+        throw translated(error, this.path)
       })
       await this.unlessOver(this.look())
       onReady()
@@ -84,19 +93,49 @@ export class EventFeed<T> implements WatchListener {
     }
   }
 
-  onEvents(events: readonly KeyEvent[]): void {
-    if (this.early) this.early.push(...events)
-    else this.take(events)
+  private async open(): Promise<void> {
+    try {
+      await this.listen(LockKey.all)
+    } catch (error) {
+      if (!isStoreError(error, 'refused') || this.isOver) throw error
+      this.isOrdered = false
+      await this.listen(this.ranges)
+    }
+  }
+
+  /** @throws StoreError */
+  private async listen(to: KeyRange | readonly KeyRange[]): Promise<void> {
+    let stands = false
+    let ended: Error | undefined
+    this.watch = this.engine.store.watch(to, {
+      onEvents: events => this.onEvents(events),
+      onGap: () => this.onGap(),
+      onEnd: error => (stands ? this.onEnd(error) : (ended = error)),
+    })
+    await this.watch.ready
+    stands = true
+    if (ended) this.onEnd(ended)
+  }
+
+  private onEvents(events: readonly KeyEvent[]): void {
+    const ours = events.filter(event => this.ranges.some(({ key }) => pathOf(event).startsWith(key)))
+    if (this.early) this.early.push(...ours)
+    else this.take(ours)
   }
 
   /** What happened meanwhile is told by what has come of it. */
-  onGap(): void {
+  private onGap(): void {
     this.early = []
     this.look().catch((error: unknown) => this.onEnd(error as Error))
   }
 
-  onEnd(error: Error): void {
-    this.end(translated(error, LockKey.all.key))
+  private onEnd(error: Error): void {
+    this.end(translated(error, this.path))
+  }
+
+  /** For errors. */
+  private get path(): string {
+    return this.ranges[0]!.key
   }
 
   close(): void {
@@ -116,17 +155,30 @@ export class EventFeed<T> implements WatchListener {
 
   private async contact(signal: AbortSignal | undefined): Promise<void> {
     const nothing = { compare: [], success: [], failure: [] }
-    await reading(this.engine, LockKey.all.key, () => this.engine.commit(nothing), signal)
+    await reading(this.engine, this.path, () => this.engine.commit(nothing), signal)
   }
 
   private take(events: readonly KeyEvent[]): void {
-    for (const changes of byRevision(events)) {
-      const revision = revisionOf(changes[0]!)
-      if (revision <= this.told.revision) continue
-      this.told.revision = revision
-      this.ready.push(...this.meaning.seen(changes, this.told.standing))
-    }
+    if (this.isOrdered) return byRevision(events).forEach(changes => this.tell(changes))
+    this.taking = this.taking.then(async () => {
+      for (const changes of byRevision(events)) this.tell(changes, await this.livingOf(changes))
+    })
+  }
+
+  private tell(changes: readonly KeyEvent[], living?: ReadonlySet<LeaseId>): void {
+    const revision = revisionOf(changes[0]!)
+    if (revision <= this.told.revision) return
+    this.told.revision = revision
+    this.ready.push(...this.meaning.seen(changes, this.told.standing, living))
     this.wake()
+  }
+
+  /** Of a lease that etcd does not tell of, nothing is known. */
+  private async livingOf(changes: readonly KeyEvent[]): Promise<Set<LeaseId>> {
+    const { leases } = this.engine.store
+    const asked = leasesInQuestion(changes, this.told.standing)
+    const left = await Promise.all(asked.map(id => leases.remaining(id).catch(() => undefined)))
+    return new Set(asked.filter((_, at) => left[at] !== undefined))
   }
 
   /** Resolves when what is seen now, or by a look that was begun after it, is taken in. */
@@ -137,22 +189,27 @@ export class EventFeed<T> implements WatchListener {
   }
 
   private async read(isNewest: () => boolean): Promise<void> {
-    const all = { type: 'range' as const, ...LockKey.all }
-    const { results, revision } = await reading(this.engine, all.key, () =>
-      this.engine.commit({ compare: [], success: [all], failure: [] }),
+    const success = this.ranges.map(range => ({ type: 'range' as const, ...range }))
+    const { results, revision } = await reading(this.engine, this.path, () =>
+      this.engine.commit({ compare: [], success, failure: [] }),
     )
     // Another gap has come meanwhile: what is seen now may be older than what is told already.
     if (!isNewest()) return this.looking
     const isFirst = this.told.revision === 0n
     // What was told may be of a history that etcd has lost.
     const since = this.told.revision < revision ? this.told.revision : revision
-    const missed = this.meaning.missed(results[0]!, since, this.told.standing)
+    const missed = this.meaning.missed(results.flat(), since, this.told.standing)
     if (!isFirst) this.ready.push(...missed)
     this.told.revision = revision
     const early = this.early ?? []
     this.early = undefined
+    this.wake()
     this.take(early)
   }
+}
+
+function pathOf(event: KeyEvent): string {
+  return event.type === 'put' ? event.kv.key : event.key
 }
 
 function revisionOf(event: KeyEvent): bigint {

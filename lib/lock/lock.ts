@@ -6,6 +6,7 @@ import type { KeyLocks } from '../model/key-locks.js'
 import { printAs } from '../model/printed.js'
 import { shown } from '../model/shown.js'
 import type { LockEvent } from '../protocol/lock-event.js'
+import { LockKey } from '../protocol/lock-key.js'
 import { checkAllowedPrefix, checkPrefix, lockKey } from '../protocol/lock-name.js'
 import { keyLocksOf } from '../protocol/snapshot.js'
 import type { AcquireOptions, HoldAllOptions, HoldOptions, LockRequest } from './acquire-options.js'
@@ -224,7 +225,7 @@ export class Lock extends Faces implements AsyncDisposable {
     isWanted: (event: LockEvent) => boolean,
     signal?: AbortSignal,
   ): AsyncGenerator<LockEvent, void> {
-    yield* new EventFeed(await this.open(), events(isWanted)).events(signal)
+    yield* new EventFeed(await this.open(), LockKey.toldUnder(this.prefix), events(isWanted)).events(signal)
   }
 
   /** Takes all parts; undefined in dry-run. */

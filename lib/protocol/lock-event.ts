@@ -1,4 +1,4 @@
-import type { KeyEvent, KeyValue } from '../kv/key-value.js'
+import type { KeyEvent, KeyValue, LeaseId } from '../kv/key-value.js'
 import { withJson } from '../model/printed.js'
 import { type Force, parseForce } from './force.js'
 import { LockKey, type ParsedKey } from './lock-key.js'
@@ -6,7 +6,7 @@ import { parseTerms } from './terms.js'
 
 /** What happened to a lock. */
 export interface LockEvent {
-  /** `ended`: what this id had is gone, be it a holding or a place in the queue, and it was not seen why. */
+  /** `ended`: what this id had is gone, be it a holding or a place in the queue, and it is not known why. */
   readonly type: 'queued' | 'gave up' | 'granted' | 'released' | 'expired' | 'forced' | 'ended'
   readonly prefix: string
   readonly name: string
@@ -14,8 +14,7 @@ export interface LockEvent {
   /** Undefined when the key was not written by this software. */
   readonly owner: string | undefined
   /**
-   * Of etcd; that of `granted` is the fencing token. What happened at once shares one. That of `ended` is the last at which
-   * it was known to stand.
+   * Of etcd; that of `granted` is the fencing token. What happened at once shares one. What has `ended` did so then or later.
    */
   readonly revision: bigint
   /** Of `forced`: who took the holding, or the place in the queue, and why. */
@@ -26,8 +25,15 @@ export interface LockEvent {
 /** The holder keys and tickets that stand, by their paths: who they are when they go. */
 export type Standing = Map<string, KeyValue>
 
-/** What the changes of one revision mean; `standing` is brought up to them. */
-export function lockEventsOf(changes: readonly KeyEvent[], standing: Standing): LockEvent[] {
+/**
+ * What the changes of one revision mean; `standing` is brought up to them.
+ * @param living where the order of the changes is not that in which etcd made them: those leases that have not ended since.
+ */
+export function lockEventsOf(
+  changes: readonly KeyEvent[],
+  standing: Standing,
+  living?: ReadonlySet<LeaseId>,
+): LockEvent[] {
   const known = changes.flatMap((change, order): Change[] => {
     const path = pathOf(change)
     const parsed = LockKey.parse(path)
@@ -37,7 +43,17 @@ export function lockEventsOf(changes: readonly KeyEvent[], standing: Standing): 
     else standing.delete(path)
     return [{ ...parsed, change, path, before, order }]
   })
-  return known.flatMap(each => eventOf(each, known))
+  return known.flatMap(each => eventOf(each, known, living))
+}
+
+/** The leases of sole holders that go: whether they have ended tells why, where the order of the changes does not. */
+export function leasesInQuestion(changes: readonly KeyEvent[], standing: Standing): LeaseId[] {
+  const gone = new Set(changes.flatMap(change => (change.type === 'delete' ? [change.key] : [])))
+  return [...gone].flatMap(path => {
+    const parsed = LockKey.parse(path)
+    const isSole = parsed?.kind === 'holder' && gone.has(parsed.key.path)
+    return (isSole && standing.get(path)?.lease) || []
+  })
 }
 
 /** The holder key or ticket `kv` tells of whom. */
@@ -60,7 +76,7 @@ interface Change extends ParsedKey {
   readonly order: number
 }
 
-function eventOf(own: Change, all: readonly Change[]): LockEvent[] {
+function eventOf(own: Change, all: readonly Change[], living: ReadonlySet<LeaseId> | undefined): LockEvent[] {
   const { kind, key, uuid, change, before } = own
   const isPut = change.type === 'put'
   const of = (type: LockEvent['type'], force?: Force): LockEvent[] => {
@@ -75,14 +91,20 @@ function eventOf(own: Change, all: readonly Change[]): LockEvent[] {
   const trace = alongside(key.trace(uuid))?.change
   if (trace?.type === 'put') return of('forced', parseForce(trace.kv.value))
   if (kind === 'ticket') return alongside(key.holder(uuid))?.change.type === 'put' ? [] : of('gave up')
-  return of(isLeaseEnd(own, alongside(key.path)) ? 'expired' : 'released')
+  return of(typeOfEnd(own, alongside(key.path), living))
 }
 
 /** The end of a lease changes no KeyLocks but one that hangs on it, which it deletes in ascending order. */
-function isLeaseEnd(holder: Change, keyLocks: Change | undefined): boolean {
-  if (!keyLocks) return true
-  if (keyLocks.change.type === 'put') return false
-  return keyLocks.order < holder.order === keyLocks.path < holder.path
+function typeOfEnd(
+  holder: Change,
+  keyLocks: Change | undefined,
+  living: ReadonlySet<LeaseId> | undefined,
+): 'released' | 'expired' | 'ended' {
+  if (!keyLocks) return 'expired'
+  if (keyLocks.change.type === 'put') return 'released'
+  if (living) return living.has(holder.before?.lease ?? '') ? 'released' : 'ended'
+  const isAscending = keyLocks.order < holder.order === keyLocks.path < holder.path
+  return isAscending ? 'expired' : 'released'
 }
 
 function pathOf(change: KeyEvent): string {

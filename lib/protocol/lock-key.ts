@@ -64,6 +64,11 @@ export class LockKey {
     ]
   }
 
+  /** All of these, and what is said of releases by force, under a prefix. */
+  static toldUnder(prefix: string): KeyRange[] {
+    return [...LockKey.allUnder(prefix), withPrefix(`${KEYS_BASE_PATH}/${FORCED}/${prefix}/`)]
+  }
+
   ticket(uuid: string): string {
     return this.tickets.key + uuid
   }

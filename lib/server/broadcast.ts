@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws'
 import type { KeyEvent } from '../kv/key-value.js'
 import type { Engine } from '../lock/engine.js'
 import { EventFeed, type Meaning } from '../lock/event-feed.js'
+import { LockKey } from '../protocol/lock-key.js'
 import { type LockChange, lockChangesOf, missedChanges } from '../relukko/relukko-change.js'
 import { Burst } from './burst.js'
 
@@ -30,6 +31,8 @@ export class Broadcast {
   constructor(
     private readonly engine: Engine,
     private readonly prefix: string,
+    /** Of all locks that are taken from here. */
+    private readonly prefixes: readonly string[],
     /** Seconds between pings, and for an answer to one. */
     private readonly pingSeconds: number,
   ) {}
@@ -77,6 +80,7 @@ export class Broadcast {
 
   private async run(): Promise<void> {
     const { signal } = this.ending
+    const ranges = [...this.prefixes.map(prefix => LockKey.allUnder(prefix)[1]), LockKey.records]
     const told = { standing: new Map(), revision: 0n }
     while (!signal.aborted) {
       const meaning: Meaning<LockChange> = {
@@ -90,7 +94,7 @@ export class Broadcast {
           return lockChangesOf(this.prefix, changes, standing)
         },
       }
-      const feed = new EventFeed(this.engine, meaning, told)
+      const feed = new EventFeed(this.engine, ranges, meaning, told)
       try {
         const burst = new Burst()
         for await (const change of feed.events(signal)) await burst.sent(this.tell(change))

@@ -58,7 +58,7 @@ export class RelukkoServer implements AsyncDisposable {
     const http = openHttp({ tls, trustedProxies, ending: ending.signal, logger })
     // The last that may be refused: nothing else would close it.
     const engine = await openEngine({ ...options, logger })
-    const broadcast = new Broadcast(engine, prefix, options.pingSeconds ?? PING_SECONDS)
+    const broadcast = new Broadcast(engine, prefix, prefixes, options.pingSeconds ?? PING_SECONDS)
     const routes: string[] = []
     http.addHook('onRoute', ({ method, url }) => {
       routes.push(`${String(method)} ${url}`)

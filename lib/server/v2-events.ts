@@ -10,9 +10,9 @@ export type ShownEvent = Omit<LockEvent, 'type'> & { readonly type: LockEvent['t
 
 export function shownEvents(isWanted: (event: ShownEvent) => boolean): Meaning<ShownEvent> {
   return {
-    seen(changes, standing) {
+    seen(changes, standing, living) {
       const changed = changes.flatMap(change => changeOf(change, standing))
-      return [...lockEventsOf(changes, standing), ...changed].filter(isWanted)
+      return [...lockEventsOf(changes, standing, living), ...changed].filter(isWanted)
     },
     missed(now, since, standing) {
       const changed = now.filter(kv => isChanged(kv, standing)).flatMap(toldOf)

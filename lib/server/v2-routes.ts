@@ -138,14 +138,14 @@ export function addV2Routes(
     const { prefix: wanted, name: wantedName } = request.query
     if (wanted !== undefined) checkKnown(wanted)
     if (Array.isArray(wantedName)) throw new HttpError(400, "'name' must be given once.")
-    const isWanted = ({ prefix, name }: ShownEvent): boolean =>
-      prefixes.includes(prefix) && (wanted ?? prefix) === prefix && (wantedName ?? name) === name
+    const isWanted = ({ name }: ShownEvent): boolean => (wantedName ?? name) === name
+    const heard = wanted === undefined ? prefixes : [wanted]
     // Who has a key is no guest of the page, whatever his cookies say.
     const session =
       request.headers['x-api-key'] === undefined ? sessions?.endOf(request.headers.cookie) : undefined
     await whileWanted(request, ending, signal => {
       const until = AbortSignal.any([signal, ...(session ? [session.signal] : [])])
-      return streamEvents(request, reply, engine, pulse, until, isWanted)
+      return streamEvents(request, reply, engine, pulse, until, heard, isWanted)
     })
       .catch((error: unknown) => {
         if (!reply.sent) throw error

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Engine } from '../lock/engine.js'
 import { EventFeed } from '../lock/event-feed.js'
+import { LockKey } from '../protocol/lock-key.js'
 import { Burst } from './burst.js'
 import { type ShownEvent, shownEvents } from './v2-events.js'
 import { eventJson } from './v2-json.js'
@@ -19,10 +20,15 @@ export async function streamEvents(
   engine: Engine,
   pulse: Pulse,
   signal: AbortSignal,
+  prefixes: readonly string[],
   isWanted: (event: ShownEvent) => boolean,
 ): Promise<void> {
   const { raw } = reply
-  const feed = new EventFeed(engine, shownEvents(isWanted))
+  const feed = new EventFeed(
+    engine,
+    prefixes.flatMap(prefix => LockKey.toldUnder(prefix)),
+    shownEvents(isWanted),
+  )
   let stopPulse = (): void => {}
   const onReady = (): void => {
     reply.hijack()

@@ -8,8 +8,11 @@ import type { Transaction, TransactionResult } from '../kv/transaction.js'
 export interface Store {
   /** Runs a transaction atomically and linearizably. */
   commit(transaction: Transaction, options?: CallOptions): Promise<TransactionResult>
-  /** Watches a range from now on; see {@link Watch}. Outlives reconnects. */
-  watch(range: KeyRange, listener: WatchListener): Watch
+  /**
+   * Watches a range from now on, or several as one; see {@link Watch}. Outlives reconnects. Of several, changes may be told
+   * later, and the order within one transaction is kept within each range only.
+   */
+  watch(ranges: KeyRange | readonly KeyRange[], listener: WatchListener): Watch
   readonly leases: Leases
   /** Ends watches and connections. Calls afterwards reject. */
   close(): Promise<void>

@@ -36,7 +36,7 @@ export function storeContract(make: () => Promise<Store>): void {
   const succeeded = async (...compare: Compare[]): Promise<boolean> =>
     (await store.commit(when(...compare))).succeeded
 
-  function record(range: KeyRange): {
+  function record(range: KeyRange | readonly KeyRange[]): {
     events: KeyEvent[][]
     gaps: number
     ready: Promise<void>
@@ -249,6 +249,28 @@ export function storeContract(make: () => Promise<Store>): void {
       await eventually(() =>
         expect(watch.events.flat()).toMatchObject([{ type: 'put', kv: { value: 'new' } }]),
       )
+    })
+
+    it('tells the changes of several ranges as one, in order, those of one transaction in one call', async () => {
+      const watch = record([withPrefix(key('a/')), { key: key('b') }])
+      await watch.ready
+      const both = await store.commit(txn(put('a/1'), put('b')))
+      await store.commit(txn(put('c')))
+      const changed = await store.commit(txn(put('b', 'changed')))
+      const gone = await store.commit(txn(del('a/1')))
+      await eventually(() => expect(watch.events.flat()).toHaveLength(4))
+      const revisions = watch.events
+        .flat()
+        .map(event => (event.type === 'put' ? event.kv : event).modRevision)
+      expect(revisions).toEqual([both.revision, both.revision, changed.revision, gone.revision])
+      expect(watch.events[0]!.length).toBeGreaterThanOrEqual(2)
+      watch.close()
+      await store.commit(txn(put('b'), put('a/2')))
+      const later = record({ key: key('b') })
+      await later.ready
+      await store.commit(txn(put('b')))
+      await eventually(() => expect(later.events.flat()).toHaveLength(1))
+      expect([watch.events.flat().length, watch.gaps]).toEqual([4, 0])
     })
 
     it('is silent once closed, while others go on', async () => {

@@ -38,7 +38,7 @@ it.each([
       calls++
       return memory.commit(transaction)
     },
-    watch: (range, listener) => memory.watch(range, isLate(range) ? late(listener) : listener),
+    watch: (range, listener) => memory.watch(range, isLate(range as KeyRange) ? late(listener) : listener),
     leases: memory.leases,
     close: () => Promise.resolve(),
   }

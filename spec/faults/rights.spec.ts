@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { Etcd3, Range } from 'etcd3'
-import type { HeldLock, Lock, LockOptions } from '../../lib/index.js'
+import type { HeldLock, Lock, LockEvent, LockOptions } from '../../lib/index.js'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
 import { eventually } from '../support/eventually.js'
 import { freshName, lockAt } from '../support/etcd.js'
 import { logSpy } from '../support/log-spy.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 
 const terms = { concurrency: 1, ttl: 30 }
 const password = 'secret'
@@ -29,6 +30,7 @@ beforeAll(async () => {
   }
   await create('root', 'Readwrite', [])
   await create('locker', 'Readwrite', OF_PREFIX)
+  await create('reader', 'Read', OF_PREFIX)
   await admin.auth.authEnable()
   admin.close()
 }, 120_000)
@@ -45,8 +47,8 @@ afterEach(async () => {
   await Promise.all(locks.map(each => each.close()))
 })
 
-function as(username: string, options: Partial<LockOptions> = {}): Lock {
-  const config = { endpoints: [server.endpoint], username, password }
+function as(username: string, options: Partial<LockOptions> = {}, endpoint = server.endpoint): Lock {
+  const config = { endpoints: [endpoint], username, password }
   const made = lockAt(server.endpoint, { config, ...options })
   locks.push(made)
   return made
@@ -142,6 +144,95 @@ describe('a user that may read and write what belongs to one prefix', () => {
   it('is told that it may not do so under another prefix', async () => {
     const refused = as('locker', { prefix: 'modules' }).acquire('spicerack.x', { ...terms, wait: 0 })
     await expect(refused).rejects.toMatchObject({
+      code: 'LOCK_ERROR',
+      message: expect.stringContaining('permission denied'),
+    })
+  })
+})
+
+describe('a user that may read what belongs to one prefix, and no more', () => {
+  /** What is told of this test's locks. Resolves when none of it can be missed. */
+  async function follow(listener: Lock): Promise<LockEvent[]> {
+    const told: LockEvent[] = []
+    let isListening = false
+    void (async () => {
+      for await (const event of listener.events()) {
+        isListening = true
+        if (event.name.startsWith(name)) told.push(event)
+      }
+    })().catch(() => {})
+    const marker = freshName()
+    await eventually(async () => {
+      await lock.release(marker, await lock.acquire(marker, terms))
+      expect(isListening).toBe(true)
+    })
+    return told
+  }
+  const types = (told: readonly LockEvent[]): string[] => told.map(({ owner, type }) => `${owner} ${type}`)
+
+  it('lists, inspects, and hears what happens, and why as far as it can be known', async () => {
+    const reader = as('reader')
+    const told = await follow(reader)
+    const held = await lock.hold(name, terms)
+    expect((await reader.list()).map(each => each.name)).toContain(name)
+    const waiting = other.hold(name, terms)
+    await queued(1)
+    await held.release()
+    await (await waiting).release()
+    const taken = await lock.hold(name, terms)
+    await other.forceRelease(name, taken.id, { reason: 'to see' })
+    await eventually(() =>
+      expect(types(told)).toEqual([
+        'tester granted',
+        'other queued',
+        'tester released',
+        'other granted',
+        'other released',
+        'tester granted',
+        'tester forced',
+      ]),
+    )
+    told.length = 0
+    // The end of a lease takes the entry of a sole holder along, which is all that is left to see of a release.
+    const [sole, shared] = [
+      { concurrency: 1, ttl: 2 },
+      { concurrency: 0, ttl: 2 },
+    ]
+    await lock.acquire(`${name}-sole`, sole)
+    const staying = await other.hold(name, { ...shared, ttl: 30 })
+    await lock.acquire(name, shared)
+    await eventually(() => {
+      const ends = told.filter(({ type }) => type !== 'granted' && type !== 'queued')
+      expect(ends.map(each => [each.name, each.type]).sort()).toEqual([
+        [name, 'expired'],
+        [`${name}-sole`, 'ended'],
+      ])
+    })
+    await staying.release()
+  }, 15_000)
+
+  it('hears all in the order in which it happened, also over cuts, as one who may read everything', async () => {
+    await using proxy = await TcpProxy.to(server.endpoint)
+    const told = await follow(as('reader', {}, proxy.endpoint))
+    const all = await follow(as('root'))
+    const contend = async (contender: Lock, terms: { concurrency: number; ttl: number }): Promise<void> => {
+      for (let done = 0; done < 25; done++) {
+        await contender.release(name, await contender.acquire(name, terms))
+        if (done % 10 === 9) proxy.cut()
+      }
+    }
+    const two = { concurrency: 2, ttl: 60 }
+    await Promise.all([contend(lock, two), contend(other, two), contend(lock, two), contend(other, terms)])
+    await lock.release(name, await lock.acquire(name, terms))
+    await eventually(() => expect(told.length).toBeGreaterThanOrEqual(all.length))
+    const whatAndWhen = (events: readonly LockEvent[]): string[] =>
+      events.map(({ type, id, revision }) => `${revision} ${type} ${id}`)
+    expect(all.length).toBeGreaterThan(200)
+    expect(whatAndWhen(told)).toEqual(whatAndWhen(all))
+  }, 30_000)
+
+  it('may not lock', async () => {
+    await expect(as('reader').acquire(name, { ...terms, wait: 0 })).rejects.toMatchObject({
       code: 'LOCK_ERROR',
       message: expect.stringContaining('permission denied'),
     })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
 import { Etcd3 } from 'etcd3'
-import type { KeyEvent } from '../../lib/kv/key-value.js'
+import type { KeyEvent, KeyRange } from '../../lib/kv/key-value.js'
 import type { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
 import { EtcdServer } from '../../lib/testing/index.js'
 import { freePorts } from '../../lib/testing/free-port.js'
@@ -31,18 +31,15 @@ afterEach(async () => {
 const put = (value: string) =>
   direct.commit({ compare: [], success: [{ type: 'put', key, value }], failure: [] })
 const tell = (event: KeyEvent): void => void seen.push(event.type === 'put' ? event.kv.value : 'deleted')
-const watch = (store = proxied) =>
-  store.watch(
-    { key },
-    {
-      onEvents: events => events.forEach(tell),
-      onGap: () => void seen.push('gap'),
-      onEnd: error => void seen.push(`end: ${error.message}`),
-    },
-  )
+const watch = (store = proxied, ranges: KeyRange | readonly KeyRange[] = { key }) =>
+  store.watch(ranges, {
+    onEvents: events => events.forEach(tell),
+    onGap: () => void seen.push('gap'),
+    onEnd: error => void seen.push(`end: ${error.message}`),
+  })
 
-async function compact(revision: bigint): Promise<void> {
-  const client = new Etcd3({ hosts: etcd.get().endpoint })
+async function compact(revision: bigint, server = etcd.get()): Promise<void> {
+  const client = new Etcd3({ hosts: server.endpoint })
   await client.kv.compact({ revision: String(revision), physical: true })
   client.close()
 }
@@ -60,15 +57,43 @@ it('a watch tells all that happened while it was cut, once', async () => {
   await eventually(() => expect(seen).toEqual(['before', 'unheard', 'unheard too', 'after']))
 })
 
-it('a watch that was cut, and whose place in the history is compacted, says so and goes on', async () => {
-  await watch().ready
+it.each([
+  ['a watch', () => ({ key })],
+  ['a watch of several ranges', () => [{ key }, { key: `${key}/never written` }]],
+])('%s that was cut, and whose place in the history is compacted, says so and goes on', async (_, ranges) => {
+  await watch(proxied, ranges()).ready
+  await put('before')
+  await eventually(() => expect(seen).toEqual(['before']))
   proxy.mute()
   await put('unheard')
   await compact((await put('unheard too')).revision)
   proxy.cut()
-  await eventually(() => expect(seen).toEqual(['gap']))
+  await eventually(() => expect(seen).toContain('gap'))
   await put('after')
-  await eventually(() => expect(seen).toEqual(['gap', 'after']))
+  // Each of several ranges may say so.
+  const once = (): string[] => seen.filter((each, at) => each !== seen[at - 1])
+  await eventually(() => expect(once()).toEqual(['before', 'gap', 'after']))
+})
+
+it('a watch of a key that nobody touches loses nothing to a compaction of what it has heard', async () => {
+  await using server = await EtcdServer.start({
+    args: ['--experimental-watch-progress-notify-interval', '100ms'],
+  })
+  proxy.redirect(server.endpoint)
+  const store = storeAt(server.endpoint)
+  await watch().ready
+  const write = (to: string) =>
+    store.commit({ compare: [], success: [{ type: 'put', key: to, value: to }], failure: [] })
+  await write('another')
+  const { revision } = await write('another')
+  // Nothing tells that etcd has said how far it has told everything.
+  await new Promise(resolve => setTimeout(resolve, 500))
+  proxy.mute()
+  await write(key)
+  await compact(revision, server)
+  proxy.cut()
+  await eventually(() => expect(seen).toEqual([key]))
+  await store.close()
 })
 
 it('a watch on an etcd whose history begins anew, says so and goes on', async () => {

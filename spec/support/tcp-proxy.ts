@@ -66,6 +66,10 @@ export class TcpProxy {
     for (const socket of this.sockets) socket.destroy()
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
   async close(): Promise<void> {
     this.cut()
     if (!this.server.listening) return

@@ -119,7 +119,7 @@ export const schemas = {
     {
       type: {
         enum: ['queued', 'gave up', 'granted', 'changed', 'released', 'expired', 'forced', 'ended'],
-        description: '`ended`: the holding, or the place in the queue, is gone, and it was not seen why.',
+        description: '`ended`: the holding, or the place in the queue, is gone, and it is not known why.',
       },
       prefix: text(),
       name: text('As it stands in etcd.'),
@@ -130,7 +130,7 @@ export const schemas = {
         type: 'string',
         pattern: '^\\d+$',
         description:
-          'Of etcd; that of `granted` is the fencing token, that of `ended` the last at which it was known to stand.',
+          'Of etcd; that of `granted` is the fencing token, what has `ended` did so then or later.',
       },
       by: text('Of `forced`: who took it.'),
       reason: text('Of `forced`: why.'),

@@ -13,6 +13,7 @@ import { isStoreError } from '../store-error.js'
 import { Connection } from './connection.js'
 import { LeaseStream } from './lease-stream.js'
 import { knownDefect } from './known-defects.js'
+import { MergedWatch } from './merged-watch.js'
 import type { EtcdOptions } from './options.js'
 import { WatchStream } from './watch-stream.js'
 import { decodeTransaction, encodeTransaction } from './wire.js'
@@ -47,8 +48,9 @@ export class EtcdStore implements Store {
     return decodeTransaction(response)
   }
 
-  watch(range: KeyRange, listener: WatchListener): Watch {
-    return this.watches.watch(range, listener)
+  watch(ranges: KeyRange | readonly KeyRange[], listener: WatchListener): Watch {
+    if ('key' in ranges) return this.watches.watch(ranges, listener)
+    return new MergedWatch(this.watches, ranges, listener)
   }
 
   close(): Promise<void> {

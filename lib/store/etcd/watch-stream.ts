@@ -10,6 +10,9 @@ import { isTokenRefusal } from './token.js'
 import { EtcdWatch, isBeyond } from './watch.js'
 import { encodeRange } from './wire.js'
 
+/** What is said under this id concerns all. */
+const ALL_WATCHES = '-1'
+
 /** All watches of this process on one stream, each resumed after a cut from the last revision it saw. */
 export class WatchStream {
   private readonly watches = new Map<string, EtcdWatch>()
@@ -21,6 +24,9 @@ export class WatchStream {
   private answerTimer: NodeJS.Timeout | undefined
   private stopWatching = (): void => {}
   private nextId = 1
+  /** Told, when asked for, up to which revision etcd has told everything, and in which run of the stream. */
+  readonly progressListeners = new Set<(revision: bigint, run: number) => void>()
+  private run = 0
 
   constructor(
     private readonly connection: Connection,
@@ -30,6 +36,7 @@ export class WatchStream {
       onData: response => this.receive(response),
       onDown: () => {
         this.expectNothing()
+        this.run++
         this.reopenLater()
       },
     })
@@ -39,6 +46,13 @@ export class WatchStream {
     const watch = new EtcdWatch(range, listener)
     this.enlist(watch)
     return { ready: watch.ready, close: () => this.remove(watch) }
+  }
+
+  /** Not while watches are being opened, of which etcd knows nothing yet. It may leave the question unanswered. */
+  askProgress(): void {
+    if (this.stream.isOpen && this.creating.length === 0 && !this.reopenTimer) {
+      this.stream.write({ progress_request: {} })
+    }
   }
 
   close(): void {
@@ -100,6 +114,7 @@ export class WatchStream {
     const id = response.created ? this.creating.shift()?.id : response.watch_id
     if (response.created) this.expectAnswer()
     const watch = id !== undefined && this.watches.get(id)
+    if (response.watch_id === ALL_WATCHES && !response.created) return this.onProgress(response)
     if (!watch) return
     // "created" and "canceled" may come in one response: permission denied.
     if (response.canceled) return this.onCanceled(response, watch)
@@ -107,6 +122,11 @@ export class WatchStream {
     if (response.created && watch.isOfAnother(response.header.cluster_id)) return this.restart(watch)
     watch.receive(response)
     if (response.created && isBeyond(watch.next, response.header.revision)) void this.question(watch)
+  }
+
+  private onProgress({ header }: IWatchResponse): void {
+    if (this.creating.length > 0) return
+    for (const listener of this.progressListeners) listener(BigInt(header.revision), this.run)
   }
 
   /**

@@ -29,12 +29,14 @@ export class EtcdWatch {
 
   /**
    * From now at first: etcd serves a watch that starts in the past up to 100 ms late. After a cut, from
-   * where it stood.
+   * where it stood. That moves on also while nothing happens to its keys, every ten minutes by etcd's defaults: otherwise
+   * a compaction would have to be taken for a loss of events.
    */
   createRequest(): IWatchCreateRequest {
     return {
       ...encodeRange(this.range),
       watch_id: this.id,
+      progress_notify: true,
       ...(this.next !== undefined && { start_revision: String(this.next) }),
     }
   }
@@ -43,6 +45,7 @@ export class EtcdWatch {
     if (created) this.onCreated(header.cluster_id, BigInt(header.revision))
     const fresh = events.filter(({ kv }) => this.next === undefined || BigInt(kv.mod_revision) >= this.next)
     const last = fresh.at(-1)
+    if (!created && events.length === 0) this.onProgress(BigInt(header.revision))
     if (!last) return
     this.next = BigInt(last.kv.mod_revision) + 1n
     this.listener.onEvents(fresh.map(decodeEvent))
@@ -63,6 +66,11 @@ export class EtcdWatch {
   end(error: Error): void {
     this.markFailed(error)
     this.listener.onEnd(error)
+  }
+
+  /** Everything up to this revision was told. */
+  private onProgress(revision: bigint): void {
+    if (this.next !== undefined && this.next <= revision) this.next = revision + 1n
   }
 
   private onCreated(cluster: string, revision: bigint): void {

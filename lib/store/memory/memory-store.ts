@@ -16,7 +16,7 @@ interface Lease {
 }
 
 interface Watcher {
-  readonly range: KeyRange
+  readonly ranges: readonly KeyRange[]
   readonly listener: WatchListener
 }
 
@@ -43,8 +43,9 @@ export class MemoryStore implements Store {
     return this.answer(() => this.apply(transaction))
   }
 
-  watch(range: KeyRange, listener: WatchListener): Watch {
-    const watcher = { range, listener }
+  watch(watched: KeyRange | readonly KeyRange[], listener: WatchListener): Watch {
+    const ranges = 'key' in watched ? [watched] : watched
+    const watcher = { ranges, listener }
     const ready = this.answer(() => void this.watchers.add(watcher))
     ready.catch(() => {})
     return { ready, close: () => void this.watchers.delete(watcher) }
@@ -100,7 +101,7 @@ export class MemoryStore implements Store {
   private notify(events: readonly KeyEvent[]): void {
     for (const watcher of this.watchers) {
       const seen = events.filter(event =>
-        isWithin(event.type === 'put' ? event.kv.key : event.key, watcher.range),
+        watcher.ranges.some(range => isWithin(event.type === 'put' ? event.kv.key : event.key, range)),
       )
       if (seen.length === 0) continue
       queueMicrotask(() => {

@@ -13,6 +13,7 @@ it('a look that is overtaken by another tells nothing, and is not what makes a f
   const store = new MemoryStore()
   const lock = new Lock({ store, prefix: 'custom', owner: 'me', dryRun: false })
   let listener: WatchListener | undefined
+  const ranges = LockKey.toldUnder('custom')
   /** Those of looks that were read, and are not answered yet. */
   const answers: (() => void)[] = []
   const slow: Store = {
@@ -21,7 +22,7 @@ it('a look that is overtaken by another tells nothing, and is not what makes a f
     close: () => Promise.resolve(),
     commit: async transaction => {
       const result = await store.commit(transaction)
-      const isLook = transaction.success.some(op => op.key === LockKey.all.key)
+      const isLook = transaction.success.some(op => op.key === ranges[0]!.key)
       if (isLook) await new Promise<void>(resolve => answers.push(resolve))
       return result
     },
@@ -31,6 +32,7 @@ it('a look that is overtaken by another tells nothing, and is not what makes a f
   const end = new AbortController()
   const feed = new EventFeed(
     engine,
+    ranges,
     events(() => true),
   )
   const reading = (async () => {
