@@ -21,7 +21,7 @@ const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 const lines = (value: unknown): number => inspect(value).split('\n').length
 
 describe('what holds secrets', () => {
-  const config = { endpoints: ['http://127.0.0.1:1'], user: 'root', password: SECRET }
+  const config = { endpoints: ['http://127.0.0.1:1'], username: 'root', password: SECRET }
   it.each<[string, object, object]>([
     [
       'Lock',
