@@ -49,7 +49,9 @@ export class LossGuard {
   private readonly onExpiring = (): void => {
     // It acts before it speaks: stderr may be a pipe that nobody reads, or a terminal that stops this process.
     if (this.policy !== 'warn') this.strike(this.policy === 'term' ? 'SIGTERM' : 'SIGKILL')
-    say(`the lock ${this.held.names.join(', ')} ends in ${this.held.remaining().toFixed(1)} s`)
+    say(
+      `the lock ${this.held.names.map(name => `"${name}"`).join(', ')} ends in ${this.held.remaining().toFixed(1)} s`,
+    )
   }
 
   private readonly onAbort = (): void => {

@@ -31,6 +31,11 @@ export function printJson(document: unknown): void {
   print(JSON.stringify(document, (_key, value: unknown) => value ?? null, 2))
 }
 
+/** Locks in a sentence: what they are called may hold spaces. */
+export function locksNamed(prefix: string, names: readonly string[]): string {
+  return names.map(name => `"${prefix}/${name}"`).join(', ')
+}
+
 /** A word of a command for a shell. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`

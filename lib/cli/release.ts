@@ -13,7 +13,7 @@ import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from
 import { defaultOwner, isOwnOwner } from './default-owner.js'
 import { CliError, EXIT } from './exit-codes.js'
 import { localTime } from './format.js'
-import { print, printable, printJson, quoted, say } from './output.js'
+import { locksNamed, print, printable, printJson, quoted, say } from './output.js'
 
 interface ReleaseOptions extends ConnectionOptions {
   readonly prefix: string
@@ -48,12 +48,13 @@ async function release(name: string, id: string, options: ReleaseOptions): Promi
   const connection = connectionOf(options)
   prefixesOf(connection, prefix)
   const key = lockKey(prefix, name)
+  const named = locksNamed(prefix, [name])
   const engine = await openEngine(connection)
   try {
     const found = find(await reading(engine, key.path, () => engine.readOne(key)), id)
     if (found && !found.isOwn) {
       process.exitCode = EXIT.refused
-      say(refusal(`${prefix}/${name}`, found, `release ${quoted(name)} ${id} --prefix ${prefix}`))
+      say(refusal(named, found, `release ${quoted(name)} ${id} --prefix ${prefix}`))
       if (json)
         printJson({ prefix, name, id, released: false, owner: found.owner, since: found.since?.toISO() })
       return
@@ -63,10 +64,10 @@ async function release(name: string, id: string, options: ReleaseOptions): Promi
     const released = lock !== undefined
     if (json) printJson({ prefix, name, id, released, owner: lock?.owner, since: lock?.created.toISO() })
     else if (lock)
-      print(printable(`Released ${prefix}/${name}, held by ${lock.owner} since ${localTime(lock.created)}.`))
+      print(printable(`Released ${named}, held by ${lock.owner} since ${localTime(lock.created)}.`))
     else
       say(
-        `nobody holds ${prefix}/${name} under the id ${id} (any more); see: spicelock show ${quoted(name)} --prefix ${prefix}`,
+        `nobody holds ${named} under the id ${id} (any more); see: spicelock show ${quoted(name)} --prefix ${prefix}`,
       )
   } finally {
     await engine.close()
@@ -110,14 +111,15 @@ async function releaseByForce(name: string, id: string, options: ReleaseOptions)
   const connection = connectionOf(options)
   prefixesOf(connection, prefix)
   const key = lockKey(prefix, name)
+  const named = locksNamed(prefix, [name])
   const engine = await openEngine(connection)
   try {
     const released = await forceRelease(engine, key, id, { by, reason })
     if (released) connection.logger.info({ key: key.path, id, owner: by, reason }, 'Released lock by force')
     else process.exitCode = EXIT.notHeld
     if (json) printJson({ prefix, name, id, released, by, reason })
-    else if (released) print(printable(`Released ${prefix}/${name} by force.`))
-    else say(`nobody holds or waits for ${prefix}/${name} under the id ${id} (any more)`)
+    else if (released) print(printable(`Released ${named} by force.`))
+    else say(`nobody holds or waits for ${named} under the id ${id} (any more)`)
   } finally {
     await engine.close()
   }

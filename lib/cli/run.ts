@@ -11,7 +11,7 @@ import { Ending } from './ending.js'
 import { CliError, EXIT, EXIT_CODES_HELP } from './exit-codes.js'
 import { integerFrom, seconds } from './numbers.js'
 import { LossGuard, ON_LOST, type OnLost } from './on-lost.js'
-import { quoted, say, write } from './output.js'
+import { locksNamed, quoted, say, write } from './output.js'
 import { Interruption } from './signals.js'
 import { Suspension } from './suspension.js'
 import { WaitLine } from './wait-line.js'
@@ -140,7 +140,7 @@ async function run(
       signal.throwIfAborted()
       // This process may have been stopped since it was granted.
       held.assertHeld()
-      const all = names.map(name => `${prefix}/${name}`).join(', ')
+      const all = locksNamed(prefix, names)
       if (dryRun) {
         if (!quiet) say(`dry run: ${all} could be taken now; the command was not run`)
         return EXIT.ok
@@ -183,7 +183,7 @@ async function runHeld(
 }
 
 function notReleased({ names, id, owner }: HeldLocks, prefix: string, ttl: number): string {
-  const all = names.map(name => `${prefix}/${name}`).join(', ')
+  const all = locksNamed(prefix, names)
   const force = isOwnOwner(owner) ? '' : ' --force --reason TEXT'
   const commands = names.map(name => `spicelock release ${quoted(name)} ${id} --prefix ${prefix}${force}`)
   const end = names.length > 1 ? 'they end' : 'it ends'

@@ -5,7 +5,7 @@ import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import { Timestamp } from '../model/timestamp.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
 import { ago, duration, jsonOf, localTime, table } from './format.js'
-import { print, printable, printJson } from './output.js'
+import { locksNamed, print, printable, printJson } from './output.js'
 
 interface ShowOptions extends ConnectionOptions {
   readonly prefix: string
@@ -56,7 +56,7 @@ function textOf({ prefix, name, holders, waiters }: LockState, now: Timestamp): 
       waiter.since ? since(waiter.since) : '-',
     ]),
   )
-  const title = printable(`${prefix}/${name}`)
+  const title = printable(locksNamed(prefix, [name]))
   return [
     holders.length > 0 ? `${title} is held by:\n${held}` : `Nobody holds ${title}.`,
     waiters.length > 0 ? `These wait for it:\n${queue}` : 'Nobody waits for it.',

@@ -2,7 +2,7 @@ import type { WaitStatus } from '../lock/acquire-options.js'
 import type { HolderState } from '../lock/lock-state.js'
 import { Timestamp } from '../model/timestamp.js'
 import { duration, localTime } from './format.js'
-import { printable } from './output.js'
+import { locksNamed, printable } from './output.js'
 
 export interface WaitOutput {
   /** Width of the terminal; undefined when it is none. */
@@ -43,5 +43,5 @@ function waitText(
   held: (holder: HolderState) => string,
 ): string {
   const holding = holders.length > 0 ? holders.map(held).join(', ') : 'nobody'
-  return `waiting for ${prefix}/${name} at place ${place}, held by ${holding}`
+  return `waiting for ${locksNamed(prefix, [name])} at place ${place}, held by ${holding}`
 }

@@ -147,7 +147,7 @@ describe('spicelock show', () => {
       expect(stdout).toMatch(
         new RegExp(
           [
-            `^custom/${name} is held by:`,
+            `^"custom/${name}" is held by:`,
             'ID +OWNER +SINCE +REMAINING +CONCURRENCY +FENCING TOKEN',
             String.raw`${id}  alice  ${time}  \S+ +1 +${token}`,
             '',
@@ -162,7 +162,7 @@ describe('spicelock show', () => {
 
   it('says when nobody holds or waits', async () => {
     const { code, stdout } = await spicelock('show', name)
-    expect([code, stdout]).toEqual([0, `Nobody holds custom/${name}.\n\nNobody waits for it.\n`])
+    expect([code, stdout]).toEqual([0, `Nobody holds "custom/${name}".\n\nNobody waits for it.\n`])
     expect(parsed(await spicelock('show', name, '--json'))).toMatchObject({ name, holders: [], waiters: [] })
   })
 })
@@ -178,7 +178,7 @@ describe('spicelock release', () => {
   it('releases by id what this user holds on this host, and says whose it was', async () => {
     const id = await own.acquire(name, terms)
     const { code, stdout } = await spicelock('release', name, id)
-    expect(stdout).toMatch(`Released custom/${name}, held by ${mine} since 20`)
+    expect(stdout).toMatch(`Released "custom/${name}", held by ${mine} since 20`)
     expect(code).toBe(0)
     expect((await lock.inspect(name)).holders).toEqual([])
   })
@@ -196,13 +196,13 @@ describe('spicelock release', () => {
     const refused = await spicelock('release', name, id)
     expect([refused.code, refused.stdout]).toEqual([77, ''])
     expect(refused.stderr).toMatch(
-      /^spicelock: custom\/\S+ is held by .* since 20\S+, which is not this user on this host; to take it all the same: /,
+      /^spicelock: "custom\/\S+" is held by .* since 20\S+, which is not this user on this host; to take it all the same: /,
     )
     expect((await lock.inspect(name)).holders).toMatchObject([{ id }])
     const [, command] = /all the same: spicelock (.*)\n$/.exec(refused.stderr)!
     const args = [...command!.matchAll(/'([^']*)'|\S+/g)].map(([word, quoted]) => quoted ?? word)
     const forced = await spicelock(...args.map(word => (word === 'TEXT' ? 'why not' : word)))
-    expect([forced.code, forced.stdout]).toEqual([0, `Released custom/${name} by force.\n`])
+    expect([forced.code, forced.stdout]).toEqual([0, `Released "custom/${name}" by force.\n`])
     await theirs.close()
   })
 
@@ -212,7 +212,7 @@ describe('spicelock release', () => {
       const refused = await spicelock('release', name, waiter!.id)
       expect([refused.code, refused.stdout]).toEqual([77, ''])
       expect(refused.stderr).toMatch(
-        /^spicelock: bob waits for custom\/\S+ since 20\S+; to send bob away: .* --force /,
+        /^spicelock: bob waits for "custom\/\S+" since 20\S+; to send bob away: .* --force /,
       )
       expect((await lock.inspect(name)).waiters).toEqual([waiter])
     }))
@@ -220,7 +220,7 @@ describe('spicelock release', () => {
   it('ends with 1 when nobody holds under the id, and leaves the others alone', async () => {
     const id = await lock.acquire(name, terms)
     const { code, stdout, stderr } = await spicelock('release', name, 'other')
-    expect(stderr).toContain(`nobody holds custom/${name} under the id other`)
+    expect(stderr).toContain(`nobody holds "custom/${name}" under the id other`)
     expect([code, stdout]).toEqual([1, ''])
     expect((await lock.inspect(name)).holders).toMatchObject([{ id }])
     await lock.release(name, id)

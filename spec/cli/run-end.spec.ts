@@ -42,7 +42,7 @@ describe('while etcd hangs', () => {
     expect(await command.ended()).toBe(3)
     expect(secondsSince(from)).toBeLessThan(8)
     expect(command.stderr).toContain(
-      `spicelock: custom/${name}, custom/${second} could not be released: they end within 60 s. To release before that: ` +
+      `spicelock: "custom/${name}", "custom/${second}" could not be released: they end within 60 s. To release before that: ` +
         `spicelock release '${name}' ${holder!.id} --prefix custom; spicelock release '${second}' ${holder!.id}`,
     )
   }, 30_000)

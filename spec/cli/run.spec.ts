@@ -284,7 +284,7 @@ describe('while others hold the lock', () => {
 
   it('it says who, waits, and then runs', async () => {
     const command = await start(UNTIL_EOF)
-    await said(command, `waiting for custom/${name} at place 1, held by holder since 20`)
+    await said(command, `waiting for "custom/${name}" at place 1, held by holder since 20`)
     expect(command.stdout).toBe('')
     await lock.release(name, id)
     await said(command, 'started')
@@ -342,12 +342,12 @@ describe('while others hold the lock', () => {
 it('--dry-run on a free lock says that it is free, and runs nothing', async () => {
   const second = `${name} too`
   const one = await run(['--dry-run', '--', 'echo', 'started'])
-  const message = `spicelock: dry run: custom/${name} could be taken now; the command was not run\n`
+  const message = `spicelock: dry run: "custom/${name}" could be taken now; the command was not run\n`
   expect(one).toEqual({ code: 0, stdout: '', stderr: message })
   const both = await run([second, '--dry-run', '--', 'no-such-command'])
   expect([both.code, both.stderr]).toEqual([
     0,
-    `spicelock: dry run: custom/${name}, custom/${second} could be taken now; the command was not run\n`,
+    `spicelock: dry run: "custom/${name}", "custom/${second}" could be taken now; the command was not run\n`,
   ])
   expect(await run(['--dry-run', '--quiet', '--', 'echo', 'started'])).toEqual({
     code: 0,

@@ -21,7 +21,7 @@ const statusOf = (place: number, ...owners: string[]) => ({
   })),
 })
 const textOf = (place: number, owner: string) =>
-  `spicelock: waiting for custom/deploy at place ${place}, held by ${owner} since ${localTime(since)}`
+  `spicelock: waiting for "custom/deploy" at place ${place}, held by ${owner} since ${localTime(since)}`
 
 let written: string[]
 const lineOn = (columns: number | undefined) =>
@@ -43,7 +43,7 @@ describe('a wait that is not shown on a terminal', () => {
 
   it('says when nobody holds', () => {
     lineOn(undefined).show(statusOf(2))
-    expect(written).toEqual(['spicelock: waiting for custom/deploy at place 2, held by nobody\n'])
+    expect(written).toEqual(['spicelock: waiting for "custom/deploy" at place 2, held by nobody\n'])
   })
 
   it('shows nothing of an owner that could steer a terminal', () => {
@@ -62,15 +62,15 @@ describe('a wait that is shown on a terminal', () => {
     line.clear()
     line.clear()
     expect(written).toEqual([
-      `${clear}spicelock: waiting for custom/deploy at place 2, held by alice for 3m 20s`,
-      `${clear}spicelock: waiting for custom/deploy at place 1, held by alice for 3m 22s`,
+      `${clear}spicelock: waiting for "custom/deploy" at place 2, held by alice for 3m 20s`,
+      `${clear}spicelock: waiting for "custom/deploy" at place 1, held by alice for 3m 22s`,
       clear,
     ])
   })
 
   it('is no wider than the terminal', () => {
     lineOn(30).show(statusOf(2, 'alice'))
-    expect(written).toEqual([`${clear}spicelock: waiting for custom`])
+    expect(written).toEqual([`${clear}spicelock: waiting for "custo`])
   })
 
   it('is not cleared when it was never shown', () => {

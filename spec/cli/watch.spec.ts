@@ -115,7 +115,7 @@ describe('spicelock release --force', () => {
     const held = await lock.hold(name, terms)
     const force = (id: string, ...args: string[]): ReturnType<typeof runCommand> =>
       runCommand(at('release', name, id, '--force', '--reason', 'rack on fire', ...args))
-    expect(await force(held.id)).toMatchObject({ code: 0, stdout: `Released custom/${name} by force.\n` })
+    expect(await force(held.id)).toMatchObject({ code: 0, stdout: `Released "custom/${name}" by force.\n` })
     await eventually(() =>
       expect(String(held.signal.reason)).toMatch(/@.* released it by force: rack on fire/),
     )
