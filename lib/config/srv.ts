@@ -1,4 +1,4 @@
-import { resolveSrv as resolveSrvByDns } from 'node:dns/promises'
+import { promises as dns } from 'node:dns'
 import { EtcdLockUnavailableError, LockConfigError } from '../model/errors.js'
 import { endpointOf } from './endpoints.js'
 
@@ -18,8 +18,21 @@ const SERVICES = [
   { service: '_etcd._tcp', protocol: undefined },
 ] as const
 
+/** How often a name server is asked, and for how many milliseconds at first: it has twice the time when it is asked again. */
+const PATIENCE = { tries: 2, timeout: 1_000 }
+
 /** What DNS says when a record does not exist; all else is trouble on the way to the answer. */
 const NO_RECORD = ['ENOTFOUND', 'ENODATA', 'EBADNAME']
+
+/**
+ * By its defaults Node waits 27 s for a name server that is silent. (The servers are those that the program has set, which
+ * functions that are imported by name do not see.)
+ */
+const resolveSrvByDns: SrvResolver = name => {
+  const resolver = new dns.Resolver(PATIENCE)
+  resolver.setServers(dns.getServers())
+  return resolver.resolveSrv(name)
+}
 
 /**
  * Endpoints from the SRV records of a domain, most preferred first.

@@ -1,9 +1,11 @@
+import { createSocket } from 'node:dgram'
 import { promises as dns } from 'node:dns'
+import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import { resolveEndpoints } from '../../lib/config/etcd-options.js'
 import type { SrvResolver } from '../../lib/config/srv.js'
 import { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
-import { useEtcdServer } from '../support/etcd.js'
+import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
@@ -99,3 +101,23 @@ describe('the name of a host', () => {
     await store.close()
   })
 })
+
+it('a name server that is silent is an error in seconds', async () => {
+  const silent = createSocket('udp4')
+  silent.bind(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const servers = dns.getServers()
+  dns.setServers([`127.0.0.1:${silent.address().port}`])
+  const lock = lockAt('', { config: { srv_domain: 'example' } })
+  try {
+    const start = performance.now()
+    await expect(lock.acquire(freshName(), { concurrency: 1, ttl: 60, wait: 0 })).rejects.toMatchObject({
+      code: 'ETCD_UNAVAILABLE',
+    })
+    expect(performance.now() - start).toBeLessThan(8_000)
+  } finally {
+    dns.setServers(servers)
+    silent.close()
+    await lock.close()
+  }
+}, 60_000)
