@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Logger } from 'pino'
 import type { Lock, LockEvent } from '../../lib/index.js'
@@ -34,9 +35,9 @@ const kill = async (index: number): Promise<void> => {
 }
 
 /** A lock whose client talks to this member first. */
-function lockVia(index: number, owner: string, logger?: Logger): Lock {
+function lockVia(index: number, owner: string, logger?: Logger, own: object = { read_timeout: 2 }): Lock {
   const endpoints = [...cluster.endpoints.slice(index), ...cluster.endpoints.slice(0, index)]
-  const config = { endpoints, read_timeout: 2 }
+  const config = { endpoints, ...own }
   const lock = lockAt(endpoints[0]!, { owner, config, ...(logger && { logger }) })
   locks.push(lock)
   return lock
@@ -72,6 +73,32 @@ describe.each([
     await waiter.release(name, next)
   }, 60_000)
 })
+
+it.each([
+  ['a follower', async () => ((await cluster.leader()) + 1) % 3, 3],
+  // Nobody is served until the others have elected another.
+  ['the leader', () => cluster.leader(), 6],
+])(
+  'when %s hangs, to which a holder talks, what is renewed is kept',
+  async (_, chosen, ttl) => {
+    const index = await chosen()
+    const held = await lockVia(index, 'holder', undefined, {}).hold(freshName(), {
+      concurrency: 1,
+      ttl,
+      keepAlive: true,
+    })
+    cluster.members[index]!.pause()
+    try {
+      await delay((ttl + 1) * 1000)
+      await held.verify()
+      expect(held.signal.aborted).toBe(false)
+    } finally {
+      cluster.members[index]!.resume()
+    }
+    await held.release()
+  },
+  30_000,
+)
 
 it('a version that is known to lose leases in a cluster is warned of once', async () => {
   const { log, lines } = logSpy()

@@ -66,7 +66,7 @@ export class Connection {
   ): Promise<T> {
     const withinMs = Math.max(0, Math.min(timeoutMs, this.options.callTimeoutMs))
     const deadline = Date.now() + withinMs
-    const member = await this.contactWithin(withinMs)
+    const member = this.member ?? (await this.contactWithin(withinMs))
     const stopWatching = this.expectAnswer(() => this.doubt(member), withinMs)
     try {
       return await work(member.client, { deadline }).catch((error: unknown) => {
