@@ -135,6 +135,12 @@ describe('an entry that came with a holder key', () => {
     expect(ids(keyLocksOf(read()).locks)).toEqual([stays, 'c'])
   })
 
+  it('is not waited for by one whom another keeps waiting', () => {
+    ask('c', 1)
+    remove(key.holder(gone))
+    expect(decide(read(), request('c', 1), now)).toEqual({ kind: 'wait', place: 1, until: undefined })
+  })
+
   it('is dropped by a release, which hands over in its place', () => {
     run(grant(emptySnapshot(key), { ...request('c', 1), holderLease: '7' }, now).transaction)
     remove(key.holder(gone))
