@@ -5,6 +5,7 @@ import type { Store, Watch } from '../../lib/store/store.js'
 import { freshName, lockAt } from '../support/etcd.js'
 import { AuthenticatedEtcd, LOCKER, useJwtKeys } from '../support/etcd-auth.js'
 import { eventually } from '../support/eventually.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 
 const jwtKeys = useJwtKeys()
 const started: AuthenticatedEtcd[] = []
@@ -39,6 +40,10 @@ const watch = (key: string): Watch =>
       onEnd: error => void (ended = error),
     },
   )
+
+/** Waits for as long as a lease lasts that is not renewed. */
+const etcdForgets = (seconds: number): Promise<void> =>
+  new Promise(resolve => setTimeout(resolve, seconds * 1000 + 500))
 
 beforeEach(() => {
   events = []
@@ -155,10 +160,6 @@ describe.each(['simple', 'jwt'])('with %s tokens', kind => {
       await witness.close()
       await expect(feed).rejects.toMatchObject({ code: 'LOCK_ERROR' })
     }, 40_000)
-
-    /** Waits for as long as a lease lasts that is not renewed. */
-    const etcdForgets = (seconds: number): Promise<void> =>
-      new Promise(resolve => setTimeout(resolve, seconds * 1000 + 500))
   })
 
   describe('when authentication is on', () => {
@@ -174,6 +175,30 @@ describe.each(['simple', 'jwt'])('with %s tokens', kind => {
       expect(ended).toMatchObject({ reason: 'refused' })
       await store.close()
     })
+
+    it('who has a wrong password is refused, with calls and watches', async () => {
+      store = storeFor({ ...LOCKER, password: 'wrong' })
+      await expect(watch('/a').ready).rejects.toMatchObject({ reason: 'refused' })
+      expect(ended).toMatchObject({ message: expect.stringMatching(/authentication failed/) })
+      await expect(read('/a')).rejects.toMatchObject({ reason: 'refused' })
+      await store.close()
+    })
+
+    it('a lock is kept though the password of its user is changed, and released when it is known', async () => {
+      const proxy = await TcpProxy.to(etcd.server.endpoint)
+      await using lock = lockFor({ ...LOCKER, endpoints: [proxy.endpoint] })
+      const name = freshName()
+      const held = await lock.hold(name, { concurrency: 1, ttl: 2, keepAlive: true })
+      await etcd.changePassword('another')
+      await expect(lock.get(name)).rejects.toThrow(/authentication failed/)
+      proxy.cut()
+      await etcdForgets(held.remaining())
+      held.assertHeld()
+      await etcd.changePassword(LOCKER.password)
+      await held.verify()
+      await held.release()
+      await proxy.close()
+    }, 20_000)
   })
 })
 

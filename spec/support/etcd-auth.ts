@@ -35,6 +35,10 @@ export class AuthenticatedEtcd {
     return this.asRoot(admin => admin.user(`user-${++this.users}`).create('secret'))
   }
 
+  changePassword(password: string): Promise<unknown> {
+    return this.asRoot(admin => admin.user(LOCKER.username).setPassword(password))
+  }
+
   async enable(): Promise<void> {
     if (this.isEnabled) return
     const admin = new Etcd3({ hosts: this.server.endpoint })

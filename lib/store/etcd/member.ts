@@ -45,7 +45,7 @@ export class Member {
       },
       faultHandling: { host: () => noop, global: noop },
       defaultCallOptions: ({ isStream, method }) => {
-        const bearer = method === 'authenticate' ? undefined : token?.bearer()
+        const bearer = method === 'authenticate' ? undefined : token?.bearer(method)
         return {
           interceptors: [this.trackCall, ...(bearer ? [bearer.interceptor] : [])],
           ...(bearer && { credentials: bearer.credentials }),

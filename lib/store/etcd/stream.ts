@@ -1,4 +1,6 @@
+import { status } from '@grpc/grpc-js'
 import type { Etcd3 } from 'etcd3'
+import { StoreError } from '../store-error.js'
 import { classify } from './classify.js'
 import type { Connection } from './connection.js'
 import type { Member } from './member.js'
@@ -18,7 +20,7 @@ interface Duplex<Request, Response> {
 interface StreamListener<Response> {
   onData(response: Response): void
   /** The stream is down; what was written and not answered is lost. The next write opens another. */
-  onDown(error: Error): void
+  onDown(error: StoreError): void
 }
 
 interface Opened<Request, Response> {
@@ -108,7 +110,9 @@ export class Stream<Request, Response> {
     })
     const stream: Opened<Request, Response> = { member: undefined, duplex }
     const down = (error: Error): void => {
-      if (this.current === stream) this.fail(error)
+      if (this.current !== stream) return
+      if (isDenied(error)) this.renew(new StoreError('refused', classify(error).message))
+      else this.fail(error)
     }
     duplex.then(opened => {
       opened.on('data', response => {
@@ -119,4 +123,9 @@ export class Stream<Request, Response> {
     }, down)
     return stream
   }
+}
+
+/** The user is not let in, which says nothing about the member. */
+function isDenied(error: Error): boolean {
+  return 'code' in error && error.code === status.PERMISSION_DENIED
 }

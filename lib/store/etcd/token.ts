@@ -20,6 +20,9 @@ export function isTokenRefusal(message: string): boolean {
   return REFUSALS.some(refusal => message.includes(refusal))
 }
 
+/** For which etcd asks for no token. */
+const RENEWAL = 'leaseKeepAlive'
+
 /** How one call gets its token. */
 interface Bearer {
   readonly credentials: CallCredentials
@@ -37,10 +40,11 @@ export class Token {
   constructor(private readonly ask: () => Promise<{ readonly token: string }>) {}
 
   /**
-   * For the options of one call. A token that etcd refuses is forgotten, unless another has replaced it meanwhile: all calls
+   * For the options of one call. Renewals go without a token when the user is refused: a lock is not lost because a
+   * password is being changed. A token that etcd refuses is forgotten, unless another has replaced it meanwhile: all calls
    * that were refused with it share the next.
    */
-  bearer(): Bearer {
+  bearer(method: string): Bearer {
     let used: Promise<Metadata> | undefined
     const forget = (): void => {
       if (this.current === used) this.current = undefined
@@ -50,7 +54,12 @@ export class Token {
         used = this.get()
         used.then(
           metadata => callback(null, metadata),
-          (error: unknown) => callback(asStatus(error)),
+          (error: unknown) => {
+            const { reason, message } = classify(error)
+            if (reason === 'refused' && method === RENEWAL) return callback(null, new Metadata())
+            const code = reason === 'refused' ? status.PERMISSION_DENIED : status.UNAVAILABLE
+            callback(Object.assign(new Error(message), { code }))
+          },
         )
       }),
       interceptor: (options, nextCall) =>
@@ -88,10 +97,4 @@ export class Token {
       throw error
     }
   }
-}
-
-function asStatus(error: unknown): Error {
-  const { reason, message } = classify(error)
-  const code = reason === 'refused' ? status.PERMISSION_DENIED : status.UNAVAILABLE
-  return Object.assign(new Error(message), { code })
 }

@@ -34,9 +34,10 @@ export class WatchStream {
   ) {
     this.stream = new Stream(connection, client => client.watchClient.watch(), {
       onData: response => this.receive(response),
-      onDown: () => {
+      onDown: error => {
         this.expectNothing()
         this.run++
+        if (error.reason === 'refused') this.refuse(error)
         this.reopenLater()
       },
     })
@@ -143,7 +144,7 @@ export class WatchStream {
       if (isBeyond(next, header.revision) && this.watches.get(id) === watch) this.restart(watch)
     } catch (error) {
       // The call has failed the stream if etcd is unreachable; the question is put again when the stream is open again.
-      if (!isStoreError(error, 'unreachable')) this.stream.fail(error as Error)
+      if (!isStoreError(error, 'unreachable')) this.stream.renew(error as Error)
     }
   }
 
@@ -163,6 +164,11 @@ export class WatchStream {
     else if (isTokenRefusal(cancel_reason) || cancel_reason.includes('permission denied')) {
       this.end(watch, new StoreError('refused', reason))
     } else this.stream.fail(new Error(reason))
+  }
+
+  /** The user is not let in. A watch that has stood was allowed, and may be again: the password is being changed, say. */
+  private refuse(error: StoreError): void {
+    for (const watch of this.watches.values()) if (!watch.hasStood) this.end(watch, error)
   }
 
   private reopenLater(): void {

@@ -41,6 +41,11 @@ export class EtcdWatch {
     }
   }
 
+  /** Whether etcd has ever taken it. */
+  get hasStood(): boolean {
+    return this.next !== undefined || this.missed
+  }
+
   receive({ created, header, events }: IWatchResponse): void {
     if (created) this.onCreated(header.cluster_id, BigInt(header.revision))
     const fresh = events.filter(({ kv }) => this.next === undefined || BigInt(kv.mod_revision) >= this.next)
