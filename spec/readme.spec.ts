@@ -45,7 +45,6 @@ async function bundle(name: string, contents: string): Promise<string> {
       'etcd3',
       '@grpc/grpc-js',
       'pino',
-      'ajv',
       'luxon',
       'cockatiel',
       'uuid',

@@ -9,7 +9,7 @@ import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import type { RelukkoServer } from '../server/server.js'
 import type { ServerOptions } from '../server/server-options.js'
 import type { TlsOptions } from '../server/http.js'
-import { EtcdStore } from '../store/etcd/etcd-store.js'
+import { openEtcdStore } from '../store/etcd/open-etcd-store.js'
 import type { Store } from '../store/store.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
 import { apiKeysOf, LONG_ENOUGH, weakKeysOf } from './api-keys.js'
@@ -116,7 +116,7 @@ async function serveWith(
 ): Promise<void> {
   const warn = (message: string): void => settings.logger.warn(message)
   const etcd = await resolveEndpoints(config, { warn })
-  const store = new EtcdStore(etcd, warn)
+  const store = await openEtcdStore(etcd, warn)
   try {
     const server = await Server.create({ ...settings, store })
     try {

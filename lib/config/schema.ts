@@ -32,47 +32,37 @@ export const IGNORED_OPTIONS: readonly string[] = [
   'lock_prefix',
 ]
 
-const text = { type: 'string', minLength: 1 }
-const port = { type: 'integer', minimum: 1, maximum: 65_535 }
+type Rule = readonly [expected: string, isRight: (value: unknown) => boolean]
 
-export const configSchema = {
-  type: 'object',
-  properties: {
-    endpoints: { type: 'array', items: text, minItems: 1 },
-    host: {
-      anyOf: [
-        text,
-        {
-          type: 'array',
-          minItems: 1,
-          items: { type: 'array', items: [text, port], minItems: 2, maxItems: 2 },
-        },
-      ],
-    },
-    port,
-    protocol: { enum: ['http', 'https'] },
-    srv_domain: text,
-    ca_cert: text,
-    cert: { anyOf: [text, { type: 'array', items: [text, text], minItems: 2, maxItems: 2 }] },
-    username: text,
-    password: text,
-    read_timeout: { type: 'number', exclusiveMinimum: 0, maximum: 3_600 },
-    allow_reconnect: { type: 'boolean' },
-  },
-  additionalProperties: false,
-}
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== ''
+const isPort = (value: unknown): boolean => Number.isInteger(value) && isFrom(1, 65_535, value)
+const isListOf = (value: unknown, isRight: (item: unknown) => boolean): boolean =>
+  Array.isArray(value) && value.length > 0 && value.every(isRight)
+const isPair = (value: unknown, ...are: readonly ((item: unknown) => boolean)[]): boolean =>
+  Array.isArray(value) && value.length === 2 && are.every((isRight, at) => isRight(value[at]))
+const isFrom = (least: number, most: number, value: unknown): boolean =>
+  typeof value === 'number' && value >= least && value <= most
 
-/** What each field takes, in words. */
-export const EXPECTED: Readonly<Record<keyof LockConfig, string>> = {
-  endpoints: 'a list of URLs like https://etcd1.example:2379',
-  host: 'a host name or address (without scheme and port) or a list of [host, port]',
-  port: 'a port number from 1 to 65535',
-  protocol: 'http or https',
-  srv_domain: 'a domain name',
-  ca_cert: 'the path of a PEM file',
-  cert: 'the path of a PEM file or [certificate file, key file]',
-  username: 'a non-empty string',
-  password: 'a non-empty string (in quotes when it looks like a number)',
-  read_timeout: 'a number of seconds above 0, at most 3600',
-  allow_reconnect: 'true or false',
+/** What each field takes: in words, and whether a value is that. */
+export const RULES: Readonly<Record<keyof LockConfig, Rule>> = {
+  endpoints: ['a list of URLs like https://etcd1.example:2379', value => isListOf(value, isText)],
+  host: [
+    'a host name or address (without scheme and port) or a list of [host, port]',
+    value => isText(value) || isListOf(value, item => isPair(item, isText, isPort)),
+  ],
+  port: ['a port number from 1 to 65535', isPort],
+  protocol: ['http or https', value => value === 'http' || value === 'https'],
+  srv_domain: ['a domain name', isText],
+  ca_cert: ['the path of a PEM file', isText],
+  cert: [
+    'the path of a PEM file or [certificate file, key file]',
+    value => isText(value) || isPair(value, isText, isText),
+  ],
+  username: ['a non-empty string', isText],
+  password: ['a non-empty string (in quotes when it looks like a number)', isText],
+  read_timeout: [
+    'a number of seconds above 0, at most 3600',
+    value => isFrom(0, 3_600, value) && value !== 0,
+  ],
+  allow_reconnect: ['true or false', value => typeof value === 'boolean'],
 }

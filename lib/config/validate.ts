@@ -1,8 +1,7 @@
-import { Ajv, type ErrorObject } from 'ajv'
 import { LockConfigError } from '../model/errors.js'
 import { isHost, parseEndpoint } from './endpoints.js'
 import { nearest } from './nearest.js'
-import { configSchema, EXPECTED, IGNORED_OPTIONS, type LockConfig } from './schema.js'
+import { IGNORED_OPTIONS, type LockConfig, RULES } from './schema.js'
 import { shown } from './shown.js'
 
 export interface CheckedConfig {
@@ -10,8 +9,7 @@ export interface CheckedConfig {
   readonly warnings: readonly string[]
 }
 
-const validate = new Ajv().compile<LockConfig>(configSchema)
-const options = Object.keys(EXPECTED)
+const options = Object.keys(RULES) as (keyof LockConfig)[]
 
 /**
  * Checks every field of one source, and that the fields agree.
@@ -29,11 +27,14 @@ export function validateConfig(raw: unknown, source: string): CheckedConfig {
 export function validateFields(raw: unknown, source: string): CheckedConfig {
   const isMapping = typeof raw === 'object' && raw !== null && !Array.isArray(raw)
   if (!isMapping) throw new LockConfigError(`${source}: expected a mapping of options, got ${kindOf(raw)}.`)
-  const config = Object.fromEntries(Object.entries(raw).filter(([field]) => !IGNORED_OPTIONS.includes(field)))
+  const config: LockConfig = Object.fromEntries(
+    Object.entries(raw).filter(([field]) => !IGNORED_OPTIONS.includes(field)),
+  )
   const warnings = IGNORED_OPTIONS.filter(field => field in raw).map(
     field => `${source}: the option '${field}' has no meaning here and is ignored.`,
   )
-  if (!validate(config)) throw new LockConfigError(`${source}: ${describe(validate.errors!, config)}`)
+  const problem = problemIn({ ...config })
+  if (problem !== undefined) throw new LockConfigError(`${source}: ${problem}`)
   const { host, endpoints } = config
   const hosts = typeof host === 'string' ? [host] : (host ?? []).map(([name]) => name)
   if (!hosts.every(isHost)) throw new LockConfigError(`${source}: ${mismatch('host', host)}`)
@@ -42,16 +43,17 @@ export function validateFields(raw: unknown, source: string): CheckedConfig {
   return { config: { ...config, endpoints: parsed }, warnings }
 }
 
-function describe(errors: readonly ErrorObject[], config: Record<string, unknown>): string {
-  const { keyword, instancePath, params } = errors[0]!
-  if (keyword === 'additionalProperties') return unknownOption(String(params['additionalProperty']))
-  const field = instancePath.split('/')[1] as keyof LockConfig
-  return mismatch(field, config[field])
+/** What is wrong with the first field that is. */
+function problemIn(config: Readonly<Record<string, unknown>>): string | undefined {
+  const unknown = Object.keys(config).find(field => !Object.hasOwn(RULES, field))
+  if (unknown !== undefined) return unknownOption(unknown)
+  const wrong = options.find(field => config[field] !== undefined && !RULES[field][1](config[field]))
+  return wrong && mismatch(wrong, config[wrong])
 }
 
 function mismatch(field: keyof LockConfig, value: unknown): string {
   const got = field === 'password' ? 'something else (not shown)' : shown(value)
-  return `the option '${field}' must be ${EXPECTED[field]}, got ${got}.`
+  return `the option '${field}' must be ${RULES[field][0]}, got ${got}.`
 }
 
 /** `{password:secret}` is one key in YAML: what cannot be the name of an option is not repeated. */

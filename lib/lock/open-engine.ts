@@ -2,12 +2,12 @@ import type { Logger } from 'pino'
 import { resolveEndpoints } from '../config/etcd-options.js'
 import type { LockConfig } from '../config/schema.js'
 import { validateConfig } from '../config/validate.js'
-import { EtcdStore } from '../store/etcd/etcd-store.js'
+import { openEtcdStore } from '../store/etcd/open-etcd-store.js'
 import type { Store } from '../store/store.js'
 import { systemClock } from './clock.js'
 import { Engine } from './engine.js'
 
-/** The engine on the caller's store, or on a connection of its own. @throws LockConfigError */
+/** The engine on the caller's store, or on a connection of its own. @throws LockConfigError, LockError when etcd3 cannot be loaded. */
 export async function openEngine({
   config,
   store,
@@ -21,11 +21,8 @@ export async function openEngine({
   const checked = validateConfig(config ?? {}, 'config')
   for (const warning of checked.warnings) logger.warn(warning)
   const warn = (message: string): void => logger.warn(message)
-  return new Engine(
-    new EtcdStore(await resolveEndpoints(checked.config, { warn }), warn),
-    systemClock,
-    logger,
-  )
+  const options = await resolveEndpoints(checked.config, { warn })
+  return new Engine(await openEtcdStore(options, warn), systemClock, logger)
 }
 
 /** A store that somebody else closes. */
