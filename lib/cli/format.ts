@@ -1,6 +1,6 @@
 import Table from 'cli-table3'
 import { DateTime } from 'luxon'
-import type { LockState } from '../lock/lock-state.js'
+import type { HolderState, LockState } from '../lock/lock-state.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { printable } from './output.js'
 
@@ -22,6 +22,11 @@ export function duration(seconds: number): string {
   if (first === -1) return '0s'
   const largest = parts.slice(first, first + 2).filter(({ count }) => count > 0)
   return largest.map(({ count, unit }) => `${count}${unit}`).join(' ')
+}
+
+/** How long a holding lasts, unless it is renewed. */
+export function left({ remaining, renewed }: Pick<HolderState, 'remaining' | 'renewed'>): string {
+  return `${duration(remaining)}${renewed ? ', renewed' : ''}`
 }
 
 /** How long ago; the clock of another host may run ahead of this one. */
@@ -51,15 +56,11 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 /** A state with its times in RFC 3339. */
 export function jsonOf(state: LockState): object {
   const { prefix, name, key, problem } = state
-  const holders = state.holders.map(({ id, owner, since, remaining, concurrency, ttl, fencingToken }) => ({
-    id,
-    owner,
-    since: since.toISO(),
-    remaining,
-    concurrency,
-    ttl,
-    fencingToken: fencingToken?.toString(),
-  }))
+  const holders = state.holders.map(holder => {
+    const { id, owner, since, remaining, renewed, concurrency, ttl, fencingToken } = holder
+    const times = { since: since.toISO(), remaining, renewed }
+    return { id, owner, ...times, concurrency, ttl, fencingToken: fencingToken?.toString() }
+  })
   const waiters = state.waiters.map(({ id, owner, since, place }) => ({
     id,
     owner,

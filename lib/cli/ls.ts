@@ -4,7 +4,7 @@ import type { LockState } from '../lock/lock-state.js'
 import { openEngine } from '../lock/open-engine.js'
 import { Timestamp } from '../model/timestamp.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
-import { ago, duration, jsonOf, table } from './format.js'
+import { ago, jsonOf, left, table } from './format.js'
 import { print, printJson, say } from './output.js'
 
 interface LsOptions extends ConnectionOptions {
@@ -41,11 +41,11 @@ async function ls(options: LsOptions): Promise<void> {
 function rowsOf(states: readonly LockState[], now: Timestamp): string[][] {
   return states.flatMap(({ prefix, name, holders, waiters, problem }) => {
     const nobody = [problem === undefined ? '-' : '(unreadable)', '-', '-', '-']
-    const cells = holders.map(({ owner, since, remaining, concurrency }) => [
-      owner,
-      ago(since, now),
-      duration(remaining),
-      String(concurrency),
+    const cells = holders.map(holder => [
+      holder.owner,
+      ago(holder.since, now),
+      left(holder),
+      String(holder.concurrency),
     ])
     return (cells.length > 0 ? cells : [nobody]).map(row => [prefix, name, ...row, String(waiters.length)])
   })

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { checkReason, forceRelease } from '../lock/force-release.js'
 import { openEngine } from '../lock/open-engine.js'
-import { timeOf } from '../lock/lock-state.js'
+import { timeOf } from '../protocol/terms.js'
 import { reading } from '../lock/reading.js'
 import { release as releaseById } from '../lock/release.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'

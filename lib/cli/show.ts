@@ -4,7 +4,7 @@ import type { LockState } from '../lock/lock-state.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import { Timestamp } from '../model/timestamp.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
-import { ago, duration, jsonOf, localTime, table } from './format.js'
+import { ago, jsonOf, left, localTime, table } from './format.js'
 import { locksNamed, print, printable, printJson } from './output.js'
 
 interface ShowOptions extends ConnectionOptions {
@@ -42,7 +42,7 @@ function textOf({ prefix, name, holders, waiters }: LockState, now: Timestamp): 
       holder.id,
       holder.owner,
       since(holder.since),
-      duration(holder.remaining),
+      left(holder),
       String(holder.concurrency),
       String(holder.fencingToken ?? '-'),
     ]),

@@ -4,6 +4,7 @@ import { LockKey } from '../protocol/lock-key.js'
 import { readSnapshot } from '../protocol/snapshot.js'
 import type { Engine } from './engine.js'
 import { type LockState, stateOrProblem } from './lock-state.js'
+import { leftOf } from './left.js'
 import { reading } from './reading.js'
 
 /** All locks under a prefix that somebody holds or waits for, by name, at one revision. @throws EtcdLockUnavailableError, LockError. */
@@ -16,11 +17,12 @@ export async function listStates(engine: Engine, prefix: string): Promise<LockSt
   const [keyLocks, holders, tickets] = results.map((kvs, index) => groupByName(kvs, all[index]!.key))
   const names = new Set([...keyLocks!.keys(), ...holders!.keys(), ...tickets!.keys()])
   const now = engine.clock.now()
-  const states = [...names].sort().map(name => {
+  const snapshots = [...names].sort().map(name => {
     const parts = [keyLocks!, holders!, tickets!].map(group => group.get(name) ?? [])
-    const snapshot = readSnapshot(new LockKey(prefix, name), { succeeded: true, revision, results: parts })
-    return stateOrProblem(snapshot, now)
+    return readSnapshot(new LockKey(prefix, name), { succeeded: true, revision, results: parts })
   })
+  const left = await leftOf(engine, snapshots)
+  const states = snapshots.map(snapshot => stateOrProblem(snapshot, now, left))
   // Nobody is left of those whose entries are dead.
   return states.filter(
     ({ holders, waiters, problem }) => holders.length + waiters.length > 0 || problem !== undefined,

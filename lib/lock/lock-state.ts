@@ -1,8 +1,9 @@
 import { LockUnreadableError } from '../model/errors.js'
 import { withJson } from '../model/printed.js'
-import { Timestamp } from '../model/timestamp.js'
+import type { Timestamp } from '../model/timestamp.js'
 import { keyLocksOf, type Snapshot } from '../protocol/snapshot.js'
-import { parseTerms } from '../protocol/terms.js'
+import { isRenewed, parseTerms, sinceOf, timeOf } from '../protocol/terms.js'
+import type { Left } from './left.js'
 
 /** Who holds a lock and who waits for it, for people and tools. */
 export interface LockState {
@@ -21,9 +22,16 @@ export interface LockState {
 export interface HolderState {
   readonly id: string
   readonly owner: string
+  /** When it was taken, by the clock of its host. */
   readonly since: Timestamp
-  /** Seconds until `since + ttl`, by the clock of this host; 0 when that has passed. */
+  /**
+   * Seconds that its lease lasts, in whole ones, as etcd tells. Where etcd was not asked (of more than 200 leases at once, and in
+   * `onWait`) or does not tell, and of an entry without a lease: until its ttl is over, by the clock of this host; of one that
+   * is renewed its ttl.
+   */
   readonly remaining: number
+  /** Whether its holder renews it, as long as it lives, so that it may last for longer. */
+  readonly renewed: boolean
   readonly concurrency: number
   readonly ttl: number
   /** Fencing token; undefined for an entry that was not written by this software. */
@@ -40,29 +48,33 @@ export interface WaiterState {
 }
 
 /** @throws LockUnreadableError */
-export function stateOf(snapshot: Snapshot, now: Timestamp): LockState {
+export function stateOf(snapshot: Snapshot, now: Timestamp, left: Left = new Map()): LockState {
   const { prefix, name, path: key } = snapshot.key
   const alive = new Set(snapshot.holders.keys())
   const holders = keyLocksOf(snapshot)
     .live({ now, alive })
-    .map(lock =>
-      withJson({
+    .map(lock => {
+      const holder = snapshot.holders.get(lock.uuid)
+      const renewed = isRenewed(holder)
+      const byTerms = renewed ? lock.ttl : Math.max(0, now.secondsUntil(lock.expiresAt))
+      return withJson({
         id: lock.uuid,
         owner: lock.owner,
-        since: lock.created,
-        remaining: Math.max(0, now.secondsUntil(lock.expiresAt)),
+        since: sinceOf(holder, lock.created),
+        remaining: left.get(holder?.lease ?? '') ?? byTerms,
+        renewed,
         concurrency: lock.concurrency,
         ttl: lock.ttl,
-        fencingToken: snapshot.holders.get(lock.uuid)?.createRevision,
-      }),
-    )
+        fencingToken: holder?.createRevision,
+      })
+    })
   return withJson({ prefix, name, key, holders, waiters: waitersOf(snapshot) })
 }
 
 /** For a listing, which one broken lock must not spoil. */
-export function stateOrProblem(snapshot: Snapshot, now: Timestamp): LockState {
+export function stateOrProblem(snapshot: Snapshot, now: Timestamp, left?: Left): LockState {
   try {
-    return stateOf(snapshot, now)
+    return stateOf(snapshot, now, left)
   } catch (error) {
     if (!(error instanceof LockUnreadableError)) throw error
     const { prefix, name, path: key } = snapshot.key
@@ -75,12 +87,4 @@ function waitersOf({ tickets }: Snapshot): WaiterState[] {
     const terms = parseTerms(ticket.value)
     return { id, owner: terms?.owner, since: timeOf(terms?.created), place: index + 1 }
   })
-}
-
-export function timeOf(text: string | undefined): Timestamp | undefined {
-  try {
-    return text === undefined ? undefined : Timestamp.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -24,6 +24,7 @@ import type { HeldLock, HeldLocks } from './held-lock.js'
 import type { Holding } from './holdings.js'
 import { checkId, checkOwner } from './identity.js'
 import { LiveHeldLock, LiveHeldLocks } from './live-held-lock.js'
+import { leftOf } from './left.js'
 import { type LockState, stateOf } from './lock-state.js'
 import { listStates } from './list.js'
 import type { LockOptions } from './lock-options.js'
@@ -189,7 +190,8 @@ export class Lock extends Faces implements AsyncDisposable {
   async inspect(name: string): Promise<LockState> {
     const key = lockKey(this.prefix, name)
     const engine = await this.open()
-    return reading(engine, key.path, async () => stateOf(await engine.readOne(key), engine.clock.now()))
+    const snapshot = await reading(engine, key.path, () => engine.readOne(key))
+    return stateOf(snapshot, engine.clock.now(), await leftOf(engine, [snapshot]))
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Timestamp } from '../model/timestamp.js'
 import { decide } from '../protocol/decide.js'
 import { bytesOf, hasRoom, MOST_BYTES } from '../protocol/room.js'
 import { keyLocksOf } from '../protocol/snapshot.js'
-import { parseTerms } from '../protocol/terms.js'
+import { parseTerms, sinceOf } from '../protocol/terms.js'
 import type { SeenPart } from './part.js'
 
 /** Of holders, and of waiters, how many an error names. */
@@ -44,7 +44,8 @@ function explain({ key, asked, snapshot }: SeenPart, now: Timestamp): string {
     `${count(holders.length, 'holder')}${holders.length > 0 ? ':' : '.'}`,
     ...firstOf(
       holders.map(
-        ({ created, owner, concurrency }) => `${String(created)}: ${owner} (concurrency ${concurrency})`,
+        ({ uuid, created, owner, concurrency }) =>
+          `${String(sinceOf(snapshot.holders.get(uuid), created))}: ${owner} (concurrency ${concurrency})`,
       ),
     ),
     ...(queue.length > 0 ? [`${count(queue.length, 'waiter')}:`] : []),

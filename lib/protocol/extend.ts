@@ -7,7 +7,7 @@ import { isTtl } from '../model/ttl.js'
 import { putKeyLocks, unchanged } from './key-locks-ops.js'
 import { hasRecord, putsRecord } from './record.js'
 import { keyLocksOf, type Snapshot, snapshotReads } from './snapshot.js'
-import { formatTerms, parseTerms } from './terms.js'
+import { formatTerms, isRenewed, parseTerms, sinceOf } from './terms.js'
 
 export interface Extension {
   readonly uuid: string
@@ -63,7 +63,8 @@ export function extend(
   const leases = new Map([...holders].map(([id, kv]) => [id, kv.lease]))
   leases.set(uuid, lease)
   const record = putsRecord(alongside) || hasRecord(snapshot, uuid)
-  const renewed = parseTerms(holder.value)?.renewed === true
+  const renewed = isRenewed(holder)
+  const since = String(sinceOf(holder, lock.created))
   return {
     compare: [
       ...unchanged(snapshot),
@@ -71,7 +72,7 @@ export function extend(
     ],
     success: [
       putKeyLocks(new KeyLocks(key.path, entries), leases),
-      { type: 'put', key: holder.key, value: formatTerms(extended, { record, renewed }), lease },
+      { type: 'put', key: holder.key, value: formatTerms(extended, { record, since, renewed }), lease },
       ...alongside,
     ],
     failure: snapshotReads(key),

@@ -1,5 +1,6 @@
-import type { LeaseId } from '../kv/key-value.js'
+import type { KeyValue, LeaseId } from '../kv/key-value.js'
 import type { ConcurrentLock } from '../model/concurrent-lock.js'
+import { Timestamp } from '../model/timestamp.js'
 
 /** What a ticket and a holder key say about their owner, and what a holder was promised. */
 export interface Terms {
@@ -12,14 +13,37 @@ export interface Terms {
   readonly lease?: LeaseId
   /** In a holder key: whether a record of Relukko's stands beside it, on the same lease. */
   readonly record?: boolean
+  /** When the holding began, where it was extended since. */
+  readonly since?: string
   /** Whether the holder renews its lease, at any time, until it learns that the holding is gone. */
   readonly renewed?: boolean
 }
 
-export type MoreTerms = Pick<Terms, 'lease' | 'record' | 'renewed'>
+export type MoreTerms = Pick<Terms, 'lease' | 'record' | 'since' | 'renewed'>
 
-export function formatTerms(lock: ConcurrentLock, { lease, record, renewed }: MoreTerms = {}): string {
-  return JSON.stringify({ ...lock.toDict(), lease, ...(record && { record }), ...(renewed && { renewed }) })
+export function formatTerms(lock: ConcurrentLock, more: MoreTerms = {}): string {
+  const { lease, record, since, renewed } = more
+  const marks = { ...(record && { record }), ...(renewed && { renewed }) }
+  return JSON.stringify({ ...lock.toDict(), lease, since, ...marks })
+}
+
+/** When a holding began, whose entry says `created`: an extension moves that, since its ttl counts from there. */
+export function sinceOf(holder: KeyValue | undefined, created: Timestamp): Timestamp {
+  return timeOf(holder && parseTerms(holder.value)?.since) ?? created
+}
+
+/** Whether the holder renews its lease by itself. */
+export function isRenewed(holder: KeyValue | undefined): boolean {
+  return parseTerms(holder?.value ?? '')?.renewed === true
+}
+
+/** Undefined for what is no time. */
+export function timeOf(text: unknown): Timestamp | undefined {
+  try {
+    return typeof text === 'string' ? Timestamp.parse(text) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Undefined when the text holds no terms: whoever wrote the key counts all the same. */

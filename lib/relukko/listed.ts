@@ -25,13 +25,18 @@ export async function listed(engine: Engine, prefix: string): Promise<Listed[]> 
   const { results } = await engine.commit({ compare: [], success, failure: [] })
   const [keyLocks, holders, records] = results as [KeyValue[], KeyValue[], KeyValue[]]
   const alive = new Set(holders.map(kv => LockKey.parse(kv.key)!.uuid))
+  const holderAt = new Map(holders.map(kv => [kv.key, kv]))
   const recordOf = new Map(records.map(kv => [kv.key, parseRecord(kv)]))
   const now = engine.clock.now()
   return keyLocks.flatMap(kv => {
     const key = new LockKey(prefix, kv.key.slice(allKeyLocks.key.length))
     const live = readable(kv)?.live({ now, alive }) ?? []
     const parsable = live.filter(({ uuid }) => isUuid(uuid))
-    return parsable.map(entry => ({ key, lock: dtoOf(key, entry, recordOf.get(LockKey.record(entry.uuid))) }))
+    return parsable.map(entry => {
+      const { uuid } = entry
+      const [holder, record] = [holderAt.get(key.holder(uuid)), recordOf.get(LockKey.record(uuid))]
+      return { key, lock: dtoOf(key, entry, { holder, record, now }) }
+    })
   })
 }
 

@@ -1,6 +1,8 @@
 import type { KeyValue } from '../kv/key-value.js'
 import type { ConcurrentLock } from '../model/concurrent-lock.js'
+import type { Timestamp } from '../model/timestamp.js'
 import { LockKey } from '../protocol/lock-key.js'
+import { isRenewed, sinceOf } from '../protocol/terms.js'
 import { RelukkoDTO } from './relukko-dto.js'
 
 /** Of a lock that was not taken through Relukko. */
@@ -44,11 +46,19 @@ export function parseRecord(kv: KeyValue | undefined): LockRecord | undefined {
   }
 }
 
+/** What is known of a holding beside its entry. */
+export interface Beside {
+  readonly holder: KeyValue | undefined
+  readonly record: LockRecord | undefined
+  /** One that its holder renews lasts from here for its ttl; when not given, it is said until when its entry counts. */
+  readonly now?: Timestamp
+}
+
 /** A holding as Relukko's clients see it: by its record; without one, it was taken by others. */
 export function dtoOf(
   key: LockKey,
   holding: Pick<ConcurrentLock, 'uuid' | 'owner' | 'created' | 'expiresAt'>,
-  record: LockRecord | undefined,
+  { holder, record, now }: Beside,
 ): RelukkoDTO {
   if (record?.name === key.name) return record.lock
   const { uuid, owner, created, expiresAt } = holding
@@ -57,8 +67,8 @@ export function dtoOf(
     lockName: decodeName(key.name),
     creator: owner,
     ip: NO_IP,
-    expiresAt,
-    createdAt: created,
+    expiresAt: now && isRenewed(holder) ? now.plusSeconds(created.secondsUntil(expiresAt)) : expiresAt,
+    createdAt: sinceOf(holder, created),
     updatedAt: created,
   })
 }

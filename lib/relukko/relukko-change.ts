@@ -78,7 +78,7 @@ function lockAt(key: LockKey, uuid: string, standing: Standing): RelukkoDTO | un
   try {
     const created = Timestamp.parse(terms.created)
     const holding = { uuid, owner, created, expiresAt: created.plusSeconds(ttl).printable }
-    return dtoOf(key, holding, parseRecord(standing.get(LockKey.record(uuid))))
+    return dtoOf(key, holding, { holder, record: parseRecord(standing.get(LockKey.record(uuid))) })
   } catch {
     return undefined
   }

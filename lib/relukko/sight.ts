@@ -55,11 +55,12 @@ export class Sight {
     const result = await this.engine.commit({ compare: [], success: reads, failure: [] }, within)
     const snapshot = readSnapshot(key, result)
     const alive = new Set(snapshot.holders.keys())
-    const live = keyLocksOf(snapshot).live({ now: this.engine.clock.now(), alive })
+    const now = this.engine.clock.now()
+    const live = keyLocksOf(snapshot).live({ now, alive })
     const entry = live.find(({ uuid }) => uuid === id)
     if (!entry) return undefined
     const record = parseRecord(result.results[0]![0])
-    const lock = dtoOf(key, entry, record)
+    const lock = dtoOf(key, entry, { holder: snapshot.holders.get(id), record, now })
     return { lock, request: record?.request, isForeign: isForeign(lock), snapshot }
   }
 

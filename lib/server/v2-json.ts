@@ -34,12 +34,13 @@ export function eventJson({ type, prefix, name, id, owner, revision, by, reason 
 }
 
 function holderJson(holder: HolderState, record: RelukkoDTO | undefined, now: Timestamp): object {
-  const { id, owner, since, remaining, concurrency, ttl, fencingToken } = holder
+  const { id, owner, since, remaining, renewed, concurrency, ttl, fencingToken } = holder
   return {
     id,
     owner,
     since: since.toISO(),
     remaining,
+    renewed,
     concurrency,
     ttl,
     fencing_token: fencingToken === undefined ? null : String(fencingToken),

@@ -6,6 +6,7 @@ import type { Engine } from '../lock/engine.js'
 import { extendById } from '../lock/extend.js'
 import { forceRelease } from '../lock/force-release.js'
 import { listStates } from '../lock/list.js'
+import { leftOf } from '../lock/left.js'
 import { stateOrProblem } from '../lock/lock-state.js'
 import { reading } from '../lock/reading.js'
 import { release } from '../lock/release.js'
@@ -87,7 +88,7 @@ export function addV2Routes(
     return reading(engine, key.path, async () => {
       const now = engine.clock.now()
       const snapshot = await engine.readOne(key)
-      const state = stateOrProblem(snapshot, now)
+      const state = stateOrProblem(snapshot, now, await leftOf(engine, [snapshot]))
       const own = state.holders.slice(0, MOST_RECORDS).map(({ id }) => ({ key: LockKey.record(id) }))
       return lockJson(state, (await records(own)).recordOf, now, snapshot.revision)
     })

@@ -97,6 +97,7 @@ describe('spicelock ls', () => {
                 owner: 'alice',
                 since: RFC_3339,
                 remaining: expect.any(Number),
+                renewed: false,
                 concurrency: 1,
                 ttl: 60,
                 fencingToken: String(holders[0]!.fencingToken),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { ago, duration, jsonOf, localTime, table } from '../../lib/cli/format.js'
+import { ago, duration, jsonOf, left, localTime, table } from '../../lib/cli/format.js'
 import { printable } from '../../lib/cli/output.js'
 import { Timestamp } from '../../lib/model/timestamp.js'
 
@@ -46,6 +46,13 @@ describe('printable', () => {
   it('leaves text of any language as it is', () => expect(printable('Zoë 海 🔒')).toBe('Zoë 海 🔒'))
 })
 
+describe('left', () => {
+  it('says how long a holding lasts, and whether it is renewed', () => {
+    expect(left({ remaining: 62, renewed: false })).toBe('1m 2s')
+    expect(left({ remaining: 2, renewed: true })).toBe('2s, renewed')
+  })
+})
+
 describe('jsonOf', () => {
   it('tells times in RFC 3339 and the fencing token as text', () => {
     const holder = {
@@ -53,6 +60,7 @@ describe('jsonOf', () => {
       owner: 'o',
       since,
       remaining: 1.5,
+      renewed: true,
       concurrency: 1,
       ttl: 60,
       fencingToken: 2n ** 60n,
@@ -60,7 +68,12 @@ describe('jsonOf', () => {
     const state = { prefix: 'p', name: 'n', key: 'k', holders: [holder], waiters: [] }
     expect(jsonOf(state)).toMatchObject({
       holders: [
-        { since: '2026-01-02T03:04:05.678901Z', remaining: 1.5, fencingToken: '1152921504606846976' },
+        {
+          since: '2026-01-02T03:04:05.678901Z',
+          remaining: 1.5,
+          renewed: true,
+          fencingToken: '1152921504606846976',
+        },
       ],
     })
   })

@@ -15,6 +15,7 @@ const statusOf = (place: number, ...owners: string[]) => ({
     owner,
     since,
     remaining: 1,
+    renewed: false,
     concurrency: 1,
     ttl: 60,
     fencingToken: 1n,

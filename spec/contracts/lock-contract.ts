@@ -481,6 +481,20 @@ export function lockContract(make: () => Promise<Store>): void {
     expect(await queueLength()).toBe(0)
   })
 
+  it('says of what its holder renews that it is, and how long its lease lasts', async () => {
+    const held = await lock.hold(name, { concurrency: 1, ttl: 2, keepAlive: true })
+    const id = await lock.acquire(`${name}-2`, { concurrency: 1, ttl: 60 })
+    const end = performance.now() + 2_500
+    await eventually(() => expect(performance.now()).toBeGreaterThan(end), 5_000)
+    for (const state of [await other.inspect(name), (await other.list()).find(each => each.name === name)!]) {
+      expect(state.holders).toMatchObject([{ id: held.id, renewed: true, ttl: 2 }])
+      expect([1, 2]).toContain(state.holders[0]!.remaining)
+    }
+    const [plain] = (await other.inspect(`${name}-2`)).holders
+    expect(plain).toMatchObject({ id, renewed: false })
+    expect([56, 57, 58, 59]).toContain(plain!.remaining)
+  })
+
   describe('extend', () => {
     it('lets the holding last from now on', async () => {
       const id = await lock.acquire(name, { concurrency: 1, ttl: 2 })
@@ -490,6 +504,25 @@ export function lockContract(make: () => Promise<Store>): void {
       await expect(other.acquire(name, { ...exclusive, wait: 3 })).rejects.toThrow(LockUnavailableError)
       await lock.release(name, id)
       expect(await ids()).toEqual([])
+    })
+
+    it('leaves it held since when it was taken, however often it is extended', async () => {
+      const id = await lock.acquire(name, exclusive)
+      const { since } = (await other.inspect(name)).holders[0]!
+      const held = await lock.hold(`${name}-2`, exclusive)
+      const { since: sinceHeld } = (await other.inspect(`${name}-2`)).holders[0]!
+      for (const ttl of [60, 90]) {
+        const before = (await other.get(name)).locks.get(id)!.created
+        await other.extend(name, id, ttl)
+        await held.extend(ttl)
+        expect(before.isBefore((await other.get(name)).locks.get(id)!.created)).toBe(true)
+        expect((await other.inspect(name)).holders).toMatchObject([{ since, ttl }])
+        expect((await other.inspect(`${name}-2`)).holders).toMatchObject([{ since: sinceHeld, ttl }])
+      }
+      let told: unknown
+      const waiting = other.acquire(name, { ...exclusive, wait: 0.2, onWait: status => (told ??= status) })
+      await expect(waiting).rejects.toThrow(`${String(since)}: tester`)
+      expect(told).toMatchObject({ holders: [{ since }] })
     })
 
     it('fails for one who does not hold', async () => {

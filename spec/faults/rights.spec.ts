@@ -99,6 +99,10 @@ describe('a user that may read and write what belongs to one prefix', () => {
     await eventually(() => expect(held.deadline.getTime()).toBeGreaterThan(deadline.getTime() + 300))
     await held.extend(60)
     await other.extend(name, held.id, 60)
+    const [seen] = (await other.inspect(name)).holders
+    expect(seen).toMatchObject({ renewed: true, ttl: 60 })
+    // As etcd tells it, in whole seconds, and not the ttl of one of whom it tells nothing.
+    expect([58, 59]).toContain(seen!.remaining)
     const unrenewed = await lock.hold(`${name}-2`, terms)
     await other.extend(`${name}-2`, unrenewed.id, 90)
     await eventually(() => expect(unrenewed.remaining()).toBeGreaterThan(80))

@@ -78,6 +78,20 @@ describe('a lock that was taken by others', () => {
     await held.release()
   })
 
+  it('is held since it was taken, and does not look expired while its holder renews it', async () => {
+    const held = await native.hold(name, { concurrency: 1, ttl: 2, keepAlive: true })
+    const start = performance.now()
+    const { createdAt } = await relukko.getLock(held.id)
+    await held.extend(3)
+    await eventually(() => expect(performance.now() - start).toBeGreaterThan(3_500), 5_000)
+    const all = await relukko.getLocks()
+    for (const lock of [await relukko.getLock(held.id), all.find(({ id }) => id === held.id)!]) {
+      expect(lock).toMatchObject({ createdAt })
+      expect(Timestamp.now().secondsUntil(lock.expiresAt)).toBeGreaterThan(2)
+    }
+    await held.release()
+  })
+
   it('is left alone while its holder renews it', async () => {
     const held = await native.exclusive(name)
     await expect(relukko.keepRelukkoAlivePut(held.id, 900)).rejects.toMatchObject({ code: 'LOCK_RENEWED' })

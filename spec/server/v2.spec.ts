@@ -145,6 +145,27 @@ it('says what is wrong with a lock whose value cannot be read, and at which revi
   await store.commit({ compare: [], success: [{ type: 'delete', key }], failure: [] })
 })
 
+it('tells what is left of a lock that its holder renews, and that it is renewed', async () => {
+  const name = freshName()
+  const held = await native.hold(name, { concurrency: 1, ttl: 2, keepAlive: true })
+  const end = performance.now() + 2_500
+  await eventually(() => expect(performance.now()).toBeGreaterThan(end), 5_000)
+  const { body } = await ask('GET', `/v2/locks/cookbooks/${name}`)
+  const holder = { id: held.id, renewed: true, ttl: 2, remaining: expect.any(Number) }
+  expect(body).toMatchObject({ holders: [holder] })
+  expect((body as unknown as { holders: { remaining: number }[] }).holders[0]!.remaining).toBeGreaterThan(0)
+  const list = (await ask('GET', '/v2/locks?prefix=cookbooks')).body
+  expect(list).toContainEqual(expect.objectContaining({ name, holders: [expect.objectContaining(holder)] }))
+  expect((await ask('PUT', `/v2/locks/cookbooks/${name}/${held.id}`, { ttl: 2 })).body).toMatchObject({
+    ttl: 2,
+  })
+  expect(await ask('PUT', `/v2/locks/cookbooks/${name}/${held.id}`, { ttl: 60 })).toMatchObject({
+    status: 409,
+    body: { message: expect.stringContaining('renews it by itself') },
+  })
+  await held.release()
+})
+
 it('tells since when a lock of Relukko is held, whatever was changed meanwhile', async () => {
   const { body: lock } = await ask('POST', '/v1/locks', { lock_name: freshName() })
   await ask('PUT', `/v1/locks/${lock.id}/keep_alive`, { seconds: 60 })

@@ -84,12 +84,16 @@ export const schemas = {
     {
       id,
       owner: text('Who holds, for people. Empty where other software has written so.'),
-      since: time('From when on its ttl counts: when it was taken, or changed last.'),
+      since: time('When it was taken.'),
       remaining: {
         type: 'number',
         minimum: 0,
         description:
-          'Seconds until since + ttl, when it is free at the latest; 0 for one that is held longer, since its holder renews it.',
+          'Seconds that its lease lasts, as etcd tells, or as its ttl does where etcd was not asked (of more than 200 at once).',
+      },
+      renewed: {
+        type: 'boolean',
+        description: 'Whether its holder renews it, so that it may last for longer.',
       },
       concurrency: { ...concurrency, type: 'number' },
       ttl: { type: 'number', exclusiveMinimum: 0, description: ttl['description'] },

@@ -64,7 +64,9 @@ export class Row {
   tick() {
     if (!this.row.holder) return
     setText(this.remaining.firstChild, remainingText(this.row))
-    this.remaining.classList.toggle('late', secondsUntil(this.row.endsAt) < LITTLE)
+    const { holder, endsAt } = this.row
+    this.remaining.classList.toggle('renewed', holder.renewed)
+    this.remaining.classList.toggle('late', !holder.renewed && secondsUntil(endsAt) < LITTLE)
   }
 
   button(text, act) {

@@ -28,6 +28,7 @@ export function durationText(seconds) {
 export const secondsUntil = moment => (moment - performance.now()) / 1000
 
 export function remainingText({ lock, holder, endsAt, freeAt }) {
+  if (holder.renewed) return 'renewed by its holder'
   const left = secondsUntil(endsAt)
   if (left > 0) return durationText(left)
   if (isRelukko(lock, holder)) {
@@ -36,6 +37,5 @@ export function remainingText({ lock, holder, endsAt, freeAt }) {
       ? `expired, blocks others for ${durationText(blocks)} more`
       : 'expired, free at any moment'
   }
-  // The holder key stands, or there would be news: who holds it has kept it alive.
-  return holder.fencing_token === null ? 'over' : 'renewed by its holder'
+  return 'over'
 }

@@ -44,13 +44,12 @@ const acts = {
   Release: row => ask.release(row, refresh),
 }
 
-/** It never shortens what is left, and leaves native holders the ttl for which they renew themselves. */
+/** It never shortens what is left, and leaves native holders their ttl. */
 async function keepAlive(lock, { id }) {
   const now = await refresh(lock)
   const holder = now.holders.find(each => each.id === id)
   if (!holder) return `${titleOf(lock)} is not held under this id any more.`
-  if (!isRelukko(lock, holder))
-    await call.extend(lock, holder, Math.max(holder.ttl, Math.ceil(holder.remaining)))
+  if (!isRelukko(lock, holder)) await call.extend(lock, holder, holder.ttl)
   else if (holder.expires_in < KEPT_SECONDS) await call.keepAlive(holder, KEPT_SECONDS)
   else return `${titleOf(lock)} lasts for ${durationText(holder.expires_in)} anyway: there is nothing to do.`
   await refresh(lock)

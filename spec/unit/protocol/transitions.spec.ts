@@ -321,7 +321,10 @@ describe('extend', () => {
     expect(ids(locks)).toEqual(['a', 'b'])
     expect(locks.get('a')!.toDict()).toEqual(terms)
     const holder = read().holders.get('a')!
-    expect(JSON.parse(holder.value)).toEqual(terms)
+    expect(JSON.parse(holder.value)).toEqual({ ...terms, since: String(now) })
+    const again = { uuid: 'a', ttl: 60, lease: 'last' }
+    run(extend(read(), again, later.plusSeconds(30))!)
+    expect(JSON.parse(read().holders.get('a')!.value)).toMatchObject({ since: String(now) })
     expect(holder).toMatchObject({ lease: 'longer', createRevision: 2n })
   })
 })
