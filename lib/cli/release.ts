@@ -51,7 +51,7 @@ async function release(name: string, id: string, options: ReleaseOptions): Promi
   const named = locksNamed(prefix, [name])
   const engine = await openEngine(connection)
   try {
-    const found = find(await reading(engine, key.path, () => engine.readOne(key)), id)
+    const found = find(await reading(engine, key.path, within => engine.readOne(key, within)), id)
     if (found && !found.isOwn) {
       process.exitCode = EXIT.refused
       say(refusal(named, found, `release ${quoted(name)} ${id} --prefix ${prefix}`))

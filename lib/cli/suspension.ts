@@ -18,15 +18,17 @@ export class Suspension {
   private timer: NodeJS.Timeout | undefined
   /** Of the last signal: a newer one ends what an older one has begun. */
   private turn = 0
+  private isStopped = false
 
   constructor(private readonly held: HeldLocks) {
     this.offs = [onSignal(this.onStop, STOPPING), onSignal(() => void this.onContinue(), ['SIGCONT'])]
   }
 
-  /** After the end of the child. */
+  /** After the end of the child. What it has left behind in its group is not to stay stopped. */
   close(): void {
     this.turn++
     clearTimeout(this.timer)
+    if (this.isStopped) this.wake()
     for (const off of this.offs) off()
   }
 
@@ -36,7 +38,7 @@ export class Suspension {
     this.child?.forward('SIGTSTP')
     this.timer = setTimeout(() => {
       // Not SIGTSTP, which stops nobody without a terminal.
-      this.child?.signal('SIGSTOP')
+      this.stop()
       process.kill(process.pid, 'SIGSTOP')
     }, PREPARE_MS)
   }
@@ -46,10 +48,20 @@ export class Suspension {
     const turn = ++this.turn
     clearTimeout(this.timer)
     // A terminal wakes both.
-    this.child?.signal('SIGSTOP')
+    this.stop()
     await Promise.race([this.held.verify().catch(() => {}), delay(ASK_MS, undefined, { ref: false })])
     // When it is lost, the handle says so here at the latest: the signal that ends the child comes before the one that wakes it.
     this.held.remaining()
-    if (turn === this.turn) this.child?.signal('SIGCONT')
+    if (turn === this.turn) this.wake()
+  }
+
+  private stop(): void {
+    this.isStopped = true
+    this.child?.signal('SIGSTOP')
+  }
+
+  private wake(): void {
+    this.isStopped = false
+    this.child?.signal('SIGCONT')
   }
 }

@@ -17,13 +17,16 @@ export function reasonOf(signal: AbortSignal): unknown {
   return signal.reason ?? new DOMException('This operation was aborted', 'AbortError')
 }
 
-/** One of Node's own, which can be joined with others. */
-export function nativeSignal(signal: AbortSignal): AbortSignal {
+/** One of Node's own, which can be joined with others. It follows the given one until that, or `until`, is aborted. */
+export function nativeSignal(signal: AbortSignal, until: AbortSignal): AbortSignal {
   if ((signal as object) instanceof AbortSignal) return signal
   const controller = new AbortController()
   const follow = (): void => controller.abort(reasonOf(signal))
   if (signal.aborted) follow()
-  else signal.addEventListener('abort', follow, { once: true })
+  else {
+    signal.addEventListener('abort', follow, { once: true })
+    until.addEventListener('abort', () => signal.removeEventListener('abort', follow), { once: true })
+  }
   return controller.signal
 }
 

@@ -155,7 +155,7 @@ export class EventFeed<T> {
 
   private async contact(signal: AbortSignal | undefined): Promise<void> {
     const nothing = { compare: [], success: [], failure: [] }
-    await reading(this.engine, this.path, () => this.engine.commit(nothing), signal)
+    await reading(this.engine, this.path, within => this.engine.commit(nothing, within), signal)
   }
 
   private take(events: readonly KeyEvent[]): void {
@@ -190,8 +190,8 @@ export class EventFeed<T> {
 
   private async read(isNewest: () => boolean): Promise<void> {
     const success = this.ranges.map(range => ({ type: 'range' as const, ...range }))
-    const { results, revision } = await reading(this.engine, this.path, () =>
-      this.engine.commit({ compare: [], success, failure: [] }),
+    const { results, revision } = await reading(this.engine, this.path, within =>
+      this.engine.commit({ compare: [], success, failure: [] }, within),
     )
     // Another gap has come meanwhile: what is seen now may be older than what is told already.
     if (!isNewest()) return this.looking

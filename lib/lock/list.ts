@@ -11,8 +11,8 @@ import { reading } from './reading.js'
 export async function listStates(engine: Engine, prefix: string): Promise<LockState[]> {
   const all = LockKey.allUnder(prefix)
   const success = all.map(range => ({ type: 'range' as const, ...range }))
-  const { revision, results } = await reading(engine, all[0].key, () =>
-    engine.commit({ compare: [], success, failure: [] }),
+  const { revision, results } = await reading(engine, all[0].key, within =>
+    engine.commit({ compare: [], success, failure: [] }, within),
   )
   const [keyLocks, holders, tickets] = results.map((kvs, index) => groupByName(kvs, all[index]!.key))
   const names = new Set([...keyLocks!.keys(), ...holders!.keys(), ...tickets!.keys()])

@@ -75,7 +75,7 @@ export class Lock extends Faces implements AsyncDisposable {
     const key = lockKey(this.prefix, name)
     const engine = await this.open()
     try {
-      return await reading(engine, key.path, async () => keyLocksOf(await engine.readOne(key)))
+      return await reading(engine, key.path, async within => keyLocksOf(await engine.readOne(key, within)))
     } catch (error) {
       if (!(error instanceof EtcdLockUnavailableError)) throw error
       throw new LockReadError(`Failed to get the key: ${error.message}`, { key: key.path, cause: error })
@@ -190,7 +190,7 @@ export class Lock extends Faces implements AsyncDisposable {
   async inspect(name: string): Promise<LockState> {
     const key = lockKey(this.prefix, name)
     const engine = await this.open()
-    const snapshot = await reading(engine, key.path, () => engine.readOne(key))
+    const snapshot = await reading(engine, key.path, within => engine.readOne(key, within))
     return stateOf(snapshot, engine.clock.now(), await leftOf(engine, [snapshot]))
   }
 

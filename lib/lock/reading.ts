@@ -1,3 +1,4 @@
+import type { CallOptions } from '../store/store.js'
 import type { Engine } from './engine.js'
 
 /** How long a mere read is repeated, milliseconds. */
@@ -7,7 +8,7 @@ export const READ_BUDGET_MS = 5_000
 export function reading<T>(
   engine: Engine,
   path: string,
-  work: () => Promise<T>,
+  work: (within: CallOptions) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
   return engine.persist({ path }, work, { budget: engine.budget(READ_BUDGET_MS), signal })

@@ -19,6 +19,7 @@ import { BOUND_MS } from '../relukko/sight.js'
 import { bodyOf } from './body.js'
 import { HttpError } from './http-error.js'
 import type { Sessions } from './sessions.js'
+import type { CallOptions } from '../store/store.js'
 import type { ShownEvent } from './v2-events.js'
 import { lockJson, type RecordOf } from './v2-json.js'
 import { Pulse } from './v2-pulse.js'
@@ -63,9 +64,12 @@ export function addV2Routes(
     return lockKey(prefix, name)
   }
   const bound = (): { budget: Budget } => ({ budget: engine.budget(BOUND_MS) })
-  const records = async (ranges: readonly KeyRange[]): Promise<{ recordOf: RecordOf; revision: bigint }> => {
+  const records = async (
+    ranges: readonly KeyRange[],
+    within: CallOptions,
+  ): Promise<{ recordOf: RecordOf; revision: bigint }> => {
     const success = ranges.map(range => ({ type: 'range' as const, ...range }))
-    const { results, revision } = await engine.commit({ compare: [], success, failure: [] })
+    const { results, revision } = await engine.commit({ compare: [], success, failure: [] }, within)
     const byId = new Map(results.flat().map(kv => [kv.key, parseRecord(kv)?.lock]))
     return { recordOf: id => byId.get(LockKey.record(id)), revision }
   }
@@ -74,8 +78,8 @@ export function addV2Routes(
     if (query.prefix !== undefined) checkKnown(query.prefix)
     const wanted = query.prefix === undefined ? prefixes : [query.prefix]
     // First: the states are not older than this revision.
-    const { recordOf, revision } = await reading(engine, LockKey.records.key, () =>
-      records([LockKey.records]),
+    const { recordOf, revision } = await reading(engine, LockKey.records.key, within =>
+      records([LockKey.records], within),
     )
     const states = await Promise.all(wanted.map(prefix => listStates(engine, prefix)))
     const now = engine.clock.now()
@@ -85,12 +89,12 @@ export function addV2Routes(
 
   server.get<OfLock>('/v2/locks/:prefix/:name', async request => {
     const key = keyOf(asNamed(request.params))
-    return reading(engine, key.path, async () => {
+    return reading(engine, key.path, async within => {
       const now = engine.clock.now()
-      const snapshot = await engine.readOne(key)
+      const snapshot = await engine.readOne(key, within)
       const state = stateOrProblem(snapshot, now, await leftOf(engine, [snapshot]))
       const own = state.holders.slice(0, MOST_RECORDS).map(({ id }) => ({ key: LockKey.record(id) }))
-      return lockJson(state, (await records(own)).recordOf, now, snapshot.revision)
+      return lockJson(state, (await records(own, within)).recordOf, now, snapshot.revision)
     })
   })
 

@@ -5,6 +5,9 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export class TcpProxy {
   private readonly sockets = new Set<Socket>()
   private readonly lost = new Set<Socket>()
+  private readonly slow = new Map<Socket, number>()
+  /** How many connections have come. */
+  connections = 0
   private isMute = false
   private isDeaf = false
 
@@ -17,6 +20,7 @@ export class TcpProxy {
     const server = createServer()
     const proxy = new TcpProxy(server, new URL(endpoint))
     server.on('connection', client => {
+      proxy.connections++
       if (proxy.isDeaf) proxy.keep(client.resume())
       else proxy.join(client, connect(Number(proxy.target.port), proxy.target.hostname))
     })
@@ -42,6 +46,11 @@ export class TcpProxy {
   /** The connections that stand now lead nowhere for good, and nobody is told; new ones work. */
   lose(): void {
     for (const socket of this.sockets) this.lost.add(socket)
+  }
+
+  /** What the server says on the connections that stand now comes so many milliseconds late; new ones are quick. */
+  slowDown(ms: number): void {
+    for (const socket of this.sockets) this.slow.set(socket, ms)
   }
 
   /** New connections lead to another server. */
@@ -85,7 +94,12 @@ export class TcpProxy {
       })
     }
     client.on('data', data => this.lost.has(client) || upstream.write(data))
-    upstream.on('data', data => this.isMute || this.lost.has(upstream) || client.write(data))
+    upstream.on('data', data => {
+      if (this.isMute || this.lost.has(upstream)) return
+      const ms = this.slow.get(upstream)
+      if (ms === undefined) client.write(data)
+      else setTimeout(() => client.write(data), ms)
+    })
   }
 
   private keep(socket: Socket): Socket {

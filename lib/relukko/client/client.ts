@@ -189,7 +189,10 @@ export class RelukkoClient implements Relukko {
 
   private open(baseUrl: string, apiKey: string, settings: ClientSettings): HttpLine {
     const { signal: given } = settings
-    const signal = AbortSignal.any([this.closing.signal, ...(given ? [nativeSignal(given)] : [])])
+    const signal = AbortSignal.any([
+      this.closing.signal,
+      ...(given ? [nativeSignal(given, this.closing.signal)] : []),
+    ])
     // One for each call that is under way.
     setMaxListeners(0, signal)
     return new HttpLine(baseUrl, apiKey, settings, signal, environmentOf(process.env))

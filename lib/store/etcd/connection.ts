@@ -15,6 +15,8 @@ const FIRST_CONTACT_MS = 1_000
 const CHECK_MS = 300
 /** How long an answer may take before its member is checked. */
 const DOUBT_MS = 1_000
+/** All endpoints of a search are asked within so many milliseconds, however many they are: less than any budget. */
+const SEARCH_MS = 4_000
 
 /**
  * The way to etcd: one member at a time, kept while it works. A member that fails, or is silent while another answers, is
@@ -67,20 +69,25 @@ export class Connection {
     const withinMs = Math.max(0, Math.min(timeoutMs, this.options.callTimeoutMs))
     const deadline = Date.now() + withinMs
     const member = this.member ?? (await this.contactWithin(withinMs))
+    const sentAt = performance.now()
     const stopWatching = this.expectAnswer(() => this.doubt(member), withinMs)
     try {
-      return await work(member.client, { deadline }).catch((error: unknown) => {
+      const answer = await work(member.client, { deadline }).catch((error: unknown) => {
         if (this.isMendable(classify(error).message)) return work(member.client, { deadline })
         throw error
       })
+      member.answered()
+      return answer
     } catch (error) {
       if (this.isClosed) throw new StoreError('unreachable', 'The connection was closed during the call.')
       const classified = classify(error)
       const isAgain = this.isMendable(classified.message)
+      if (classified.reason !== 'unreachable') member.answered()
       if (classified.reason !== 'unreachable' && !isAgain) throw classified
       const failure = this.unreachable(member, classified, isAgain ? 'a new token was refused as well: ' : '')
-      // That a call had less time than any says nothing about the member.
-      if (withinMs < this.options.callTimeoutMs && Date.now() >= deadline) this.doubt(member)
+      // That one call had little time, or waited behind others, says nothing about the member.
+      const isImpatient = Date.now() >= deadline && member.vainFor(sentAt) < this.options.callTimeoutMs / 2
+      if (isImpatient) this.doubt(member)
       else this.fail(member)
       throw failure
     } finally {
@@ -102,9 +109,12 @@ export class Connection {
     return () => clearInterval(timer)
   }
 
-  /** Asks a member that owes an answer whether it is there, and others alongside: if one of those answers first, it takes over. */
+  /**
+   * Asks a member that owes an answer whether it is there, and others alongside: if one of those answers first, it takes over.
+   * Not one that was just heard of: where this process has asked for more than can be answered at once, no member is quicker.
+   */
   doubt(member: Member): void {
-    if (member !== this.member || this.search) return
+    if (member !== this.member || this.search || performance.now() - member.heardAt < DOUBT_MS) return
     this.search = this.find(member)
     this.search.catch(() => {})
   }
@@ -142,15 +152,19 @@ export class Connection {
 
   /** Settles on the first member that answers. `doubted` is the one in use, which is asked first. @throws StoreError */
   private async find(doubted?: Member): Promise<void> {
+    const start = performance.now()
     // A member that is silent comes last, over a new connection: it may be the old one that is dead.
     const ask = this.endpoints.inOrder(doubted?.endpoint).map(endpoint => async () => {
+      this.assertOpen()
       const candidate = this.open(endpoint)
       this.candidates.add(candidate)
       return this.ask(candidate)
     })
     if (doubted) ask.unshift(() => this.ask(doubted))
     try {
-      const found = await firstAnswer(ask, doubted ? CHECK_MS : FIRST_CONTACT_MS)
+      const patience = Math.min(doubted ? CHECK_MS : FIRST_CONTACT_MS, SEARCH_MS / ask.length)
+      const found = await firstAnswer(ask, patience)
+      if (doubted && doubted.heardAt > start) return
       this.candidates.delete(found)
       this.adopt(found, doubted)
     } catch (error) {
@@ -175,7 +189,7 @@ export class Connection {
   }
 
   private adopt(found: Member, doubted: Member | undefined): void {
-    if (found === this.member) return
+    if (found === this.member || found.isClosed) return
     if (this.isClosed || (this.member && this.member !== doubted)) {
       return found.close('there is a member already')
     }

@@ -27,6 +27,12 @@ const distinct = (): object => ({ 'grpc.primary_user_agent': `spicelock-${++open
 /** A client on one endpoint, with one connection. It connects at the first call. */
 export class Member {
   readonly client: Etcd3
+  isClosed = false
+  /** When it was last heard of, on the monotonic clock. */
+  heardAt = -Infinity
+  private answeredAt = -Infinity
+  /** When the first call was sent of those that were given up since one was answered. */
+  private vainSince = Infinity
   private readonly calls = new Set<InterceptingCall>()
 
   constructor(
@@ -56,20 +62,36 @@ export class Member {
   }
 
   /**
-   * Resolves when the member has answered, whatever it said, as long as it has a leader. The question is a transaction
-   * without content: every user may ask it, and the member answers it alone. @throws StoreError `unreachable`
+   * Resolves when the member has shown that it serves. The question is a linearizable read: a member answers it when its
+   * leader has confirmed it and the member has caught up with that, and looks only then whether the user may read. A
+   * member whose disk hangs still answers what it can answer alone. @throws StoreError `unreachable`
    */
   async ping(): Promise<void> {
     try {
-      await this.client.kv.txn({}, { credentials: credentials.createEmpty() })
+      const nothing = { key: Buffer.from('\0'), limit: '1', keys_only: true }
+      await this.client.kv.range(nothing, { credentials: credentials.createEmpty() })
     } catch (error) {
       const classified = classify(error)
       if (isStoreError(classified, 'unreachable')) throw classified
     }
   }
 
+  /** A call was answered. */
+  answered(): void {
+    this.answeredAt = performance.now()
+    this.vainSince = Infinity
+  }
+
+  /** For how many milliseconds calls have been waiting in vain, when one that was sent at this time is given up. */
+  vainFor(sentAt: number): number {
+    if (this.answeredAt > sentAt) return 0
+    this.vainSince = Math.min(this.vainSince, sentAt)
+    return performance.now() - this.vainSince
+  }
+
   /** Ends the calls under way, which may have been applied; grpc-js would leave them waiting until their deadlines. */
   close(reason: string): void {
+    this.isClosed = true
     this.client.close()
     for (const call of this.calls) call.cancelWithStatus(status.UNAVAILABLE, reason)
   }
@@ -81,6 +103,14 @@ export class Member {
         metadata.set('hasleader', 'true')
         this.calls.add(call)
         next(metadata, {
+          onReceiveMetadata: (received, nextMetadata) => {
+            this.heardAt = performance.now()
+            nextMetadata(received)
+          },
+          onReceiveMessage: (message, nextMessage) => {
+            this.heardAt = performance.now()
+            nextMessage(message)
+          },
           onReceiveStatus: (received, nextStatus) => {
             this.calls.delete(call)
             nextStatus(received)

@@ -38,6 +38,7 @@ export class WatchStream {
         this.expectNothing()
         this.run++
         if (error.reason === 'refused') this.refuse(error)
+        this.creating = []
         this.reopenLater()
       },
     })
@@ -75,7 +76,7 @@ export class WatchStream {
       if (!this.stream.isOpen) this.creating = []
       this.stream.write({ create_request: watch.createRequest() })
       this.creating.push(watch)
-      if (this.creating.length === 1) this.expectAnswer()
+      if (!this.answerTimer) this.expectAnswer()
     } catch (error) {
       this.end(watch, classify(error))
     }
@@ -96,6 +97,7 @@ export class WatchStream {
 
   private expectNothing(): void {
     clearTimeout(this.answerTimer)
+    this.answerTimer = undefined
     this.stopWatching()
   }
 
@@ -106,8 +108,15 @@ export class WatchStream {
 
   private remove(watch: EtcdWatch): void {
     if (!this.watches.delete(watch.id)) return
+    this.cancel(watch)
+    if (this.watches.size > 0) return
+    // Nobody waits for an answer that may still be owed, and nothing is to keep this process alive for it.
+    this.expectNothing()
+    this.stream.idle()
+  }
+
+  private cancel(watch: EtcdWatch): void {
     if (this.stream.isOpen) this.stream.write({ cancel_request: { watch_id: watch.id } })
-    if (this.watches.size === 0) this.stream.idle()
   }
 
   private receive(response: IWatchResponse): void {
@@ -151,7 +160,7 @@ export class WatchStream {
   /** Under a new id: etcd does not forget the old one while the stream lasts, and refuses it. */
   private restart(watch: EtcdWatch): void {
     this.watches.delete(watch.id)
-    this.stream.write({ cancel_request: { watch_id: watch.id } })
+    this.cancel(watch)
     watch.restart()
     this.enlist(watch)
   }
