@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -16,6 +16,7 @@ const work = join(root, 'node_modules/.cache/spicelock', `readme-${process.pid}`
 const readme = await readFile(join(root, 'README.md'), 'utf8')
 const manual = await readFile(join(root, 'docs/server.md'), 'utf8')
 const clientPage = await readFile(join(root, 'docs/relukko-client.md'), 'utf8')
+const moving = await readFile(join(root, 'docs/migrating-from-spicerack.md'), 'utf8')
 const etcd = useEtcdServer()
 let server: RelukkoServer
 let url: string
@@ -191,6 +192,53 @@ describe('The page on the settings of RelukkoClient', () => {
     expect(stdout).toMatch(/^\d+ locks$/m)
   })
 })
+
+describe('The page on moving from Spicerack', () => {
+  const python = spawnSync('python3', ['--version']).status === 0 ? it : it.skip
+
+  python('has a program and a command that hold both locks, one inside the other', async () => {
+    const bin = join(work, 'bin')
+    const config = join(work, 'locks.yaml')
+    const there = (code: string): string => code.replaceAll('/etc/spicerack/locks.yaml', config)
+    await mkdir(join(bin, 'spicerack'), { recursive: true })
+    await writeFile(config, `endpoints: ["${etcd.get().endpoint}"]\n`)
+    await writeFile(join(bin, 'spicerack/locking.py'), STAND_IN_OF_SPICERACK)
+    await writeFile(join(bin, 'with-spicerack-lock'), there(blocks('python', moving)[0]!), { mode: 0o755 })
+    await writeFile(join(bin, 'my-command'), '#!/bin/sh\necho "my command runs"\n', { mode: 0o755 })
+    const cli = `#!/bin/sh\nexec "${process.execPath}" "${join(root, 'dist/cli/main.js')}" "$@"\n`
+    await writeFile(join(bin, 'spicelock'), cli, { mode: 0o755 })
+    const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}`, PYTHONPATH: bin }
+
+    const [example] = blocks('ts', moving)
+    const ran = await run(process.execPath, [await bundle('moving', there(example!))], { env })
+    expect(ran.stdout).toMatch(/^Spicerack holds custom rack-a1$.*^both locks are held$/ms)
+    const [command] = blocks('text', moving).filter(block => block.includes('with-spicerack-lock'))
+    const { stdout } = await run('sh', ['-ec', there(command!)], { env })
+    expect(stdout).toMatch(/^Spicerack holds custom rack-a1$.*^my command runs$/ms)
+  })
+
+  it.each(['migrating-from-spicerack.md', 'security.md'])('%s links to files that exist', async page => {
+    const links = linksOf(await readFile(join(root, 'docs', page), 'utf8'))
+    expect(links.length).toBeGreaterThan(0)
+    expect(links.filter(path => !existsSync(join(root, 'docs', path)))).toEqual([])
+  })
+})
+
+/** Of its module `spicerack.locking`, as far as the program needs it. */
+const STAND_IN_OF_SPICERACK = `
+from contextlib import contextmanager
+COOKBOOKS_CUSTOM_PREFIX = "custom"
+class Lock:
+    @contextmanager
+    def acquired(self, name, *, concurrency, ttl):
+        print("Spicerack holds", self.prefix, name, flush=True)
+        yield
+def get_lock_instance(*, config_file, prefix, owner, dry_run=True):
+    open(config_file).close()
+    lock = Lock()
+    lock.prefix = prefix
+    return lock
+`
 
 function linksOf(page: string): string[] {
   return [...page.matchAll(/\]\((?!http)([^)#]+)/g)].map(([, path]) => path!)
