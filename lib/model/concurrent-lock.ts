@@ -41,18 +41,12 @@ const OURS: Rules = {
   ttl: [TTL_EXPECTED, isTtl],
 }
 
-/** Seconds that a timedelta of Python's holds. */
-const LONGEST_TIMEDELTA = 86_399_999_999_999
-
 /** What Spicerack reads: of other software, and of people. */
 const READABLE: Rules = {
   concurrency: ['a non-negative number', value => Number.isFinite(value) && (value as number) >= 0],
   created: [CREATED, value => isTime(value, text => Timestamp.read(text))],
   owner: ['a string', value => typeof value === 'string'],
-  ttl: [
-    `a positive number of seconds up to ${LONGEST_TIMEDELTA}`,
-    value => typeof value === 'number' && value > 0 && value <= LONGEST_TIMEDELTA,
-  ],
+  ttl: ['a positive number of seconds', value => Number.isFinite(value) && (value as number) > 0],
 }
 
 /** One holder of a lock. */

@@ -66,8 +66,10 @@ export class Timestamp {
     return this.epochMicros > last ? new Timestamp(last) : this
   }
 
+  /** @param seconds any finite number: what others have written may be longer than any time. */
   plusSeconds(seconds: number): Timestamp {
-    return new Timestamp(this.epochMicros + BigInt(Math.round(seconds * 1_000_000)))
+    const micros = Math.min(Math.round(seconds * 1_000_000), Number.MAX_VALUE)
+    return new Timestamp(this.epochMicros + BigInt(micros))
   }
 
   /** Seconds from here to `other`; negative when it is earlier. */

@@ -47,6 +47,7 @@ it.each<[string, object, object]>([
   ['no owner', { owner: '' }, { owner: '' }],
   ['a ttl with a fraction', { ttl: 1e9 + 0.5 }, { ttl: 1e9 + 0.5 }],
   ['a ttl longer than any lease', { ttl: 1e300 }, { ttl: 1e300 }],
+  ['a ttl longer than any time', { ttl: Number.MAX_VALUE }, { ttl: Number.MAX_VALUE }],
   ['a limit with a fraction', { concurrency: 1.5 }, { concurrency: 1.5 }],
   ['a day without a time', { created: '2023-07-16' }, { since: '2023-07-16T00:00:00.000000Z' }],
   [

@@ -128,6 +128,7 @@ describe('ConcurrentLock.fromDict', () => {
     ['ttl', 0.001],
     ['ttl', 1e10],
     ['ttl', 1e300],
+    ['ttl', Number.MAX_VALUE],
   ])('reads %s %j, which is not written here, and gives it back as it was', (field, value) => {
     const lock = ConcurrentLock.fromDict('id', { ...dict, [field]: value })
     expect(lock).toMatchObject({ [field]: value })
