@@ -232,4 +232,18 @@ export const clientMutants: readonly Mutant[] = [
     wrong: '',
     specs: ['spec/faults/network'],
   },
+  {
+    mistake: 'a member that is merely busy is left, and the answers that it owes are lost',
+    file: 'lib/store/etcd/connection.ts',
+    right: ' || performance.now() - member.heardAt < DOUBT_MS) return',
+    wrong: ') return',
+    specs: ['spec/faults/members'],
+  },
+  {
+    mistake: 'a member that answers no call is kept, since it answers when it is asked whether it is there',
+    file: 'lib/store/etcd/connection.ts',
+    right: '      if (isImpatient) this.doubt(member)\n',
+    wrong: '      if (isImpatient || Date.now() >= deadline) this.doubt(member)\n',
+    specs: ['spec/faults/members'],
+  },
 ]
