@@ -38,6 +38,8 @@ export class LossGuard {
 
   /** After the end of the child: when it was struck, what it has left behind gets its time to end, too. */
   async close(): Promise<void> {
+    // Looks at the clocks, and hears of a loss of which no timer could tell yet.
+    this.held.remaining()
     const end = performance.now() + this.killAfterMs
     while (this.hasStruck && performance.now() < end && this.child.isAlive) await delay(LOOK_MS)
     if (this.hasStruck) this.strike('SIGKILL')
@@ -48,10 +50,12 @@ export class LossGuard {
 
   private readonly onExpiring = (): void => {
     // It acts before it speaks: stderr may be a pipe that nobody reads, or a terminal that stops this process.
-    if (this.policy !== 'warn') this.strike(this.policy === 'term' ? 'SIGTERM' : 'SIGKILL')
-    say(
-      `the lock ${this.held.names.map(name => `"${name}"`).join(', ')} ends in ${this.held.remaining().toFixed(1)} s`,
-    )
+    const signal = this.policy === 'term' ? 'SIGTERM' : 'SIGKILL'
+    if (this.policy !== 'warn') this.strike(signal)
+    const names = this.held.names.map(name => `"${name}"`).join(', ')
+    const consequence =
+      this.policy === 'warn' ? '' : `: ${signal} was sent to the command, which may not go on without it`
+    say(`the lock ${names} ends in ${this.held.remaining().toFixed(1)} s${consequence}`)
   }
 
   private readonly onAbort = (): void => {

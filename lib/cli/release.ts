@@ -41,6 +41,12 @@ export function addRelease(program: Command): void {
 
 async function release(name: string, id: string, options: ReleaseOptions): Promise<void> {
   const { prefix, json, force, reason } = options
+  if (force && reason === undefined) {
+    throw new CliError(
+      '--force needs --reason TEXT, which says why to the holder, the log and those who watch',
+      EXIT.usage,
+    )
+  }
   if (!force && (reason ?? options.owner) !== undefined) {
     throw new CliError('--reason and --owner are for --force', EXIT.usage)
   }

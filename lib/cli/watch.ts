@@ -7,6 +7,7 @@ import { LockKey } from '../protocol/lock-key.js'
 import { lockKey } from '../protocol/lock-name.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from './connection.js'
+import { CliError } from './exit-codes.js'
 import { localTime } from './format.js'
 import { print, printable } from './output.js'
 import { Interruption } from './signals.js'
@@ -51,7 +52,10 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
       print(options.json ? jsonLine(event) : textLine(event))
     }
   } catch (error) {
-    if (!unread.signal.aborted) throw error
+    // A signal is how a watch ends: nothing has gone wrong.
+    const { reason } = interruption.signal
+    if (reason instanceof CliError) process.exitCode = reason.exitCode
+    else if (!unread.signal.aborted) throw error
   } finally {
     await engine.close()
     interruption.close()

@@ -1,5 +1,6 @@
 import { v4 as uuid4 } from 'uuid'
 import { InvalidLockError } from './errors.js'
+import { INSPECT, type Inspect } from './printed.js'
 import { shorten, shown } from './shown.js'
 import { Timestamp } from './timestamp.js'
 import { isTtl, TTL_EXPECTED } from './ttl.js'
@@ -134,6 +135,10 @@ export class ConcurrentLock {
 
   toString(): string {
     return JSON.stringify(this.toDict())
+  }
+
+  [INSPECT](_depth: number, options: unknown, inspect: Inspect): string {
+    return `ConcurrentLock ${inspect(this.toJSON(), options)}`
   }
 }
 

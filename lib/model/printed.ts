@@ -1,7 +1,7 @@
 /** Node's `util.inspect.custom`, which other systems ignore. */
 export const INSPECT = Symbol.for('nodejs.util.inspect.custom')
 
-type Inspect = (value: unknown, options: unknown) => string
+export type Inspect = (value: unknown, options: unknown) => string
 
 /**
  * Lets the instances of a class print small, and without the secrets that they hold: `JSON.stringify`, `util.inspect` and

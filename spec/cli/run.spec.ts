@@ -185,7 +185,7 @@ describe('when its lock is lost', () => {
       expect(performance.now() - start).toBeLessThan(4_000 + 6_000)
       expect(command.stdout).toContain('told')
       expect(command.stderr).toMatch(
-        /ends in (1\.0|0\.\d) s\n[^]*is lost: its ttl of 4 s is over; etcd could not/,
+        /ends in (1\.0|0\.\d) s: SIGTERM was sent to the command, .*\n[^]*is lost: its ttl of 4 s is over; etcd could not/,
       )
     } finally {
       await server.resume()

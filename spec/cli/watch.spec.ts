@@ -78,8 +78,10 @@ describe('spicelock watch', () => {
     )
     await lock.release(name, id)
     await eventually(() => expect(find('released')).toBeDefined())
+    const told = command.stdout
     command.child.kill('SIGTERM')
     expect(await command.ended()).toBe(143)
+    expect([command.stdout, command.stderr]).toEqual([told, ''])
   })
 })
 
@@ -88,7 +90,7 @@ describe('spicelock release --force', () => {
     const id = await lock.acquire(name, terms)
     expect(await runCommand(at('release', name, id, '--force'))).toMatchObject({
       code: 64,
-      stderr: expect.stringContaining('The reason to release by force must be a text'),
+      stderr: expect.stringContaining('--force needs --reason TEXT'),
     })
     expect(await runCommand(at('release', name, id, '--reason', 'x'))).toMatchObject({
       code: 64,

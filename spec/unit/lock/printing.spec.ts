@@ -83,6 +83,19 @@ describe.each<[string, () => Promise<Held>, object]>([
 })
 
 describe('what is told of locks', () => {
+  it('an entry prints as what stands in etcd', () => {
+    const entry = new ConcurrentLock({
+      uuid: 'a',
+      concurrency: 1,
+      owner: 'me',
+      ttl: 5,
+      created: new Timestamp(0n),
+    })
+    expect(inspect(entry, { breakLength: Infinity })).toBe(
+      "ConcurrentLock { uuid: 'a', concurrency: 1, created: '1970-01-01 00:00:00+00:00', owner: 'me', ttl: 5 }",
+    )
+  })
+
   let held: Held
   let event: LockEvent
   let status: WaitStatus
