@@ -53,7 +53,7 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
     }
   } catch (error) {
     // A signal is how a watch ends: nothing has gone wrong.
-    const { reason } = interruption.signal
+    const reason: unknown = interruption.signal.reason
     if (reason instanceof CliError) process.exitCode = reason.exitCode
     else if (!unread.signal.aborted) throw error
   } finally {
