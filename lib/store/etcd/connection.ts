@@ -147,7 +147,10 @@ export class Connection {
   }
 
   private silence(ms: number): StoreError {
-    return new StoreError('unreachable', `${this.endpoints.all.join(', ')}: no answer within ${(ms / 1000).toFixed(1)} s`)
+    return new StoreError(
+      'unreachable',
+      `${this.endpoints.all.join(', ')}: no answer within ${(ms / 1000).toFixed(1)} s`,
+    )
   }
 
   /** Settles on the first member that answers. `doubted` is the one in use, which is asked first. @throws StoreError */
