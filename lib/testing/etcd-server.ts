@@ -11,6 +11,7 @@ import { etcdEnvironment } from './etcd-environment.js'
 import { freePorts } from './free-port.js'
 import { servingMember } from './gateway.js'
 import { EtcdWatchdog } from './etcd-watchdog.js'
+import { stopped } from './stopped.js'
 
 export interface EtcdServerOptions {
   /** Further flags of etcd, for example `['--quota-backend-bytes', '16777216']`. */
@@ -91,10 +92,11 @@ export class EtcdServer implements AsyncDisposable {
     return this.#watchdog.log
   }
 
-  /** SIGSTOP: etcd hangs, and its connections stay open. Resolves when the signal is sent. */
-  pause(): Promise<void> {
+  /** SIGSTOP: etcd hangs, and its connections stay open. Resolves when it has stopped. */
+  async pause(): Promise<void> {
+    const { pid } = this.#watchdog
     this.#watchdog.signal('SIGSTOP')
-    return Promise.resolve()
+    if (pid !== undefined) await stopped(pid)
   }
 
   /** SIGCONT: etcd goes on after `pause`. */
