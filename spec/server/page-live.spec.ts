@@ -20,15 +20,15 @@ import { Pages, SIGN_IN } from '../support/pages.js'
 
   it('listens again after it was answered with an error, and asks for a sign-in when nobody is signed in', async () => {
     const context = await pages.browser.newContext()
-    const page = await context.newPage()
-    await page.route('**/v2/events', route => route.fulfill({ status: 503, body: 'down' }), { times: 1 })
-    await page.goto(pages.url)
+    const page = await pages.tab(context, each =>
+      each.route('**/v2/events', route => route.fulfill({ status: 503, body: 'down' }), { times: 1 }),
+    )
     await pages.signIn(page)
-    await page.getByText('The connection is lost').waitFor()
+    await pages.said(page, 'The connection is lost')
     await pages.live(page)
     await page.route('**/v2/events', route => route.fulfill({ status: 403, body: '{}' }))
     await page.reload()
-    await page.getByText('The connection is lost').waitFor()
+    await pages.said(page, 'The connection is lost')
     await context.clearCookies()
     await page.getByRole('button', { name: 'Sign in' }).waitFor()
     await context.close()
@@ -40,12 +40,12 @@ import { Pages, SIGN_IN } from '../support/pages.js'
       times: 1,
     })
     await pages.take('missed')
-    await page.getByText('Trying again').waitFor()
+    await pages.said(page, 'Trying again')
     await pages.row(page, 'missed').waitFor()
     await pages.live(page)
     await page.route('**/v2/locks', route => route.fulfill({ status: 503, body: '{}' }), { times: 1 })
     await page.reload()
-    await page.getByText('Trying again').waitFor()
+    await pages.said(page, 'Trying again')
     await pages.row(page, 'missed').waitFor()
     await pages.live(page)
   }, 30_000)
@@ -60,7 +60,7 @@ import { Pages, SIGN_IN } from '../support/pages.js'
     })
     await Promise.all(['bad', 'refused', 'good'].map(name => pages.take(name)))
     await pages.row(page, 'good').waitFor()
-    await page.getByText('Trying again').waitFor()
+    await pages.said(page, 'Trying again')
     await page.unroute('**/v2/locks/custom/bad')
     await pages.row(page, 'bad').waitFor()
     await pages.live(page)
@@ -109,7 +109,7 @@ import { Pages, SIGN_IN } from '../support/pages.js'
   it('says when etcd does not answer, and when it does again', async () => {
     const page = await pages.page()
     faulty.befall(1, lineFaults[1]![1], 1_000_000)
-    await page.getByText('etcd does not answer').waitFor()
+    await pages.said(page, 'etcd does not answer')
     faulty.befall(1, lineFaults[1]![1], 0)
     await pages.live(page)
   }, 30_000)
@@ -119,7 +119,7 @@ import { Pages, SIGN_IN } from '../support/pages.js'
     const opened = page.waitForRequest('**/v2/events')
     await page.route('**/v2/events', () => {})
     await page.clock.fastForward(60_000)
-    await page.getByText('The connection is silent').waitFor()
+    await pages.said(page, 'The connection is silent')
     expect(await page.locator('#history li').count()).toBe(0)
     await page.clock.fastForward(5_000)
     await opened
@@ -143,7 +143,7 @@ import { Pages, SIGN_IN } from '../support/pages.js'
     )
     await page.route('**/v2/locks/custom/slow', () => {}, { times: 1 })
     await pages.take('slow')
-    await page.getByText('has not answered in time').waitFor()
+    await pages.said(page, 'has not answered in time')
     await pages.row(page, 'slow').waitFor()
   }, 30_000)
 

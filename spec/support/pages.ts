@@ -1,13 +1,22 @@
+import { expect } from '@jest/globals'
 import { mkdir } from 'node:fs/promises'
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import type { Store } from '../../lib/store/store.js'
 import { openChromium } from './chromium.js'
+import { eventually } from './eventually.js'
 
 export const KEY = 'a secret of the test'
 export const SIGN_IN = { user: 'ada', password: 'a password of the test' }
 export const SCREENSHOTS = 'test-output/page'
+
+const REMEMBER_STATUS = `addEventListener('DOMContentLoaded', () => {
+  const status = document.querySelector('#status')
+  globalThis.statuses = [status?.textContent ?? '']
+  const remember = () => globalThis.statuses.push(status.textContent)
+  if (status) new MutationObserver(remember).observe(status, { subtree: true, childList: true, characterData: true })
+})`
 
 export interface Holder {
   readonly id: string
@@ -61,6 +70,7 @@ export class Pages implements AsyncDisposable {
     page.on('pageerror', error => this.problems.push(error.message))
     page.on('console', message => message.type() === 'error' && this.problems.push(message.text()))
     await before(page)
+    await page.addInitScript(REMEMBER_STATUS)
     await page.goto(this.url)
     return page
   }
@@ -73,6 +83,15 @@ export class Pages implements AsyncDisposable {
 
   live(page: Page): Promise<void> {
     return page.getByText('Live', { exact: true }).waitFor()
+  }
+
+  /** Waits until the status has shown this text since the page was loaded, though it may have changed again before a look at it. */
+  async said(page: Page, text: string): Promise<void> {
+    await eventually(async () =>
+      expect(await page.evaluate<string[]>('globalThis.statuses')).toContainEqual(
+        expect.stringContaining(text),
+      ),
+    )
   }
 
   row(page: Page, name: string): Locator {
