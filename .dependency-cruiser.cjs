@@ -1,5 +1,17 @@
 /** Imports run one way: a layer may import only the layers listed before it. */
-const layers = ['model', 'kv', 'protocol', 'store', 'config', 'lock', 'relukko', 'server', 'testing', 'cli']
+const layers = [
+  'model',
+  'kv',
+  'time',
+  'protocol',
+  'store',
+  'config',
+  'lock',
+  'relukko',
+  'server',
+  'testing',
+  'cli',
+]
 const upward = layers.map((layer, index) => ({
   name: `${layer}-imports-downwards-only`,
   severity: 'error',

@@ -34,7 +34,7 @@ export default tseslint.config(
   },
   { files: ['spec/**/*.ts'], rules: { 'max-lines': 'off' } },
   {
-    files: ['lib/server/page/*.js'],
+    files: ['lib/server/page/static/*.js'],
     languageOptions: {
       globals: Object.fromEntries(BROWSER.map(name => [name, 'readonly'])),
     },

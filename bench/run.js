@@ -1,7 +1,7 @@
 /**
  * Runs a TypeScript file of this repository, with the arguments that follow it:
  *
- *     node bench/run.js bench/demo/main.ts --seconds 5
+ *     node bench/run.js examples/demo/main.ts --seconds 5
  */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'

@@ -3,26 +3,26 @@ export {
   type AcquiredAllOptions,
   type AcquiredOptions,
   type AcquireOptions,
-  type FaceOptions,
+  type ShortcutOptions,
   type HoldAllOptions,
   type HoldOptions,
   type LockRequest,
   type TryOptions,
   type WaitStatus,
-} from './lock/acquire-options.js'
-export { cookbookLock } from './lock/cookbook-lock.js'
-export { getLockInstance } from './lock/get-lock-instance.js'
+} from './lock/options/acquire-options.js'
+export { cookbookLock } from './lock/api/cookbook-lock.js'
+export { getLockInstance } from './lock/api/get-lock-instance.js'
 export {
   type GuardResult,
   type Held,
   type HeldLock,
   type HeldLocks,
   type NotWritten,
-} from './lock/held-lock.js'
-export { Lock } from './lock/lock.js'
-export { type LockArgs, type LockInstanceOptions, type LockOptions } from './lock/lock-options.js'
-export { type HolderState, type LockState, type WaiterState } from './lock/lock-state.js'
-export { NoLock } from './lock/no-lock.js'
+} from './lock/hold/held-lock.js'
+export { Lock } from './lock/api/lock.js'
+export { type LockArgs, type LockInstanceOptions, type LockOptions } from './lock/options/lock-options.js'
+export { type HolderState, type LockState, type WaiterState } from './lock/observe/lock-state.js'
+export { NoLock } from './lock/api/no-lock.js'
 export {
   ConcurrentLock,
   type ConcurrentLockDict,

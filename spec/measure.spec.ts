@@ -1,11 +1,11 @@
 import { expect, it } from '@jest/globals'
 import { quantile } from '../bench/quantile.js'
 import { measureOptions } from '../bench/serve/options.js'
-import { runBench } from './support/run-bench.js'
+import { runScript } from './support/run-script.js'
 
 it('measures speed, delay and memory of a server', async () => {
   const args = ['--seconds', '1', '--rounds', '1', '--locks', '20', '--sockets', '3']
-  const { exit, stdout, stderr } = await runBench('serve', args)
+  const { exit, stdout, stderr } = await runScript('bench/serve/main.ts', args)
   // It may tell that it fetches etcd.
   expect([exit, stderr]).toEqual([0, expect.not.stringContaining('measure:')])
   const ms = String.raw`\d+(\.\d)? ms`

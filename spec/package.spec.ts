@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { SERVER_PACKAGES } from '../lib/cli/server-packages.js'
+import { SERVER_PACKAGES } from '../lib/cli/commands/server-packages.js'
 
 const run = promisify(execFile)
 const root = resolve(import.meta.dirname, '..')
@@ -166,7 +166,7 @@ describe('The packed package', () => {
       expect.arrayContaining([
         './dist/index.d.ts',
         './dist/testing/index.d.ts',
-        './dist/server/page/index.html',
+        './dist/server/page/static/index.html',
         './LICENSE',
         './README.md',
       ]),

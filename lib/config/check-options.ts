@@ -1,4 +1,4 @@
-import { shown } from '../model/shown.js'
+import { describeValue } from '../model/describe-value.js'
 import { nearest } from './nearest.js'
 
 /** What an option must be, in words, and whether it is. What is secret is not told in errors. */
@@ -15,14 +15,14 @@ export function checkOptions(
   required: readonly string[] = [],
 ): void {
   if (typeof options !== 'object' || options === null) {
-    throw refuse(`the options must be an object, got ${shown(options)}.`)
+    throw refuse(`the options must be an object, got ${describeValue(options)}.`)
   }
   for (const [name, value] of Object.entries({ ...missing(required), ...options })) {
     if (value === undefined && !required.includes(name)) continue
     const found = Object.hasOwn(checks, name) ? checks[name] : undefined
     if (!found) throw refuse(`unknown option '${name}'${suggestion(name, checks)}`)
     const [expected, isRight, secret] = found
-    const got = secret ? '' : `, got ${shown(value)}`
+    const got = secret ? '' : `, got ${describeValue(value)}`
     if (!isRight(value)) throw refuse(`the option '${name}' must be ${expected}${got}.`)
   }
 }

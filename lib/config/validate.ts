@@ -2,7 +2,7 @@ import { LockConfigError } from '../model/errors.js'
 import { isHost, parseEndpoint } from './endpoints.js'
 import { nearest } from './nearest.js'
 import { IGNORED_OPTIONS, type LockConfig, RULES } from './schema.js'
-import { shown } from './shown.js'
+import { describeConfigValue } from './shown.js'
 
 export interface CheckedConfig {
   readonly config: LockConfig
@@ -52,7 +52,7 @@ function problemIn(config: Readonly<Record<string, unknown>>): string | undefine
 }
 
 function mismatch(field: keyof LockConfig, value: unknown): string {
-  const got = field === 'password' ? 'something else (not shown)' : shown(value)
+  const got = field === 'password' ? 'something else (not shown)' : describeConfigValue(value)
   return `the option '${field}' must be ${RULES[field][0]}, got ${got}.`
 }
 

@@ -1,7 +1,7 @@
 import { v4 as uuid4 } from 'uuid'
 import { InvalidLockError } from './errors.js'
 import { INSPECT, type Inspect } from './printed.js'
-import { shorten, shown } from './shown.js'
+import { shorten, describeValue } from './describe-value.js'
 import { Timestamp } from './timestamp.js'
 import { isTtl, TTL_EXPECTED } from './ttl.js'
 
@@ -144,7 +144,9 @@ export class ConcurrentLock {
 
 function check(uuid: unknown, dict: unknown, rules: Rules): asserts dict is ConcurrentLockDict {
   if (typeof dict !== 'object' || dict === null || Array.isArray(dict)) {
-    throw new InvalidLockError(`Unable to create concurrent lock, expected an object, got ${shown(dict)}.`)
+    throw new InvalidLockError(
+      `Unable to create concurrent lock, expected an object, got ${describeValue(dict)}.`,
+    )
   }
   const values = dict as Readonly<Record<string, unknown>>
   for (const [field, [expected, isValid]] of Object.entries(rules)) {
@@ -178,7 +180,7 @@ function isTime(value: unknown, read: (text: string) => Timestamp): boolean {
 
 function invalid(field: string, value: unknown, wanted: string, cause?: unknown): InvalidLockError {
   return new InvalidLockError(
-    `Unable to create concurrent lock, argument '${shorten(field)}' must be ${wanted}, got ${shown(value)}.`,
+    `Unable to create concurrent lock, argument '${shorten(field)}' must be ${wanted}, got ${describeValue(value)}.`,
     { cause },
   )
 }

@@ -113,13 +113,13 @@ export class LockDismissedError extends LockError {
 /**
  * - `expired`: its time is over.
  * - `released`: its own handle released it.
- * - `released elsewhere`: somebody released it by its id, or by force.
- * - `lease lost`: etcd ended its lease before its time.
- * - `unreachable past the deadline`: no renewal got through in time.
+ * - `released-elsewhere`: somebody released it by its id, or by force.
+ * - `lease-lost`: etcd ended its lease before its time.
+ * - `unreachable`: no renewal got through in time.
  * - `closed`: the `Lock` that made it was closed. It stands in etcd until its time is over.
  */
 export type LossReason =
-  'expired' | 'released' | 'released elsewhere' | 'lease lost' | 'unreachable past the deadline' | 'closed'
+  'expired' | 'released' | 'released-elsewhere' | 'lease-lost' | 'unreachable' | 'closed'
 
 /** What was held is not held any more, or not for certain. */
 export class LockLostError extends LockError {

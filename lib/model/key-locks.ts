@@ -6,7 +6,7 @@ import {
   LockUnwritableError,
 } from './errors.js'
 import { cameWithHolderKey } from './lock-id.js'
-import { shorten } from './shown.js'
+import { shorten } from './describe-value.js'
 import { Timestamp } from './timestamp.js'
 
 /** What tells the living from the dead among the entries of a KeyLocks. */

@@ -1,6 +1,6 @@
 import type { KeyRange } from '../kv/key-value.js'
 import type { Timestamp } from '../model/timestamp.js'
-import type { Asked } from './request.js'
+import type { LockTerms } from './request.js'
 import { hasRoom } from './room.js'
 import { keyLocksOf, type Snapshot } from './snapshot.js'
 
@@ -17,9 +17,9 @@ export type Step =
   | { readonly kind: 'wait'; readonly place: number; readonly until: Timestamp | undefined }
 
 /** What a request asks for of one lock, and what is known of that. */
-export interface PartSnapshot {
+export interface TargetState {
   readonly snapshot: Snapshot
-  readonly asked: Pick<Asked, 'uuid' | 'concurrency'>
+  readonly terms: Pick<LockTerms, 'uuid' | 'concurrency'>
 }
 
 /**
@@ -28,19 +28,19 @@ export interface PartSnapshot {
  */
 export function decide(
   snapshot: Snapshot,
-  asked: Pick<Asked, 'uuid' | 'concurrency'>,
+  terms: Pick<LockTerms, 'uuid' | 'concurrency'>,
   now: Timestamp,
   locks = 1,
 ): Step {
-  if (snapshot.holders.has(asked.uuid)) return { kind: 'held' }
-  const place = [...snapshot.tickets.keys()].indexOf(asked.uuid) + 1
+  if (snapshot.holders.has(terms.uuid)) return { kind: 'held' }
+  const place = [...snapshot.tickets.keys()].indexOf(terms.uuid) + 1
   if (place > 1) return { kind: 'wait', place, until: undefined }
   const alive = new Set(snapshot.holders.keys())
   const keyLocks = keyLocksOf(snapshot)
-  if (keyLocks.locks.has(asked.uuid)) return { kind: 'lost' }
+  if (keyLocks.locks.has(terms.uuid)) return { kind: 'lost' }
   if (place === 0 && snapshot.tickets.size > 0) return { kind: 'blocked' }
   const liveness = { now, alive }
-  if (keyLocks.fits(asked, liveness) && hasRoom(snapshot, keyLocks, liveness, locks)) return { kind: 'grant' }
+  if (keyLocks.fits(terms, liveness) && hasRoom(snapshot, keyLocks, liveness, locks)) return { kind: 'grant' }
   if (place === 0) return { kind: 'blocked' }
   const silent = keyLocks.live(liveness).filter(lock => !alive.has(lock.uuid))
   return { kind: 'wait', place, until: earliest(silent.map(lock => lock.expiresAt)) }
@@ -51,15 +51,15 @@ export function decide(
  * nothing; and it waits only while it has tickets in all queues, which all have the same age: that is why nobody can wait
  * for somebody who waits for him.
  */
-export function decideAll(parts: readonly PartSnapshot[], now: Timestamp): Step {
-  const steps = parts.map(({ snapshot, asked }) => decide(snapshot, asked, now, parts.length))
+export function decideAll(targets: readonly TargetState[], now: Timestamp): Step {
+  const steps = targets.map(({ snapshot, terms }) => decide(snapshot, terms, now, targets.length))
   const [first, ...others] = steps as [Step, ...Step[]]
   if (others.length === 0 || (first.kind === 'held' && others.every(({ kind }) => kind === 'held')))
     return first
   if (steps.some(({ kind }) => kind === 'held' || kind === 'lost')) return { kind: 'lost' }
-  const queued = parts.filter(({ snapshot, asked }) => snapshot.tickets.has(asked.uuid))
+  const queued = targets.filter(({ snapshot, terms }) => snapshot.tickets.has(terms.uuid))
   const areFree = steps.every(({ kind }) => kind === 'grant')
-  if (queued.length < parts.length) return { kind: areFree && queued.length === 0 ? 'grant' : 'blocked' }
+  if (queued.length < targets.length) return { kind: areFree && queued.length === 0 ? 'grant' : 'blocked' }
   const waits = steps.filter(step => step.kind === 'wait')
   if (waits.length === 0) return { kind: 'grant' }
   const until = earliest(waits.flatMap(wait => wait.until ?? []))
@@ -69,20 +69,20 @@ export function decideAll(parts: readonly PartSnapshot[], now: Timestamp): Step 
 /** What one with a ticket watches: nothing that does not concern him, so that an event wakes one waiter. */
 export function watchedBy({ key, tickets }: Snapshot, uuid: string): KeyRange[] {
   const ahead = aheadOf(tickets, uuid)
-  const dismissal = { key: key.trace(uuid) }
+  const dismissal = { key: key.forced(uuid) }
   if (ahead === undefined) return [{ key: key.path }, key.holders, dismissal]
   return [{ key: key.holder(uuid) }, { key: key.ticket(ahead) }, dismissal]
 }
 
 /** What one with tickets for several locks watches: those that he waits for. Nobody hands him a single one. */
-export function watchedByAll(parts: readonly PartSnapshot[], now: Timestamp): KeyRange[] {
-  if (parts.length === 1) return watchedBy(parts[0]!.snapshot, parts[0]!.asked.uuid)
-  return parts.flatMap(({ snapshot, asked }) => {
+export function watchedByAll(targets: readonly TargetState[], now: Timestamp): KeyRange[] {
+  if (targets.length === 1) return watchedBy(targets[0]!.snapshot, targets[0]!.terms.uuid)
+  return targets.flatMap(({ snapshot, terms }) => {
     const { key, tickets } = snapshot
-    const dismissal = { key: key.trace(asked.uuid) }
-    if (decide(snapshot, asked, now, parts.length).kind === 'grant') return [dismissal]
-    const ahead = aheadOf(tickets, asked.uuid)
-    return ahead === undefined ? watchedBy(snapshot, asked.uuid) : [{ key: key.ticket(ahead) }, dismissal]
+    const dismissal = { key: key.forced(terms.uuid) }
+    if (decide(snapshot, terms, now, targets.length).kind === 'grant') return [dismissal]
+    const ahead = aheadOf(tickets, terms.uuid)
+    return ahead === undefined ? watchedBy(snapshot, terms.uuid) : [{ key: key.ticket(ahead) }, dismissal]
   })
 }
 

@@ -18,7 +18,7 @@ export interface Extension {
   /** A new one; the old one when not given. */
   readonly owner?: string
   /** To be written in the same transaction. */
-  readonly alongside?: readonly Op[]
+  readonly extraOps?: readonly Op[]
 }
 
 /** What a holder was promised when it was granted, or extended, its holding last. */
@@ -45,7 +45,7 @@ export function promisedTo(snapshot: Snapshot, uuid: string): Promised | undefin
 /** Gives a holder a new `created` and `ttl`, or also a new owner. Undefined when it does not hold (any more). */
 export function extend(
   snapshot: Snapshot,
-  { uuid, ttl, lease, owner, alongside = [] }: Extension,
+  { uuid, ttl, lease, owner, extraOps = [] }: Extension,
   now: Timestamp,
 ): Transaction | undefined {
   const { key, holders } = snapshot
@@ -62,7 +62,7 @@ export function extend(
   const entries = [...current.locks.values()].map(entry => (entry === lock ? extended : entry))
   const leases = new Map([...holders].map(([id, kv]) => [id, kv.lease]))
   leases.set(uuid, lease)
-  const record = putsRecord(alongside) || hasRecord(snapshot, uuid)
+  const record = putsRecord(extraOps) || hasRecord(snapshot, uuid)
   const renewed = isRenewed(holder)
   const since = String(sinceOf(holder, lock.created))
   return {
@@ -73,7 +73,7 @@ export function extend(
     success: [
       putKeyLocks(new KeyLocks(key.path, entries), leases),
       { type: 'put', key: holder.key, value: formatTerms(extended, { record, since, renewed }), lease },
-      ...alongside,
+      ...extraOps,
     ],
     failure: snapshotReads(key),
   }

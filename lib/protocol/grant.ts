@@ -2,7 +2,7 @@ import type { Compare, Op, Transaction } from '../kv/transaction.js'
 import { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { putKeyLocks, unchanged } from './key-locks-ops.js'
-import { noneUnseen, orphans } from './orphans.js'
+import { noUnknownHolders, orphans } from './orphans.js'
 import { putsRecord } from './record.js'
 import type { Request } from './request.js'
 import { keyLocksOf, type Snapshot, snapshotReads } from './snapshot.js'
@@ -18,7 +18,7 @@ export interface GrantOptions {
   /** Since when it is held. */
   readonly created?: Timestamp
   /** To be written in the same transaction. */
-  readonly alongside?: readonly Op[] | undefined
+  readonly extraOps?: readonly Op[] | undefined
 }
 
 /**
@@ -30,7 +30,7 @@ export function grant(
   snapshot: Snapshot,
   request: Request,
   now: Timestamp,
-  { created = now, alongside = [] }: GrantOptions = {},
+  { created = now, extraOps = [] }: GrantOptions = {},
 ): Grant {
   const { key, holders } = snapshot
   const { renewed = false } = request
@@ -44,20 +44,20 @@ export function grant(
   return {
     expired,
     transaction: {
-      compare: [...unchanged(snapshot), ...isFirst(snapshot, request), ...noneUnseen(snapshot)],
+      compare: [...unchanged(snapshot), ...isFirst(snapshot, request), ...noUnknownHolders(snapshot)],
       success: [
-        ...alongside,
+        ...extraOps,
         putKeyLocks(keyLocks, leases),
         {
           type: 'put',
           key: key.holder(request.uuid),
-          value: formatTerms(lock, { record: putsRecord(alongside), renewed }),
+          value: formatTerms(lock, { record: putsRecord(extraOps), renewed }),
           lease: request.holderLease,
         },
         ...(ticket ? [{ type: 'delete' as const, key: ticket.key }] : []),
         ...orphans(snapshot, keyLocks),
         // Those who came meanwhile are the ones to hand over to.
-        ...(ticket && request.mayBeHanded ? snapshotReads(key) : []),
+        ...(ticket && request.handoffAllowed ? snapshotReads(key) : []),
       ],
       failure: [...(ticket ? [] : putTicket(snapshot, request, lock)), ...snapshotReads(key)],
     },
@@ -69,9 +69,9 @@ function lockOf({ uuid, owner, concurrency, ttl }: Request, created: Timestamp):
 }
 
 function putTicket({ key }: Snapshot, request: Request, lock: ConcurrentLock): Op[] {
-  const { ticketLease, holderLease, mayBeHanded, renewed = false } = request
+  const { ticketLease, holderLease, handoffAllowed, renewed = false } = request
   if (ticketLease === undefined) return []
-  const value = formatTerms(lock, { renewed, ...(mayBeHanded && { lease: holderLease }) })
+  const value = formatTerms(lock, { renewed, ...(handoffAllowed && { lease: holderLease }) })
   return [{ type: 'put', key: key.ticket(request.uuid), value, lease: ticketLease }]
 }
 

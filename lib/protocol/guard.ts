@@ -61,7 +61,7 @@ export interface Fallen {
 }
 
 /** Which of the holdings did not stand when the write was refused; undefined when all stood. */
-export function fallen(
+export function firstInvalid(
   guards: readonly Guard[],
   { succeeded, results }: TransactionResult,
 ): Fallen | undefined {

@@ -1,13 +1,13 @@
 import type { KeyEvent, KeyValue, LeaseId } from '../kv/key-value.js'
 import { withJson } from '../model/printed.js'
-import { type Force, parseForce } from './force.js'
+import { type ForceReleaseMarker, parseMarker } from './force.js'
 import { LockKey, type ParsedKey } from './lock-key.js'
 import { parseTerms } from './terms.js'
 
 /** What happened to a lock. */
 export interface LockEvent {
   /** `ended`: what this id had is gone, be it a holding or a place in the queue, and it is not known why. */
-  readonly type: 'queued' | 'gave up' | 'granted' | 'released' | 'expired' | 'forced' | 'ended'
+  readonly type: 'queued' | 'gave-up' | 'granted' | 'released' | 'expired' | 'forced' | 'ended'
   readonly prefix: string
   readonly name: string
   readonly id: string
@@ -23,7 +23,7 @@ export interface LockEvent {
 }
 
 /** The holder keys and tickets that stand, by their paths: who they are when they go. */
-export type Standing = Map<string, KeyValue>
+export type LiveKeys = Map<string, KeyValue>
 
 /**
  * What the changes of one revision mean; `standing` is brought up to them.
@@ -31,7 +31,7 @@ export type Standing = Map<string, KeyValue>
  */
 export function lockEventsOf(
   changes: readonly KeyEvent[],
-  standing: Standing,
+  standing: LiveKeys,
   living?: ReadonlySet<LeaseId>,
 ): LockEvent[] {
   const known = changes.flatMap((change, order): Change[] => {
@@ -47,7 +47,7 @@ export function lockEventsOf(
 }
 
 /** The leases of sole holders that go: whether they have ended tells why, where the order of the changes does not. */
-export function leasesInQuestion(changes: readonly KeyEvent[], standing: Standing): LeaseId[] {
+export function leasesInQuestion(changes: readonly KeyEvent[], standing: LiveKeys): LeaseId[] {
   const gone = new Set(changes.flatMap(change => (change.type === 'delete' ? [change.key] : [])))
   return [...gone].flatMap(path => {
     const parsed = LockKey.parse(path)
@@ -61,7 +61,7 @@ export function lockEventOf(
   type: LockEvent['type'],
   kv: Pick<KeyValue, 'key' | 'value'>,
   revision: bigint,
-  force?: Force,
+  force?: ForceReleaseMarker,
 ): LockEvent {
   const { key, uuid } = LockKey.parse(kv.key)!
   const { prefix, name } = key
@@ -79,7 +79,7 @@ interface Change extends ParsedKey {
 function eventOf(own: Change, all: readonly Change[], living: ReadonlySet<LeaseId> | undefined): LockEvent[] {
   const { kind, key, uuid, change, before } = own
   const isPut = change.type === 'put'
-  const of = (type: LockEvent['type'], force?: Force): LockEvent[] => {
+  const of = (type: LockEvent['type'], force?: ForceReleaseMarker): LockEvent[] => {
     const { value } = (isPut ? change.kv : before) ?? { value: '' }
     const revision = isPut ? change.kv.modRevision : change.modRevision
     return [lockEventOf(type, { key: own.path, value }, revision, force)]
@@ -88,9 +88,9 @@ function eventOf(own: Change, all: readonly Change[], living: ReadonlySet<LeaseI
   if (kind === 'holder' && isPut) return before ? [] : of('granted')
   if (kind === 'ticket' && isPut) return before ? [] : of('queued')
   if (kind !== 'ticket' && kind !== 'holder') return []
-  const trace = alongside(key.trace(uuid))?.change
-  if (trace?.type === 'put') return of('forced', parseForce(trace.kv.value))
-  if (kind === 'ticket') return alongside(key.holder(uuid))?.change.type === 'put' ? [] : of('gave up')
+  const trace = alongside(key.forced(uuid))?.change
+  if (trace?.type === 'put') return of('forced', parseMarker(trace.kv.value))
+  if (kind === 'ticket') return alongside(key.holder(uuid))?.change.type === 'put' ? [] : of('gave-up')
   return of(typeOfEnd(own, alongside(key.path), living))
 }
 

@@ -78,7 +78,7 @@ export class LockKey {
   }
 
   /** Where it is said who released it, or sent it away, by force, and why. */
-  trace(uuid: string): string {
+  forced(uuid: string): string {
     return this.traces.key + uuid
   }
 

@@ -1,6 +1,6 @@
 import { SPICERACK_PREFIX } from '../model/constants.js'
 import { InvalidLockError } from '../model/errors.js'
-import { shown } from '../model/shown.js'
+import { describeValue } from '../model/describe-value.js'
 import { LockKey, RESERVED_PREFIXES } from './lock-key.js'
 
 const LONGEST_NAME = 512
@@ -12,14 +12,14 @@ const LONGEST_NAME = 512
  */
 export function lockKey(prefix: string, name: string): LockKey {
   const problem = problemWith(prefix, name)
-  if (problem) throw new InvalidLockError(`The lock name ${problem}, got: ${shown(name)}`)
+  if (problem) throw new InvalidLockError(`The lock name ${problem}, got: ${describeValue(name)}`)
   return new LockKey(prefix, name)
 }
 
 /** @throws InvalidLockError when the prefix is not one of those allowed. */
 export function checkPrefix(prefix: string, allowed: readonly string[]): void {
   if (allowed.includes(prefix)) return
-  throw new InvalidLockError(`Invalid prefix ${shown(prefix)}, must be one of: ${allowed.join(', ')}`)
+  throw new InvalidLockError(`Invalid prefix ${describeValue(prefix)}, must be one of: ${allowed.join(', ')}`)
 }
 
 /** @throws InvalidLockError when a prefix that the caller wants to allow cannot be one. */
@@ -29,7 +29,7 @@ export function checkAllowedPrefix(prefix: string): void {
     : typeof prefix === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(prefix)
       ? undefined
       : 'must be 1 to 64 letters, digits, dots, underscores or hyphens'
-  if (expected) throw new InvalidLockError(`The allowed prefix ${shown(prefix)} ${expected}.`)
+  if (expected) throw new InvalidLockError(`The allowed prefix ${describeValue(prefix)} ${expected}.`)
 }
 
 function problemWith(prefix: string, name: string): string | undefined {

@@ -1,5 +1,5 @@
 import { InvalidLockError } from '../model/errors.js'
-import { shown } from '../model/shown.js'
+import { describeValue } from '../model/describe-value.js'
 
 /** Operations that etcd takes in one transaction with its default `--max-txn-ops`. */
 const MAX_TXN_OPS = 128
@@ -27,5 +27,5 @@ function problemWith(names: readonly string[]): string | undefined {
     return `must be at most ${MOST_LOCKS}, which is what etcd takes in one transaction, got ${names.length}`
   }
   const twice = names.find((name, index) => names.indexOf(name) !== index)
-  return twice === undefined ? undefined : `must have different names, got twice: ${shown(twice)}`
+  return twice === undefined ? undefined : `must have different names, got twice: ${describeValue(twice)}`
 }

@@ -1,6 +1,6 @@
 import type { KeyValue } from '../kv/key-value.js'
-import { parseForce } from './force.js'
-import { type LockEvent, lockEventOf, type Standing } from './lock-event.js'
+import { parseMarker } from './force.js'
+import { type LockEvent, lockEventOf, type LiveKeys } from './lock-event.js'
 import { LockKey } from './lock-key.js'
 
 /**
@@ -8,7 +8,7 @@ import { LockKey } from './lock-key.js'
  * after it, up to which `standing` is brought. Of what has gone nothing tells whether it was released, expired or given up:
  * it has `ended`, unless a trace says by whom it was taken. What came and went within that time is not told.
  */
-export function missedEventsOf(now: readonly KeyValue[], since: bigint, standing: Standing): LockEvent[] {
+export function missedEventsOf(now: readonly KeyValue[], since: bigint, standing: LiveKeys): LockEvent[] {
   const before = new Map(standing)
   standing.clear()
   for (const kv of now) {
@@ -22,19 +22,19 @@ export function missedEventsOf(now: readonly KeyValue[], since: bigint, standing
 }
 
 /** Those whose life, which the create revision tells from another of the same key, is not one of `others`; eldest first. */
-function notIn(others: Standing, keys: Standing): KeyValue[] {
+function notIn(others: LiveKeys, keys: LiveKeys): KeyValue[] {
   return [...keys.values()]
     .filter(({ key, createRevision }) => others.get(key)?.createRevision !== createRevision)
     .sort((a, b) => Number(a.createRevision - b.createRevision))
 }
 
-function endOf(kv: KeyValue, since: bigint, standing: Standing): LockEvent[] {
+function endOf(kv: KeyValue, since: bigint, standing: LiveKeys): LockEvent[] {
   const { kind, key, uuid } = LockKey.parse(kv.key)!
   const wasGranted = kind === 'ticket' && standing.has(key.holder(uuid))
   if (kind === 'trace' || wasGranted) return []
-  const trace = standing.get(key.trace(uuid))
+  const trace = standing.get(key.forced(uuid))
   if (trace && trace.modRevision > since) {
-    return [lockEventOf('forced', kv, trace.modRevision, parseForce(trace.value))]
+    return [lockEventOf('forced', kv, trace.modRevision, parseMarker(trace.value))]
   }
   return [lockEventOf('ended', kv, since)]
 }

@@ -16,7 +16,7 @@ import type { Snapshot } from './snapshot.js'
  * The second case needs something else to go wrong, too: while a ticket stands as the first, only its owner is granted anything, alone or
  * with those behind, and every grant compares its ticket.
  */
-export function noneUnseen(snapshot: Snapshot): Compare[] {
+export function noUnknownHolders(snapshot: Snapshot): Compare[] {
   const newest = [...snapshot.holders.values()].reduce(
     (max, kv) => (kv.modRevision > max ? kv.modRevision : max),
     0n,

@@ -3,7 +3,7 @@ import type { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { handOver, putSuccessors, stillWait, type Successor } from './hand-over.js'
 import { putKeyLocks, unchanged } from './key-locks-ops.js'
-import { noneUnseen, orphans } from './orphans.js'
+import { noUnknownHolders, orphans } from './orphans.js'
 import { keyLocksOf, type Snapshot, snapshotReads } from './snapshot.js'
 
 export interface Release {
@@ -44,7 +44,7 @@ export function release(
       compare: [
         ...unchanged(snapshot),
         ...(mayHandOver ? queueStands(snapshot, successors) : []),
-        ...(dead.length > 0 || successors.length > 0 ? noneUnseen(snapshot) : []),
+        ...(dead.length > 0 || successors.length > 0 ? noUnknownHolders(snapshot) : []),
       ],
       success: [
         ...unlikeLease([

@@ -44,7 +44,7 @@ export function readSnapshot(key: LockKey, { revision, results }: TransactionRes
  * What is true after a transaction that was made from `before`. Where the branch that ran ends in no reads of a
  * snapshot, what was not compared is as old as `before`.
  */
-export function settle(before: Snapshot, transaction: Transaction, result: TransactionResult): Snapshot {
+export function applyResult(before: Snapshot, transaction: Transaction, result: TransactionResult): Snapshot {
   const ran = result.succeeded ? transaction.success : transaction.failure
   if (ran.at(-1)?.type === 'range') return readSnapshot(before.key, result)
   const events = transaction.success.flatMap(op => eventsOf(op, before, result.revision))

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Engine } from '../lock/engine.js'
-import { listStates } from '../lock/list.js'
-import type { LockState } from '../lock/lock-state.js'
-import { onAnswered } from './answered.js'
-import type { Broadcast } from './broadcast.js'
+import type { Engine } from '../lock/engine/engine.js'
+import { listStates } from '../lock/observe/list.js'
+import type { LockState } from '../lock/observe/lock-state.js'
+import { onAnswered } from './http/answered.js'
+import type { Broadcast } from './v1/broadcast.js'
 
 /** Milliseconds. */
 const REREAD_MS = 1_000

@@ -2,13 +2,13 @@ import type { Logger } from 'pino'
 import { type Check, checkOptions } from '../config/check-options.js'
 import { isNetwork } from '../config/network.js'
 import type { LockConfig } from '../config/schema.js'
-import { isOwner, LONGEST_OWNER } from '../lock/identity.js'
+import { isOwner, LONGEST_OWNER } from '../lock/options/identity.js'
 import { LockConfigError } from '../model/errors.js'
 import { checkAllowedPrefix } from '../protocol/lock-name.js'
 import { API_KEY, isApiKey } from '../relukko/api-key.js'
 import type { Store } from '../store/store.js'
-import type { TlsOptions } from './http.js'
-import type { SignIn } from './sessions.js'
+import type { TlsOptions } from './http/http.js'
+import type { SignIn } from './auth/sessions.js'
 
 export interface ServerOptions {
   /** How to reach etcd. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
-import { apiKeysOf, weakKeysOf } from '../../lib/cli/api-keys.js'
+import { apiKeysOf, weakKeysOf } from '../../lib/cli/commands/api-keys.js'
 
 let directory: string
 let file: string

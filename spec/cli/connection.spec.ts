@@ -10,7 +10,7 @@ import {
   prefixesOf,
   withConnection,
   withSharedOptions,
-} from '../../lib/cli/connection.js'
+} from '../../lib/cli/io/connection.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'spicelock-spec-'))
 afterAll(() => rmSync(dir, { recursive: true }))

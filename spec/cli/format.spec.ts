@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { ago, duration, jsonOf, left, localTime, table } from '../../lib/cli/format.js'
-import { printable } from '../../lib/cli/output.js'
+import { ago, duration, jsonOf, left, localTime, table } from '../../lib/cli/io/format.js'
+import { printable } from '../../lib/cli/io/output.js'
 import { Timestamp } from '../../lib/model/timestamp.js'
 
 const since = Timestamp.parse('2026-01-02T03:04:05.678901Z')

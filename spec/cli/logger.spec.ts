@@ -4,7 +4,7 @@ import { bundle } from '../support/bundle.js'
 
 /** What a logger of this level and these options writes. */
 async function written(level: string, options: object, work: string): Promise<string> {
-  const file = await bundle('lib/cli/logger.ts')
+  const file = await bundle('lib/cli/io/logger.ts')
   const code = `
     const { stderrLogger } = await import(${JSON.stringify(file)})
     const log = stderrLogger(${JSON.stringify(level)}, ${JSON.stringify(options)})

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
-import { localTime } from '../../lib/cli/format.js'
-import { WaitLine } from '../../lib/cli/wait-line.js'
+import { localTime } from '../../lib/cli/io/format.js'
+import { WaitLine } from '../../lib/cli/run/wait-line.js'
 import { Timestamp } from '../../lib/model/timestamp.js'
 
 const since = Timestamp.parse('2026-01-02T03:04:05Z')

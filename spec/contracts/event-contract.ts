@@ -71,7 +71,7 @@ export function eventContract(make: () => Promise<Store>): void {
     const told = await follow(lock)
     await lock.acquire(name, terms)
     await expect(other.acquire(name, { ...terms, wait: 0.2 })).rejects.toThrow()
-    await eventually(() => expect(types(told)).toEqual(['tester granted', 'other queued', 'other gave up']))
+    await eventually(() => expect(types(told)).toEqual(['tester granted', 'other queued', 'other gave-up']))
   })
 
   it.each(['custom', 'modules'])(
@@ -151,7 +151,7 @@ export function eventContract(make: () => Promise<Store>): void {
       const held = await lock.hold(name, terms)
       const loss = lossOf(held)
       await other.forceRelease(name, held.id, { reason: 'rack on fire' })
-      expect(await loss).toMatchObject({ reason: 'released elsewhere' })
+      expect(await loss).toMatchObject({ reason: 'released-elsewhere' })
       expect((await loss).message).toContain('other released it by force: rack on fire')
       await eventually(() =>
         expect(told.at(-1)).toMatchObject({

@@ -216,8 +216,8 @@ export function handleContract(make: () => Promise<Store>): void {
     it.each(asks)('%s says that it is lost, and so does all else', async (_, ask) => {
       const [held] = [await lock.semaphore(name, 2), isOneOfSeveral && (await other.semaphore(name, 2))]
       await free(held)
-      await expect(ask(held)).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'released elsewhere' })
-      expect(held.signal.reason).toMatchObject({ reason: 'released elsewhere' })
+      await expect(ask(held)).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'released-elsewhere' })
+      expect(held.signal.reason).toMatchObject({ reason: 'released-elsewhere' })
       expect(() => held.assertHeld()).toThrow('its entry is gone')
       for (const [, again] of asks) await expect(again(held)).rejects.toBe(held.signal.reason)
       expect(await valueAt(`/${name}`)).toBeUndefined()
@@ -237,7 +237,7 @@ export function handleContract(make: () => Promise<Store>): void {
     it('to one who releases it by its id is lost at once', async () => {
       const held = await lock.hold(name, long)
       await other.release(name, held.id)
-      expect(await lossOf(held)).toMatchObject({ reason: 'released elsewhere' })
+      expect(await lossOf(held)).toMatchObject({ reason: 'released-elsewhere' })
       expect(() => held.assertHeld()).toThrow('somebody released it')
     })
 
@@ -247,7 +247,7 @@ export function handleContract(make: () => Promise<Store>): void {
       const success = [{ type: 'range' as const, key: holder }]
       const { results } = await locks.store.commit({ compare: [], success, failure: [] })
       await locks.store.leases.revoke(results[0]![0]!.lease!)
-      expect(await lossOf(held)).toMatchObject({ reason: 'lease lost' })
+      expect(await lossOf(held)).toMatchObject({ reason: 'lease-lost' })
     })
 
     it('when its Lock is closed stands in etcd', async () => {
@@ -311,7 +311,7 @@ export function handleContract(make: () => Promise<Store>): void {
     it('rejects when the lock was lost while the function ran', async () => {
       await expect(lock.acquired(name, long, loseIt)).rejects.toMatchObject({
         code: 'LOCK_LOST',
-        reason: 'released elsewhere',
+        reason: 'released-elsewhere',
       })
     })
 

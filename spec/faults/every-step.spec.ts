@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import type { AcquireOptions } from '../../lib/lock/acquire.js'
-import type { Holding } from '../../lib/lock/holdings.js'
+import type { AcquireOptions } from '../../lib/lock/acquire/acquire.js'
+import type { Holding } from '../../lib/lock/engine/holdings.js'
 import { type Fault, lineFaults } from '../support/faulty-store.js'
 import { World } from '../support/world.js'
 

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { pino } from 'pino'
-import { systemClock } from '../../lib/lock/clock.js'
-import { Engine } from '../../lib/lock/engine.js'
-import { extendOwn } from '../../lib/lock/extend.js'
-import type { Held } from '../../lib/lock/held-lock.js'
-import type { Lease } from '../../lib/lock/lease.js'
-import { Lock } from '../../lib/lock/lock.js'
-import { LiveHeldLock } from '../../lib/lock/live-held-lock.js'
+import { systemClock } from '../../lib/time/clock.js'
+import { Engine } from '../../lib/lock/engine/engine.js'
+import { extendOwn } from '../../lib/lock/extend/extend.js'
+import type { Held } from '../../lib/lock/hold/held-lock.js'
+import type { Lease } from '../../lib/lock/leases/lease.js'
+import { Lock } from '../../lib/lock/api/lock.js'
+import { LockHandle } from '../../lib/lock/hold/lock-handle.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import type { Store } from '../../lib/store/store.js'
@@ -97,7 +97,7 @@ describe('an extension', () => {
       await us.acquire('b', { concurrency: 1, ttl: 60 })
       return work()
     })
-    await expect(held.extend(600)).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'released elsewhere' })
+    await expect(held.extend(600)).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'released-elsewhere' })
     await us.close()
     expect((await onlooker.inspect('b')).holders).toHaveLength(1)
   })
@@ -111,7 +111,7 @@ describe('an extension', () => {
       await us.release('a', held.id)
       await us.acquire('b', { concurrency: 1, ttl: 600 })
     })
-    await expect(held.extend(600)).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'released elsewhere' })
+    await expect(held.extend(600)).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'released-elsewhere' })
     await us.close()
     expect((await onlooker.inspect('b')).holders).toHaveLength(1)
   })
@@ -256,7 +256,7 @@ it('a lease on which an unanswered extension is found is renewed as the one that
   const world = new World()
   const holding = await world.acquire(1)
   const letGo = (): Promise<boolean> => world.release(holding).then(() => true)
-  const held = new LiveHeldLock(world.us, holding, { keepAlive: true, expiringMs: 0 }, letGo)
+  const held = new LockHandle(world.us, holding, { keepAlive: true, expiringMs: 0 }, letGo)
   await held.extend(600)
   const commit = world.line.commit.bind(world.line)
   let commits = 0
@@ -298,7 +298,7 @@ it('a permit whose lease has ended is free when its handle has let go', async ()
   const key = new LockKey('custom', 'a').holder(held.id)
   const { results } = await memory.commit({ compare: [], success: [{ type: 'range', key }], failure: [] })
   await memory.leases.revoke(results[0]![0]!.lease!)
-  await eventually(() => expect(held.signal.reason).toMatchObject({ reason: 'lease lost' }))
+  await eventually(() => expect(held.signal.reason).toMatchObject({ reason: 'lease-lost' }))
   await held.release()
   expect(await others.tryAcquire('a', { concurrency: 2 })).not.toBeNull()
   await Promise.all([us.close(), others.close()])

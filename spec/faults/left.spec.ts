@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
-import { Lock } from '../../lib/lock/lock.js'
+import { Lock } from '../../lib/lock/api/lock.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import { StoreError } from '../../lib/store/store-error.js'
 import { FaultyStore } from '../support/faulty-store.js'

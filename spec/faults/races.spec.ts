@@ -1,15 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import { pino } from 'pino'
-import { acquire } from '../../lib/lock/acquire.js'
-import { Engine } from '../../lib/lock/engine.js'
-import { extendOwn } from '../../lib/lock/extend.js'
-import { forceRelease } from '../../lib/lock/force-release.js'
-import { release } from '../../lib/lock/release.js'
+import { acquire } from '../../lib/lock/acquire/acquire.js'
+import { Engine } from '../../lib/lock/engine/engine.js'
+import { extendOwn } from '../../lib/lock/extend/extend.js'
+import { forceRelease } from '../../lib/lock/release/force-release.js'
+import { release } from '../../lib/lock/release/release.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
-import type { HeldLock } from '../../lib/lock/held-lock.js'
-import { LiveHeldLock } from '../../lib/lock/live-held-lock.js'
-import { Lock } from '../../lib/lock/lock.js'
+import type { HeldLock } from '../../lib/lock/hold/held-lock.js'
+import { LockHandle } from '../../lib/lock/hold/lock-handle.js'
+import { Lock } from '../../lib/lock/api/lock.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import type { Watch } from '../../lib/store/store.js'
 import { StoreError } from '../../lib/store/store-error.js'
@@ -42,8 +42,8 @@ it('what came late on a lease whose revocation may come yet is not believed in',
 
 describe('a lease that serves a second holding', () => {
   const holdsElsewhere = async (world: World): Promise<void> => {
-    const asked = { uuid: 'second', owner: 'us', concurrency: 1, ttl: World.TTL }
-    await acquire(world.us, [{ key: elsewhere, asked }], { waitMs: 0 })
+    const terms = { uuid: 'second', owner: 'us', concurrency: 1, ttl: World.TTL }
+    await acquire(world.us, [{ key: elsewhere, terms }], { waitMs: 0 })
   }
   const expectHeldElsewhere = async (world: World): Promise<void> => {
     await world.us.close()
@@ -118,10 +118,10 @@ it('a wait without end for the longest ttl overflows no timer', async () => {
   const listen = ({ name }: Error): void => void warnings.push(name)
   process.on('warning', listen)
   await world.rivalHolds(1)
-  const asked = { uuid: 'patient', owner: 'us', concurrency: 1, ttl: 9_000_000_000 }
+  const terms = { uuid: 'patient', owner: 'us', concurrency: 1, ttl: 9_000_000_000 }
   const onWait = (): void => void world.rivalReleases()
-  await acquire(world.us, [{ key: world.key, asked }], { waitMs: Infinity, onWait })
-  await world.release(asked)
+  await acquire(world.us, [{ key: world.key, terms }], { waitMs: Infinity, onWait })
+  await world.release(terms)
   process.off('warning', listen)
   expect(warnings).toEqual([])
 })
@@ -223,7 +223,7 @@ it.each([false, true])(
     world.line.watch = () => ({ ready: new Promise(() => {}), close: () => {} })
     const holding = await world.acquire(1)
     const letGo = (): Promise<boolean> => Promise.resolve(true)
-    const held = new LiveHeldLock(world.us, holding, { keepAlive, expiringMs: 0 }, letGo)
+    const held = new LockHandle(world.us, holding, { keepAlive, expiringMs: 0 }, letGo)
     world.time.turn((World.TTL + 1) * 1000)
     await eventually(() => expect(held.signal.aborted).toBe(true), 3_000)
     expect(held.signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'expired' })
@@ -236,7 +236,7 @@ it('what is kept alive is renewed as soon as the machine has slept', async () =>
   world.line.watch = () => ({ ready: new Promise(() => {}), close: () => {} })
   const holding = await world.acquire(1)
   const letGo = (): Promise<boolean> => Promise.resolve(true)
-  const held = new LiveHeldLock(world.us, holding, { keepAlive: true, expiringMs: 0 }, letGo)
+  const held = new LockHandle(world.us, holding, { keepAlive: true, expiringMs: 0 }, letGo)
   world.time.turn((World.TTL / 2) * 1000)
   await eventually(() => expect(held.remaining()).toBeGreaterThan(World.TTL - 5), 3_000)
   await held.release()
@@ -379,7 +379,7 @@ describe('a handle', () => {
     await delay(10)
     expect(held.signal.aborted).toBe(false)
     expect(() => held.assertHeld()).toThrow('its holder key is gone from etcd')
-    expect(held.signal.reason).toMatchObject({ reason: 'released elsewhere' })
+    expect(held.signal.reason).toMatchObject({ reason: 'released-elsewhere' })
     await lost
   })
 
@@ -390,7 +390,7 @@ describe('a handle', () => {
     const key = new LockKey('custom', 'held').holder(held.id)
     await memory.commit({ compare: [], success: [{ type: 'delete', key }], failure: [] })
     await eventually(() => expect(held.signal.aborted).toBe(true), 3_000)
-    expect(held.signal.reason).toMatchObject({ reason: 'released elsewhere' })
+    expect(held.signal.reason).toMatchObject({ reason: 'released-elsewhere' })
   })
 })
 
@@ -398,7 +398,7 @@ it('an event that comes before all watches stand is not taken for the truth abou
   const world = new World(2)
   const [other, contested] = world.keys as [LockKey, LockKey]
   const theirs = { uuid: 'theirs', owner: 'rival', concurrency: 1, ttl: World.TTL }
-  const parts = world.keys.map(key => ({ key, asked: theirs }))
+  const parts = world.keys.map(key => ({ key, terms: theirs }))
   await acquire(world.rival, parts, { waitMs: 0 })
   let open: () => void = () => {}
   const opened = new Promise<void>(resolve => (open = resolve))

@@ -163,7 +163,7 @@ describe('a user with the role locker', () => {
     const held = await lock.hold(name, terms)
     const loss = lossOf(held)
     await other.release(name, held.id)
-    expect(await loss).toMatchObject({ code: 'LOCK_LOST', reason: 'released elsewhere' })
+    expect(await loss).toMatchObject({ code: 'LOCK_LOST', reason: 'released-elsewhere' })
     const again = await lock.hold(name, terms)
     const force = lossOf(again)
     await as('forcer', { owner: 'other' }).forceRelease(name, again.id, { reason: 'rack on fire' })

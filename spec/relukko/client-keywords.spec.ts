@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { CLIENT_CHECKS, RETRY_CHECKS } from '../../lib/relukko/client/client-checks.js'
-import { TLS_CHECKS } from '../../lib/relukko/client/tls-options.js'
+import { TLS_CHECKS } from '../../lib/relukko/client/tls/tls-options.js'
 
 /** What pyrelukko's client can be given, by where it goes to there. */
 const KEYWORDS = [

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, jest } from '@jest/globals'
-import { Sessions } from '../../lib/server/sessions.js'
+import { Sessions } from '../../lib/server/auth/sessions.js'
 
 const sessions = new Sessions({ user: 'ada', password: 'secret' }, true)
 afterEach(() => {

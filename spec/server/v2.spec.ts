@@ -200,7 +200,7 @@ it('tells who released by force, and why, to holder and listeners', async () => 
     by: 'robots',
     reason: 'rack on fire',
   })
-  await eventually(() => expect(held.signal.reason).toMatchObject({ reason: 'released elsewhere' }))
+  await eventually(() => expect(held.signal.reason).toMatchObject({ reason: 'released-elsewhere' }))
   abort.abort()
 })
 

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { expect, it } from '@jest/globals'
-import { whileWanted } from '../../lib/server/while-wanted.js'
+import { untilDisconnected } from '../../lib/server/http/until-disconnected.js'
 
 const requestOn = (socket: Socket): FastifyRequest => ({ raw: { socket } }) as unknown as FastifyRequest
 
@@ -10,7 +10,7 @@ it('does nothing for a client that has gone before', async () => {
   socket.destroy()
   await new Promise(resolve => setImmediate(resolve))
   let isBegun = false
-  const work = whileWanted(requestOn(socket), new AbortController().signal, async () => {
+  const work = untilDisconnected(requestOn(socket), new AbortController().signal, async () => {
     isBegun = true
     return Promise.resolve()
   })
@@ -20,7 +20,7 @@ it('does nothing for a client that has gone before', async () => {
 
 it('tells the work that the client goes, and leaves no listener', async () => {
   const socket = new Socket()
-  const work = whileWanted(
+  const work = untilDisconnected(
     requestOn(socket),
     new AbortController().signal,
     signal =>

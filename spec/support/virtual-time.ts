@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/lock/clock.js'
+import type { Clock } from '../../lib/time/clock.js'
 import { Timestamp } from '../../lib/model/timestamp.js'
 import type { Timers } from '../../lib/store/memory/timers.js'
 

@@ -1,15 +1,15 @@
 import { expect } from '@jest/globals'
 import { pino } from 'pino'
 import type { KeyValue } from '../../lib/kv/key-value.js'
-import { acquire, type AcquireOptions } from '../../lib/lock/acquire.js'
-import { Engine } from '../../lib/lock/engine.js'
-import { extendOwn } from '../../lib/lock/extend.js'
-import type { Holding } from '../../lib/lock/holdings.js'
+import { acquire, type AcquireOptions } from '../../lib/lock/acquire/acquire.js'
+import { Engine } from '../../lib/lock/engine/engine.js'
+import { extendOwn } from '../../lib/lock/extend/extend.js'
+import type { Holding } from '../../lib/lock/engine/holdings.js'
 import { LockError } from '../../lib/model/errors.js'
-import { release } from '../../lib/lock/release.js'
+import { release } from '../../lib/lock/release/release.js'
 import { newLockId } from '../../lib/model/lock-id.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
-import type { Asked } from '../../lib/protocol/request.js'
+import type { LockTerms } from '../../lib/protocol/request.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import { eventually } from './eventually.js'
 import { FaultyStore } from './faulty-store.js'
@@ -41,8 +41,8 @@ export class World {
 
   /** Resolves to the holding of what the rival wants. */
   async acquire(concurrency: number, options: Partial<AcquireOptions> = {}): Promise<Holding> {
-    const asked = this.asked('us', concurrency)
-    const parts = this.keys.map(key => ({ key, asked }))
+    const terms = this.terms('us', concurrency)
+    const parts = this.keys.map(key => ({ key, terms }))
     const holdings = await acquire(this.us, parts, { waitMs: 60_000, ...options })
     return holdings.at(-1)!
   }
@@ -58,7 +58,7 @@ export class World {
 
   /** The rival tries once. */
   rivalTries(concurrency: number): Promise<Holding> {
-    return this.rivalAcquires(this.asked('rival', concurrency), 0)
+    return this.rivalAcquires(this.terms('rival', concurrency), 0)
   }
 
   async rivalHolds(concurrency: number): Promise<void> {
@@ -67,11 +67,11 @@ export class World {
 
   /** The rival queues up behind us. */
   async rivalQueues(concurrency: number): Promise<void> {
-    const asked = this.asked('rival', concurrency)
-    this.queueing = this.rivalAcquires(asked, 60_000)
+    const terms = this.terms('rival', concurrency)
+    this.queueing = this.rivalAcquires(terms, 60_000)
     await eventually(async () => {
       const { tickets, holders } = await this.rival.readOne(this.key)
-      expect([...tickets.keys(), ...holders.keys()]).toContain(asked.uuid)
+      expect([...tickets.keys(), ...holders.keys()]).toContain(terms.uuid)
     })
   }
 
@@ -94,12 +94,12 @@ export class World {
     return results[0]!
   }
 
-  private async rivalAcquires(asked: Asked, waitMs: number): Promise<Holding> {
-    const [holding] = await acquire(this.rival, [{ key: this.key, asked }], { waitMs })
+  private async rivalAcquires(terms: LockTerms, waitMs: number): Promise<Holding> {
+    const [holding] = await acquire(this.rival, [{ key: this.key, terms }], { waitMs })
     return holding!
   }
 
-  private asked(owner: string, concurrency: number): Asked {
+  private terms(owner: string, concurrency: number): LockTerms {
     return { uuid: newLockId(), owner, concurrency, ttl: World.TTL }
   }
 }

@@ -1,4 +1,4 @@
-import { LONGEST_TIMEOUT_MS } from '../../lock/clock.js'
+import { LONGEST_TIMEOUT_MS } from '../../time/clock.js'
 
 /**
  * Settles as `work` does, or rejects with the reason of the signal when that aborts, or with an error after so many

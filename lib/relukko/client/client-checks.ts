@@ -1,12 +1,12 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { type Check, checkOptions } from '../../config/check-options.js'
-import { isAbortSignal } from '../../lock/abort-signal.js'
+import { isAbortSignal } from '../../time/abort-signal.js'
 import { RelukkoInvalidError } from '../errors.js'
 import { isHttpUrl, type RelukkoClientOptions } from './client-options.js'
-import { PROXY, proxyOf } from './proxy.js'
+import { PROXY, proxyOf } from './http/proxy.js'
 import type { RetryOptions } from './retries.js'
-import { checkTls } from './tls.js'
-import { TLS_CHECKS } from './tls-options.js'
+import { checkTls } from './tls/tls.js'
+import { TLS_CHECKS } from './tls/tls-options.js'
 
 const from = (least: number): Check => [
   `a number from ${least} on`,

@@ -1,8 +1,8 @@
-import { shown } from '../../model/shown.js'
+import { describeValue } from '../../model/describe-value.js'
 import { API_KEY, isApiKey } from '../api-key.js'
 import { RelukkoInvalidError } from '../errors.js'
 import type { RetryOptions } from './retries.js'
-import type { ClientTls } from './tls-options.js'
+import type { ClientTls } from './tls/tls-options.js'
 
 /** The settings of Relukko's Python client, under the same names where there are such: `docs/relukko-client.md` lists them all. */
 export interface RelukkoClientOptions {
@@ -110,7 +110,9 @@ export function baseUrlOf(value: unknown): string {
   // What comes before an @ may be a password.
   const isSecret = typeof text === 'string' && text.includes('@')
   if (!isHttpUrl(text) || isSecret || /[?#]/.test(text)) {
-    throw new RelukkoInvalidError(`'baseUrl' must be ${expected}${isSecret ? '' : `, got ${shown(value)}`}.`)
+    throw new RelukkoInvalidError(
+      `'baseUrl' must be ${expected}${isSecret ? '' : `, got ${describeValue(value)}`}.`,
+    )
   }
   const { origin, pathname } = new URL(text)
   return origin + pathname.replace(/\/+$/, '')

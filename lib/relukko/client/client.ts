@@ -1,15 +1,22 @@
 import { setMaxListeners } from 'node:events'
-import { nativeSignal } from '../../lock/abort-signal.js'
+import { nativeSignal } from '../../time/abort-signal.js'
 import { inspect, type InspectOptions } from 'node:util'
 import { LockUnavailableError } from '../../model/errors.js'
 import { printAs } from '../../model/printed.js'
-import { shown } from '../../model/shown.js'
+import { describeValue } from '../../model/describe-value.js'
 import { RelukkoNotFoundError, RelukkoServerError } from '../errors.js'
-import { checkCreator, checkFields, checkName, checkRunTime, checkSeconds, expiryOf } from '../inputs.js'
+import {
+  checkCreator,
+  checkFields,
+  checkName,
+  checkRunTime,
+  checkSeconds,
+  expiryOf,
+} from '../locks/inputs.js'
 import type { Relukko, RelukkoChange } from '../relukko.js'
 import type { RelukkoDTO } from '../relukko-dto.js'
-import { isTrusted, TRUSTED } from '../trusted.js'
-import { errorOf, lockOf } from './answer.js'
+import { isTrusted, TRUSTED } from '../locks/trusted.js'
+import { errorOf, lockOf } from './http/answer.js'
 import { checkClientOptions } from './client-checks.js'
 import {
   apiKeyOf,
@@ -20,8 +27,8 @@ import {
   settingsOf,
 } from './client-options.js'
 import { environmentOf } from './environment.js'
-import { type Call, HttpLine } from './http-line.js'
-import { pursue } from './pursuit.js'
+import { type Call, HttpTransport } from './http/http-transport.js'
+import { acquireWithRetry } from './acquire-with-retry.js'
 
 /** What {@link RelukkoClient.reconfigureRelukko} changes; what is not given stays. */
 export interface Reconfiguration {
@@ -43,7 +50,7 @@ export class RelukkoClient implements Relukko {
   private baseUrl: string
   private apiKey: string
   private settings: ClientSettings
-  private line: HttpLine
+  private line: HttpTransport
   private readonly closing = new AbortController()
   private readonly ends = new Set<Promise<void>>()
 
@@ -93,11 +100,14 @@ export class RelukkoClient implements Relukko {
     checkRunTime(maxRunTime)
     const { line } = this
     const end = performance.now() + maxRunTime * 1000
-    const lock = await line.during(pursue(line, lockName, creator, end))
+    const lock = await line.during(acquireWithRetry(line, lockName, creator, end))
     if (lock || !line.settings.raiseWhenAcquireFails) return lock
-    throw new LockUnavailableError(`Others hold ${shown(lockName)} for longer than ${maxRunTime} s.`, {
-      key: lockName,
-    })
+    throw new LockUnavailableError(
+      `Others hold ${describeValue(lockName)} for longer than ${maxRunTime} s.`,
+      {
+        key: lockName,
+      },
+    )
   }
 
   async getLock(id: string): Promise<RelukkoDTO> {
@@ -174,20 +184,20 @@ export class RelukkoClient implements Relukko {
     if (isTrusted()) return TRUSTED
     // No URL can hold it, or it would lead to another route.
     if (typeof id !== 'string' || !id.isWellFormed() || ['', '.', '..'].includes(id)) {
-      throw new RelukkoNotFoundError(`No lock has the id ${shown(id)}.`)
+      throw new RelukkoNotFoundError(`No lock has the id ${describeValue(id)}.`)
     }
     const path = `/v1/locks/${encodeURIComponent(id)}${route}`
     const answer = await this.line.request({ method, path, body })
     if (method === 'DELETE' && answer.tries > 1 && [404, 422].includes(answer.status)) {
       throw new RelukkoNotFoundError(
-        `No lock has the id ${shown(id)} (any more). It may have been deleted by an earlier try of the same call, which failed.`,
+        `No lock has the id ${describeValue(id)} (any more). It may have been deleted by an earlier try of the same call, which failed.`,
         { status: answer.status },
       )
     }
     return lockOf(answer)
   }
 
-  private open(baseUrl: string, apiKey: string, settings: ClientSettings): HttpLine {
+  private open(baseUrl: string, apiKey: string, settings: ClientSettings): HttpTransport {
     const { signal: given } = settings
     const signal = AbortSignal.any([
       this.closing.signal,
@@ -195,10 +205,10 @@ export class RelukkoClient implements Relukko {
     ])
     // One for each call that is under way.
     setMaxListeners(0, signal)
-    return new HttpLine(baseUrl, apiKey, settings, signal, environmentOf(process.env))
+    return new HttpTransport(baseUrl, apiKey, settings, signal, environmentOf(process.env))
   }
 
-  private retire(line: HttpLine): void {
+  private retire(line: HttpTransport): void {
     const end = line.close().finally(() => this.ends.delete(end))
     this.ends.add(end)
   }

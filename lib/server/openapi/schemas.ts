@@ -1,5 +1,5 @@
 import { LONGEST_TTL } from '../../model/ttl.js'
-import { MOST_SECONDS } from '../../relukko/inputs.js'
+import { MOST_SECONDS } from '../../relukko/locks/inputs.js'
 
 /** A JSON schema. */
 export type Schema = Readonly<Record<string, unknown>>
@@ -122,7 +122,7 @@ export const schemas = {
   Event: object(
     {
       type: {
-        enum: ['queued', 'gave up', 'granted', 'changed', 'released', 'expired', 'forced', 'ended'],
+        enum: ['queued', 'gave-up', 'granted', 'changed', 'released', 'expired', 'forced', 'ended'],
         description: '`ended`: the holding, or the place in the queue, is gone, and it is not known why.',
       },
       prefix: text(),

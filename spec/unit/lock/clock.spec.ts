@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import os from 'node:os'
-import { countingSleep, systemClock } from '../../../lib/lock/clock.js'
+import { countingSleep, systemClock } from '../../../lib/time/clock.js'
 
 let running: number
 let wall: number

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
-import { Lease } from '../../../lib/lock/lease.js'
-import { LeasePool } from '../../../lib/lock/lease-pool.js'
+import { Lease } from '../../../lib/lock/leases/lease.js'
+import { LeasePool } from '../../../lib/lock/leases/lease-pool.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
 import type { Leases } from '../../../lib/store/store.js'
 
@@ -58,7 +58,7 @@ describe('what remains of a lease', () => {
   })
 
   it.each<[string, (pool: LeasePool) => Promise<Lease>]>([
-    ['granted', pool => pool.take(TTL)],
+    ['granted', pool => pool.borrow(TTL)],
     ['adopted', async pool => (await pool.adopt('7'))!],
     [
       'renewed',
@@ -81,7 +81,7 @@ describe('the pool', () => {
     const revoke = (): Promise<void> => Promise.resolve(void revoked++)
     const pool = new LeasePool({ ...leases, revoke }, clock)
     for (let ttl = 1; ttl <= 2_000; ttl++) {
-      pool.give(new Lease(String(ttl), ttl, ttl, clock, { wall: clock.now(), monotonic }))
+      pool.return(new Lease(String(ttl), ttl, ttl, clock, { wall: clock.now(), monotonic }))
       pass(2_001_000)
     }
     await pool.close()

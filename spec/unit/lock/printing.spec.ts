@@ -142,10 +142,10 @@ describe('what is told of locks', () => {
       code: 'LOCK_LOST',
       message,
       key,
-      reason: 'released elsewhere',
+      reason: 'released-elsewhere',
       fencingToken: String(fencingToken),
     })
-    expect(json(held)).toMatchObject({ state: 'lost', reason: 'released elsewhere' })
+    expect(json(held)).toMatchObject({ state: 'lost', reason: 'released-elsewhere' })
   })
 })
 

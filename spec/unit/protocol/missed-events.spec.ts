@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals'
 import type { KeyValue } from '../../../lib/kv/key-value.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
 import { missedEventsOf } from '../../../lib/protocol/missed-events.js'
-import { shownEvents } from '../../../lib/server/v2-events.js'
+import { shownEvents } from '../../../lib/server/v2/events.js'
 
 const lock = new LockKey('custom', 'rack')
 const terms = (owner: string): string => JSON.stringify({ owner, created: '2023', concurrency: 1, ttl: 60 })
@@ -17,7 +17,7 @@ const holder = (id: string, created: bigint, changed?: bigint): KeyValue =>
   at(lock.holder(id), created, changed)
 const ticket = (id: string, created: bigint): KeyValue => at(lock.ticket(id), created)
 const trace = (id: string, revision: bigint): KeyValue => ({
-  ...at(lock.trace(id), revision),
+  ...at(lock.forced(id), revision),
   value: JSON.stringify({ by: 'bob', reason: 'fire' }),
 })
 const standingOf = (...kvs: KeyValue[]): Map<string, KeyValue> => new Map(kvs.map(kv => [kv.key, kv]))

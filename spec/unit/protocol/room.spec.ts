@@ -11,8 +11,8 @@ import { keyLocksOf, readSnapshot, type Snapshot } from '../../../lib/protocol/s
 
 const key = new LockKey('custom', 'name')
 const now = Timestamp.parse('2023-07-16 16:46:52')
-const asked = { uuid: 'new', concurrency: 0 }
-const terms = { concurrency: 0, created: String(now), owner: 'waiter', ttl: 30, lease: '7' }
+const terms = { uuid: 'new', concurrency: 0 }
+const ticket = { concurrency: 0, created: String(now), owner: 'waiter', ttl: 30, lease: '7' }
 
 /** So many bytes of entries, some alive, some dead, with owners whose characters take two bytes. */
 function held(bytes: number, tickets: readonly string[] = [], dead = 0): Snapshot {
@@ -33,7 +33,7 @@ function held(bytes: number, tickets: readonly string[] = [], dead = 0): Snapsho
   const results = [
     [kv(key.path, new KeyLocks(key.path, locks).toJson())],
     alive.map(({ uuid }) => kv(key.holder(uuid), '')),
-    tickets.map((id, at) => kv(key.ticket(id), JSON.stringify(terms), 6n + BigInt(at))),
+    tickets.map((id, at) => kv(key.ticket(id), JSON.stringify(ticket), 6n + BigInt(at))),
   ]
   return readSnapshot(key, { succeeded: true, revision: 9n, results })
 }
@@ -45,14 +45,14 @@ describe('A KeyLocks', () => {
   it('takes one more holder up to its bytes, and none beyond', () => {
     const [last, full] = [held(MOST_BYTES), held(MOST_BYTES + 1)]
     expect([bytes(last), bytes(full)]).toEqual([MOST_BYTES, MOST_BYTES + 1])
-    expect(decide(last, asked, now)).toEqual({ kind: 'grant' })
-    expect(decide(full, asked, now)).toEqual({ kind: 'blocked' })
+    expect(decide(last, terms, now)).toEqual({ kind: 'grant' })
+    expect(decide(full, terms, now)).toEqual({ kind: 'blocked' })
   })
 
   it('that is full lets one wait, who is told of those who leave', () => {
     const full = held(MOST_BYTES + 1, ['new'])
-    expect(decide(full, asked, now)).toEqual({ kind: 'wait', place: 1, until: undefined })
-    expect(watchedByAll([{ snapshot: full, asked }], now)).toEqual(
+    expect(decide(full, terms, now)).toEqual({ kind: 'wait', place: 1, until: undefined })
+    expect(watchedByAll([{ snapshot: full, terms }], now)).toEqual(
       expect.arrayContaining([{ key: key.path }, key.holders]),
     )
   })
@@ -60,7 +60,7 @@ describe('A KeyLocks', () => {
   it('has room where the dead were', () => {
     const snapshot = held(MOST_BYTES, [], 10)
     expect(Buffer.byteLength(snapshot.keyLocks!.value)).toBeGreaterThan(MOST_BYTES + 10_000)
-    expect(decide(snapshot, asked, now)).toEqual({ kind: 'grant' })
+    expect(decide(snapshot, terms, now)).toEqual({ kind: 'grant' })
   })
 
   it('is handed over while there is room', () => {
@@ -72,11 +72,11 @@ describe('A KeyLocks', () => {
   })
 
   it('has its share of what several take at once', () => {
-    const of = (each: number) => [1, 2, 3].map(() => ({ snapshot: held(each), asked }))
+    const of = (each: number) => [1, 2, 3].map(() => ({ snapshot: held(each), terms }))
     expect(decideAll(of(MOST_BYTES / 3 - 1), now)).toEqual({ kind: 'grant' })
     expect(decideAll(of(MOST_BYTES / 3 + 1), now)).toEqual({ kind: 'blocked' })
     const [full, free] = [held(MOST_BYTES / 2 + 1, ['new']), held(2_000, ['new'])]
-    const parts = [full, free].map(snapshot => ({ snapshot, asked }))
+    const parts = [full, free].map(snapshot => ({ snapshot, terms }))
     expect(decideAll(parts, now)).toMatchObject({ kind: 'wait' })
     expect(watchedByAll(parts, now)).toEqual(expect.arrayContaining([{ key: key.path }, key.holders]))
   })

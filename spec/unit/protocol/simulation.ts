@@ -14,7 +14,7 @@ import {
   emptySnapshot,
   keyLocksOf,
   readSnapshot,
-  settle,
+  applyResult,
   type Snapshot,
   snapshotReads,
 } from '../../../lib/protocol/snapshot.js'
@@ -206,7 +206,7 @@ export class Simulation {
       return false
     }
     const truth = this.read()
-    const after = settle(before, transaction, result)
+    const after = applyResult(before, transaction, result)
     if (!result.succeeded || isTrue) expect(textOf(after)).toEqual(textOf(truth))
     else if (this.isUndisturbed && relied === 'keyLocks') {
       expect({ ...textOf(after), tickets: [] }).toEqual({ ...textOf(truth), tickets: [] })
@@ -262,7 +262,7 @@ export class Simulation {
       ttl,
       holderLease: this.newLease(),
       ticketLease,
-      mayBeHanded: true,
+      handoffAllowed: true,
     }
   }
 

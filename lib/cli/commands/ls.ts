@@ -1,0 +1,52 @@
+import type { Command } from 'commander'
+import { listStates } from '../../lock/observe/list.js'
+import type { LockState } from '../../lock/observe/lock-state.js'
+import { openEngine } from '../../lock/engine/open-engine.js'
+import { Timestamp } from '../../model/timestamp.js'
+import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from '../io/connection.js'
+import { ago, jsonOf, left, table } from '../io/format.js'
+import { print, printJson, say } from '../io/output.js'
+
+interface LsOptions extends ConnectionOptions {
+  readonly prefix?: string
+  readonly json?: true
+}
+
+const HEAD = ['PREFIX', 'NAME', 'HOLDER', 'SINCE', 'REMAINING', 'CONCURRENCY', 'WAITERS']
+
+export function addLs(program: Command): void {
+  withConnection(program.command('ls'))
+    .description('list the locks that somebody holds or waits for')
+    .option('--prefix <prefix>', 'only the locks under this prefix (default: under all of them)')
+    .option('--json', 'as one JSON document')
+    .action(ls)
+}
+
+async function ls(options: LsOptions): Promise<void> {
+  const connection = connectionOf(options)
+  const prefixes = prefixesOf(connection, options.prefix)
+  const engine = await openEngine(connection)
+  try {
+    const states = (await Promise.all(prefixes.map(prefix => listStates(engine, prefix)))).flat()
+    if (options.json) return printJson({ locks: states.map(jsonOf) })
+    for (const { problem } of states) if (problem !== undefined) say(problem)
+    if (states.length === 0) say(`no locks under ${prefixes.join(', ')}`)
+    else print(table(HEAD, rowsOf(states, Timestamp.now())))
+  } finally {
+    await engine.close()
+  }
+}
+
+/** A row for each holder, and one for a lock that has none. */
+function rowsOf(states: readonly LockState[], now: Timestamp): string[][] {
+  return states.flatMap(({ prefix, name, holders, waiters, problem }) => {
+    const nobody = [problem === undefined ? '-' : '(unreadable)', '-', '-', '-']
+    const cells = holders.map(holder => [
+      holder.owner,
+      ago(holder.since, now),
+      left(holder),
+      String(holder.concurrency),
+    ])
+    return (cells.length > 0 ? cells : [nobody]).map(row => [prefix, name, ...row, String(waiters.length)])
+  })
+}

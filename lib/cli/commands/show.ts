@@ -1,0 +1,64 @@
+import type { Command } from 'commander'
+import { Lock } from '../../lock/api/lock.js'
+import type { LockState } from '../../lock/observe/lock-state.js'
+import { COOKBOOKS_CUSTOM_PREFIX } from '../../model/constants.js'
+import { Timestamp } from '../../model/timestamp.js'
+import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from '../io/connection.js'
+import { ago, jsonOf, left, localTime, table } from '../io/format.js'
+import { locksNamed, print, printable, printJson } from '../io/output.js'
+
+interface ShowOptions extends ConnectionOptions {
+  readonly prefix: string
+  readonly json?: true
+}
+
+export function addShow(program: Command): void {
+  withConnection(program.command('show'))
+    .description('show who holds a lock, and who waits for it')
+    .argument('<name>', 'of the lock')
+    .option('--prefix <prefix>', 'of the lock', COOKBOOKS_CUSTOM_PREFIX)
+    .option('--json', 'as one JSON document')
+    .action(show)
+}
+
+async function show(name: string, options: ShowOptions): Promise<void> {
+  const connection = connectionOf(options)
+  prefixesOf(connection, options.prefix)
+  const lock = new Lock({ ...connection, prefix: options.prefix, owner: 'spicelock show', dryRun: true })
+  try {
+    const state = await lock.inspect(name)
+    if (options.json) printJson(jsonOf(state))
+    else print(textOf(state, Timestamp.now()))
+  } finally {
+    await lock.close()
+  }
+}
+
+function textOf({ prefix, name, holders, waiters }: LockState, now: Timestamp): string {
+  const since = (time: Timestamp): string => `${localTime(time)} (${ago(time, now)})`
+  const held = table(
+    ['ID', 'OWNER', 'SINCE', 'REMAINING', 'CONCURRENCY', 'FENCING TOKEN'],
+    holders.map(holder => [
+      holder.id,
+      holder.owner,
+      since(holder.since),
+      left(holder),
+      String(holder.concurrency),
+      String(holder.fencingToken ?? '-'),
+    ]),
+  )
+  const queue = table(
+    ['PLACE', 'ID', 'OWNER', 'SINCE'],
+    waiters.map(waiter => [
+      String(waiter.place),
+      waiter.id,
+      waiter.owner ?? 'unknown',
+      waiter.since ? since(waiter.since) : '-',
+    ]),
+  )
+  const title = printable(locksNamed(prefix, [name]))
+  return [
+    holders.length > 0 ? `${title} is held by:\n${held}` : `Nobody holds ${title}.`,
+    waiters.length > 0 ? `These wait for it:\n${queue}` : 'Nobody waits for it.',
+  ].join('\n\n')
+}

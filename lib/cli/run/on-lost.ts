@@ -1,0 +1,76 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { HeldLocks } from '../../lock/hold/held-lock.js'
+import type { LockLostError } from '../../model/errors.js'
+import type { Child } from './child.js'
+import { say } from '../io/output.js'
+
+/**
+ * What happens to a command whose lock is lost: nothing but a word; SIGTERM, and SIGKILL before anybody else can hold; or
+ * SIGKILL at once.
+ */
+export const ON_LOST = ['warn', 'term', 'kill'] as const
+export type OnLost = (typeof ON_LOST)[number]
+
+/** How often to look whether what a child has left behind has ended. */
+const LOOK_MS = 20
+
+/** Ends a child whose lock is lost, or about to be. */
+export class LossGuard {
+  /** Whether it has ended the child. */
+  hasStruck = false
+  private killTimer: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly child: Child,
+    private readonly held: HeldLocks,
+    private readonly policy: OnLost,
+    private readonly killAfterMs: number,
+  ) {
+    held.on('expiring', this.onExpiring)
+    held.signal.addEventListener('abort', this.onAbort)
+  }
+
+  /** Whether the child ran on without its lock, or was ended for it; the clocks count, for no timer may have run. */
+  get isLost(): boolean {
+    this.held.remaining()
+    return this.hasStruck || this.held.signal.aborted
+  }
+
+  /** After the end of the child: when it was struck, what it has left behind gets its time to end, too. */
+  async close(): Promise<void> {
+    // Looks at the clocks, and hears of a loss of which no timer could tell yet.
+    this.held.remaining()
+    const end = performance.now() + this.killAfterMs
+    while (this.hasStruck && performance.now() < end && this.child.isAlive) await delay(LOOK_MS)
+    if (this.hasStruck) this.strike('SIGKILL')
+    clearTimeout(this.killTimer)
+    this.held.off('expiring', this.onExpiring)
+    this.held.signal.removeEventListener('abort', this.onAbort)
+  }
+
+  private readonly onExpiring = (): void => {
+    // It acts before it speaks: stderr may be a pipe that nobody reads, or a terminal that stops this process.
+    const signal = this.policy === 'term' ? 'SIGTERM' : 'SIGKILL'
+    if (this.policy !== 'warn') this.strike(signal)
+    const names = this.held.names.map(name => `"${name}"`).join(', ')
+    const consequence =
+      this.policy === 'warn' ? '' : `: ${signal} was sent to the command, which may not go on without it`
+    say(`the lock ${names} ends in ${this.held.remaining().toFixed(1)} s${consequence}`)
+  }
+
+  private readonly onAbort = (): void => {
+    if (this.policy === 'kill' || this.hasStruck) this.strike('SIGKILL')
+    else if (this.policy === 'term') {
+      this.strike('SIGTERM')
+      this.killTimer = setTimeout(() => this.strike('SIGKILL'), this.killAfterMs)
+    }
+    say((this.held.signal.reason as LockLostError).message)
+  }
+
+  private strike(signal: NodeJS.Signals): void {
+    this.hasStruck = true
+    this.child.signal(signal)
+    // What is stopped would hear of SIGTERM when it goes on, and do so before it does anything else.
+    this.child.signal('SIGCONT')
+  }
+}

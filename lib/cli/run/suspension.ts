@@ -1,0 +1,67 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { HeldLocks } from '../../lock/hold/held-lock.js'
+import type { Child } from './child.js'
+import { onSignal } from './signals.js'
+
+/** Those that stop a process. */
+const STOPPING = ['SIGTSTP', 'SIGTTIN', 'SIGTTOU'] as const
+/** How long a command has to prepare for being stopped, to leave its terminal in order for example. */
+const PREPARE_MS = 100
+/** How long etcd has to say whether the lock is held; after that the clock alone tells. */
+const ASK_MS = 1_000
+
+/** Lets a child run only while this process runs and, after a stop, only when the lock is still held. */
+export class Suspension {
+  /** To be set in the tick in which it is started: no signal is lost before that. */
+  child: Child | undefined
+  private readonly offs: readonly (() => void)[]
+  private timer: NodeJS.Timeout | undefined
+  /** Of the last signal: a newer one ends what an older one has begun. */
+  private turn = 0
+  private isStopped = false
+
+  constructor(private readonly held: HeldLocks) {
+    this.offs = [onSignal(this.onStop, STOPPING), onSignal(() => void this.onContinue(), ['SIGCONT'])]
+  }
+
+  /** After the end of the child. What it has left behind in its group is not to stay stopped. */
+  close(): void {
+    this.turn++
+    clearTimeout(this.timer)
+    if (this.isStopped) this.wake()
+    for (const off of this.offs) off()
+  }
+
+  private readonly onStop = (): void => {
+    this.turn++
+    clearTimeout(this.timer)
+    this.child?.forward('SIGTSTP')
+    this.timer = setTimeout(() => {
+      // Not SIGTSTP, which stops nobody without a terminal.
+      this.stop()
+      process.kill(process.pid, 'SIGSTOP')
+    }, PREPARE_MS)
+  }
+
+  /** It comes with no stop, too: from systemd after each SIGTERM, or after a SIGSTOP, of which nobody is told. */
+  private async onContinue(): Promise<void> {
+    const turn = ++this.turn
+    clearTimeout(this.timer)
+    // A terminal wakes both.
+    this.stop()
+    await Promise.race([this.held.verify().catch(() => {}), delay(ASK_MS, undefined, { ref: false })])
+    // When it is lost, the handle says so here at the latest: the signal that ends the child comes before the one that wakes it.
+    this.held.remaining()
+    if (turn === this.turn) this.wake()
+  }
+
+  private stop(): void {
+    this.isStopped = true
+    this.child?.signal('SIGSTOP')
+  }
+
+  private wake(): void {
+    this.isStopped = false
+    this.child?.signal('SIGCONT')
+  }
+}

@@ -1,0 +1,155 @@
+import type { LeaseId } from '../../kv/key-value.js'
+import type { Step } from '../../protocol/decide.js'
+import { EtcdLockUnavailableError } from '../../model/errors.js'
+import { StoreError } from '../../store/store-error.js'
+import { throwIfAborted } from '../../time/abort-signal.js'
+import { AcquireAttempt } from './acquire-attempt.js'
+import type { LockTarget, TargetSnapshot } from '../options/lock-target.js'
+import type { Engine } from '../engine/engine.js'
+import type { Holding } from '../engine/holdings.js'
+import { translated } from '../../store/retry.js'
+import { release } from '../release/release.js'
+import { WaitDeadline } from '../../time/wait-deadline.js'
+import { unavailable } from './unavailable.js'
+import { QueueWatcher } from './queue-watcher.js'
+
+/** How long one who does not wait bears with an etcd that cannot be reached: members elect a leader meanwhile. */
+const IMPATIENT_MS = 5_000
+/** How long leaving the queue may take; after that the leases end by themselves. */
+const LEAVE_MS = 1_000
+/** How long the caller waits for that, when etcd has answered lately: what it is to be told is known. */
+const LEAVE_SOON_MS = 500
+/** How often one who shows his wait looks at it. */
+const SHOWN_REREAD_MS = 2_000
+
+export interface AcquireOptions {
+  /** Milliseconds; 0 tries once. */
+  readonly waitMs: number
+  readonly signal?: AbortSignal | undefined
+  /** Told what is true whenever the waiter has looked. */
+  readonly onWait?: ((seen: readonly TargetSnapshot[]) => void) | undefined
+}
+
+/**
+ * Gets the lock, or all locks at once, in the order of arrival.
+ * @throws LockUnavailableError when the time is over, the signal's reason when it is aborted,
+ * EtcdLockUnavailableError, LockUnreadableError, LockError.
+ */
+export async function acquire(
+  engine: Engine,
+  targets: readonly LockTarget[],
+  options: AcquireOptions,
+): Promise<Holding[]> {
+  const { signal, waitMs, onWait } = options
+  throwIfAborted(signal)
+  const stop = new WaitDeadline(signal, waitMs, engine.clock)
+  const attempt = new AcquireAttempt(engine, targets, waitMs > 0)
+  const waiting = new QueueWatcher(engine, stop.signal, onWait && SHOWN_REREAD_MS)
+  try {
+    const pursuit = approach(engine, attempt, waiting, stop.signal, onWait).finally(() => waiting.close())
+    const work = finish(engine, attempt, stop, pursuit).finally(() => engine.waits.delete(stop))
+    engine.waits.set(stop, work)
+    const patience = (): number => (engine.hasAnsweredFor(IMPATIENT_MS) ? LEAVE_SOON_MS : LEAVE_MS)
+    const step = await within(patience, stop.signal, work)
+    if (step?.kind === 'held') {
+      const { holdings } = attempt
+      for (const holding of holdings) engine.holdings.add(holding)
+      if (attempt.gotByHandoff) attempt.keys.forEach(key => engine.prefetch(key))
+      return holdings
+    }
+    if (stop.isAbandoned) throw stop.reason
+    if (step) throw unavailable(attempt.seen, engine.clock.now())
+    const silence = new StoreError('unreachable', 'no answer when the time to wait was over')
+    throw reasonOf(translated(silence, attempt.path), engine, attempt)
+  } finally {
+    stop.isAbandoned = true
+    stop.close()
+  }
+}
+
+/** Until the lock is held, known to be blocked, or the wait is stopped. */
+async function approach(
+  engine: Engine,
+  attempt: AcquireAttempt,
+  waiting: QueueWatcher,
+  stop: AbortSignal,
+  onWait: AcquireOptions['onWait'],
+): Promise<Step> {
+  const options = { signal: stop, ...(!attempt.mayWait && { budget: engine.budget(IMPATIENT_MS) }) }
+  for (;;) {
+    const step = await engine.retry(attempt, within => attempt.advance(stop, within), options)
+    if (step.kind !== 'wait' || stop.aborted) return step
+    onWait?.(attempt.seen)
+    attempt.keepAlive(() => waiting.look())
+    attempt.see(await waiting.next(attempt.seen, step.until))
+  }
+}
+
+/** Leaves nothing behind that is not wanted, however the pursuit ends. */
+async function finish(
+  engine: Engine,
+  attempt: AcquireAttempt,
+  stop: WaitDeadline,
+  pursuit: Promise<Step>,
+): Promise<Step | undefined> {
+  let step: Step | undefined
+  let failure: Error | undefined
+  try {
+    step = await pursuit
+  } catch (error) {
+    if (!stop.signal.aborted) {
+      attempt.finish(undefined)
+      throw error
+    }
+    failure = error as Error
+  }
+  if (step?.kind !== 'held') {
+    const budget = engine.budget(LEAVE_MS)
+    const leave = engine.retry(attempt, within => attempt.withdraw(within), { budget })
+    step = await leave.catch((error: Error) => void (failure ??= error))
+  }
+  attempt.finish(step)
+  if (!stop.isAbandoned) {
+    // When etcd has answered in the end, it says who holds.
+    const isOver = step !== undefined && failure instanceof EtcdLockUnavailableError
+    if (!failure || isOver || step?.kind === 'held') return step
+    throw reasonOf(failure, engine, attempt)
+  }
+  const isOurs = (lease: LeaseId): boolean => attempt.isOwnLease(lease)
+  // Somebody else may have it by now: he has moved it to a lease of his own.
+  if (step?.kind === 'held' && attempt.holdings.every(({ lease }) => isOurs(lease.id))) {
+    for (const holding of attempt.holdings) engine.holdings.add(holding)
+    const budget = engine.budget(LEAVE_MS)
+    // When this fails, it has revoked the leases at least.
+    await release(engine, attempt.keys, attempt.uuid, { budget, isOurs }).catch(() => {})
+  }
+  return undefined
+}
+
+/**
+ * Why the time to wait was over without the lock: others stood in the way when etcd last answered, if that was lately; else
+ * the failure.
+ */
+function reasonOf(failure: unknown, engine: Engine, attempt: AcquireAttempt): unknown {
+  const isEtcd = failure instanceof EtcdLockUnavailableError
+  if (!isEtcd || !engine.hasAnsweredFor(IMPATIENT_MS) || !attempt.isBlocked) return failure
+  return unavailable(attempt.seen, engine.clock.now())
+}
+
+/** The result of `work`, or undefined when it is not there so many milliseconds after the stop. */
+async function within<T>(ms: () => number, stop: AbortSignal, work: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  let start = (): void => {}
+  const late = new Promise<undefined>(resolve => {
+    start = () => (timer = setTimeout(resolve, ms(), undefined))
+    if (stop.aborted) start()
+    else stop.addEventListener('abort', start, { once: true })
+  })
+  work.catch(() => {})
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+    stop.removeEventListener('abort', start)
+  }
+}

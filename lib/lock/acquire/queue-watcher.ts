@@ -1,0 +1,151 @@
+import type { KeyEvent, KeyRange } from '../../kv/key-value.js'
+import type { Timestamp } from '../../model/timestamp.js'
+import { watchedByAll } from '../../protocol/decide.js'
+import { applyEvent, type Snapshot } from '../../protocol/snapshot.js'
+import { areWhole } from '../../protocol/whole-news.js'
+import type { Watch, WatchListener } from '../../store/store.js'
+import { LONGEST_TIMEOUT_MS } from '../../time/clock.js'
+import type { TargetSnapshot } from '../options/lock-target.js'
+import type { Engine } from '../engine/engine.js'
+import { translated } from '../../store/retry.js'
+
+/** The net under the watches: how often the truth is read again although nothing was heard. */
+const REREAD_MS = 30_000
+/** How long the other half of a transaction may be on its way from another watch. It is seldom late at all. */
+const HALF_MS = 20
+
+/** The eyes of one waiter: watches what concerns its place in the queue and says what is true now. */
+export class QueueWatcher implements WatchListener {
+  private readonly watches = new Map<string, Watch>()
+  private events: KeyEvent[] = []
+  private stale = false
+  private wake: () => void = () => {}
+  private stop: () => void = () => {}
+  private readonly stopped = new Promise<void>(resolve => (this.stop = resolve))
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly signal: AbortSignal,
+    private readonly rereadMs: number = REREAD_MS,
+  ) {
+    signal.addEventListener('abort', this.onAbort)
+  }
+
+  /**
+   * Waits until something may have changed since it was `seen`, at the latest until an entry expires at
+   * `until`. Returns at once with the truth when the place in the queue is a new one to watch.
+   * @throws EtcdLockUnavailableError, LockError
+   */
+  async next(seen: readonly TargetSnapshot[], until: Timestamp | undefined): Promise<readonly Snapshot[]> {
+    const snapshots = seen.map(({ snapshot }) => snapshot)
+    if (this.moveTo(watchedByAll(seen, this.engine.clock.now()))) {
+      // Not before all stand, whatever those tell that stand already.
+      await Promise.race([this.watching(snapshots), this.stopped])
+      return this.read(snapshots)
+    }
+    if (this.events.length === 0 && !this.stale) await this.woken(this.msUntil(until))
+    // A waiter that sees a holder key go before the KeyLocks changes would try a grant that must fail: one call in vain at each hand-off.
+    if (!this.stale && !this.seesWhole(snapshots)) await this.woken(HALF_MS)
+    if (this.stale || this.events.length === 0) return this.read(snapshots)
+    const news = this.events.splice(0)
+    return snapshots.map(snapshot =>
+      news.filter(event => revisionOf(event) > snapshot.revision).reduce(applyEvent, snapshot),
+    )
+  }
+
+  /** Something happened that no watch tells: read again. */
+  look(): void {
+    this.stale = true
+    this.wake()
+  }
+
+  onEvents(events: readonly KeyEvent[]): void {
+    this.events.push(...events)
+    this.wake()
+  }
+
+  onGap(): void {
+    this.look()
+  }
+
+  onEnd(): void {
+    this.watches.clear()
+    this.look()
+  }
+
+  close(): void {
+    this.signal.removeEventListener('abort', this.onAbort)
+    for (const watch of this.watches.values()) watch.close()
+    this.watches.clear()
+    this.onAbort()
+  }
+
+  private readonly onAbort = (): void => {
+    this.stop()
+    this.wake()
+  }
+
+  /** Opens what is to be watched and closes what is not any more; says whether anything was opened. */
+  private moveTo(ranges: readonly KeyRange[]): boolean {
+    const wanted = new Map(ranges.map(range => [range.key, range]))
+    for (const [key, watch] of this.watches) {
+      if (wanted.has(key)) continue
+      watch.close()
+      this.watches.delete(key)
+    }
+    const fresh = ranges.filter(({ key }) => !this.watches.has(key))
+    for (const range of fresh) this.watches.set(range.key, this.engine.store.watch(range, this))
+    return fresh.length > 0
+  }
+
+  private async watching(snapshots: readonly Snapshot[]): Promise<void> {
+    try {
+      await Promise.all([...this.watches.values()].map(watch => watch.ready))
+    } catch (error) {
+      throw translated(error, pathOf(snapshots))
+    }
+  }
+
+  private async read(snapshots: readonly Snapshot[]): Promise<readonly Snapshot[]> {
+    if (this.signal.aborted) return snapshots
+    this.stale = false
+    const path = pathOf(snapshots)
+    const keys = snapshots.map(({ key }) => key)
+    const fresh = await this.engine.retry({ path }, within => this.engine.read(keys, within), {
+      signal: this.signal,
+    })
+    this.events = this.events.filter(event => revisionOf(event) > fresh[0]!.revision)
+    return fresh
+  }
+
+  /** Where both the KeyLocks and the holder keys are watched. */
+  private seesWhole(snapshots: readonly Snapshot[]): boolean {
+    return snapshots.every(({ key }) => !this.watches.has(key.path) || areWhole(key, this.events))
+  }
+
+  private msUntil(time: Timestamp | undefined): number {
+    return time === undefined ? Infinity : this.engine.clock.now().secondsUntil(time) * 1000 + 1
+  }
+
+  private woken(ms: number): Promise<void> {
+    if (this.signal.aborted) return Promise.resolve()
+    return new Promise(resolve => {
+      const timer = setTimeout(
+        () => this.wake(),
+        Math.min(Math.max(ms, 1), this.rereadMs, LONGEST_TIMEOUT_MS),
+      )
+      this.wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+}
+
+function pathOf(snapshots: readonly Snapshot[]): string {
+  return snapshots.map(({ key }) => key.path).join(', ')
+}
+
+function revisionOf(event: KeyEvent): bigint {
+  return event.type === 'put' ? event.kv.modRevision : event.modRevision
+}

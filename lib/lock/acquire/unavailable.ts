@@ -1,0 +1,68 @@
+import { LockFullError, LockUnavailableError } from '../../model/errors.js'
+import type { Timestamp } from '../../model/timestamp.js'
+import { decide } from '../../protocol/decide.js'
+import { bytesOf, hasRoom, MOST_BYTES } from '../../protocol/room.js'
+import { keyLocksOf } from '../../protocol/snapshot.js'
+import { parseTerms, sinceOf } from '../../protocol/terms.js'
+import type { TargetSnapshot } from '../options/lock-target.js'
+
+/** Of holders, and of waiters, how many an error names. */
+const MOST_NAMED = 100
+
+/** The error that says who stands in the way of each lock: the holders, and those who came before. */
+export function unavailable(seen: readonly TargetSnapshot[], now: Timestamp): LockUnavailableError {
+  const blocked = seen.filter(part => decide(part.snapshot, part.terms, now, seen.length).kind !== 'grant')
+  const [first, ...others] = blocked.length > 0 ? blocked : seen
+  const all = [first!, ...others]
+  const fullness = all.map(part => explainFull(part, now, seen.length))
+  const isFull = fullness.every(text => text !== undefined)
+  const message = all.map((part, at) => fullness[at] ?? explain(part, now)).join('\n')
+  return new (isFull ? LockFullError : LockUnavailableError)(message, { key: first!.key.path })
+}
+
+/** Undefined where the limits, or those who came before, are in the way. */
+function explainFull(
+  { key, terms, snapshot }: TargetSnapshot,
+  now: Timestamp,
+  locks: number,
+): string | undefined {
+  const keyLocks = keyLocksOf(snapshot)
+  const liveness = { now, alive: new Set(snapshot.holders.keys()) }
+  if (!keyLocks.fits(terms, liveness) || hasRoom(snapshot, keyLocks, liveness, locks)) return undefined
+  const share = locks === 1 ? '' : `, of which each of ${locks} that are taken at once has its share`
+  return (
+    `The lock ${key.path} is full: its ${keyLocks.live(liveness).length} holders take ${bytesOf(keyLocks, liveness)} bytes, ` +
+    `and one more is added up to ${MOST_BYTES}${share}. ` +
+    'Let some release it, give owners shorter names, or spread the holders over several locks.'
+  )
+}
+
+function explain({ key, terms, snapshot }: TargetSnapshot, now: Timestamp): string {
+  const alive = new Set(snapshot.holders.keys())
+  const holders = keyLocksOf(snapshot).live({ now, alive })
+  const queue = [...snapshot.tickets]
+    .filter(([id]) => id !== terms.uuid)
+    .map(([, ticket]) => parseTerms(ticket.value))
+  const lines = [
+    `The lock ${key.path} is not available to ${terms.owner} with concurrency ${terms.concurrency}.`,
+    `${count(holders.length, 'holder')}${holders.length > 0 ? ':' : '.'}`,
+    ...firstOf(
+      holders.map(
+        ({ uuid, created, owner, concurrency }) =>
+          `${String(sinceOf(snapshot.holders.get(uuid), created))}: ${owner} (concurrency ${concurrency})`,
+      ),
+    ),
+    ...(queue.length > 0 ? [`${count(queue.length, 'waiter')}:`] : []),
+    ...firstOf(queue.map(terms => (terms ? `${terms.created}: ${terms.owner}` : 'unknown'))),
+  ]
+  return lines.join('\n')
+}
+
+function firstOf(texts: readonly string[]): string[] {
+  const more = texts.length - MOST_NAMED
+  return [...texts.slice(0, MOST_NAMED), ...(more > 0 ? [`and ${more} more`] : [])].map(text => `    ${text}`)
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}

@@ -1,0 +1,285 @@
+import { type Logger, pino } from 'pino'
+import { checkConfig } from '../../config/etcd-options.js'
+import { ALLOWED_PREFIXES } from '../../model/constants.js'
+import { EtcdLockUnavailableError, LockError, LockReadError } from '../../model/errors.js'
+import type { KeyLocks } from '../../model/key-locks.js'
+import { printAs } from '../../model/printed.js'
+import { describeValue } from '../../model/describe-value.js'
+import type { LockEvent } from '../../protocol/lock-event.js'
+import { LockKey } from '../../protocol/lock-key.js'
+import { checkAllowedPrefix, checkPrefix, lockKey } from '../../protocol/lock-name.js'
+import { keyLocksOf } from '../../protocol/snapshot.js'
+import type { AcquireOptions, HoldAllOptions, HoldOptions, LockRequest } from '../options/acquire-options.js'
+import { type AcquireRequest, requestAll, requestOne } from '../options/acquire-request.js'
+import { checkLockOptions, checkOptionsOf } from '../options/check-options.js'
+import { HANDLE_MS } from '../../time/budget.js'
+import type { LockTarget } from '../options/lock-target.js'
+import type { Engine } from '../engine/engine.js'
+import { warnOfDryRun } from './dry-run.js'
+import { EventFeed, events } from '../observe/event-feed.js'
+import { checkTtl, extendById } from '../extend/extend.js'
+import { LockShortcuts } from './lock-shortcuts.js'
+import { checkReason, forceRelease } from '../release/force-release.js'
+import type { HeldLock, HeldLocks } from '../hold/held-lock.js'
+import type { Holding } from '../engine/holdings.js'
+import { checkId, checkOwner } from '../options/identity.js'
+import { LockHandle, LockSetHandle } from '../hold/lock-handle.js'
+import { leftOf } from '../observe/leases-left.js'
+import { type LockState, stateOf } from '../observe/lock-state.js'
+import { listStates } from '../observe/list.js'
+import type { LockOptions } from '../options/lock-options.js'
+import { openEngine } from '../engine/open-engine.js'
+import { type NoopTerms, NoopLockHandle, NoopLockSetHandle } from '../hold/noop-lock-handle.js'
+import { reading } from '../engine/reading.js'
+import { release } from '../release/release.js'
+import { checkTaking, SKIPPED, take } from './take.js'
+
+/**
+ * The locks under one prefix, for one owner. In dry-run, unless that is switched off: who has not said which it is to be
+ * gets a warning on the process (`SPICELOCK_DRY_RUN`) when something would be changed for the first time.
+ */
+export class Lock extends LockShortcuts implements AsyncDisposable {
+  readonly prefix: string
+  readonly owner: string
+  readonly dryRun: boolean
+  private readonly prefixes: readonly string[]
+  private readonly log: Logger
+  private engine: Promise<Engine> | undefined
+
+  static {
+    printAs(this, 'Lock', ({ prefix, owner, dryRun }) => ({ prefix, owner, dryRun }))
+  }
+
+  /** @throws InvalidLockError for a prefix that is not allowed, a bad owner or option, LockConfigError for a bad `config`. */
+  constructor(private readonly options: LockOptions) {
+    super()
+    checkLockOptions(options)
+    const { config = {}, prefix, owner, dryRun = true, allowedPrefixes = [] } = options
+    const { logger = pino({ level: 'silent' }) } = options
+    allowedPrefixes.forEach(checkAllowedPrefix)
+    this.prefixes = [...ALLOWED_PREFIXES, ...allowedPrefixes]
+    checkPrefix(prefix, this.prefixes)
+    checkOwner(owner)
+    checkConfig(config, 'config')
+    this.prefix = prefix
+    this.owner = owner
+    this.dryRun = dryRun
+    this.log = logger
+  }
+
+  /**
+   * Who holds now; nobody when the lock does not exist.
+   * @throws InvalidLockError for a bad name, LockUnreadableError, LockReadError when etcd cannot be reached, LockError.
+   */
+  async get(name: string): Promise<KeyLocks> {
+    const key = lockKey(this.prefix, name)
+    const engine = await this.open()
+    try {
+      return await reading(engine, key.path, async within => keyLocksOf(await engine.readOne(key, within)))
+    } catch (error) {
+      if (!(error instanceof EtcdLockUnavailableError)) throw error
+      throw new LockReadError(`Failed to get the key: ${error.message}`, { key: key.path, cause: error })
+    }
+  }
+
+  /**
+   * Waits in the queue until the lock is held, and resolves to the id of the holding. It lasts until
+   * {@link release} or for `ttl` seconds, even when this process exits.
+   * @throws InvalidLockError for a bad name or option, LockUnavailableError when others hold it for longer than
+   * `wait` (LockFullError when it has room for no more holders), EtcdLockUnavailableError, LockUnreadableError, LockError, and the reason of an aborted `signal`.
+   */
+  async acquire(name: string, options: AcquireOptions): Promise<string> {
+    const request = requestOne('acquire', this, name, options)
+    await this.take(request, options)
+    return request.id
+  }
+
+  /** Like {@link acquire}, with a handle, for `await using held = await lock.hold(…)`. */
+  async hold(name: string, options: HoldOptions): Promise<HeldLock> {
+    const request = requestOne('hold', this, name, options)
+    const holdings = await this.take(request, options)
+    const releaseQuietly = (): Promise<boolean> => this.releaseQuietly([name], request.id, HANDLE_MS)
+    const [{ key }] = request.targets as readonly [LockTarget]
+    if (!holdings) return new NoopLockHandle(name, key.path, this.noopTerms(request, releaseQuietly))
+    return new LockHandle(await this.open(), holdings[0]!, request.monitoring[0]!, releaseQuietly)
+  }
+
+  /**
+   * Waits until all these locks can be held at once, and takes them: all or none. Sets may overlap in any order of their
+   * names; nobody waits for somebody who waits for him.
+   * @throws InvalidLockError for a bad name or option, for a name that comes twice, and for more than 32 locks, which is
+   * what etcd takes in one transaction; otherwise as {@link acquire}.
+   */
+  async acquireAll(requests: readonly LockRequest[], options: HoldAllOptions = {}): Promise<HeldLocks> {
+    const request = requestAll(this, requests, options)
+    const names = request.targets.map(({ key }) => key.name)
+    const keys = request.targets.map(({ key }) => key.path)
+    const holdings = await this.take(request, options)
+    const releaseQuietly = (): Promise<boolean> => this.releaseQuietly(names, request.id, HANDLE_MS)
+    if (!holdings) return new NoopLockSetHandle(names, keys, this.noopTerms(request, releaseQuietly))
+    return new LockSetHandle(await this.open(), holdings, request.monitoring, releaseQuietly)
+  }
+
+  /**
+   * Releases by id, from any process. Best effort: what fails is logged, and the lock ends with its ttl
+   * anyway. Never rejects.
+   */
+  async release(name: string, id: string): Promise<void> {
+    await this.releaseQuietly([name], id)
+  }
+
+  /**
+   * Lets a holding last for `ttl` seconds from now at least. It never ends sooner than its holder was promised: a `ttl`
+   * shorter than its own leaves it its own. To shorten it is for its handle ({@link HeldLock.extend}), or release it.
+   * @throws InvalidLockError for a bad name, id or ttl, LockRenewedError when its holder renews it and `ttl` is longer than its own;
+   * LockError when nobody holds under this id (any more) or etcd fails.
+   */
+  async extend(name: string, id: string, ttl: number): Promise<void> {
+    const key = lockKey(this.prefix, name)
+    checkId(id)
+    checkTtl(ttl)
+    if (this.dryRun) return this.skip({ key: key.path, id, owner: this.owner })
+    const extended = await extendById(await this.open(), key, id, ttl)
+    if (extended === undefined) {
+      throw new LockError(`Nobody holds ${key.path} under the id ${id} (any more).`, { key: key.path })
+    }
+    this.log.info({ key: key.path, id, owner: this.owner, ttl: extended }, 'Extended lock')
+  }
+
+  /**
+   * Takes a holding, or a place in the queue, from whoever has it. The holder's handle is lost, with the reason; one who
+   * waits gets a {@link LockDismissedError} at once.
+   * @param options.reason for people; seen in the log, by the holder and in `events`.
+   * @throws InvalidLockError for a bad name, id or reason, LockError when nobody holds or waits under this id (any more),
+   * EtcdLockUnavailableError, LockUnreadableError.
+   */
+  async forceRelease(name: string, id: string, options: { readonly reason: string }): Promise<void> {
+    const key = lockKey(this.prefix, name)
+    checkId(id)
+    checkOptionsOf('forceRelease', options)
+    const { reason } = options
+    checkReason(reason)
+    const fields = { key: key.path, id, owner: this.owner, reason }
+    if (this.dryRun) return this.skip(fields)
+    if (!(await forceRelease(await this.open(), key, id, { by: this.owner, reason }))) {
+      throw new LockError(`Nobody holds or waits for ${key.path} under the id ${id} (any more).`, {
+        key: key.path,
+      })
+    }
+    this.log.warn(fields, 'Released lock by force')
+  }
+
+  /**
+   * What happens from now on to the locks under the prefix, or to one of them, in its order, until the loop is left.
+   * Nothing is lost or told twice when the connection is cut, or goes on to another member of etcd. When etcd has compacted
+   * what happened meanwhile, it is told by what has come of it: who holds and waits now, in their order, and who does
+   * not any more, which is `ended` since nobody knows why. Entries written by hand are not told of.
+   * @throws InvalidLockError for a bad name; LockError when etcd refuses or the lock is closed, and the reason of an
+   * aborted `signal`, from the loop.
+   */
+  events(name?: string, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<LockEvent, void> {
+    checkOptionsOf('events', options)
+    if (name !== undefined) lockKey(this.prefix, name)
+    return this.follow(
+      event => event.prefix === this.prefix && (name === undefined || event.name === name),
+      options.signal,
+    )
+  }
+
+  /** Holders and waiters of one lock. @throws InvalidLockError, LockUnreadableError, EtcdLockUnavailableError, LockError */
+  async inspect(name: string): Promise<LockState> {
+    const key = lockKey(this.prefix, name)
+    const engine = await this.open()
+    const snapshot = await reading(engine, key.path, within => engine.readOne(key, within))
+    return stateOf(snapshot, engine.clock.now(), await leftOf(engine, [snapshot]))
+  }
+
+  /**
+   * All locks that somebody holds or waits for, by name: under the own prefix, unless another is given.
+   * @throws InvalidLockError for a prefix that is not allowed, EtcdLockUnavailableError, LockError.
+   */
+  async list(options: { readonly prefix?: string } = {}): Promise<LockState[]> {
+    checkOptionsOf('list', options)
+    const { prefix = this.prefix } = options
+    checkPrefix(prefix, this.prefixes)
+    return listStates(await this.open(), prefix)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Ends the connection, within three seconds also when etcd does not answer. What is held stays held. */
+  async close(): Promise<void> {
+    const engine = await this.engine?.catch(() => undefined)
+    await engine?.close()
+  }
+
+  private open(): Promise<Engine> {
+    this.engine ??= openEngine({ ...this.options, logger: this.log }).catch((error: unknown) => {
+      this.engine = undefined
+      throw error
+    })
+    return this.engine
+  }
+
+  private async *follow(
+    isWanted: (event: LockEvent) => boolean,
+    signal?: AbortSignal,
+  ): AsyncGenerator<LockEvent, void> {
+    yield* new EventFeed(await this.open(), LockKey.toldUnder(this.prefix), events(isWanted)).events(signal)
+  }
+
+  /** Takes all parts; undefined in dry-run. */
+  private async take(
+    request: AcquireRequest,
+    options: HoldAllOptions,
+  ): Promise<readonly Holding[] | undefined> {
+    checkTaking(request, options)
+    this.warnIfUnasked()
+    return take(await this.open(), request, options, this.dryRun)
+  }
+
+  private noopTerms(
+    { id, targets, monitoring }: AcquireRequest,
+    releaseQuietly: () => Promise<boolean>,
+  ): NoopTerms {
+    const { owner, log } = this
+    const ttls = targets.map(({ terms }) => terms.ttl)
+    const ttl = Math.min(...ttls)
+    return { ...monitoring[ttls.indexOf(ttl)]!, owner, id, ttl, log, releaseQuietly }
+  }
+
+  /** What a dry run does instead of a change. */
+  private skip(fields: object): void {
+    this.warnIfUnasked()
+    this.log.info(fields, SKIPPED)
+  }
+
+  private warnIfUnasked(): void {
+    if (this.options.dryRun === undefined) warnOfDryRun()
+  }
+
+  /** Resolves to whether nothing is held under the id any more, for certain. */
+  private async releaseQuietly(names: readonly string[], id: string, budgetMs?: number): Promise<boolean> {
+    const fields = { key: names.map(describeValue).join(', '), id, owner: this.owner }
+    try {
+      const keys = names.map(name => lockKey(this.prefix, name))
+      checkId(id)
+      fields.key = keys.join(', ')
+      this.log.debug(fields, 'Releasing lock')
+      if (this.dryRun) {
+        this.skip(fields)
+        return true
+      }
+      const engine = await this.open()
+      const released = await release(engine, keys, id, { budget: engine.budget(budgetMs) })
+      if (released.length > 0) this.log.info(fields, 'Released lock')
+      else this.log.warn(fields, 'Lock not found. Unable to release it. Was expired?')
+      return true
+    } catch (error) {
+      this.log.error({ ...fields, err: error }, 'Failed to release lock')
+      return false
+    }
+  }
+}

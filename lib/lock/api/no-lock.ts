@@ -1,0 +1,135 @@
+import { COOKBOOKS_CUSTOM_PREFIX } from '../../model/constants.js'
+import { KeyLocks } from '../../model/key-locks.js'
+import { printAs } from '../../model/printed.js'
+import type { LockEvent } from '../../protocol/lock-event.js'
+import { lockKey } from '../../protocol/lock-name.js'
+import type { AcquireOptions, HoldAllOptions, HoldOptions, LockRequest } from '../options/acquire-options.js'
+import { type AcquireRequest, requestAll, requestOne } from '../options/acquire-request.js'
+import { checkOptionsOf } from '../options/check-options.js'
+import { checkTtl } from '../extend/extend.js'
+import { LockShortcuts } from './lock-shortcuts.js'
+import { checkReason } from '../release/force-release.js'
+import type { HeldLock, HeldLocks } from '../hold/held-lock.js'
+import { checkId } from '../options/identity.js'
+import type { Lock } from './lock.js'
+import type { LockState } from '../observe/lock-state.js'
+import { type NoopTerms, NoopLockHandle, NoopLockSetHandle } from '../hold/noop-lock-handle.js'
+
+/** For whom calls are checked: what a Lock refuses is refused here, too. */
+const NOBODY = { prefix: COOKBOOKS_CUSTOM_PREFIX, owner: 'nobody' }
+
+/** The surface of a {@link Lock} that does nothing, for where locking is disabled. Ids are empty. */
+export class NoLock extends LockShortcuts implements Pick<Lock, keyof Lock> {
+  readonly prefix = ''
+  readonly owner = ''
+  readonly dryRun = true
+
+  static {
+    printAs(this, 'NoLock', ({ dryRun }) => ({ dryRun }))
+  }
+
+  get(name: string): Promise<KeyLocks> {
+    return after(
+      () => checkName(name),
+      () => new KeyLocks(name),
+    )
+  }
+
+  acquire(name: string, options: AcquireOptions): Promise<string> {
+    return after(
+      () => requestOne('acquire', NOBODY, name, options),
+      () => '',
+    )
+  }
+
+  hold(name: string, options: HoldOptions): Promise<HeldLock> {
+    return after(
+      () => requestOne('hold', NOBODY, name, options),
+      request => new NoopLockHandle(name, name, unlocked(request)),
+    )
+  }
+
+  acquireAll(requests: readonly LockRequest[], options: HoldAllOptions = {}): Promise<HeldLocks> {
+    return after(
+      () => requestAll(NOBODY, requests, options),
+      request => {
+        const names = request.targets.map(({ key }) => key.name)
+        return new NoopLockSetHandle(names, names, unlocked(request))
+      },
+    )
+  }
+
+  release(_name: string, _id: string): Promise<void> {
+    return Promise.resolve()
+  }
+
+  extend(name: string, id: string, ttl: number): Promise<void> {
+    return after(() => {
+      checkName(name)
+      checkEmptyOr(id)
+      checkTtl(ttl)
+    })
+  }
+
+  forceRelease(name: string, id: string, options: { readonly reason: string }): Promise<void> {
+    return after(() => {
+      checkName(name)
+      checkEmptyOr(id)
+      checkOptionsOf('forceRelease', options)
+      checkReason(options.reason)
+    })
+  }
+
+  events(name?: string, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<LockEvent, void> {
+    checkOptionsOf('events', options)
+    if (name !== undefined) checkName(name)
+    return nothing()
+  }
+
+  inspect(name: string): Promise<LockState> {
+    return after(
+      () => checkName(name),
+      () => ({ prefix: '', name, key: name, holders: [], waiters: [] }),
+    )
+  }
+
+  list(options: { readonly prefix?: string } = {}): Promise<LockState[]> {
+    return after(
+      () => checkOptionsOf('list', options),
+      () => [],
+    )
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+/** Rejects with what `check` throws. */
+function after<C, T = void>(check: () => C, answer?: (checked: C) => T): Promise<T> {
+  return new Promise(resolve => {
+    const checked = check()
+    resolve(answer?.(checked) as T)
+  })
+}
+
+function checkName(name: string): void {
+  lockKey(NOBODY.prefix, name)
+}
+
+/** All that it gives out are empty. */
+function checkEmptyOr(id: string): void {
+  if (id !== '') checkId(id)
+}
+
+/** Where nothing is locked, nothing is lost either. */
+function unlocked({ targets }: AcquireRequest): NoopTerms {
+  const ttl = Math.min(...targets.map(({ terms }) => terms.ttl))
+  return { owner: '', id: '', ttl, keepAlive: true, expiringMs: 0 }
+}
+
+async function* nothing(): AsyncGenerator<never, void> {}

@@ -1,0 +1,173 @@
+import type { Logger } from 'pino'
+import { LockError } from '../../model/errors.js'
+import { combine, split } from '../../protocol/combine.js'
+import type { KeyValue } from '../../kv/key-value.js'
+import type { LockKey } from '../../protocol/lock-key.js'
+import { readSnapshot, applyResult, type Snapshot, snapshotReads } from '../../protocol/snapshot.js'
+import type { Transaction, TransactionResult } from '../../kv/transaction.js'
+import type { CallOptions, Store } from '../../store/store.js'
+import { heard } from './heard.js'
+import { atMost } from '../../time/at-most.js'
+import { Budget } from '../../time/budget.js'
+import type { Clock } from '../../time/clock.js'
+import { SnapshotCache } from './snapshot-cache.js'
+import { Holdings } from './holdings.js'
+import { LeasePool } from '../leases/lease-pool.js'
+import { retry } from '../../store/retry.js'
+import type { WaitDeadline } from '../../time/wait-deadline.js'
+import { Wakings } from '../../time/wakings.js'
+
+/** Two minutes: Spicerack's budget for getting a write through. */
+const WRITE_BUDGET_MS = 120_000
+/** An etcd that has never answered is more likely wrongly configured than restarting. */
+const FIRST_CONTACT_MS = 5_000
+/** How long a release may have to wait for a read that only helps it. */
+const LEARN_MS = 1_000
+/** How long closing may wait for those who wait to leave their queues, milliseconds. */
+const CLOSE_MS = 2_000
+
+/** What all acquisitions and releases of one process on one etcd share. */
+export class Engine {
+  readonly store: Store
+  readonly pool: LeasePool
+  readonly snapshots = new SnapshotCache()
+  readonly holdings: Holdings
+  readonly wakings: Wakings
+  /** The acquisitions under way, and the promises of their ends. */
+  readonly waits = new Map<WaitDeadline, Promise<unknown>>()
+  /** What ends with it: the care for holdings, and feeds of events. */
+  readonly dependants = new Set<{ close(): void }>()
+  /** Is told how many seconds each transaction has taken. */
+  onCommit: ((seconds: number, outcome: 'answered' | 'failed') => void) | undefined
+  private readonly learning = new Map<string, Promise<unknown>>()
+  /** When etcd answered last, monotonic. */
+  private answeredAt: number | undefined
+
+  constructor(
+    store: Store,
+    readonly clock: Clock,
+    readonly log: Logger,
+  ) {
+    this.store = heard(store, () => (this.answeredAt = clock.monotonic()))
+    this.pool = new LeasePool(this.store.leases, clock, log)
+    this.holdings = new Holdings(clock)
+    this.wakings = new Wakings(clock)
+  }
+
+  /** One attempt. @throws StoreError */
+  async commit(transaction: Transaction, within?: CallOptions): Promise<TransactionResult> {
+    const start = this.clock.monotonic()
+    const tell = (outcome: 'answered' | 'failed'): void =>
+      this.onCommit?.((this.clock.monotonic() - start) / 1000, outcome)
+    try {
+      const result = await this.store.commit(transaction, within)
+      tell('answered')
+      return result
+    } catch (error) {
+      tell('failed')
+      throw error
+    }
+  }
+
+  /**
+   * One attempt at transactions, all of them or none. Each is made from the snapshot in `before` that has its index;
+   * the rest depends on none. Resolves to what is true after it. @throws StoreError
+   */
+  async commitTracked(
+    before: readonly Snapshot[],
+    transactions: readonly Transaction[],
+    within?: CallOptions,
+  ): Promise<{ succeeded: boolean; after: Snapshot[] }> {
+    for (const { key } of before) this.snapshots.delete(key)
+    const result = await this.commit(combine(transactions), within)
+    const results = split(transactions, result)
+    const after = before.map((snapshot, at) => applyResult(snapshot, transactions[at]!, results[at]!))
+    for (const snapshot of after) this.snapshots.set(snapshot)
+    return { succeeded: result.succeeded, after }
+  }
+
+  /** The truth, linearizably, of one revision. One attempt. @throws StoreError */
+  async read(keys: readonly LockKey[], within?: CallOptions): Promise<Snapshot[]> {
+    const reads = keys.map(key => ({ compare: [], success: snapshotReads(key), failure: [] }))
+    const results = split(reads, await this.commit(combine(reads), within))
+    return this.noted(keys, results)
+  }
+
+  /** As {@link read}, and what stands at another key. */
+  async readBeside(
+    keys: readonly LockKey[],
+    path: string,
+    within?: CallOptions,
+  ): Promise<{ snapshots: Snapshot[]; kv: KeyValue | undefined }> {
+    const beside = [{ type: 'range' as const, key: path }]
+    const reads = [...keys.map(snapshotReads), beside].map(success => ({ compare: [], success, failure: [] }))
+    const results = split(reads, await this.commit(combine(reads), within))
+    return { snapshots: this.noted(keys, results), kv: results.at(-1)!.results[0]![0] }
+  }
+
+  /** As {@link read}, of one lock. */
+  async readOne(key: LockKey, within?: CallOptions): Promise<Snapshot> {
+    const [snapshot] = await this.read([key], within)
+    return snapshot!
+  }
+
+  /** Reads in the background, so that the next guess is right. */
+  prefetch(key: LockKey): void {
+    const reading = this.readOne(key, { timeoutMs: LEARN_MS }).catch(() => {})
+    this.learning.set(key.path, reading)
+    void reading.finally(() => this.learning.delete(key.path))
+  }
+
+  /** What is believed of a lock, after what is being learnt of it. */
+  async cached(key: LockKey): Promise<Snapshot> {
+    await this.learning.get(key.path)
+    return this.snapshots.get(key)
+  }
+
+  /** The time of an operation that begins now: so many milliseconds, or two minutes (a few seconds before etcd has answered). */
+  budget(ms?: number): Budget {
+    const usual = (): number => (this.answeredAt === undefined ? FIRST_CONTACT_MS : WRITE_BUDGET_MS)
+    return new Budget(this.clock, () => ms ?? usual())
+  }
+
+  /** Whether etcd has answered anything in so many milliseconds before now. */
+  hasAnsweredFor(ms: number): boolean {
+    return this.answeredAt !== undefined && this.clock.monotonic() - this.answeredAt <= ms
+  }
+
+  /**
+   * Repeats `work` while etcd cannot be reached, with growing pauses, for as long as the budget lasts, to which it must keep.
+   * It must find out by itself what an attempt before it has left.
+   * @throws EtcdLockUnavailableError when the time is over, LockError when etcd refuses.
+   */
+  retry<T>(
+    key: { readonly path: string },
+    work: (within: Budget) => Promise<T>,
+    { signal, budget = this.budget() }: PersistOptions = {},
+  ): Promise<T> {
+    return retry(work, { key: key.path, budget, signal })
+  }
+
+  private noted(keys: readonly LockKey[], results: readonly TransactionResult[]): Snapshot[] {
+    const snapshots = keys.map((key, at) => readSnapshot(key, results[at]!))
+    for (const snapshot of snapshots) this.snapshots.set(snapshot)
+    return snapshots
+  }
+
+  /**
+   * Ends the waits, whose callers get a LockError, the care for what is held, the feeds, and the connection; also when etcd
+   * does not answer, in a few seconds.
+   */
+  async close(): Promise<void> {
+    for (const stop of this.waits.keys()) stop.abort(new LockError('The lock was closed during the wait.'))
+    await atMost(CLOSE_MS, this.waits.values())
+    for (const dependant of this.dependants) dependant.close()
+    await this.pool.close()
+    await this.store.close()
+  }
+}
+
+interface PersistOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly budget?: Budget | undefined
+}

@@ -1,0 +1,42 @@
+import type { LockKey } from '../../protocol/lock-key.js'
+import { LockUnreadableError } from '../../model/errors.js'
+import { emptySnapshot, keyLocksOf, type Snapshot } from '../../protocol/snapshot.js'
+
+const MOST = 1_000
+
+/**
+ * What this process saw last of the locks it used: the guess that makes the next acquire or release one
+ * call when it is right. A wrong guess costs a call and nothing else.
+ */
+export class SnapshotCache {
+  private readonly seen = new Map<string, Snapshot>()
+
+  /** Never an unreadable one: somebody may have mended it, so it is to be looked at anew. */
+  get(key: LockKey): Snapshot {
+    const seen = this.seen.get(key.path)
+    return seen && isReadable(seen) ? seen : emptySnapshot(key)
+  }
+
+  /** Remembers the truth, for the locks used last. */
+  set(snapshot: Snapshot): void {
+    const { path } = snapshot.key
+    this.seen.delete(path)
+    this.seen.set(path, snapshot)
+    const [oldest] = this.seen.keys()
+    if (this.seen.size > MOST && oldest !== undefined) this.seen.delete(oldest)
+  }
+
+  delete(key: Pick<LockKey, 'path'>): void {
+    this.seen.delete(key.path)
+  }
+}
+
+function isReadable(snapshot: Snapshot): boolean {
+  try {
+    keyLocksOf(snapshot)
+    return true
+  } catch (error) {
+    if (error instanceof LockUnreadableError) return false
+    throw error
+  }
+}

@@ -1,0 +1,88 @@
+import type { LeaseId } from '../../kv/key-value.js'
+import type { Timestamp } from '../../model/timestamp.js'
+import type { Clock } from '../../time/clock.js'
+
+/** A reused lease this young counts as just granted; at most this much of a holder's time is lost. */
+const FRESH_MS = 100
+const FRESH_SHARE = 0.01
+export const RENEWALS_PER_TTL = 3
+/**
+ * How much of what is left of a lease one renewal may take, so that there is time for another; and what a call needs on a
+ * busy machine, milliseconds.
+ */
+const RENEWAL_SHARE = 0.5
+const SHORTEST_RENEWAL_MS = 200
+/** What clocks that run at different speeds, and one call, may cost: milliseconds, and share of the ttl. */
+const MARGIN_MS = 50
+const MARGIN_SHARE = 0.001
+
+/** A lease of this process and what it knows of its life. */
+export class Lease {
+  /** Wall time before the call that granted or last renewed it. */
+  since: Timestamp
+  private renewedAt: number
+
+  constructor(
+    readonly id: LeaseId,
+    /** The seconds asked for. */
+    readonly asked: number,
+    /** The seconds granted, at least those asked for. */
+    readonly ttl: number,
+    private readonly clock: Clock,
+    sent: Sent,
+  ) {
+    this.since = sent.wall
+    this.renewedAt = sent.monotonic
+  }
+
+  /** Monotonic time until which it lives for certain, as far as etcd keeps time. */
+  get deadline(): number {
+    return this.renewedAt + this.ttl * 1000
+  }
+
+  /** Milliseconds for which it lives for certain. */
+  get remaining(): number {
+    const ttl = this.ttl * 1000
+    return ttl - MARGIN_MS - ttl * MARGIN_SHARE - (this.clock.monotonic() - this.renewedAt)
+  }
+
+  get isFresh(): boolean {
+    const age = this.clock.monotonic() - this.renewedAt
+    return age <= Math.min(FRESH_MS, this.ttl * 1000 * FRESH_SHARE)
+  }
+
+  /** A third of its time has passed: due for renewal. */
+  get isAging(): boolean {
+    return this.untilRenewal <= 0
+  }
+
+  /** Milliseconds until it is due for renewal. */
+  get untilRenewal(): number {
+    return this.renewedAt + (this.ttl * 1000) / RENEWALS_PER_TTL - this.clock.monotonic()
+  }
+
+  /** Milliseconds that one renewal may take. A lease that is over has no haste. */
+  get renewalTimeout(): number {
+    const { remaining } = this
+    return remaining > 0 ? Math.max(remaining * RENEWAL_SHARE, SHORTEST_RENEWAL_MS) : Infinity
+  }
+
+  get isOver(): boolean {
+    return this.clock.monotonic() >= this.deadline
+  }
+
+  renewed(sent: Sent): void {
+    this.since = sent.wall
+    this.renewedAt = sent.monotonic
+  }
+}
+
+/** When a call left: a lease counts from there, never from its answer. */
+export interface Sent {
+  readonly wall: Timestamp
+  readonly monotonic: number
+}
+
+export function sentNow(clock: Clock): Sent {
+  return { wall: clock.now(), monotonic: clock.monotonic() }
+}

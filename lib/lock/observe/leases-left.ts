@@ -1,0 +1,36 @@
+import type { LeaseId } from '../../kv/key-value.js'
+import type { Snapshot } from '../../protocol/snapshot.js'
+import { isRenewed } from '../../protocol/terms.js'
+import type { Engine } from '../engine/engine.js'
+
+/** Seconds that are left of leases, in whole ones, as etcd has told. */
+export type Left = ReadonlyMap<LeaseId, number>
+
+/** Of so many leases etcd is asked at once: those of holders that renew first, whose terms tell little. */
+const MOST_ASKED = 200
+const PATIENCE_MS = 1_000
+
+/** What is left of the leases of all holders, as far as etcd tells it soon: to know less is no failure. */
+export async function leftOf(
+  { store }: Pick<Engine, 'store'>,
+  snapshots: readonly Snapshot[],
+): Promise<Left> {
+  const left = new Map<LeaseId, number>()
+  const asking = leasesOf(snapshots)
+    .slice(0, MOST_ASKED)
+    .map(async lease => {
+      const found = await store.leases.remaining(lease)
+      left.set(lease, found?.left ?? 0)
+    })
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>(resolve => (timer = setTimeout(resolve, PATIENCE_MS)))
+  await Promise.race([Promise.allSettled(asking), late])
+  clearTimeout(timer)
+  return new Map(left)
+}
+
+function leasesOf(snapshots: readonly Snapshot[]): LeaseId[] {
+  const holders = snapshots.flatMap(snapshot => [...snapshot.holders.values()])
+  const renewed = holders.filter(isRenewed)
+  return [...new Set([...renewed, ...holders].flatMap(({ lease }) => lease ?? []))]
+}

@@ -1,0 +1,85 @@
+import { InvalidLockError } from '../../model/errors.js'
+import { describeValue } from '../../model/describe-value.js'
+import type { LockState } from '../observe/lock-state.js'
+
+export interface AcquireOptions {
+  /** How many may hold at once: 1 = exclusive, 0 = any number, tracked. */
+  readonly concurrency: number
+  /** Seconds that the lock is held at most; etcd makes no lease shorter than 2 s, by its defaults, */
+  readonly ttl: number
+  /** Seconds to wait in the queue: half an hour when not given, 0 tries once, Infinity has no end. */
+  readonly wait?: number
+  /** Ends the wait; nothing is left in the queue. */
+  readonly signal?: AbortSignal
+  /** Told who holds and waits, again and again while waiting. What it throws is logged. */
+  readonly onWait?: (status: WaitStatus) => void
+  /** Lets code wait inside `acquired` for the very lock that it holds; otherwise a LockReentryError at once. */
+  readonly allowReentry?: boolean
+}
+
+export interface HoldOptions extends AcquireOptions {
+  /** Renews the lock until it is released or lost; otherwise it ends after `ttl`, as in Spicerack. */
+  readonly keepAlive?: boolean
+  /** Seconds before the deadline at which the handle says `expiring`: a fifth of the ttl when not given. */
+  readonly expiring?: number
+}
+
+/** One of the locks that are wanted together. */
+export interface LockRequest {
+  readonly name: string
+  /** How many may hold at once: 1 = exclusive, 0 = any number, tracked. */
+  readonly concurrency: number
+  /** Seconds that the lock is held at most. */
+  readonly ttl: number
+}
+
+export type HoldAllOptions = Omit<HoldOptions, keyof LockRequest>
+export type AcquiredAllOptions = Omit<AcquiredOptions, keyof LockRequest>
+
+export interface AcquiredOptions extends HoldOptions {
+  /** What a lock that was lost while the function ran, without an error of its own, is to the caller: an error when not given. */
+  readonly onLost?: 'throw' | 'ignore'
+}
+
+/** By default a lock ends 30 s after its holder has died, and no sooner. */
+export type ShortcutOptions = Partial<Omit<HoldOptions, 'concurrency'>>
+/** As {@link ShortcutOptions}; exclusive when no concurrency is given. Nobody waits. */
+export type TryOptions = Partial<Omit<HoldOptions, 'wait' | 'onWait' | 'allowReentry'>>
+
+export interface MonitorOptions {
+  /** Whether the lease is renewed until the end. */
+  readonly keepAlive: boolean
+  /** How long before the deadline to say that it comes, milliseconds. */
+  readonly expiringMs: number
+}
+
+/** The lock that is waited for; of several, the first that is not free. */
+export interface WaitStatus extends LockState {
+  /** The own place in the queue, from 1. */
+  readonly place: number
+}
+
+/** Half an hour, as Spicerack waits. */
+const DEFAULT_WAIT = 1_800
+
+/** @throws InvalidLockError */
+export function waitMsOf({ wait = DEFAULT_WAIT }: Pick<AcquireOptions, 'wait'>): number {
+  if (typeof wait === 'number' && wait >= 0) return wait * 1000
+  throw new InvalidLockError(
+    `Unable to acquire, 'wait' must be a number of seconds from 0 on, got ${describeValue(wait)}.`,
+  )
+}
+
+/** How a holding of `ttl` seconds is looked after. @throws InvalidLockError */
+export function monitorOptionsOf({
+  ttl,
+  keepAlive = false,
+  expiring = ttl / 5,
+}: Pick<HoldOptions, 'ttl' | 'keepAlive' | 'expiring'>): MonitorOptions {
+  if (typeof expiring !== 'number' || !(expiring >= 0 && expiring < ttl)) {
+    throw new InvalidLockError(
+      `Unable to acquire, 'expiring' must be a number of seconds from 0 to less than the ttl, got ${describeValue(expiring)}.`,
+    )
+  }
+  return { keepAlive, expiringMs: expiring * 1000 }
+}

@@ -1,0 +1,77 @@
+import { ConcurrentLock } from '../../model/concurrent-lock.js'
+import { newLockId } from '../../model/lock-id.js'
+import type { LockKey } from '../../protocol/lock-key.js'
+import { lockKey } from '../../protocol/lock-name.js'
+import { checkSet } from '../../protocol/lock-set.js'
+import {
+  type AcquireOptions,
+  type HoldAllOptions,
+  type HoldOptions,
+  type LockRequest,
+  type MonitorOptions,
+  monitorOptionsOf,
+  waitMsOf,
+} from './acquire-options.js'
+import { checkOptionsOf, checkRequests } from './check-options.js'
+import { checkOwner } from './identity.js'
+import type { LockTarget } from './lock-target.js'
+
+/** Who asks, and under which prefix. */
+export interface Asker {
+  readonly prefix: string
+  readonly owner: string
+}
+
+/** What somebody asks for under a new id, checked. Every door to the locks comes through here. */
+export interface AcquireRequest {
+  readonly id: string
+  readonly targets: readonly LockTarget[]
+  /** How each part is looked after by its handle. */
+  readonly monitoring: readonly MonitorOptions[]
+  /** Milliseconds; 0 tries once. */
+  readonly waitMs: number
+}
+
+/** @throws InvalidLockError naming what is wrong. */
+export function requestOne(
+  call: 'acquire' | 'hold',
+  asker: Asker,
+  name: string,
+  options: AcquireOptions & HoldOptions,
+): AcquireRequest {
+  const key = lockKey(asker.prefix, name)
+  checkOptionsOf(call, options)
+  return requestOf(asker, [key], [options], options)
+}
+
+/** @throws InvalidLockError naming what is wrong. */
+export function requestAll(
+  asker: Asker,
+  requests: readonly LockRequest[],
+  options: HoldAllOptions,
+): AcquireRequest {
+  checkRequests(requests)
+  checkOptionsOf('acquireAll', options)
+  const names = requests.map(({ name }) => name)
+  const keys = names.map(name => lockKey(asker.prefix, name))
+  checkSet(names)
+  return requestOf(asker, keys, requests, options)
+}
+
+function requestOf(
+  { owner }: Asker,
+  keys: readonly LockKey[],
+  wanted: readonly Pick<LockRequest, 'concurrency' | 'ttl'>[],
+  options: HoldAllOptions,
+): AcquireRequest {
+  checkOwner(owner)
+  const id = newLockId()
+  const targets = keys.map((key, at) => {
+    const { concurrency, ttl } = wanted[at]!
+    const terms = { uuid: id, owner, concurrency, ttl }
+    new ConcurrentLock(terms)
+    return { key, terms: { ...terms, renewed: options.keepAlive ?? false } }
+  })
+  const monitoring = wanted.map(({ ttl }) => monitorOptionsOf({ ...options, ttl }))
+  return { id, targets, monitoring, waitMs: waitMsOf(options) }
+}

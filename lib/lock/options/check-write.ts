@@ -1,0 +1,54 @@
+import { type Check, checkOptions } from '../../config/check-options.js'
+import { InvalidLockError } from '../../model/errors.js'
+import { describeValue } from '../../model/describe-value.js'
+import type { GuardedWrite } from '../../protocol/guard.js'
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value.isWellFormed()
+const key: Check = ['a non-empty text', value => isText(value) && value !== '']
+const oneOf = (expected: string, ...values: unknown[]): Check => [expected, value => values.includes(value)]
+const any: Check = ['anything', () => true]
+
+const TYPE = oneOf("'put', 'delete' or 'range'", 'put', 'delete', 'range')
+const PUT = {
+  type: TYPE,
+  key,
+  value: ['a text', isText] as Check,
+  lease: ['the id of a lease, in decimal digits', value => isText(value) && /^\d+$/.test(value)] as Check,
+}
+const RANGE = { type: TYPE, key, end: key }
+const COMPARE = {
+  target: oneOf("'create' or 'mod'", 'create', 'mod'),
+  key,
+  end: key,
+  is: oneOf("'=', '!=', '<' or '>'", '=', '!=', '<', '>'),
+  revision: ['a bigint from 0 on', value => typeof value === 'bigint' && value >= 0n] as Check,
+}
+
+/** @throws InvalidLockError naming what is wrong: etcd would be blamed for it otherwise. */
+export function checkGuardedWrite(write: unknown): asserts write is GuardedWrite {
+  check('guard', write, { compare: any, success: any })
+  const { compare = [], success } = write as { compare?: unknown; success?: unknown }
+  checkList('success', 'operations', success)
+  checkList('compare', 'conditions', compare)
+  success.forEach((op, at) => {
+    const isPut = (op as { type?: unknown } | null)?.type === 'put'
+    check(`guard: success[${at}]`, op, isPut ? PUT : RANGE, ['type', 'key', ...(isPut ? ['value'] : [])])
+  })
+  compare.forEach((each, at) => {
+    check(`guard: compare[${at}]`, each, COMPARE, ['target', 'key', 'is', 'revision'])
+  })
+}
+
+function checkList(name: string, of: string, value: unknown): asserts value is readonly unknown[] {
+  if (Array.isArray(value)) return
+  throw new InvalidLockError(`guard: '${name}' must be a list of ${of}, got ${describeValue(value)}.`)
+}
+
+function check(
+  what: string,
+  options: unknown,
+  checks: Readonly<Record<string, Check>>,
+  required?: readonly string[],
+): void {
+  checkOptions(options, checks, problem => new InvalidLockError(`${what}: ${problem}`), required)
+}

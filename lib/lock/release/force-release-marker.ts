@@ -1,0 +1,29 @@
+import { LockDismissedError } from '../../model/errors.js'
+import { type ForceReleaseMarker, parseMarker } from '../../protocol/force.js'
+import type { LockKey } from '../../protocol/lock-key.js'
+import type { CallOptions } from '../../store/store.js'
+import type { Engine } from '../engine/engine.js'
+
+/** Who took from this id, by force, what it had of one of these locks; undefined when nobody did. @throws StoreError */
+export async function findMarker(
+  engine: Engine,
+  keys: readonly LockKey[],
+  uuid: string,
+  within?: CallOptions,
+): Promise<ForceReleaseMarker | undefined> {
+  const success = keys.map(key => ({ type: 'range' as const, key: key.forced(uuid) }))
+  const { results } = await engine.commit({ compare: [], success, failure: [] }, within)
+  const [trace] = results.flat()
+  return trace && parseMarker(trace.value)
+}
+
+/** One who is sent away by force does not come back. @throws LockDismissedError, StoreError */
+export async function checkDismissal(
+  engine: Engine,
+  keys: readonly LockKey[],
+  uuid: string,
+  within?: CallOptions,
+): Promise<void> {
+  const force = await findMarker(engine, keys, uuid, within)
+  if (force) throw new LockDismissedError(keys.join(', '), uuid, force)
+}

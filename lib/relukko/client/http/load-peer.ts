@@ -1,0 +1,10 @@
+import { LockError } from '../../../model/errors.js'
+
+/** A package that only those need who use the client. @throws LockError when it is not installed. */
+export async function loadPeer<T>(name: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load()
+  } catch (cause) {
+    throw new LockError(`RelukkoClient needs the package ${name}: npm install undici@7 ws@8`, { cause })
+  }
+}

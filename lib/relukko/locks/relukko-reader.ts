@@ -1,0 +1,78 @@
+import type { CallOptions } from '../../store/store.js'
+import type { Engine } from '../../lock/engine/engine.js'
+import { LockKey } from '../../protocol/lock-key.js'
+import { keyLocksOf, readSnapshot, type Snapshot, snapshotReads } from '../../protocol/snapshot.js'
+import { RelukkoNotFoundError } from '../errors.js'
+import { type Listed, listed } from './listed.js'
+import { dtoOf, isForeign, parseRecord } from './record.js'
+import type { RelukkoDTO } from '../relukko-dto.js'
+
+/** How long a call bears with an etcd that cannot be reached. */
+export const BOUND_MS = 5_000
+
+/** A lock and what was true of it at one revision. */
+export interface Seen {
+  readonly lock: RelukkoDTO
+  readonly request: string | undefined
+  /** It was not taken through Relukko: whoever did relies on what it was promised. */
+  readonly isForeign: boolean
+  readonly snapshot: Snapshot
+}
+
+/** What is to be seen of Relukko's locks, by their ids. */
+export class RelukkoReader {
+  constructor(
+    private readonly engine: Engine,
+    private readonly prefix: string,
+  ) {}
+
+  async all(): Promise<RelukkoDTO[]> {
+    return (await this.list()).map(({ lock }) => lock)
+  }
+
+  /** The lock that is held under this id: of one without a record, it is looked for among all. @throws RelukkoNotFoundError */
+  async keyOf(id: string): Promise<LockKey> {
+    const range = { type: 'range' as const, key: LockKey.record(id) }
+    const read = { compare: [], success: [range], failure: [] }
+    const { results } = await this.persist(range.key, within => this.engine.commit(read, within))
+    const record = parseRecord(results[0]![0])
+    if (record) return new LockKey(this.prefix, record.name)
+    const found = (await this.list()).find(({ lock }) => lock.id === id)
+    if (!found) throw notFound(id)
+    return found.key
+  }
+
+  /** @throws RelukkoNotFoundError, EtcdLockUnavailableError */
+  async see(key: LockKey, id: string): Promise<Seen> {
+    const seen = await this.persist(key.path, within => this.look(key, id, within))
+    if (!seen) throw notFound(id)
+    return seen
+  }
+
+  /** Undefined when it is not held. One attempt. @throws StoreError */
+  async look(key: LockKey, id: string, within?: CallOptions): Promise<Seen | undefined> {
+    const reads = [{ type: 'range' as const, key: LockKey.record(id) }, ...snapshotReads(key)]
+    const result = await this.engine.commit({ compare: [], success: reads, failure: [] }, within)
+    const snapshot = readSnapshot(key, result)
+    const alive = new Set(snapshot.holders.keys())
+    const now = this.engine.clock.now()
+    const live = keyLocksOf(snapshot).live({ now, alive })
+    const entry = live.find(({ uuid }) => uuid === id)
+    if (!entry) return undefined
+    const record = parseRecord(result.results[0]![0])
+    const lock = dtoOf(key, entry, { holder: snapshot.holders.get(id), record, now })
+    return { lock, request: record?.request, isForeign: isForeign(lock), snapshot }
+  }
+
+  private list(): Promise<Listed[]> {
+    return this.persist(LockKey.records.key, () => listed(this.engine, this.prefix))
+  }
+
+  private persist<T>(path: string, work: (within: CallOptions) => Promise<T>): Promise<T> {
+    return this.engine.retry({ path }, work, { budget: this.engine.budget(BOUND_MS) })
+  }
+}
+
+export function notFound(id: string): RelukkoNotFoundError {
+  return new RelukkoNotFoundError(`No lock has the id ${JSON.stringify(id)} (any more).`)
+}

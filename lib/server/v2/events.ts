@@ -1,0 +1,40 @@
+import type { KeyEvent, KeyValue } from '../../kv/key-value.js'
+import type { ChangeMapper } from '../../lock/observe/event-feed.js'
+import { type LockEvent, lockEventsOf, type LiveKeys } from '../../protocol/lock-event.js'
+import { LockKey } from '../../protocol/lock-key.js'
+import { missedEventsOf } from '../../protocol/missed-events.js'
+import { parseTerms } from '../../protocol/terms.js'
+
+/** What those who look at locks want to know: what happens to them, and when a holding gets another owner or ttl. */
+export type ShownEvent = Omit<LockEvent, 'type'> & { readonly type: LockEvent['type'] | 'changed' }
+
+export function shownEvents(isWanted: (event: ShownEvent) => boolean): ChangeMapper<ShownEvent> {
+  return {
+    seen(changes, standing, living) {
+      const changed = changes.flatMap(change => changeOf(change, standing))
+      return [...lockEventsOf(changes, standing, living), ...changed].filter(isWanted)
+    },
+    missed(now, since, standing) {
+      const changed = now.filter(kv => isChanged(kv, standing)).flatMap(toldOf)
+      const all = [...missedEventsOf(now, since, standing), ...changed]
+      return all.sort((a, b) => Number(a.revision - b.revision)).filter(isWanted)
+    },
+  }
+}
+
+function changeOf(change: KeyEvent, standing: LiveKeys): ShownEvent[] {
+  return change.type === 'put' && standing.has(change.kv.key) ? toldOf(change.kv) : []
+}
+
+/** It stood already, with other terms. */
+function isChanged({ key, createRevision, modRevision }: KeyValue, standing: LiveKeys): boolean {
+  const before = standing.get(key)
+  return before?.createRevision === createRevision && before.modRevision !== modRevision
+}
+
+function toldOf({ key: path, value, modRevision: revision }: KeyValue): ShownEvent[] {
+  const parsed = LockKey.parse(path)
+  if (parsed?.kind !== 'holder') return []
+  const { prefix, name } = parsed.key
+  return [{ type: 'changed', prefix, name, id: parsed.uuid, owner: parseTerms(value)?.owner, revision }]
+}

@@ -1,0 +1,180 @@
+import type { FastifyInstance } from 'fastify'
+import { acquire } from '../../lock/acquire/acquire.js'
+import { requestOne } from '../../lock/options/acquire-request.js'
+import type { Budget } from '../../time/budget.js'
+import type { Engine } from '../../lock/engine/engine.js'
+import { extendById } from '../../lock/extend/extend.js'
+import { forceRelease } from '../../lock/release/force-release.js'
+import { listStates } from '../../lock/observe/list.js'
+import { leftOf } from '../../lock/observe/leases-left.js'
+import { stateOrProblem } from '../../lock/observe/lock-state.js'
+import { reading } from '../../lock/engine/reading.js'
+import { release } from '../../lock/release/release.js'
+import { describeValue } from '../../model/describe-value.js'
+import { LockKey } from '../../protocol/lock-key.js'
+import { lockKey } from '../../protocol/lock-name.js'
+import type { KeyRange } from '../../kv/key-value.js'
+import { parseRecord } from '../../relukko/locks/record.js'
+import { BOUND_MS } from '../../relukko/locks/relukko-reader.js'
+import { bodyOf } from '../http/body.js'
+import { HttpError } from '../http/http-error.js'
+import type { Sessions } from '../auth/sessions.js'
+import type { CallOptions } from '../../store/store.js'
+import type { ShownEvent } from './events.js'
+import { lockJson, type RecordOf } from './json.js'
+import { EtcdHeartbeat } from './etcd-heartbeat.js'
+import { streamEvents } from './stream.js'
+import { waitMsOf, untilDisconnected } from '../http/until-disconnected.js'
+
+interface OfLock {
+  readonly Params: { readonly prefix: string; readonly name: string }
+}
+interface OfHolding {
+  readonly Params: { readonly prefix: string; readonly name: string; readonly id: string }
+}
+
+const DEFAULT_TTL = 30
+/** Holders of one lock whose records are read with it: what etcd takes in one transaction. */
+const MOST_RECORDS = 100
+/** How often, at least, a stream of events says that it is there; seconds. */
+const HEARTBEAT_SECONDS = 15
+
+export interface V2Options {
+  /** Whose streams of events end with them. */
+  readonly sessions: Sessions | undefined
+  /** Seconds between the pings of WebSockets: a stream of events says at least as often that it is there. */
+  readonly pingSeconds: number | undefined
+}
+
+/** The locks of all prefixes, with their queues, limits and events. */
+export function addV2Routes(
+  server: FastifyInstance,
+  engine: Engine,
+  prefixes: readonly string[],
+  ending: AbortSignal,
+  { sessions, pingSeconds = HEARTBEAT_SECONDS }: V2Options,
+): void {
+  const pulse = new EtcdHeartbeat(engine, Math.min(HEARTBEAT_SECONDS, pingSeconds) * 1000)
+  const checkKnown = (prefix: string): void => {
+    if (prefixes.includes(prefix)) return
+    throw new HttpError(
+      404,
+      `There is no prefix ${describeValue(prefix)}; there are: ${prefixes.join(', ')}.`,
+    )
+  }
+  const keyOf = ({ prefix, name }: OfLock['Params']): LockKey => {
+    checkKnown(prefix)
+    return lockKey(prefix, name)
+  }
+  const bound = (): { budget: Budget } => ({ budget: engine.budget(BOUND_MS) })
+  const records = async (
+    ranges: readonly KeyRange[],
+    within: CallOptions,
+  ): Promise<{ recordOf: RecordOf; revision: bigint }> => {
+    const success = ranges.map(range => ({ type: 'range' as const, ...range }))
+    const { results, revision } = await engine.commit({ compare: [], success, failure: [] }, within)
+    const byId = new Map(results.flat().map(kv => [kv.key, parseRecord(kv)?.lock]))
+    return { recordOf: id => byId.get(LockKey.record(id)), revision }
+  }
+
+  server.get<{ Querystring: { prefix?: string } }>('/v2/locks', async ({ query }, reply) => {
+    if (query.prefix !== undefined) checkKnown(query.prefix)
+    const wanted = query.prefix === undefined ? prefixes : [query.prefix]
+    // First: the states are not older than this revision.
+    const { recordOf, revision } = await reading(engine, LockKey.records.key, within =>
+      records([LockKey.records], within),
+    )
+    const states = await Promise.all(wanted.map(prefix => listStates(engine, prefix)))
+    const now = engine.clock.now()
+    void reply.header('x-revision', String(revision))
+    return states.flat().map(state => lockJson(state, recordOf, now, revision))
+  })
+
+  server.get<OfLock>('/v2/locks/:prefix/:name', async request => {
+    const key = keyOf(asNamed(request.params))
+    return reading(engine, key.path, async within => {
+      const now = engine.clock.now()
+      const snapshot = await engine.readOne(key, within)
+      const state = stateOrProblem(snapshot, now, await leftOf(engine, [snapshot]))
+      const own = state.holders.slice(0, MOST_RECORDS).map(({ id }) => ({ key: LockKey.record(id) }))
+      return lockJson(state, (await records(own, within)).recordOf, now, snapshot.revision)
+    })
+  })
+
+  server.post<OfLock & { Querystring: { wait?: string } }>(
+    '/v2/locks/:prefix/:name',
+    async (request, reply) => {
+      const params = asNamed(request.params)
+      checkKnown(params.prefix)
+      const body = bodyOf(request, ['owner', 'concurrency', 'ttl'])
+      const { owner = request.actor, concurrency = 1, ttl = DEFAULT_TTL } = body
+      const asker = { prefix: params.prefix, owner: owner as string }
+      const terms = { concurrency: concurrency as number, ttl: ttl as number }
+      const { targets } = requestOne('acquire', asker, params.name, terms)
+      const waitMs = waitMsOf(request.query.wait)
+      const [holding] = await untilDisconnected(request, ending, signal =>
+        acquire(engine, targets, { waitMs, signal }),
+      )
+      const { uuid: id, token } = holding!
+      return reply.status(201).send({ ...params, id, fencing_token: String(token) })
+    },
+  )
+
+  server.put<OfHolding>('/v2/locks/:prefix/:name/:id', async request => {
+    const { ttl } = bodyOf(request, ['ttl'])
+    const params = asNamed(request.params)
+    const extended = await extendById(engine, keyOf(params), params.id, ttl as number, bound())
+    if (extended === undefined) throw notHeld(params)
+    return { ...params, ttl: extended }
+  })
+
+  server.delete<OfHolding & { Querystring: { reason?: string } }>(
+    '/v2/locks/:prefix/:name/:id',
+    async ({ params: given, query: { reason }, actor = 'unknown' }) => {
+      const params = asNamed(given)
+      const key = keyOf(params)
+      const isDone =
+        reason === undefined
+          ? (await release(engine, [key], params.id, bound())).length > 0
+          : await forceRelease(engine, key, params.id, { by: actor, reason }, bound())
+      if (!isDone) throw notHeld(params)
+      return { ...params, released: true }
+    },
+  )
+
+  server.get<{ Querystring: { prefix?: string; name?: unknown } }>('/v2/events', async (request, reply) => {
+    const { prefix: wanted, name: wantedName } = request.query
+    if (wanted !== undefined) checkKnown(wanted)
+    if (Array.isArray(wantedName)) throw new HttpError(400, "'name' must be given once.")
+    const isWanted = ({ name }: ShownEvent): boolean => (wantedName ?? name) === name
+    const heard = wanted === undefined ? prefixes : [wanted]
+    // Who has a key is no guest of the page, whatever his cookies say.
+    const session =
+      request.headers['x-api-key'] === undefined ? sessions?.endOf(request.headers.cookie) : undefined
+    await untilDisconnected(request, ending, signal => {
+      const until = AbortSignal.any([signal, ...(session ? [session.signal] : [])])
+      return streamEvents(request, reply, engine, pulse, until, heard, isWanted)
+    })
+      .catch((error: unknown) => {
+        if (!reply.sent) throw error
+      })
+      .finally(() => session?.stop())
+  })
+}
+
+/**
+ * A URL takes a name or an id that is `.` or `..` for a step in its path, percent-encoded or not. None holds a `/`, so that
+ * one in front of it, as `%2F`, keeps it.
+ */
+function asNamed<T extends OfLock['Params']>(params: T): T {
+  return Object.fromEntries(
+    Object.entries(params).map(([field, text]) => [field, text.replace(/^\/(?=\.{1,2}$)/, '')]),
+  ) as unknown as T
+}
+
+function notHeld({ prefix, name, id }: OfHolding['Params']): HttpError {
+  return new HttpError(
+    404,
+    `Nobody holds or waits for ${prefix}/${name} under the id ${describeValue(id)} (any more).`,
+  )
+}

@@ -1,0 +1,64 @@
+import { ExponentialBackoff, type IBackoff } from 'cockatiel'
+import { EtcdLockUnavailableError, LockError } from '../model/errors.js'
+import { isStoreError } from './store-error.js'
+import type { Budget } from '../time/budget.js'
+
+export interface RetryOptions {
+  /** The key that errors name. */
+  readonly key: string
+  readonly budget: Budget
+  /** Ends the repetition, with the error of the last attempt. */
+  readonly signal?: AbortSignal | undefined
+  /** Whether the process may end during the pauses. */
+  readonly isBackground?: boolean
+}
+
+const backoff = new ExponentialBackoff({ initialDelay: 20, maxDelay: 1_000 })
+
+/**
+ * Repeats `work` while it fails because etcd is unreachable and the budget lasts, to which each attempt must keep as well.
+ * @throws EtcdLockUnavailableError, LockError for errors of the store; others as they are.
+ */
+export async function retry<T>(
+  work: (within: Budget) => Promise<T>,
+  { key, budget, signal, isBackground = false }: RetryOptions,
+): Promise<T> {
+  let pause: IBackoff<unknown> | undefined
+  for (;;) {
+    try {
+      return await work(budget)
+    } catch (error) {
+      pause = pause ? pause.next(undefined) : backoff.next()
+      const isWorthwhile = isStoreError(error, 'unreachable') && pause.duration < budget.timeoutMs
+      if (isWorthwhile && !signal?.aborted) await lapse(pause.duration, signal, isBackground)
+      if (!isWorthwhile || signal?.aborted) throw translated(error, key)
+    }
+  }
+}
+
+/** Resolves after so many milliseconds, or at the signal. */
+function lapse(ms: number, signal: AbortSignal | undefined, isBackground: boolean): Promise<void> {
+  return new Promise(resolve => {
+    const end = (): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    if (isBackground) timer.unref()
+    signal?.addEventListener('abort', end)
+  })
+}
+
+/** An error of the store in the words of the locks. */
+export function translated(error: unknown, key: string): unknown {
+  if (!isStoreError(error)) return error
+  if (error.reason === 'unreachable') {
+    const advice = 'Check that etcd runs and that the configured endpoints are right.'
+    return new EtcdLockUnavailableError(`etcd cannot be reached for ${key}: ${error.message}. ${advice}`, {
+      key,
+      cause: error,
+    })
+  }
+  return new LockError(`etcd did not serve ${key}: ${error.message}`, { key, cause: error })
+}

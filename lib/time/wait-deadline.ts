@@ -1,0 +1,55 @@
+import { setMaxListeners } from 'node:events'
+import { reasonOf } from './abort-signal.js'
+import { type Clock, LONGEST_TIMEOUT_MS } from './clock.js'
+
+/** The end of a wait: by the caller's signal, by {@link abort}, or because its time is over. */
+export class WaitDeadline {
+  /** The caller wants nothing any more, not even a lock that is granted at the last moment. */
+  isAbandoned = false
+  /** Why it was aborted. */
+  reason: unknown
+  private readonly controller = new AbortController()
+  private timer: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly caller: AbortSignal | undefined,
+    waitMs: number,
+    private readonly clock: Clock,
+  ) {
+    if (caller) allowMany(caller)
+    caller?.addEventListener('abort', this.onAbort, { once: true })
+    if (waitMs > 0) this.arm(clock.monotonic() + waitMs)
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal
+  }
+
+  abort(reason: unknown): void {
+    this.isAbandoned = true
+    this.reason ??= reason
+    this.controller.abort()
+  }
+
+  close(): void {
+    clearTimeout(this.timer)
+    this.caller?.removeEventListener('abort', this.onAbort)
+  }
+
+  private readonly onAbort = (): void => this.abort(reasonOf(this.caller!))
+
+  private arm(end: number): void {
+    const left = end - this.clock.monotonic()
+    if (left <= 0) this.controller.abort()
+    else this.timer = setTimeout(() => this.arm(end), Math.min(Math.ceil(left), LONGEST_TIMEOUT_MS))
+  }
+}
+
+/** One signal may well end many waits: Node's warning of a leak would be wrong. Of signals not its own it warns of none. */
+function allowMany(signal: AbortSignal): void {
+  try {
+    setMaxListeners(0, signal)
+  } catch {
+    return
+  }
+}

@@ -1,0 +1,41 @@
+import { describe, expect, it, jest } from '@jest/globals'
+import { begin, nameOf } from './explore/configuration.js'
+import { few } from './explore/configurations.js'
+import { Explorer } from './explore/explorer.js'
+import { type Mistake, mistakes } from './explore/mistakes.js'
+import { rules } from './explore/rules.js'
+import { traceText } from './explore/trace.js'
+
+jest.setTimeout(60_000)
+
+describe('In every state that clients of one lock can get into, no rule is broken', () => {
+  it.each(few.map(configuration => ({ name: nameOf(configuration), configuration })))(
+    '$name',
+    ({ configuration }) => {
+      const { violation, isComplete } = new Explorer(() => begin(configuration)).run()
+      expect(violation && traceText(violation.trace, violation.message)).toBeUndefined()
+      expect(isComplete).toBe(true)
+    },
+  )
+})
+
+describe('The search finds a mistake', () => {
+  const all: Readonly<Record<string, Mistake>> = mistakes
+
+  it.each(Object.keys(all))('%s', name => {
+    const { broken, shows, as } = all[name]!
+    const found = new Explorer(() => begin(shows, { ...rules, ...broken })).run()
+    expect(found.violation?.message).toMatch(as)
+  })
+
+  it('and shows the way to it', () => {
+    const { broken, shows } = mistakes['a grant drops the entries of others']
+    const { violation } = new Explorer(() => begin(shows, { ...rules, ...broken })).run()
+    expect(traceText(violation!.trace, violation!.message)).toMatchInlineSnapshot(`
+     "  1. a: grant                                     entries a1 | holders a1(10) | queue - | leases 10 11 20 21 | a holding, b grant
+       2. b: grant                                     entries a1 | holders a1(10) | queue b1(21) | leases 10 11 20 21 | a holding, b grant
+       3. b: grant
+          => b1 takes away the holder key of a1"
+    `)
+  })
+})

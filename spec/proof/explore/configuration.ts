@@ -1,0 +1,49 @@
+import { ConcurrentLock } from '../../../lib/model/concurrent-lock.js'
+import { KeyLocks } from '../../../lib/model/key-locks.js'
+import { proceed } from './answers.js'
+import type { Wish } from './client.js'
+import { Etcd, key } from './etcd.js'
+import { type Rules, rules } from './rules.js'
+import { NOW } from './time.js'
+import { type Trouble, World } from './world.js'
+
+/** Who takes part in a run, and what may befall them. */
+export interface Configuration {
+  readonly wishes: readonly Wish[]
+  readonly trouble?: Partial<Trouble>
+  /** The concurrency of an entry that somebody has written by hand, without a holder key. */
+  readonly byHand?: number
+}
+
+/** The state in which all begin. */
+export function begin({ wishes, trouble, byHand }: Configuration, by: Rules = rules): World {
+  const none = { losses: 0, ends: 0, stops: 0, crashes: 0 }
+  const world = new World(by, wishes, { ...none, ...trouble }, etcdWith(byHand))
+  for (const client of world.clients) proceed(world, client)
+  return world
+}
+
+/** As in `1, 2 x2, 0 ttl 90; losses 1`. */
+export function nameOf({ wishes, trouble = {}, byHand }: Configuration): string {
+  const asked = wishes.map(({ concurrency, ttl, waits = true, times = 1 }) =>
+    [
+      concurrency,
+      ttl === 30 ? '' : ` ttl ${ttl}`,
+      waits ? '' : ' at once',
+      times === 1 ? '' : ` x${times}`,
+    ].join(''),
+  )
+  const extras = [
+    ...(byHand === undefined ? [] : [`by hand ${byHand}`]),
+    ...Object.entries(trouble).map(([kind, count]) => `${kind} ${count}`),
+  ]
+  return [asked.join(', '), ...extras].join('; ')
+}
+
+function etcdWith(byHand: number | undefined): Etcd {
+  if (byHand === undefined) return new Etcd()
+  const dict = { concurrency: byHand, created: String(NOW), owner: 'nobody', ttl: 30 }
+  const value = new KeyLocks(key.path, [ConcurrentLock.fromDict('hand', dict)]).toJson()
+  const kv = { key: key.path, value, createRevision: 2n, modRevision: 2n, lease: undefined }
+  return new Etcd([kv], 2n)
+}

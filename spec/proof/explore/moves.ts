@@ -1,0 +1,76 @@
+import { cameWithHolderKey } from '../../../lib/model/lock-id.js'
+import { isStoreError } from '../../../lib/store/store-error.js'
+import type { Client } from './client.js'
+import { clientMoves } from './client-moves.js'
+import type { Move } from './move.js'
+import { NOW } from './time.js'
+import { troubles } from './trouble-moves.js'
+import type { World } from './world.js'
+
+/** What can happen when nothing befalls anybody, in an order that is always the same. */
+export function plainMoves(world: World): Move[] {
+  return [
+    ...world.clients.flatMap(client => clientMoves(world, client)),
+    ...world.strays.map(({ uuid, call }, at) => ({
+      text: `the late ${call.kind} of ${uuid} arrives`,
+      make: (next: World) => applyStray(next, at),
+    })),
+    ...world.doomed.map(lease => ({
+      text: `lease ${lease} ends, which nobody renews`,
+      make: (next: World) => next.end(lease),
+    })),
+    ...(isClockAwaited(world) ? [{ text: 'the clock goes on', make: (next: World) => next.age() }] : []),
+  ]
+}
+
+export function troublesOf(world: World): Move[] {
+  return world.clients.flatMap(client => troubles(world, client))
+}
+
+export function after(world: World, move: Move): World {
+  const next = world.copy()
+  move.make(next)
+  return next
+}
+
+/** Nothing is on its way: what will happen next is somebody's decision, or trouble. */
+export function isQuiet(world: World): boolean {
+  return (
+    world.strays.length === 0 &&
+    world.doomed.length === 0 &&
+    world.clients.every(client => isIdle(world, client))
+  )
+}
+
+function isIdle(world: World, client: Client): boolean {
+  switch (client.stage) {
+    case 'waiting':
+      return clientMoves(world, client).length === 0
+    case 'holding':
+    case 'done':
+    case 'dead':
+      return true
+    case 'running':
+    case 'calling':
+    case 'doubting':
+      return false
+  }
+}
+
+function applyStray(world: World, at: number): void {
+  const { uuid, call } = world.strays[at]!
+  world.strays = world.strays.filter((_, index) => index !== at)
+  try {
+    world.commit(uuid, call)
+  } catch (error) {
+    if (!isStoreError(error, 'lease-not-found')) throw error
+  }
+}
+
+/** Some entry, which never had a holder key, stands until it expires. */
+function isClockAwaited({ etcd: { truth, keyLocks } }: World): boolean {
+  const silent = [...keyLocks.locks.values()].filter(
+    ({ uuid }) => !truth.holders.has(uuid) && !cameWithHolderKey(uuid),
+  )
+  return silent.some(lock => !lock.expiresAt.isBefore(NOW))
+}

@@ -1,0 +1,106 @@
+import { abandon, lose, proceed } from './answers.js'
+import { isCommit } from './call.js'
+import { stop } from './claiming.js'
+import type { Client } from './client.js'
+import type { Deed, Move } from './move.js'
+import { isStoreError } from '../../../lib/store/store-error.js'
+import type { Trouble, World } from './world.js'
+
+/** What can befall a client, as long as there is trouble left. */
+export function troubles({ trouble, etcd }: World, client: Client): Move[] {
+  const isOver = client.stage === 'done' || client.stage === 'dead'
+  const isPatient = client.goal === 'acquire' && !client.isStopped && client.stage !== 'holding'
+  return [
+    ...(trouble.losses > 0 && client.stage === 'calling' ? losses(client) : []),
+    ...(trouble.ends > 0 ? [client.idleHolder, client.idleTicket, ...client.leases] : [])
+      .filter(lease => lease !== undefined && etcd.leases.has(lease) && !isOver)
+      .map(lease => befall(client, 'ends', `lease ${lease} ends`, next => next.end(lease!))),
+    ...(trouble.stops > 0 && isPatient && !isOver
+      ? [befall(client, 'stops', 'wants it no more', giveUp)]
+      : []),
+    ...(trouble.crashes > 0 && !isOver ? crashes(client) : []),
+  ]
+}
+
+function losses(client: Client): Move[] {
+  const { call } = client
+  const lost = (text: string, make: Deed): Move[] => {
+    const move = (end: string, goOn: Deed): Move =>
+      befall(client, 'losses', text + end, (next, self) => {
+        make(next, self)
+        goOn(next, self)
+      })
+    const isImpatient = client.goal === 'withdraw'
+    return [move('', lose), ...(isImpatient ? [move(', and it goes with an error', abandon)] : [])]
+  }
+  const isRead = call!.kind === 'read' || call!.kind === 'watch'
+  if (isRead) return client.goal === 'withdraw' ? lost('no answer to its read', () => {}).slice(1) : []
+  const request = lost(`its ${call!.kind} is lost`, () => {})
+  if (call!.kind === 'revoke') {
+    return [
+      ...request,
+      ...call!.leases.flatMap(lease => [
+        ...lost(`no answer to the revocation of ${lease}`, next => next.end(lease)),
+        ...lost(`the revocation of ${lease} is late`, next => next.doom([lease])),
+      ]),
+    ]
+  }
+  return [
+    ...request,
+    ...lost(`no answer to its ${call!.kind}`, applyUnheard),
+    ...lost(`its ${call!.kind} is late`, goAstray),
+  ]
+}
+
+function applyUnheard(world: World, { uuid, call }: Client): void {
+  try {
+    if (call && isCommit(call)) world.commit(uuid, call)
+  } catch (error) {
+    if (!isStoreError(error, 'lease-not-found')) throw error
+  }
+}
+
+function goAstray(world: World, { uuid, call }: Client): void {
+  if (call && isCommit(call)) world.strays = [...world.strays, { uuid, call }]
+}
+
+function giveUp(_: World, client: Client): void {
+  client.isStopped = true
+  const isWatching = client.stage === 'calling' && client.call?.kind === 'watch'
+  if (client.stage !== 'waiting' && !isWatching) return
+  stop(client)
+  client.stage = 'running'
+}
+
+function crashes(client: Client): Move[] {
+  const { call } = client
+  const move = (text: string, make: Deed): Move =>
+    befall(client, 'crashes', text, (next, self) => {
+      make(next, self)
+      crash(next, self)
+    })
+  return [
+    move('dies', () => {}),
+    ...(call && isCommit(call) && client.stage === 'calling'
+      ? [move(`dies, and its ${call.kind} is under way`, goAstray)]
+      : []),
+  ]
+}
+
+function crash(world: World, client: Client): void {
+  world.doom([...client.leases, client.idleHolder, client.idleTicket])
+  Object.assign(client, { idleHolder: undefined, idleTicket: undefined, wentAway: true })
+  client.forget()
+  client.stage = 'dead'
+}
+
+function befall({ name, index }: Client, kind: keyof Trouble, text: string, make: Deed): Move {
+  return {
+    text: `${name}: ${text}`,
+    make: next => {
+      next.trouble = { ...next.trouble, [kind]: next.trouble[kind] - 1 }
+      make(next, next.clients[index]!)
+      proceed(next, next.clients[index]!)
+    },
+  }
+}
