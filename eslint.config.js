@@ -15,6 +15,9 @@ const BROWSER = [
   ],
 ]
 
+/** What the examples use without an import. */
+const OF_NODE = ['AbortController', 'AbortSignal', 'clearInterval', 'console', 'setInterval']
+
 export default tseslint.config(
   { ignores: ['dist', 'node_modules', 'coverage'] },
   js.configs.recommended,
@@ -37,6 +40,12 @@ export default tseslint.config(
     files: ['lib/server/page/static/*.js'],
     languageOptions: {
       globals: Object.fromEntries(BROWSER.map(name => [name, 'readonly'])),
+    },
+  },
+  {
+    files: ['examples/**/*.mjs'],
+    languageOptions: {
+      globals: Object.fromEntries(OF_NODE.map(name => [name, 'readonly'])),
     },
   },
   { files: ['**/*.cjs'], languageOptions: { globals: { module: 'readonly' } } },

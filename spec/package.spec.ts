@@ -15,7 +15,7 @@ let user: string
 const folders: string[] = []
 
 /** What is in a fresh clone, as far as it matters for the package. */
-const CLONED = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'lib', 'docs', 'LICENSE']
+const CLONED = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'lib', 'docs', 'examples', 'LICENSE']
 CLONED.push('README.md', 'CHANGELOG.md', 'CONTRIBUTING.md')
 
 /**
