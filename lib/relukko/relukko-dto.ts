@@ -20,7 +20,7 @@ export class RelukkoDTO {
   readonly creator: string | null
   /** Address of the client that took it. */
   readonly ip: string
-  /** From when on nobody can rely on it. It is free some minutes later: see {@link GRACE_SECONDS}. */
+  /** The holder must not rely on the lock from then on. It is free some minutes later: see {@link GRACE_SECONDS}. */
   readonly expiresAt: Timestamp
   readonly createdAt: Timestamp
   /** When it was written last. */

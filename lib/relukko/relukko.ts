@@ -14,12 +14,12 @@ export interface LuxonDateTime {
   toMillis(): number
 }
 
-/** Locks by name, as Relukko's clients use them. Whoever knows the id of a lock may change and release it. */
+/** Locks by name, as Relukko's clients use them. Any client that knows the id of a lock may change and release it. */
 export interface Relukko extends AsyncDisposable {
   /**
    * Takes a lock, waiting for at most `maxRunTime` seconds; null when others hold it for longer. It lasts ten minutes,
    * unless it is kept alive.
-   * @param creator who takes it, for people.
+   * @param creator the name of the holder, for people.
    * @throws RelukkoInvalidError
    */
   acquireRelukko(lockName: string, creator: string | null, maxRunTime: number): Promise<RelukkoDTO | null>

@@ -10,7 +10,7 @@ import type { Broadcast } from './v1/broadcast.js'
 const REREAD_MS = 1_000
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]
 
-/** What Prometheus reads at `/metrics`: numbers only, for whoever asks. */
+/** What Prometheus reads at `/metrics`: numbers only, without a key. */
 export function addMetrics(
   server: FastifyInstance,
   engine: Engine,
@@ -34,7 +34,7 @@ export function addMetrics(
     registers,
   })
   const held = new Gauge({ name: 'spicelock_locks_held', help: 'Locks held under the prefix.', registers })
-  const waiters = new Gauge({ name: 'spicelock_waiters', help: 'Who waits for them.', registers })
+  const waiters = new Gauge({ name: 'spicelock_waiters', help: 'Waiters under the prefix.', registers })
   const reachable = new Gauge({
     name: 'spicelock_etcd_up',
     help: '1 when etcd has answered this time.',

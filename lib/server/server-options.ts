@@ -15,9 +15,9 @@ export interface ServerOptions {
   readonly config?: LockConfig
   /** Instead of `config`. */
   readonly store?: Store
-  /** By the name of who uses the key. */
+  /** By the name of the client that uses the key. */
   readonly apiKeys: Readonly<Record<string, string>>
-  /** Who may use the page at `/`; there is none when not given. */
+  /** The user of the page at `/`; no page when not given. */
   readonly signIn?: SignIn
   /** Under which the locks live: `custom` when not given. */
   readonly prefix?: string
@@ -25,7 +25,7 @@ export interface ServerOptions {
   readonly allowedPrefixes?: readonly string[]
   /** Seconds after its expiry at which a lock is freed: 180 when not given. */
   readonly graceSeconds?: number
-  /** Serves https with these. A function is asked again when somebody connects, at most once a second: it must not throw. */
+  /** Serves https with these. A function is called at a new connection, at most once a second: it must not throw. */
   readonly tls?: TlsOptions | (() => TlsOptions)
   /** Addresses or networks of load balancers, which say in X-Forwarded-For whose request it is: none when not given. */
   readonly trustedProxies?: readonly string[]
@@ -35,7 +35,7 @@ export interface ServerOptions {
   readonly logger?: Logger
 }
 
-/** Who has a key, or is signed in, is the owner of what is taken without naming one. */
+/** The name of the API key, or of the user who is signed in, is the owner of a lock that is taken without naming one. */
 const AN_OWNER = `a non-empty text of at most ${LONGEST_OWNER} bytes`
 const any: Check = ['anything', () => true]
 const list = (isRight: (value: unknown) => boolean) => {

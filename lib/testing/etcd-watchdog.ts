@@ -107,7 +107,7 @@ export class EtcdWatchdog {
     for (const check of this.#waiting) check()
   }
 
-  /** The timer keeps this process alive for as long as somebody waits; the watchdog by itself does not. */
+  /** The timer keeps this process alive for as long as a caller waits; the watchdog by itself does not. */
   #until(met: () => boolean, timeoutMs: number): Promise<boolean> {
     return new Promise(resolve => {
       const finish = (inTime: boolean) => {

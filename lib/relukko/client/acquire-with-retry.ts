@@ -30,7 +30,7 @@ export async function acquireWithRetry(
     while (!lock && left() > 0) {
       if (deletions) await deletions.next(Math.min(longestWait(line, deletions), left()))
       line.signal.throwIfAborted()
-      // What is deleted before it listens is seen by the next try; after the last, nobody listens.
+      // A deletion before the listener is connected is seen by the next try; after the last try, there is no listener.
       if (!deletions?.isOpen && left() > 0) {
         deletions?.close()
         deletions = await DeletionListener.open(lockName, line, left())

@@ -16,9 +16,9 @@ export interface RelukkoClientOptions {
   readonly maxDelay?: number | null | undefined
   /** Repeats requests within each of the `tries`, by the counts of urllib3's Retry; not when not given. */
   readonly retry?: RetryOptions | null | undefined
-  /** Seconds between tries of one who waits without a WebSocket; 2 when not given. */
+  /** Seconds between the tries of a waiter without a WebSocket; 2 when not given. */
   readonly acquireWaitForTimeout?: number
-  /** One who waits with a WebSocket tries after so many `acquireWaitForTimeout` at the latest; 100 when not given. */
+  /** A waiter with a WebSocket tries again after this many `acquireWaitForTimeout` at the latest; 100 when not given. */
   readonly acquireModulo?: number
   /**
    * `acquireRelukko` throws a LockUnavailableError instead of resolving to null when its time is over; false when not given.
@@ -91,7 +91,7 @@ export function settingsOf(before: ClientSettings, options: RelukkoClientOptions
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
   const after = { ...before, ...(Object.fromEntries(given) as RelukkoClientOptions) }
   const names = Object.entries(after.headers).map(([name, value]) => [name.toLowerCase(), value] as const)
-  // Copies: what the caller does to his objects later has not been checked.
+  // Copies: later changes to the objects of the caller have not been checked.
   const known = Object.entries({
     ...after,
     headers: Object.fromEntries(names),

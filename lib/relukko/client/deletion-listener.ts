@@ -25,7 +25,7 @@ export class DeletionListener {
     if (isWanted(line)) await loadPeer('ws', () => import('ws'))
   }
 
-  /** Resolves when it listens, or cannot, or after so many milliseconds; then, whoever wants the lock is to try once more. */
+  /** Resolves when it listens, or cannot, or after so many milliseconds; then the waiter tries once more. */
   static async open(lockName: string, line: HttpTransport, ms: number): Promise<DeletionListener> {
     const deletions = new DeletionListener(lockName, line)
     if (isWanted(line)) await deletions.connect(ms)
@@ -77,7 +77,7 @@ export class DeletionListener {
       headers: line.headersFor(url),
     })
     this.socket = socket
-    // At once: its end may come before anything is awaited, and an error that nobody hears ends the process.
+    // At once: its end may come before anything is awaited, and an unhandled error ends the process.
     socket.on('error', () => {})
     socket.on('message', data => this.onFrame((data as Buffer).toString()))
     socket.on('pong', () => this.stopAwaiting())

@@ -35,7 +35,7 @@ export function proxyIn(environment: Environment, url: URL): Named | undefined {
   for (const name of [`${scheme}_proxy`, 'all_proxy']) {
     for (const variable of [name, name.toUpperCase()]) {
       const value = environment[variable]
-      // To a CGI script, HTTP_PROXY is the header "Proxy" of whoever calls it.
+      // To a CGI script, HTTP_PROXY is the header "Proxy" of its client.
       if (value === undefined || (variable === 'HTTP_PROXY' && environment['REQUEST_METHOD'])) continue
       if (value === '') break
       return { variable, value }

@@ -1,6 +1,6 @@
 /** The counts of urllib3's Retry, by their names: how often a request is repeated within each of `tries`. */
 export interface RetryOptions {
-  /** Of whatever kind; 10 when not given. */
+  /** Of any kind; 10 when not given. */
   readonly total?: number
   /** After a connection that was not made: the server knows nothing of the request, so that any call is repeated. */
   readonly connect?: number

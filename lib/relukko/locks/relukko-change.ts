@@ -38,7 +38,7 @@ export function lockChangesOf(
   return states().flatMap((now, at) => changeOf(before[at], now))
 }
 
-/** What makes of those that stood, of a time that nobody saw, all that stand now. */
+/** The changes that lead from the locks that were known before a gap to those that exist now. */
 export function missedChanges(now: readonly KeyValue[], since: bigint, standing: LiveKeys): KeyEvent[] {
   const present = new Set(now.map(kv => kv.key))
   const gone = [...standing.keys()].filter(key => !present.has(key))

@@ -22,7 +22,7 @@ import { BOUND_MS, notFound, type Seen, RelukkoReader } from './relukko-reader.j
 export interface RelukkoRequest {
   readonly lockName: unknown
   readonly creator: unknown
-  /** Address of who wishes. */
+  /** Address of the client. */
   readonly ip: string
   /** Seconds until it expires. */
   readonly seconds?: number
@@ -59,7 +59,7 @@ export class RelukkoLocks {
     const { creator, request, waitMs } = wish
     checkCreator(creator)
     const before = (): Promise<Taken | undefined> => this.takenBefore(key, request!)
-    // One who waits would do so for himself.
+    // The waiter would wait for its own lock.
     const own = request !== undefined && waitMs > 0 && (await before())
     if (own) return own
     try {

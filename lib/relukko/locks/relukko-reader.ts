@@ -14,7 +14,7 @@ export const BOUND_MS = 5_000
 export interface Seen {
   readonly lock: RelukkoDTO
   readonly request: string | undefined
-  /** It was not taken through Relukko: whoever did relies on what it was promised. */
+  /** It was not taken through Relukko: its holder relies on what it was promised. */
   readonly isForeign: boolean
   readonly snapshot: Snapshot
 }

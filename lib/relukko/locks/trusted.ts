@@ -15,7 +15,7 @@ export const TRUSTED = new RelukkoDTO({
   updatedAt: epoch,
 })
 
-/** Whether the environment says that no locks are needed: the variable is set, to whatever is not empty, as for pyrelukko. */
+/** Whether the environment says that no locks are needed: the variable is not empty, as for pyrelukko. */
 export function isTrusted(): boolean {
   return Boolean(process.env[VARIABLE])
 }

@@ -7,7 +7,7 @@ import type { Sessions } from './sessions.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The name of whose key it came with, or who is signed in. */
+    /** The name of the client whose API key came with the request, or of the user who is signed in. */
     actor?: string
   }
 }
@@ -15,15 +15,15 @@ declare module 'fastify' {
 /** Addresses that are remembered, each with the name of a key. */
 const MOST_GUESTS = 10_000
 
-/** Who may do what needs a key, or a session of the page. */
+/** Decides which requests may do what needs an API key or a session of the page. */
 export class Access {
   private readonly keys: ApiKeys
   private readonly failedKeys = new FailedKeys()
   private readonly failedSignIns = new FailedKeys()
-  /** Who was served, and from where. */
+  /** The clients that were served, with their addresses. */
   private readonly guests = new Set<string>()
 
-  /** @param apiKeys by the name of who uses them. */
+  /** @param apiKeys by the name of the client that uses each. */
   constructor(
     apiKeys: Readonly<Record<string, string>>,
     private readonly sessions: Sessions | undefined,
@@ -32,12 +32,12 @@ export class Access {
     this.keys = new ApiKeys(apiKeys)
   }
 
-  /** Notes who asks. @throws HttpError 403, or 429 when that has happened too often. */
+  /** Notes the name of the client in the request. @throws HttpError 403, or 429 when that has happened too often. */
   check(request: FastifyRequest): void {
     const key = request.headers['x-api-key']
     const isKey = typeof key === 'string'
     const actor = isKey ? this.keys.ownerOf(key) : this.userOf(request)
-    // Nothing can be guessed without one: nobody else from this address is to pay for it.
+    // A request without a key guesses nothing: other clients at this address must not pay for it.
     if (!isKey && actor === undefined) throw new HttpError(403, MISSING)
     if (actor === undefined || (isKey && !this.isWelcome(actor, request.ip))) {
       // Not of each of very many.

@@ -5,7 +5,7 @@ const LIFE = 12 * 3_600
 const COOKIE = 'spicelock'
 const KEY_BYTES = 32
 
-/** Who may sign in to the page. */
+/** The user that may sign in to the page. */
 export interface SignIn {
   readonly user: string
   readonly password: string
@@ -42,7 +42,7 @@ export class Sessions {
     private readonly signIn: SignIn,
     private readonly isSecure: boolean,
   ) {
-    // Slow on purpose: who has got hold of a cookie could try passwords on it.
+    // Slow on purpose: a thief of a cookie could try passwords on it.
     this.key = scryptSync(signIn.password, `spicelock session of ${signIn.user}`, KEY_BYTES)
   }
 
@@ -61,7 +61,7 @@ export class Sessions {
     return this.cookie('', 0)
   }
 
-  /** Who is signed in with this Cookie header. */
+  /** The user who is signed in with this Cookie header. */
   find(cookies: string | undefined): Session | undefined {
     const found = this.read(cookies)
     return found && { user: found.user, csrf: this.sign(`csrf ${found.text}`) }
@@ -103,7 +103,7 @@ export class Sessions {
   }
 
   /**
-   * Lax, not Strict: who follows a link to the page from elsewhere is signed in there. Another site can so make a browser
+   * Lax, not Strict: a user who follows a link to the page from elsewhere stays signed in. Another site can so make a browser
    * send the cookie with a GET of a whole page, and with nothing else; a GET for it changes nothing (see `Access`).
    */
   private cookie(value: string, seconds: number): string {
@@ -116,7 +116,7 @@ export class Sessions {
   }
 }
 
-/** In constant time, whatever the lengths. */
+/** In constant time for any lengths. */
 function isSame(key: Buffer, a: string, b: string): boolean {
   return timingSafeEqual(hmac(key, a), hmac(key, b))
 }

@@ -22,7 +22,7 @@ export function loggedUrl(url: string): string {
   return `${path}?${String(told)}`
 }
 
-/** Logs who has changed what: requests that may change something at level info, others at level debug. */
+/** Logs each request with its client: requests that may change something at level info, others at level debug. */
 export function addAudit(server: FastifyInstance, logger: Logger): void {
   onAnswered(server, ({ request, status, seconds }) => {
     const { actor, ip, method, url, id: requestId } = request

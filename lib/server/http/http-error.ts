@@ -27,7 +27,7 @@ const STATUS: Partial<Record<SpicelockErrorCode, number>> = {
   LOCK_UNREADABLE: 503,
 }
 
-/** The status of an error; 500 for those that nobody has foreseen, whose text is nobody's business. */
+/** The status of an error; 500 for errors that are not foreseen, whose text is not shown. */
 export function answerTo(error: unknown): { readonly status: number; readonly message: string } {
   if (error instanceof HttpError) return { status: error.status, message: error.message }
   if ((error as Partial<FastifyError>).code === 'FST_ERR_CTP_BODY_TOO_LARGE') {

@@ -21,7 +21,7 @@ export interface TlsOptions {
 }
 
 export interface HttpOptions {
-  /** A function is asked again when somebody connects. */
+  /** A function is called at a new connection. */
   readonly tls: TlsOptions | (() => TlsOptions) | undefined
   /** Addresses or networks whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[]
@@ -74,7 +74,7 @@ export function openHttp({ tls, trustedProxies, ending, logger }: HttpOptions): 
   return http
 }
 
-/** Before the server's own listener: who connects is shown the certificate of the day. */
+/** Before the server's own listener, so that a new connection gets the current certificate. */
 function renewTls(server: Server, tls: () => TlsOptions, logger: Logger): void {
   let current = tls()
   let asked = performance.now()

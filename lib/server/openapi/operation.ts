@@ -26,9 +26,9 @@ export interface Parameter {
 const ERRORS = {
   400: 'The body or a parameter is wrong.',
   403: 'The key is missing or wrong.',
-  404: 'There is no such prefix, or nobody holds or waits under this id.',
+  404: 'There is no such prefix, or no holder or waiter has this id.',
   409: 'Others hold it.',
-  410: 'Somebody took the place in the queue by force.',
+  410: 'The waiter was evicted from the queue by force.',
   413: 'The body is too large.',
   415: 'The body is no JSON, or is not said to be.',
   422: 'There is no lock with this id.',

@@ -26,7 +26,7 @@ export const concurrency: Schema = {
   minimum: 0,
   description: 'How many may hold at once; 0: any number.',
 }
-export const owner: Schema = { ...text('Who holds, for people.'), minLength: 1 }
+export const owner: Schema = { ...text('Name of the holder, for people.'), minLength: 1 }
 /** Fractions count to the microsecond. */
 export const seconds: Schema = { type: 'number', minimum: 0, maximum: MOST_SECONDS }
 
@@ -52,9 +52,9 @@ export const schemas = {
   Relukko: object({
     id: { type: 'string', format: 'uuid' },
     lock_name: text('Any text; `/` and `%` stand percent-encoded in etcd.'),
-    creator: nullable('Who holds, for people.'),
+    creator: nullable('Name of the holder, for people.'),
     ip: text('Address of the client that took it; 0.0.0.0 for one that was not taken through HTTP.'),
-    expires_at: time('From when on nobody can rely on it. It is free some minutes later.'),
+    expires_at: time('The holder must not rely on the lock from then on. It is free some minutes later.'),
     created_at: time(),
     updated_at: time('When it was written last.'),
   }),
@@ -83,7 +83,7 @@ export const schemas = {
   Holder: object(
     {
       id,
-      owner: text('Who holds, for people. Empty where other software has written so.'),
+      owner: text('Name of the holder, for people. Empty where other software has written so.'),
       since: time('When it was taken.'),
       remaining: {
         type: 'number',
@@ -101,7 +101,7 @@ export const schemas = {
       creator: { ...nullable(), description: 'Of one that was taken through /v1; null when it named none.' },
       ip: text('Of one that was taken through /v1.'),
       created_at: time('Of one that was taken through /v1: since when it is held.'),
-      expires_at: time('Of one that was taken through /v1: from when on nobody can rely on it.'),
+      expires_at: time('Of a lock that was taken through /v1: the holder must not rely on it from then on.'),
       expires_in: {
         type: 'number',
         description:
@@ -136,7 +136,7 @@ export const schemas = {
         description:
           'Of etcd; that of `granted` is the fencing token, what has `ended` did so then or later.',
       },
-      by: text('Of `forced`: who took it.'),
+      by: text('Of `forced`: the name of who released it.'),
       reason: text('Of `forced`: why.'),
     },
     ['by', 'reason'],

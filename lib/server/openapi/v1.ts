@@ -38,7 +38,7 @@ export const v1: Readonly<Record<string, Readonly<Record<string, Operation>>>> =
       body: object(
         {
           lock_name: { type: 'string', minLength: 1 },
-          creator: { type: ['string', 'null'], description: 'Who holds, for people.' },
+          creator: { type: ['string', 'null'], description: 'Name of the holder, for people.' },
           ttl: { ...seconds, description: 'Seconds until it expires.', default: 600 },
         },
         ['creator', 'ttl'],
@@ -51,7 +51,7 @@ export const v1: Readonly<Record<string, Readonly<Record<string, Operation>>>> =
   '/v1/locks/{id}': {
     get: onLock('One lock'),
     put: onLock(
-      'Change who holds it, or when it expires',
+      'Change its creator, or when it expires',
       object(
         {
           creator: { type: ['string', 'null'], description: 'null: as it was.' },

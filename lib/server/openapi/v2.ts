@@ -9,13 +9,13 @@ const REVISION = {
   description: 'Of etcd, than which the list is not older.',
   schema: { type: 'string', pattern: '^\\d+$' },
 }
-const HOLDING = [...LOCK, inPath('id', `Of who holds or waits. ${STEPS}`)]
+const HOLDING = [...LOCK, inPath('id', `Of the holder or waiter. ${STEPS}`)]
 
 /** The locks of all prefixes, with their queues, limits and events. */
 export const v2: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
   '/v2/locks': {
     get: operation({
-      summary: 'All locks that somebody holds or waits for',
+      summary: 'All locks that have a holder or a waiter',
       tag,
       parameters: [inQuery('prefix', 'Only those under this one.')],
       answers: { 200: ['The locks.', list(named('Lock')), { 'X-Revision': REVISION }] },
@@ -24,7 +24,7 @@ export const v2: Readonly<Record<string, Readonly<Record<string, Operation>>>> =
   },
   '/v2/locks/{prefix}/{name}': {
     get: operation({
-      summary: 'Who holds a lock, and who waits for it',
+      summary: 'The holders and waiters of a lock',
       tag,
       parameters: LOCK,
       answers: { 200: ['The lock.', named('Lock')] },
@@ -36,7 +36,10 @@ export const v2: Readonly<Record<string, Readonly<Record<string, Operation>>>> =
       parameters: [...LOCK, WAIT],
       body: object(
         {
-          owner: { ...owner, description: 'Who holds, for people; when not given, the name of the key.' },
+          owner: {
+            ...owner,
+            description: 'Name of the holder, for people; the name of the API key when not given.',
+          },
           concurrency: { ...concurrency, default: 1 },
           ttl: { ...ttl, default: 30 },
         },
@@ -59,9 +62,12 @@ export const v2: Readonly<Record<string, Readonly<Record<string, Operation>>>> =
       errors: [400, 404, 409],
     }),
     delete: operation({
-      summary: 'Release it; with a reason also by force, and also one who waits',
+      summary: 'Release a holding; with a reason by force, or evict a waiter',
       tag,
-      parameters: [...HOLDING, inQuery('reason', 'Is told to who had it, with the name of the key.')],
+      parameters: [
+        ...HOLDING,
+        inQuery('reason', 'Told to the holder or waiter, with the name of the API key.'),
+      ],
       answers: { 200: ['It is released.', named('Released')] },
       errors: [400, 404],
     }),

@@ -74,7 +74,7 @@ export function addPage(
   })
 }
 
-/** Nobody is to be signed in by another site. @throws HttpError 403 */
+/** Another site must not be able to sign a user in. @throws HttpError 403 */
 function checkOrigin({ headers, host }: FastifyRequest): void {
   const site = headers['sec-fetch-site']
   // Browsers that do not say so name at least the origin; what is no browser names none.

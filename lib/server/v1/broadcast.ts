@@ -16,7 +16,7 @@ const GOING_AWAY = 1001
 /** How long a client may take to say farewell. */
 const FAREWELL_MS = 1_000
 
-/** Tells every client what becomes of the locks, whoever did it. */
+/** Tells every client of every change of the locks, whichever process made it. */
 export class Broadcast {
   /** How many changes it has told of. */
   told = 0
@@ -66,7 +66,7 @@ export class Broadcast {
     await Promise.all([this.running, this.farewells()])
   }
 
-  /** Cuts those who do not answer: they would keep the server from ending. */
+  /** Cuts the connections of clients that do not answer: they would keep the server from ending. */
   private async farewells(): Promise<void> {
     if (this.clients.size === 0) return
     let timer: NodeJS.Timeout | undefined
@@ -126,7 +126,7 @@ export class Broadcast {
     return frame.length
   }
 
-  /** Who was gone without a word is found out only so. */
+  /** Only a ping finds out that a client has gone without closing its connection. */
   private ping(): void {
     for (const client of this.clients) {
       if (!this.answering.delete(client)) client.terminate()

@@ -14,7 +14,7 @@ interface WithId {
 
 /**
  * The routes under `/v1/locks`, as Relukko's clients know them.
- * @param ending aborts, with an HttpError, when nobody is to wait any more.
+ * @param ending aborts, with an HttpError, when no request is to wait any more.
  */
 export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks, ending: AbortSignal): void {
   server.post<{ Querystring: { wait?: string } }>('/v1/locks', async (request, reply) => {

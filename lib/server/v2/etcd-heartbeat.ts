@@ -24,7 +24,7 @@ export class EtcdHeartbeat {
   }
 
   private async beat(): Promise<void> {
-    // Who has not been answered since the last beat is not asked again.
+    // While etcd has not answered the last question, it is not asked again.
     const isEtcdThere = !this.isAsking && (await this.ask())
     for (const listener of this.listeners) listener(isEtcdThere)
   }

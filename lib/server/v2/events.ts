@@ -5,7 +5,7 @@ import { LockKey } from '../../protocol/lock-key.js'
 import { missedEventsOf } from '../../protocol/missed-events.js'
 import { parseTerms } from '../../protocol/terms.js'
 
-/** What those who look at locks want to know: what happens to them, and when a holding gets another owner or ttl. */
+/** What an observer of locks is told: their events, and each new owner or ttl of a holding. */
 export type ShownEvent = Omit<LockEvent, 'type'> & { readonly type: LockEvent['type'] | 'changed' }
 
 export function shownEvents(isWanted: (event: ShownEvent) => boolean): ChangeMapper<ShownEvent> {

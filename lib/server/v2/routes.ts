@@ -148,7 +148,7 @@ export function addV2Routes(
     if (Array.isArray(wantedName)) throw new HttpError(400, "'name' must be given once.")
     const isWanted = ({ name }: ShownEvent): boolean => (wantedName ?? name) === name
     const heard = wanted === undefined ? prefixes : [wanted]
-    // Who has a key is no guest of the page, whatever his cookies say.
+    // An API key overrides any session cookie.
     const session =
       request.headers['x-api-key'] === undefined ? sessions?.endOf(request.headers.cookie) : undefined
     await untilDisconnected(request, ending, signal => {
@@ -175,6 +175,6 @@ function asNamed<T extends OfLock['Params']>(params: T): T {
 function notHeld({ prefix, name, id }: OfHolding['Params']): HttpError {
   return new HttpError(
     404,
-    `Nobody holds or waits for ${prefix}/${name} under the id ${describeValue(id)} (any more).`,
+    `No holder or waiter of ${prefix}/${name} has the id ${describeValue(id)} (any more).`,
   )
 }

@@ -60,7 +60,7 @@ export class EtcdStore implements Store {
     return Promise.resolve()
   }
 
-  /** In the background; one who may not ask is not warned. */
+  /** In the background; a user without the right to ask is not warned. */
   private async inspect(): Promise<void> {
     this.isInspected = true
     try {

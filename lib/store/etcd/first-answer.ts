@@ -22,7 +22,7 @@ export function firstAnswer<T>(ask: readonly (() => Promise<T>)[], patienceMs: n
     }
     const onError = (error: unknown): void => {
       errors.push(error)
-      if (errors.length === ask.length) reject(new AggregateError(errors, 'Nobody has answered.'))
+      if (errors.length === ask.length) reject(new AggregateError(errors, 'No endpoint has answered.'))
       askNext()
     }
     askNext()

@@ -47,7 +47,7 @@ export class MergedWatch implements Watch {
     for (const part of this.parts) part.close()
   }
 
-  /** Whoever listens reads again, and knows all that is held back. Revisions may count anew. */
+  /** The listener reads again, and so knows all that is held back. Revisions may start again. */
   private onGap(): void {
     if (this.isOver) return
     this.heldBack = []

@@ -24,7 +24,7 @@ export class TlsCredentials extends ChannelCredentials {
     super()
   }
 
-  /** Of a client that is to connect so, whatever its credentials: etcd3 makes its own. */
+  /** Options of an etcd3 client that make it connect with these credentials instead of those that etcd3 makes itself. */
   get clientOptions(): Pick<ClientOptions, 'channelFactoryOverride'> {
     return { channelFactoryOverride: (target, _, options) => new Channel(target, this, options) }
   }

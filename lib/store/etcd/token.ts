@@ -32,7 +32,7 @@ interface Bearer {
 /**
  * The token that a user's calls carry, asked for when the first of them needs it; none while authentication is switched
  * off in etcd, which then takes calls without one. etcd3 would ask on a connection of its own, which is never pinged,
- * closed or replaced: once that is dead, nobody could authenticate any more.
+ * closed or replaced: once that is dead, no call could authenticate any more.
  */
 export class Token {
   private current: Promise<Metadata> | undefined

@@ -110,7 +110,7 @@ export class WatchStream {
     if (!this.watches.delete(watch.id)) return
     this.cancel(watch)
     if (this.watches.size > 0) return
-    // Nobody waits for an answer that may still be owed, and nothing is to keep this process alive for it.
+    // No caller waits for the answer that may still come, so it must not keep this process alive.
     this.expectNothing()
     this.stream.idle()
   }

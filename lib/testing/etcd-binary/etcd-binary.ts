@@ -9,7 +9,7 @@ export interface EtcdBinary {
   readonly version: string
 }
 
-/** Asks the file at `path` who it is. Throws LockError when that is not etcd. */
+/** Runs the file at `path` with `--version`. @throws LockError when it is not etcd. */
 export async function checkedBinary(path: string): Promise<EtcdBinary> {
   const printed = await run(path, ['--version'], { env: etcdEnvironment(), timeout: 10_000 })
   const version = /^etcd Version: (\S+)/m.exec(printed)?.[1]

@@ -35,7 +35,7 @@ export class Dispatchers {
     this.undici = loadPeer('undici', () => import('undici'))
     // One for each connection.
     setMaxListeners(0, this.sockets.signal)
-    // Whoever asks first is told.
+    // The first request is told.
     this.undici.catch(() => {})
   }
 

@@ -1,6 +1,6 @@
 import { LockError } from '../../../model/errors.js'
 
-/** A package that only those need who use the client. @throws LockError when it is not installed. */
+/** A package that only users of the client need. @throws LockError when it is not installed. */
 export async function loadPeer<T>(name: string, load: () => Promise<T>): Promise<T> {
   try {
     return await load()

@@ -31,7 +31,7 @@ const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308]
  * not done what it was asked for. (Python's requests asks with GET after a POST was redirected by 301 or 302. That would take no
  * lock, and a DELETE would seem to be done when it is not.)
  *
- * The API key goes along. So only those are asked who may know it: the origin of `baseUrl`, the same host by https on port 443
+ * The API key goes along. So it is sent only to servers that may know it: the origin of `baseUrl`, the same host by https on port 443
  * when `baseUrl` is http on port 80, and `trustedOrigins`; and never is https left for http.
  * @throws RelukkoServerError for a redirect that is not followed.
  */

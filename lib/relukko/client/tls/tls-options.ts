@@ -17,7 +17,7 @@ export interface ClientTls {
   readonly key?: TlsFile | undefined
   /** False accepts any server: for tests only. */
   readonly rejectUnauthorized?: boolean | undefined
-  /** False accepts a server under any name, if `ca` vouches for it: whoever has a certificate of that authority can pose as the server. */
+  /** False accepts a server under any name, if `ca` vouches for it: any server with a certificate of that authority can pose as this one. */
   readonly checkHostname?: boolean | undefined
   /**
    * Decides, in place of Node's own check, whether a certificate that is trusted belongs to a host: it returns an error if not.

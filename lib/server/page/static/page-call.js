@@ -1,10 +1,10 @@
-/** Who is signed in, what proves that a request comes from this page, and which prefixes there are. */
+/** The user who is signed in, the token that proves that a request comes from this page, and the prefixes. */
 export let session
 
 /** After so long without an answer there will be none: the line may be dead without a word. */
 const TIMEOUT_MS = 30_000
 
-/** Leads to the sign-in when nobody is signed in. */
+/** Redirects to the sign-in when there is no session. */
 export async function openSession() {
   session = await get('/session')
 }
@@ -16,7 +16,7 @@ const path = ({ prefix, name }, id) =>
 const relukkoPath = ({ id }, route = '') => `/v1/locks/${encodeURIComponent(id)}${route}`
 /** Whether it was taken as Relukko's clients do, with a time at which it expires. */
 export const isRelukko = ({ prefix }, holder) => prefix === session.prefix && holder.expires_at !== undefined
-/** As those who use it know it. */
+/** As the users of the API know it. */
 export const nameOf = lock => (lock.prefix === session.prefix ? lock.lock_name : lock.name)
 export const titleOf = lock => `${lock.prefix}/${nameOf(lock)}`
 
@@ -51,7 +51,7 @@ async function send(method, url, body) {
   }
   let response = await attempt()
   if (response.status === 403) {
-    // Somebody has signed in anew in another tab: what proves it is another now.
+    // A new sign-in in another tab has replaced the token.
     await openSession()
     response = await attempt()
   }

@@ -87,7 +87,7 @@ export const ask = {
 async function change(holder, owner, expires) {
   const edited = field => (field.value === field.dataset.before ? undefined : field.value)
   const [newOwner, time] = [owner, expires].map(edited)
-  if (newOwner === '') throw new Error('The owner cannot be left out. Name one, or leave him as he was.')
+  if (newOwner === '') throw new Error('The owner cannot be left out. Name one, or leave it as it was.')
   if (time === '') throw new Error('Say when it expires, or leave it as it was.')
   await call.change(holder, newOwner, time && new Date(`${time}Z`).toISOString())
 }

@@ -3,10 +3,10 @@ import { bdi, element, remainingText, secondsUntil, timeText } from '/page-text.
 
 /** Seconds under which it is said that little is left. */
 const LITTLE = 30
-/** Of a queue; who is further back sees nothing of it for long. */
+/** The waiters of a queue that are shown. */
 const MOST_PLACES = 100
 
-/** What is seen of a holding. It stays the same element for as long as it is seen: whoever points at it means it. */
+/** The row of a holding. It stays the same element for as long as it is shown, so that a click hits what the user aimed at. */
 export class Row {
   constructor(row, acts) {
     const { lock, holder } = row

@@ -34,7 +34,7 @@ export function tickRows() {
   for (const row of seen.values()) row.tick()
 }
 
-/** Who works with the keyboard goes on where he was: at the same button, or in what has come in its place. */
+/** Keeps the keyboard focus where it was: on the same button, or on what has taken its place. */
 function refocus(focused, place) {
   const inPlace = body.children[Math.min(place, body.children.length - 1)]?.querySelector('button')
   const target = focused.isConnected ? focused : (inPlace ?? document.getElementById('search'))

@@ -13,9 +13,9 @@ const STEP = 100
 const KEPT_SECONDS = 300
 /** Pause between two drawings, however much happens. */
 const DRAW_MS = 250
-/** While something is pressed nothing moves away under it; but nobody presses for longer. */
+/** While a button is pressed, rows do not move under the pointer; this is the longest that a press counts. */
 const PRESS_MS = 3_000
-/** Who types is told of what is found once he pauses. */
+/** The number of matches is announced once the user stops typing. */
 const TYPED_MS = 700
 
 const $ = id => document.getElementById(id)
