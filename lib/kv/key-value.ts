@@ -23,6 +23,16 @@ export type KeyEvent =
   | { readonly type: 'put'; readonly kv: KeyValue }
   | { readonly type: 'delete'; readonly key: string; readonly modRevision: bigint }
 
+/** The key that changed. */
+export function eventKey(event: KeyEvent): string {
+  return event.type === 'put' ? event.kv.key : event.key
+}
+
+/** The revision at which it changed. */
+export function eventRevision(event: KeyEvent): bigint {
+  return event.type === 'put' ? event.kv.modRevision : event.modRevision
+}
+
 /** As etcd orders keys. */
 export function byBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))

@@ -38,6 +38,16 @@ export interface Transaction {
   readonly failure: readonly Op[]
 }
 
+/** Runs these operations whatever the keys are. */
+export function unconditionally(...success: readonly Op[]): Transaction {
+  return { compare: [], success, failure: [] }
+}
+
+/** Reads these ranges at one revision; one result for each, in their order. Of none, it asks only whether etcd answers. */
+export function readsOf(...ranges: readonly KeyRange[]): Transaction {
+  return unconditionally(...ranges.map(range => ({ type: 'range' as const, ...range })))
+}
+
 /** What one operation brought: the keys a range found; nothing for a put or a delete. */
 export type OpResult = readonly KeyValue[]
 

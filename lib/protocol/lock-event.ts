@@ -1,4 +1,4 @@
-import type { KeyEvent, KeyValue, LeaseId } from '../kv/key-value.js'
+import { eventKey, type KeyEvent, type KeyValue, type LeaseId } from '../kv/key-value.js'
 import { withJson } from '../model/printed.js'
 import { type ForceReleaseMarker, parseMarker } from './force.js'
 import { LockKey, type ParsedKey } from './lock-key.js'
@@ -35,7 +35,7 @@ export function lockEventsOf(
   living?: ReadonlySet<LeaseId>,
 ): LockEvent[] {
   const known = changes.flatMap((change, order): Change[] => {
-    const path = pathOf(change)
+    const path = eventKey(change)
     const parsed = LockKey.parse(path)
     if (!parsed) return []
     const before = standing.get(path)
@@ -105,8 +105,4 @@ function typeOfEnd(
   if (living) return living.has(holder.before?.lease ?? '') ? 'released' : 'ended'
   const isAscending = keyLocks.order < holder.order === keyLocks.path < holder.path
   return isAscending ? 'expired' : 'released'
-}
-
-function pathOf(change: KeyEvent): string {
-  return change.type === 'put' ? change.kv.key : change.key
 }

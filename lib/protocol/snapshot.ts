@@ -1,4 +1,4 @@
-import { isWithin, type KeyEvent, type KeyValue } from '../kv/key-value.js'
+import { eventKey, isWithin, type KeyEvent, type KeyValue } from '../kv/key-value.js'
 import type { Op, OpResult, Range, Transaction, TransactionResult } from '../kv/transaction.js'
 import { KeyLocks } from '../model/key-locks.js'
 import type { LockKey } from './lock-key.js'
@@ -56,7 +56,7 @@ export function applyResult(before: Snapshot, transaction: Transaction, result: 
  * tells one who watches his own only that his ticket is gone.
  */
 export function applyEvent(snapshot: Snapshot, event: KeyEvent): Snapshot {
-  const key = event.type === 'put' ? event.kv.key : event.key
+  const key = eventKey(event)
   const kv = event.type === 'put' ? event.kv : undefined
   const { path, holders, tickets, traces } = snapshot.key
   if (key === path) return { ...snapshot, keyLocks: kv && reborn(kv, snapshot.keyLocks) }

@@ -1,4 +1,4 @@
-import { isWithin, type KeyEvent, type KeyRange } from '../kv/key-value.js'
+import { eventKey, eventRevision, isWithin, type KeyEvent, type KeyRange } from '../kv/key-value.js'
 import type { LockKey } from './lock-key.js'
 
 /**
@@ -10,6 +10,6 @@ export function areWhole({ path, holders }: LockKey, news: readonly KeyEvent[]):
 }
 
 function lastOf(range: KeyRange, news: readonly KeyEvent[]): bigint | undefined {
-  const last = news.findLast(event => isWithin(event.type === 'put' ? event.kv.key : event.key, range))
-  return last?.type === 'put' ? last.kv.modRevision : last?.modRevision
+  const last = news.findLast(event => isWithin(eventKey(event), range))
+  return last && eventRevision(last)
 }

@@ -1,3 +1,4 @@
+import { readsOf } from '../kv/transaction.js'
 import { setMaxListeners } from 'node:events'
 import websocket from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
@@ -73,7 +74,7 @@ export class RelukkoServer implements AsyncDisposable {
     })
     addMetrics(http, engine, prefix, broadcast)
     http.get('/healthchecker', { exposeHeadRoute: true }, async () => {
-      await engine.commit({ compare: [], success: [], failure: [] }).catch((cause: Error) => {
+      await engine.commit(readsOf()).catch((cause: Error) => {
         throw new HttpError(503, `etcd does not answer: ${cause.message}`)
       })
       return { status: 200, message: 'etcd answers.' }

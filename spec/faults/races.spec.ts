@@ -5,7 +5,7 @@ import { acquire } from '../../lib/lock/acquire/acquire.js'
 import { Engine } from '../../lib/lock/engine/engine.js'
 import { extendOwn } from '../../lib/lock/extend/extend.js'
 import { forceRelease } from '../../lib/lock/release/force-release.js'
-import { release } from '../../lib/lock/release/release.js'
+import { releaseById } from '../../lib/lock/release/release.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import type { HeldLock } from '../../lib/lock/hold/held-lock.js'
 import { LockHandle } from '../../lib/lock/hold/lock-handle.js'
@@ -77,7 +77,7 @@ describe('a lease that serves a second holding', () => {
     await world.rival.readOne(world.key)
     await world.release(first)
     await holdsElsewhere(world)
-    await release(world.rival, [world.key], first.uuid)
+    await releaseById(world.rival, [world.key], first.uuid)
     await expectHeldElsewhere(world)
   })
 })
@@ -85,7 +85,7 @@ describe('a lease that serves a second holding', () => {
 it('a release under another name leaves the holding alone', async () => {
   const world = new World()
   const holding = await world.acquire(1)
-  await release(world.us, [elsewhere], holding.uuid)
+  await releaseById(world.us, [elsewhere], holding.uuid)
   await world.us.close()
   await expect(world.rivalTries(1)).rejects.toMatchObject({ code: 'LOCK_UNAVAILABLE' })
 })
@@ -411,9 +411,9 @@ it('an event that comes before all watches stand is not taken for the truth abou
   const acquiring = world.acquire(1)
   await eventually(async () => expect((await world.rival.readOne(other)).tickets.size).toBe(1))
   await delay(20)
-  await release(world.rival, [other], theirs.uuid)
+  await releaseById(world.rival, [other], theirs.uuid)
   await delay(20)
-  await release(world.rival, [contested], theirs.uuid)
+  await releaseById(world.rival, [contested], theirs.uuid)
   open()
   await world.release(await acquiring)
 })

@@ -6,7 +6,7 @@ import { Engine } from '../../lib/lock/engine/engine.js'
 import { extendOwn } from '../../lib/lock/extend/extend.js'
 import type { Holding } from '../../lib/lock/engine/holdings.js'
 import { LockError } from '../../lib/model/errors.js'
-import { release } from '../../lib/lock/release/release.js'
+import { releaseById } from '../../lib/lock/release/release.js'
 import { newLockId } from '../../lib/model/lock-id.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import type { LockTerms } from '../../lib/protocol/request.js'
@@ -48,7 +48,7 @@ export class World {
   }
 
   async release({ uuid }: Pick<Holding, 'uuid'>): Promise<void> {
-    await release(this.us, this.keys, uuid)
+    await releaseById(this.us, this.keys, uuid)
   }
 
   async extend({ uuid }: Holding, ttl: number): Promise<void> {
@@ -79,7 +79,7 @@ export class World {
   async rivalReleases(): Promise<void> {
     const uuid = (await this.queueing)?.uuid ?? this.theirs
     this.theirs = this.queueing = undefined
-    if (uuid) await release(this.rival, [this.key], uuid)
+    if (uuid) await releaseById(this.rival, [this.key], uuid)
   }
 
   /** We have leases in store, a third of whose time has passed. */

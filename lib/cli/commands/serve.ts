@@ -1,3 +1,4 @@
+import { readsOf } from '../../kv/transaction.js'
 import { isIP } from 'node:net'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Logger } from 'pino'
@@ -141,7 +142,7 @@ async function warnOfTrouble(store: Store, endpoints: readonly string[], logger:
   let trouble: unknown
   for (let asked = 0; asked < endpoints.length; asked++) {
     try {
-      await store.commit({ compare: [], success: [], failure: [] })
+      await store.commit(readsOf())
       return
     } catch (error) {
       trouble = error

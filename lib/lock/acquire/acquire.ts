@@ -8,7 +8,7 @@ import type { LockTarget, TargetSnapshot } from '../options/lock-target.js'
 import type { Engine } from '../engine/engine.js'
 import type { Holding } from '../engine/holdings.js'
 import { translated } from '../../store/retry.js'
-import { release } from '../release/release.js'
+import { releaseById } from '../release/release.js'
 import { WaitDeadline } from '../../time/wait-deadline.js'
 import { unavailable } from './unavailable.js'
 import { QueueWatcher } from './queue-watcher.js'
@@ -121,7 +121,7 @@ async function finish(
     for (const holding of attempt.holdings) engine.holdings.add(holding)
     const budget = engine.budget(LEAVE_MS)
     // When this fails, it has revoked the leases at least.
-    await release(engine, attempt.keys, attempt.uuid, { budget, isOurs }).catch(() => {})
+    await releaseById(engine, attempt.keys, attempt.uuid, { budget, isOurs }).catch(() => {})
   }
   return undefined
 }

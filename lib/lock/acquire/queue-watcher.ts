@@ -1,4 +1,4 @@
-import type { KeyEvent, KeyRange } from '../../kv/key-value.js'
+import { eventRevision, type KeyEvent, type KeyRange } from '../../kv/key-value.js'
 import type { Timestamp } from '../../model/timestamp.js'
 import { watchedByAll } from '../../protocol/decide.js'
 import { applyEvent, type Snapshot } from '../../protocol/snapshot.js'
@@ -49,7 +49,7 @@ export class QueueWatcher implements WatchListener {
     if (this.stale || this.events.length === 0) return this.read(snapshots)
     const news = this.events.splice(0)
     return snapshots.map(snapshot =>
-      news.filter(event => revisionOf(event) > snapshot.revision).reduce(applyEvent, snapshot),
+      news.filter(event => eventRevision(event) > snapshot.revision).reduce(applyEvent, snapshot),
     )
   }
 
@@ -114,7 +114,7 @@ export class QueueWatcher implements WatchListener {
     const fresh = await this.engine.retry({ path }, within => this.engine.read(keys, within), {
       signal: this.signal,
     })
-    this.events = this.events.filter(event => revisionOf(event) > fresh[0]!.revision)
+    this.events = this.events.filter(event => eventRevision(event) > fresh[0]!.revision)
     return fresh
   }
 
@@ -144,8 +144,4 @@ export class QueueWatcher implements WatchListener {
 
 function pathOf(snapshots: readonly Snapshot[]): string {
   return snapshots.map(({ key }) => key.path).join(', ')
-}
-
-function revisionOf(event: KeyEvent): bigint {
-  return event.type === 'put' ? event.kv.modRevision : event.modRevision
 }

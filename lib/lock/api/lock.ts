@@ -31,7 +31,7 @@ import type { LockOptions } from '../options/lock-options.js'
 import { openEngine } from '../engine/open-engine.js'
 import { type NoopTerms, NoopLockHandle, NoopLockSetHandle } from '../hold/noop-lock-handle.js'
 import { reading } from '../engine/reading.js'
-import { release } from '../release/release.js'
+import { releaseById } from '../release/release.js'
 import { checkTaking, SKIPPED, take } from './take.js'
 
 /**
@@ -273,7 +273,7 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
         return true
       }
       const engine = await this.open()
-      const released = await release(engine, keys, id, { budget: engine.budget(budgetMs) })
+      const released = await releaseById(engine, keys, id, { budget: engine.budget(budgetMs) })
       if (released.length > 0) this.log.info(fields, 'Released lock')
       else this.log.warn(fields, 'Lock not found. Unable to release it. Was expired?')
       return true

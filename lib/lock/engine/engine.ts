@@ -4,7 +4,7 @@ import { combine, split } from '../../protocol/combine.js'
 import type { KeyValue } from '../../kv/key-value.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import { readSnapshot, applyResult, type Snapshot, snapshotReads } from '../../protocol/snapshot.js'
-import type { Transaction, TransactionResult } from '../../kv/transaction.js'
+import { readsOf, type Transaction, type TransactionResult } from '../../kv/transaction.js'
 import type { CallOptions, Store } from '../../store/store.js'
 import { heard } from './heard.js'
 import { atMost } from '../../time/at-most.js'
@@ -88,7 +88,7 @@ export class Engine {
 
   /** The truth, linearizably, of one revision. One attempt. @throws StoreError */
   async read(keys: readonly LockKey[], within?: CallOptions): Promise<Snapshot[]> {
-    const reads = keys.map(key => ({ compare: [], success: snapshotReads(key), failure: [] }))
+    const reads = keys.map(key => readsOf(...snapshotReads(key)))
     const results = split(reads, await this.commit(combine(reads), within))
     return this.noted(keys, results)
   }
@@ -99,8 +99,7 @@ export class Engine {
     path: string,
     within?: CallOptions,
   ): Promise<{ snapshots: Snapshot[]; kv: KeyValue | undefined }> {
-    const beside = [{ type: 'range' as const, key: path }]
-    const reads = [...keys.map(snapshotReads), beside].map(success => ({ compare: [], success, failure: [] }))
+    const reads = [...keys.map(key => readsOf(...snapshotReads(key))), readsOf({ key: path })]
     const results = split(reads, await this.commit(combine(reads), within))
     return { snapshots: this.noted(keys, results), kv: results.at(-1)!.results[0]![0] }
   }

@@ -1,5 +1,5 @@
 import type { KeyEvent, KeyValue } from '../../kv/key-value.js'
-import type { OpResult } from '../../kv/transaction.js'
+import { readsOf } from '../../kv/transaction.js'
 import type { ForceReleaseMarker } from '../../protocol/force.js'
 import { isStoreError } from '../../store/store-error.js'
 import type { Watch, WatchListener } from '../../store/store.js'
@@ -45,8 +45,8 @@ export class HolderKeyWatcher implements WatchListener {
   /** The truth. @throws StoreError */
   async find(): Promise<KeyValue | undefined> {
     const { key, uuid, token } = this.holding
-    const found = await this.read(key.holder(uuid))
-    return found.find(kv => kv.createRevision === token)
+    const { results } = await this.engine.commit(readsOf({ key: key.holder(uuid) }))
+    return results[0]!.find(kv => kv.createRevision === token)
   }
 
   /** Who released it by force, if that is known. */
@@ -83,11 +83,5 @@ export class HolderKeyWatcher implements WatchListener {
     } catch (error) {
       this.lookAgain(error)
     }
-  }
-
-  private async read(key: string): Promise<OpResult> {
-    const range = { type: 'range' as const, key }
-    const { results } = await this.engine.commit({ compare: [], success: [range], failure: [] })
-    return results[0]!
   }
 }

@@ -1,4 +1,12 @@
-import type { KeyEvent, KeyRange, KeyValue, LeaseId } from '../../kv/key-value.js'
+import {
+  eventKey,
+  eventRevision,
+  type KeyEvent,
+  type KeyRange,
+  type KeyValue,
+  type LeaseId,
+} from '../../kv/key-value.js'
+import { readsOf } from '../../kv/transaction.js'
 import { LockError } from '../../model/errors.js'
 import { leasesInQuestion, type LockEvent, lockEventsOf, type LiveKeys } from '../../protocol/lock-event.js'
 import { LockKey } from '../../protocol/lock-key.js'
@@ -118,7 +126,7 @@ export class EventFeed<T> {
   }
 
   private onEvents(events: readonly KeyEvent[]): void {
-    const ours = events.filter(event => this.ranges.some(({ key }) => pathOf(event).startsWith(key)))
+    const ours = events.filter(event => this.ranges.some(({ key }) => eventKey(event).startsWith(key)))
     if (this.early) this.early.push(...ours)
     else this.take(ours)
   }
@@ -154,8 +162,7 @@ export class EventFeed<T> {
   }
 
   private async contact(signal: AbortSignal | undefined): Promise<void> {
-    const nothing = { compare: [], success: [], failure: [] }
-    await reading(this.engine, this.path, within => this.engine.commit(nothing, within), signal)
+    await reading(this.engine, this.path, within => this.engine.commit(readsOf(), within), signal)
   }
 
   private take(events: readonly KeyEvent[]): void {
@@ -166,7 +173,7 @@ export class EventFeed<T> {
   }
 
   private tell(changes: readonly KeyEvent[], living?: ReadonlySet<LeaseId>): void {
-    const revision = revisionOf(changes[0]!)
+    const revision = eventRevision(changes[0]!)
     if (revision <= this.told.revision) return
     this.told.revision = revision
     this.ready.push(...this.meaning.seen(changes, this.told.standing, living))
@@ -189,9 +196,8 @@ export class EventFeed<T> {
   }
 
   private async read(isNewest: () => boolean): Promise<void> {
-    const success = this.ranges.map(range => ({ type: 'range' as const, ...range }))
     const { results, revision } = await reading(this.engine, this.path, within =>
-      this.engine.commit({ compare: [], success, failure: [] }, within),
+      this.engine.commit(readsOf(...this.ranges), within),
     )
     // Another gap has come meanwhile: what is seen now may be older than what is told already.
     if (!isNewest()) return this.looking
@@ -208,19 +214,11 @@ export class EventFeed<T> {
   }
 }
 
-function pathOf(event: KeyEvent): string {
-  return event.type === 'put' ? event.kv.key : event.key
-}
-
-function revisionOf(event: KeyEvent): bigint {
-  return event.type === 'put' ? event.kv.modRevision : event.modRevision
-}
-
 function byRevision(events: readonly KeyEvent[]): KeyEvent[][] {
   const groups: KeyEvent[][] = []
   for (const event of events) {
     const group = groups.at(-1)
-    if (group && revisionOf(group[0]!) === revisionOf(event)) group.push(event)
+    if (group && eventRevision(group[0]!) === eventRevision(event)) group.push(event)
     else groups.push([event])
   }
   return groups

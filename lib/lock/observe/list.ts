@@ -1,5 +1,5 @@
 import type { KeyValue } from '../../kv/key-value.js'
-import type { OpResult } from '../../kv/transaction.js'
+import { type OpResult, readsOf } from '../../kv/transaction.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { readSnapshot } from '../../protocol/snapshot.js'
 import type { Engine } from '../engine/engine.js'
@@ -10,9 +10,8 @@ import { reading } from '../engine/reading.js'
 /** All locks under a prefix that somebody holds or waits for, by name, at one revision. @throws EtcdLockUnavailableError, LockError. */
 export async function listStates(engine: Engine, prefix: string): Promise<LockState[]> {
   const all = LockKey.allUnder(prefix)
-  const success = all.map(range => ({ type: 'range' as const, ...range }))
   const { revision, results } = await reading(engine, all[0].key, within =>
-    engine.commit({ compare: [], success, failure: [] }, within),
+    engine.commit(readsOf(...all), within),
   )
   const [keyLocks, holders, tickets] = results.map((kvs, index) => groupByName(kvs, all[index]!.key))
   const names = new Set([...keyLocks!.keys(), ...holders!.keys(), ...tickets!.keys()])

@@ -1,3 +1,4 @@
+import { readsOf } from '../../kv/transaction.js'
 import { LockDismissedError } from '../../model/errors.js'
 import { type ForceReleaseMarker, parseMarker } from '../../protocol/force.js'
 import type { LockKey } from '../../protocol/lock-key.js'
@@ -11,8 +12,8 @@ export async function findMarker(
   uuid: string,
   within?: CallOptions,
 ): Promise<ForceReleaseMarker | undefined> {
-  const success = keys.map(key => ({ type: 'range' as const, key: key.forced(uuid) }))
-  const { results } = await engine.commit({ compare: [], success, failure: [] }, within)
+  const markers = keys.map(key => ({ key: key.forced(uuid) }))
+  const { results } = await engine.commit(readsOf(...markers), within)
   const [trace] = results.flat()
   return trace && parseMarker(trace.value)
 }

@@ -1,4 +1,4 @@
-import type { Put } from '../../kv/transaction.js'
+import { type Put, readsOf, unconditionally } from '../../kv/transaction.js'
 import { EtcdLockUnavailableError, InvalidLockError } from '../../model/errors.js'
 import { describeValue } from '../../model/describe-value.js'
 import { type ForceReleaseMarker, putMarker } from '../../protocol/force.js'
@@ -8,7 +8,7 @@ import type { CallOptions } from '../../store/store.js'
 import type { Budget } from '../../time/budget.js'
 import type { Engine } from '../engine/engine.js'
 import { checkOwner } from '../options/identity.js'
-import { release } from './release.js'
+import { releaseById } from './release.js'
 
 /** Seconds for which etcd remembers why. */
 const TRACE_TTL = 3_600
@@ -56,7 +56,7 @@ async function takeFrom(
   budget: Budget,
 ): Promise<boolean> {
   for (;;) {
-    const released = await release(engine, [key], uuid, { budget, extraOps: [trace] })
+    const released = await releaseById(engine, [key], uuid, { budget, extraOps: [trace] })
     if (released.length > 0) return true
     const was = await engine.retry(key, within => dismiss(engine, key, uuid, trace, within), { budget })
     if (was !== 'granted') return was === 'dismissed'
@@ -71,17 +71,19 @@ async function dismiss(
   trace: Put,
   within: CallOptions,
 ): Promise<'dismissed' | 'granted' | 'gone'> {
-  const extraOps = { compare: [], success: [trace], failure: [] }
   let snapshot = await engine.readOne(key, within)
   for (;;) {
     const leaving = giveUp(snapshot, uuid)
     if (!leaving) break
-    const { succeeded, after } = await engine.commitTracked([snapshot], [leaving, extraOps], within)
+    const { succeeded, after } = await engine.commitTracked(
+      [snapshot],
+      [leaving, unconditionally(trace)],
+      within,
+    )
     if (succeeded) return 'dismissed'
     snapshot = after[0]!
   }
   if (snapshot.holders.has(uuid)) return 'granted'
-  const range = { type: 'range' as const, key: trace.key }
-  const { results } = await engine.commit({ compare: [], success: [range], failure: [] }, within)
+  const { results } = await engine.commit(readsOf({ key: trace.key }), within)
   return results[0]![0]?.lease === trace.lease ? 'dismissed' : 'gone'
 }

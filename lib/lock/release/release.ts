@@ -1,5 +1,5 @@
 import type { LeaseId } from '../../kv/key-value.js'
-import type { Op } from '../../kv/transaction.js'
+import { type Op, unconditionally } from '../../kv/transaction.js'
 import type { ConcurrentLock } from '../../model/concurrent-lock.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { successorsOfEach } from '../../protocol/lock-set.js'
@@ -25,7 +25,7 @@ export interface ReleaseOptions {
  * to be written alongside. Resolves to what was released: nothing when nobody holds under this id (any more).
  * @throws EtcdLockUnavailableError, LockUnreadableError, LockError.
  */
-export function release(
+export function releaseById(
   engine: Engine,
   keys: readonly LockKey[],
   uuid: string,
@@ -114,11 +114,10 @@ class Releasing {
     const hasRecords = before.some(snapshot => hasRecord(snapshot, this.uuid))
     const record = { type: 'delete' as const, key: LockKey.record(this.uuid) }
     const beside = [...(hasRecords ? [record] : []), ...(this.options.extraOps ?? [])]
-    const extraOps = { compare: [], success: beside, failure: [] }
     try {
       const { succeeded, after } = await this.engine.commitTracked(
         before,
-        [...transactions, extraOps],
+        [...transactions, unconditionally(...beside)],
         within,
       )
       this.snapshots = this.snapshots.map(snapshot => after[before.indexOf(snapshot)] ?? snapshot)

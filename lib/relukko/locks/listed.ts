@@ -1,3 +1,4 @@
+import { readsOf } from '../../kv/transaction.js'
 import type { KeyValue } from '../../kv/key-value.js'
 import type { Engine } from '../../lock/engine/engine.js'
 import { LockUnreadableError } from '../../model/errors.js'
@@ -18,11 +19,7 @@ export interface Listed {
  */
 export async function listed(engine: Engine, prefix: string): Promise<Listed[]> {
   const [allKeyLocks, allHolders] = LockKey.allUnder(prefix)
-  const success = [allKeyLocks, allHolders, LockKey.records].map(range => ({
-    type: 'range' as const,
-    ...range,
-  }))
-  const { results } = await engine.commit({ compare: [], success, failure: [] })
+  const { results } = await engine.commit(readsOf(allKeyLocks, allHolders, LockKey.records))
   const [keyLocks, holders, records] = results as [KeyValue[], KeyValue[], KeyValue[]]
   const alive = new Set(holders.map(kv => LockKey.parse(kv.key)!.uuid))
   const holderAt = new Map(holders.map(kv => [kv.key, kv]))

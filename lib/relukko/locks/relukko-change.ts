@@ -1,4 +1,4 @@
-import type { KeyEvent, KeyValue } from '../../kv/key-value.js'
+import { eventKey, type KeyEvent, type KeyValue } from '../../kv/key-value.js'
 import { Timestamp } from '../../model/timestamp.js'
 import type { LiveKeys } from '../../protocol/lock-event.js'
 import { LockKey } from '../../protocol/lock-key.js'
@@ -26,12 +26,12 @@ export function lockChangesOf(
   }
   for (const change of changes) {
     note(change.type === 'put' ? change.kv : undefined)
-    note(standing.get(pathOf(change)))
+    note(standing.get(eventKey(change)))
   }
   const states = (): (RelukkoDTO | undefined)[] => [...touched].map(([id, key]) => lockAt(key, id, standing))
   const before = states()
   for (const change of changes) {
-    const path = pathOf(change)
+    const path = eventKey(change)
     if (change.type === 'delete') standing.delete(path)
     else if (holdingOf(prefix, change.kv)) standing.set(path, change.kv)
   }
@@ -82,8 +82,4 @@ function lockAt(key: LockKey, uuid: string, standing: LiveKeys): RelukkoDTO | un
   } catch {
     return undefined
   }
-}
-
-function pathOf(change: KeyEvent): string {
-  return change.type === 'put' ? change.kv.key : change.key
 }

@@ -11,7 +11,7 @@ import { acquire } from '../../lock/acquire/acquire.js'
 import { requestOne } from '../../lock/options/acquire-request.js'
 import type { Engine } from '../../lock/engine/engine.js'
 import { type TransferPlan, LeaseTransfer } from '../../lock/extend/lease-transfer.js'
-import { release } from '../../lock/release/release.js'
+import { releaseById } from '../../lock/release/release.js'
 import { RelukkoNotFoundError } from '../errors.js'
 import { NEW_SECONDS, ttlUntil } from './expiry.js'
 import { checkCreator, idOf, keyOf } from './inputs.js'
@@ -101,7 +101,7 @@ export class RelukkoLocks {
     const { id } = lock
     const { key } = snapshot
     const isOurs = this.engine.holdings.has(key, id)
-    const released = await release(this.engine, [key], id, { budget: this.engine.budget(BOUND_MS) })
+    const released = await releaseById(this.engine, [key], id, { budget: this.engine.budget(BOUND_MS) })
     if (released.length === 0) throw notFound(id)
     const lease = snapshot.holders.get(id)?.lease
     if (!isOurs && lease !== undefined) this.engine.pool.discard({ id: lease })

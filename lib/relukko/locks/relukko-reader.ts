@@ -1,3 +1,4 @@
+import { readsOf } from '../../kv/transaction.js'
 import type { CallOptions } from '../../store/store.js'
 import type { Engine } from '../../lock/engine/engine.js'
 import { LockKey } from '../../protocol/lock-key.js'
@@ -32,9 +33,8 @@ export class RelukkoReader {
 
   /** The lock that is held under this id: of one without a record, it is looked for among all. @throws RelukkoNotFoundError */
   async keyOf(id: string): Promise<LockKey> {
-    const range = { type: 'range' as const, key: LockKey.record(id) }
-    const read = { compare: [], success: [range], failure: [] }
-    const { results } = await this.persist(range.key, within => this.engine.commit(read, within))
+    const key = LockKey.record(id)
+    const { results } = await this.persist(key, within => this.engine.commit(readsOf({ key }), within))
     const record = parseRecord(results[0]![0])
     if (record) return new LockKey(this.prefix, record.name)
     const found = (await this.list()).find(({ lock }) => lock.id === id)
@@ -51,8 +51,8 @@ export class RelukkoReader {
 
   /** Undefined when it is not held. One attempt. @throws StoreError */
   async look(key: LockKey, id: string, within?: CallOptions): Promise<Seen | undefined> {
-    const reads = [{ type: 'range' as const, key: LockKey.record(id) }, ...snapshotReads(key)]
-    const result = await this.engine.commit({ compare: [], success: reads, failure: [] }, within)
+    const reads = readsOf({ key: LockKey.record(id) }, ...snapshotReads(key))
+    const result = await this.engine.commit(reads, within)
     const snapshot = readSnapshot(key, result)
     const alive = new Set(snapshot.holders.keys())
     const now = this.engine.clock.now()

@@ -1,3 +1,4 @@
+import { readsOf } from '../../kv/transaction.js'
 import type { Engine } from '../../lock/engine/engine.js'
 
 /** Tells all who listen, again and again, that the server is there, and whether etcd answers it: one question for all. */
@@ -32,7 +33,7 @@ export class EtcdHeartbeat {
   /** An answer that takes longer than a beat comes too late. */
   private async ask(): Promise<boolean> {
     this.isAsking = true
-    const answer = this.engine.commit({ compare: [], success: [], failure: [] }).then(
+    const answer = this.engine.commit(readsOf()).then(
       () => true,
       () => false,
     )

@@ -1,3 +1,4 @@
+import { readsOf } from '../../kv/transaction.js'
 import type { FastifyInstance } from 'fastify'
 import { acquire } from '../../lock/acquire/acquire.js'
 import { requestOne } from '../../lock/options/acquire-request.js'
@@ -9,7 +10,7 @@ import { listStates } from '../../lock/observe/list.js'
 import { leftOf } from '../../lock/observe/leases-left.js'
 import { stateOrProblem } from '../../lock/observe/lock-state.js'
 import { reading } from '../../lock/engine/reading.js'
-import { release } from '../../lock/release/release.js'
+import { releaseById } from '../../lock/release/release.js'
 import { describeValue } from '../../model/describe-value.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { lockKey } from '../../protocol/lock-name.js'
@@ -71,8 +72,7 @@ export function addV2Routes(
     ranges: readonly KeyRange[],
     within: CallOptions,
   ): Promise<{ recordOf: RecordOf; revision: bigint }> => {
-    const success = ranges.map(range => ({ type: 'range' as const, ...range }))
-    const { results, revision } = await engine.commit({ compare: [], success, failure: [] }, within)
+    const { results, revision } = await engine.commit(readsOf(...ranges), within)
     const byId = new Map(results.flat().map(kv => [kv.key, parseRecord(kv)?.lock]))
     return { recordOf: id => byId.get(LockKey.record(id)), revision }
   }
@@ -135,7 +135,7 @@ export function addV2Routes(
       const key = keyOf(params)
       const isDone =
         reason === undefined
-          ? (await release(engine, [key], params.id, bound())).length > 0
+          ? (await releaseById(engine, [key], params.id, bound())).length > 0
           : await forceRelease(engine, key, params.id, { by: actor, reason }, bound())
       if (!isDone) throw notHeld(params)
       return { ...params, released: true }

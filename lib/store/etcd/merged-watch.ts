@@ -1,4 +1,4 @@
-import type { KeyEvent, KeyRange } from '../../kv/key-value.js'
+import { eventRevision, type KeyEvent, type KeyRange } from '../../kv/key-value.js'
 import type { Watch, WatchListener } from '../store.js'
 import type { WatchStream } from './watch-stream.js'
 
@@ -58,7 +58,7 @@ export class MergedWatch implements Watch {
 
   private hold(events: readonly KeyEvent[]): void {
     if (this.isOver) return
-    const first = revisionOf(events[0]!)
+    const first = eventRevision(events[0]!)
     // It came later than etcd has said: what was told may be wrong.
     if (first <= this.told) return this.onGap()
     if (this.word && first <= this.word.revision) this.word.since = performance.now()
@@ -75,8 +75,8 @@ export class MergedWatch implements Watch {
   }
 
   private tell(upTo: bigint): void {
-    const events = this.heldBack.filter(event => revisionOf(event) <= upTo)
-    this.heldBack = this.heldBack.filter(event => revisionOf(event) > upTo)
+    const events = this.heldBack.filter(event => eventRevision(event) <= upTo)
+    this.heldBack = this.heldBack.filter(event => eventRevision(event) > upTo)
     this.told = upTo
     if (this.heldBack.length === 0) {
       clearInterval(this.timer)
@@ -84,7 +84,7 @@ export class MergedWatch implements Watch {
       this.stream.progressListeners.delete(this.onProgress)
     }
     if (events.length === 0) return
-    this.listener.onEvents(events.sort((a, b) => Number(revisionOf(a) - revisionOf(b))))
+    this.listener.onEvents(events.sort((a, b) => Number(eventRevision(a) - eventRevision(b))))
   }
 
   private end(error: Error): void {
@@ -92,8 +92,4 @@ export class MergedWatch implements Watch {
     this.close()
     this.listener.onEnd(error)
   }
-}
-
-function revisionOf(event: KeyEvent): bigint {
-  return event.type === 'put' ? event.kv.modRevision : event.modRevision
 }

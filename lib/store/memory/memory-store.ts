@@ -1,5 +1,5 @@
-import { isWithin, type KeyEvent, type KeyRange, type LeaseId } from '../../kv/key-value.js'
-import type { Transaction, TransactionResult } from '../../kv/transaction.js'
+import { eventKey, isWithin, type KeyEvent, type KeyRange, type LeaseId } from '../../kv/key-value.js'
+import { type Transaction, type TransactionResult, unconditionally } from '../../kv/transaction.js'
 import type { GrantedLease, Leases, RemainingLease, Store, Watch, WatchListener } from '../store.js'
 import { StoreError } from '../store-error.js'
 import { KeySpace } from './key-space.js'
@@ -94,15 +94,13 @@ export class MemoryStore implements Store {
     this.live.get(id)?.cancel()
     this.live.delete(id)
     const attached = this.keySpace.range({ key: '\0', end: '\u{10ffff}' }).filter(kv => kv.lease === id)
-    const success = attached.map(({ key }) => ({ type: 'delete' as const, key }))
-    this.notify(this.keySpace.run({ compare: [], success, failure: [] }).events)
+    const deletes = attached.map(({ key }) => ({ type: 'delete' as const, key }))
+    this.notify(this.keySpace.run(unconditionally(...deletes)).events)
   }
 
   private notify(events: readonly KeyEvent[]): void {
     for (const watcher of this.watchers) {
-      const seen = events.filter(event =>
-        watcher.ranges.some(range => isWithin(event.type === 'put' ? event.kv.key : event.key, range)),
-      )
+      const seen = events.filter(event => watcher.ranges.some(range => isWithin(eventKey(event), range)))
       if (seen.length === 0) continue
       queueMicrotask(() => {
         if (this.watchers.has(watcher)) watcher.listener.onEvents(seen)

@@ -1,4 +1,4 @@
-import type { KeyEvent, KeyRange, LeaseId } from '../../../lib/kv/key-value.js'
+import { eventRevision, type KeyEvent, type KeyRange, type LeaseId } from '../../../lib/kv/key-value.js'
 import type { LockTerms } from '../../../lib/protocol/request.js'
 import { emptySnapshot, type Snapshot } from '../../../lib/protocol/snapshot.js'
 import { agedCall, type Call } from './call.js'
@@ -127,7 +127,7 @@ export class Client {
     this.isGuess = false
     this.watches = this.watches.map(({ range, batches }) => ({
       range,
-      batches: batches.filter(([event]) => revisionOf(event!) > snapshot.revision),
+      batches: batches.filter(([event]) => eventRevision(event!) > snapshot.revision),
     }))
   }
 
@@ -137,8 +137,4 @@ export class Client {
     const kept = { time, guess, idleHolder, idleTicket, minted, wentAway }
     Object.assign(this, new Client(index, wish), kept)
   }
-}
-
-export function revisionOf(event: KeyEvent): bigint {
-  return event.type === 'put' ? event.kv.modRevision : event.modRevision
 }

@@ -1,6 +1,6 @@
-import type { KeyRange } from '../../../lib/kv/key-value.js'
+import { eventRevision, type KeyRange } from '../../../lib/kv/key-value.js'
 import type { Timestamp } from '../../../lib/model/timestamp.js'
-import { type Client, revisionOf } from './client.js'
+import type { Client } from './client.js'
 import type { World } from './world.js'
 
 /** Watches what is to be watched from this place, as `Waiting` does; when that stands already, waits for news. */
@@ -34,7 +34,7 @@ export function deliver({ rules }: World, client: Client, counts: readonly numbe
     batches: batches.slice(counts[at]),
   }))
   client.snapshot = news
-    .filter(event => revisionOf(event) > client.snapshot.revision)
+    .filter(event => eventRevision(event) > client.snapshot.revision)
     .reduce(rules.applyEvent, client.snapshot)
   client.stage = 'running'
 }

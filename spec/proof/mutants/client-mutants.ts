@@ -58,7 +58,7 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'one who was granted while giving up keeps the lock, unknown to anybody',
     file: 'lib/lock/acquire/acquire.ts',
-    right: '    await release(engine, attempt.keys, attempt.uuid, { budget, isOurs }).catch(() => {})\n',
+    right: '    await releaseById(engine, attempt.keys, attempt.uuid, { budget, isOurs }).catch(() => {})\n',
     wrong: '',
     specs: everyStep,
   },
