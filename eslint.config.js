@@ -19,7 +19,7 @@ const BROWSER = [
 const OF_NODE = ['AbortController', 'AbortSignal', 'clearInterval', 'console', 'setInterval']
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', 'coverage'] },
+  { ignores: ['dist', 'node_modules', 'coverage', 'api/.declarations'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -3,7 +3,9 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile }
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { publint } from 'publint'
 import { SERVER_PACKAGES } from '../lib/cli/commands/server-packages.js'
 
 const run = promisify(execFile)
@@ -12,6 +14,7 @@ const { peerDependencies } = JSON.parse(await readFile(join(root, 'package.json'
   peerDependencies: Record<string, string>
 }
 let user: string
+let tarball: Uint8Array<ArrayBuffer>
 const folders: string[] = []
 
 /** What is in a fresh clone, as far as it matters for the package. */
@@ -37,6 +40,8 @@ beforeAll(async () => {
   await mkdir(join(user, 'my-project'))
   await run('sh', ['-ec', use!.replace('npm install', 'tar -xzf')], { cwd: clone })
   await rename(join(user, 'my-project/package'), join(user, 'package'))
+  const [packed] = (await readdir(clone)).filter(file => file.endsWith('.tgz'))
+  tarball = Uint8Array.from(await readFile(join(clone, packed!)))
   await rm(clone, { recursive: true })
   await symlink(join(root, 'node_modules'), join(user, 'node_modules'))
 }, 120_000)
@@ -81,6 +86,30 @@ describe('The packed package', () => {
     expect(await print('user.cjs', `${requires} console.log(${names})`)).toBe(
       'function function function function',
     )
+  })
+
+  it('has an entry for each of its exports, as publint wants them', async () => {
+    const { messages } = await publint({ pack: { tarball: tarball.buffer }, strict: true })
+    expect(messages).toEqual([])
+  })
+
+  it('has types that agree with its code', async () => {
+    const checked = await checkPackage(createPackageFromTarballData(tarball))
+    expect(checked.types && Object.keys(checked.entrypoints)).toEqual([
+      '.',
+      './relukko',
+      './server',
+      './testing',
+      './package.json',
+    ])
+    // Node 20.19 requires ES modules. A TypeScript that knows of no exports is not supported, as the README says.
+    const known = (kind: string, resolution?: string): boolean =>
+      kind === 'CJSResolvesToESM' || (kind === 'NoResolution' && resolution === 'node10')
+    const problems = checked.types ? checked.problems : []
+    const others = problems.filter(
+      problem => !known(problem.kind, 'resolutionKind' in problem ? problem.resolutionKind : undefined),
+    )
+    expect(others).toEqual([])
   })
 
   it('does not load what only the command or the tests need', async () => {

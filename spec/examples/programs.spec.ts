@@ -5,10 +5,10 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { RelukkoServer } from '../lib/server/server.js'
-import { root } from './support/bundle.js'
-import { useEtcdServer } from './support/etcd.js'
-import { eventually } from './support/eventually.js'
+import { RelukkoServer } from '../../lib/server/server.js'
+import { root } from '../support/bundle.js'
+import { useEtcdServer } from '../support/etcd.js'
+import { eventually } from '../support/eventually.js'
 
 const KEY = 'a-long-and-secret-key'
 const etcd = useEtcdServer()
