@@ -15,6 +15,14 @@ const BROWSER = [
   ],
 ]
 
+/** Where time and chance come from a Clock, so that a simulation decides them. */
+const TIMED = ['lib/lock/**/*.ts', 'lib/time/**/*.ts', 'lib/store/retry.ts', 'lib/store/memory/**/*.ts']
+const BY_CLOCK =
+  'Time, timers and chance come from a Clock (lib/time/clock.ts), ids from a Host (lib/lock/engine/host.ts).'
+const banned = names => names.map(name => ({ name, message: BY_CLOCK }))
+const bannedOf = (object, ...properties) =>
+  properties.map(property => ({ object, property, message: BY_CLOCK }))
+
 /** What the examples use without an import. */
 const OF_NODE = ['AbortController', 'AbortSignal', 'clearInterval', 'console', 'setInterval']
 
@@ -36,6 +44,30 @@ export default tseslint.config(
     },
   },
   { files: ['spec/**/*.ts'], rules: { 'max-lines': 'off' } },
+  {
+    files: TIMED,
+    ignores: ['lib/time/clock.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...banned(['setTimeout', 'setInterval', 'setImmediate', 'performance', 'crypto']),
+        ...banned(['clearTimeout', 'clearInterval', 'clearImmediate']),
+      ],
+      'no-restricted-properties': [
+        'error',
+        ...[...bannedOf('Date', 'now'), ...bannedOf('Math', 'random'), ...bannedOf('Timestamp', 'now')],
+        ...[...bannedOf('AbortSignal', 'timeout'), ...bannedOf('process', 'hrtime', 'uptime')],
+      ],
+      'no-restricted-syntax': [
+        'error',
+        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: BY_CLOCK },
+      ],
+      'no-restricted-imports': [
+        'error',
+        { paths: banned(['node:timers', 'node:timers/promises', 'node:perf_hooks', 'node:crypto', 'uuid']) },
+      ],
+    },
+  },
   {
     files: ['lib/server/page/static/*.js'],
     languageOptions: {

@@ -1,7 +1,8 @@
-import { ExponentialBackoff, type IBackoff } from 'cockatiel'
 import { EtcdLockUnavailableError, LockError } from '../model/errors.js'
 import { isStoreError } from './store-error.js'
+import { Backoff } from '../time/backoff.js'
 import type { Budget } from '../time/budget.js'
+import type { Clock } from '../time/clock.js'
 
 export interface RetryOptions {
   /** The key that errors name. */
@@ -13,7 +14,9 @@ export interface RetryOptions {
   readonly isBackground?: boolean
 }
 
-const backoff = new ExponentialBackoff({ initialDelay: 20, maxDelay: 1_000 })
+/** The pauses between attempts, milliseconds. */
+const FIRST_PAUSE_MS = 20
+const LONGEST_PAUSE_MS = 1_000
 
 /**
  * Repeats `work` while it fails because etcd is unreachable and the budget lasts, to which each attempt must keep as well.
@@ -23,28 +26,34 @@ export async function retry<T>(
   work: (within: Budget) => Promise<T>,
   { key, budget, signal, isBackground = false }: RetryOptions,
 ): Promise<T> {
-  let pause: IBackoff<unknown> | undefined
+  const { clock } = budget
+  const backoff = new Backoff(clock, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
   for (;;) {
     try {
       return await work(budget)
     } catch (error) {
-      pause = pause ? pause.next(undefined) : backoff.next()
-      const isWorthwhile = isStoreError(error, 'unreachable') && pause.duration < budget.timeoutMs
-      if (isWorthwhile && !signal?.aborted) await lapse(pause.duration, signal, isBackground)
+      const pause = backoff.next()
+      const isWorthwhile = isStoreError(error, 'unreachable') && pause < budget.timeoutMs
+      if (isWorthwhile && !signal?.aborted) await lapse(clock, pause, signal, isBackground)
       if (!isWorthwhile || signal?.aborted) throw translated(error, key)
     }
   }
 }
 
 /** Resolves after so many milliseconds, or at the signal. */
-function lapse(ms: number, signal: AbortSignal | undefined, isBackground: boolean): Promise<void> {
+function lapse(
+  clock: Clock,
+  ms: number,
+  signal: AbortSignal | undefined,
+  isBackground: boolean,
+): Promise<void> {
   return new Promise(resolve => {
     const end = (): void => {
-      clearTimeout(timer)
+      timer.cancel()
       signal?.removeEventListener('abort', end)
       resolve()
     }
-    const timer = setTimeout(end, ms)
+    const timer = clock.timer(ms, end)
     if (isBackground) timer.unref()
     signal?.addEventListener('abort', end)
   })

@@ -1,7 +1,9 @@
+import type { Clock, Timer } from './clock.js'
+
 /** Waits until all of this has ended, however it does, and not longer than so many milliseconds. */
-export async function atMost(ms: number, work: Iterable<Promise<unknown>>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise(resolve => (timer = setTimeout(resolve, ms)))
+export async function atMost(clock: Clock, ms: number, work: Iterable<Promise<unknown>>): Promise<void> {
+  let timer: Timer | undefined
+  const late = new Promise<void>(resolve => (timer = clock.timer(ms, resolve)))
   await Promise.race([Promise.allSettled(work), late])
-  clearTimeout(timer)
+  timer?.cancel()
 }

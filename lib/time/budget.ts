@@ -9,7 +9,7 @@ export class Budget {
 
   /** @param limitMs milliseconds; it may change while the operation lasts. */
   constructor(
-    private readonly clock: Clock,
+    readonly clock: Clock,
     private readonly limitMs: () => number,
   ) {
     this.start = clock.monotonic()

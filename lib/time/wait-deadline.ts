@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { reasonOf } from './abort-signal.js'
-import { type Clock, LONGEST_TIMEOUT_MS } from './clock.js'
+import type { Clock, Timer } from './clock.js'
 
 /** The end of a wait: by the caller's signal, by {@link abort}, or because its time is over. */
 export class WaitDeadline {
@@ -9,7 +9,7 @@ export class WaitDeadline {
   /** Why it was aborted. */
   reason: unknown
   private readonly controller = new AbortController()
-  private timer: NodeJS.Timeout | undefined
+  private timer: Timer | undefined
 
   constructor(
     private readonly caller: AbortSignal | undefined,
@@ -32,7 +32,7 @@ export class WaitDeadline {
   }
 
   close(): void {
-    clearTimeout(this.timer)
+    this.timer?.cancel()
     this.caller?.removeEventListener('abort', this.onAbort)
   }
 
@@ -41,7 +41,7 @@ export class WaitDeadline {
   private arm(end: number): void {
     const left = end - this.clock.monotonic()
     if (left <= 0) this.controller.abort()
-    else this.timer = setTimeout(() => this.arm(end), Math.min(Math.ceil(left), LONGEST_TIMEOUT_MS))
+    else this.timer = this.clock.timer(Math.ceil(left), () => this.arm(end))
   }
 }
 

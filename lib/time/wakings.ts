@@ -33,10 +33,11 @@ export class Wakings {
     this.isLooking = this.sleepers.size > 0
     if (!this.isLooking) return
     const due = this.clock.monotonic() + LOOK_MS
-    setTimeout(() => {
+    const look = (): void => {
       const isLate = this.clock.monotonic() - due > LATE_MS
       if (isLate) for (const sleeper of [...this.sleepers]) sleeper.wake()
       this.look()
-    }, LOOK_MS).unref()
+    }
+    this.clock.timer(LOOK_MS, look).unref()
   }
 }

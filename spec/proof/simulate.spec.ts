@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, jest } from '@jest/globals'
+import { describe, expect, it, jest } from '@jest/globals'
 import { execFile } from 'node:child_process'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -8,14 +8,6 @@ import { Search } from './simulate/search.js'
 jest.setTimeout(100_000)
 
 const root = resolve(import.meta.dirname, '../..')
-
-const { setTimeout, Date, performance, crypto } = globalThis
-const { random } = Math
-
-afterEach(() => {
-  expect({ ...globalThis, random: Math.random }).toMatchObject({ setTimeout, random })
-  expect([globalThis.Date, globalThis.performance, globalThis.crypto]).toEqual([Date, performance, crypto])
-})
 
 describe('Simulated processes', () => {
   it('keep all promises, whatever befalls them', async () => {

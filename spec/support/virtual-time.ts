@@ -1,8 +1,8 @@
-import type { Clock } from '../../lib/time/clock.js'
+import { type Clock, systemClock } from '../../lib/time/clock.js'
 import { Timestamp } from '../../lib/model/timestamp.js'
 import type { Timers } from '../../lib/store/memory/timers.js'
 
-/** Time that goes on as ever, and can be turned forward. The leases of a memory store end by turning only. */
+/** Time that goes on as ever, and can be turned forward, which timers do not notice. The leases of a memory store end by turning only. */
 export class VirtualTime {
   private ahead = 0
   private readonly due = new Set<{ at: number; work: () => void }>()
@@ -10,6 +10,8 @@ export class VirtualTime {
   readonly clock: Clock = {
     now: () => Timestamp.fromMillis(Date.now() + this.ahead),
     monotonic: () => performance.now() + this.ahead,
+    timer: (ms, work) => systemClock.timer(ms, work),
+    random: () => systemClock.random(),
   }
 
   readonly timers: Timers = {

@@ -3,6 +3,7 @@ import type { Step } from '../../protocol/decide.js'
 import { EtcdLockUnavailableError } from '../../model/errors.js'
 import { StoreError } from '../../store/store-error.js'
 import { throwIfAborted } from '../../time/abort-signal.js'
+import type { Clock, Timer } from '../../time/clock.js'
 import { AcquireAttempt } from './acquire-attempt.js'
 import type { LockTarget, TargetSnapshot } from '../options/lock-target.js'
 import type { Engine } from '../engine/engine.js'
@@ -50,7 +51,7 @@ export async function acquire(
     const work = finish(engine, attempt, stop, pursuit).finally(() => engine.waits.delete(stop))
     engine.waits.set(stop, work)
     const patience = (): number => (engine.hasAnsweredFor(IMPATIENT_MS) ? LEAVE_SOON_MS : LEAVE_MS)
-    const step = await within(patience, stop.signal, work)
+    const step = await within(engine.clock, patience, stop.signal, work)
     if (step?.kind === 'held') {
       const { holdings } = attempt
       for (const holding of holdings) engine.holdings.add(holding)
@@ -137,11 +138,16 @@ function reasonOf(failure: unknown, engine: Engine, attempt: AcquireAttempt): un
 }
 
 /** The result of `work`, or undefined when it is not there so many milliseconds after the stop. */
-async function within<T>(ms: () => number, stop: AbortSignal, work: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
+async function within<T>(
+  clock: Clock,
+  ms: () => number,
+  stop: AbortSignal,
+  work: Promise<T>,
+): Promise<T | undefined> {
+  let timer: Timer | undefined
   let start = (): void => {}
   const late = new Promise<undefined>(resolve => {
-    start = () => (timer = setTimeout(resolve, ms(), undefined))
+    start = () => (timer = clock.timer(ms(), () => resolve(undefined)))
     if (stop.aborted) start()
     else stop.addEventListener('abort', start, { once: true })
   })
@@ -149,7 +155,7 @@ async function within<T>(ms: () => number, stop: AbortSignal, work: Promise<T>):
   try {
     return await Promise.race([work, late])
   } finally {
-    clearTimeout(timer)
+    timer?.cancel()
     stop.removeEventListener('abort', start)
   }
 }

@@ -4,7 +4,6 @@ import { watchedByAll } from '../../protocol/decide.js'
 import { applyEvent, type Snapshot } from '../../protocol/snapshot.js'
 import { areWhole } from '../../protocol/whole-news.js'
 import type { Watch, WatchListener } from '../../store/store.js'
-import { LONGEST_TIMEOUT_MS } from '../../time/clock.js'
 import type { TargetSnapshot } from '../options/lock-target.js'
 import type { Engine } from '../engine/engine.js'
 import { translated } from '../../store/retry.js'
@@ -130,12 +129,9 @@ export class QueueWatcher implements WatchListener {
   private woken(ms: number): Promise<void> {
     if (this.signal.aborted) return Promise.resolve()
     return new Promise(resolve => {
-      const timer = setTimeout(
-        () => this.wake(),
-        Math.min(Math.max(ms, 1), this.rereadMs, LONGEST_TIMEOUT_MS),
-      )
+      const timer = this.engine.clock.timer(Math.min(Math.max(ms, 1), this.rereadMs), () => this.wake())
       this.wake = () => {
-        clearTimeout(timer)
+        timer.cancel()
         resolve()
       }
     })

@@ -10,7 +10,7 @@ import { LockKey } from '../../protocol/lock-key.js'
 import { checkAllowedPrefix, checkPrefix, lockKey } from '../../protocol/lock-name.js'
 import { keyLocksOf } from '../../protocol/snapshot.js'
 import type { AcquireOptions, HoldAllOptions, HoldOptions, LockRequest } from '../options/acquire-options.js'
-import { type AcquireRequest, requestAll, requestOne } from '../options/acquire-request.js'
+import { type AcquireRequest, type Asker, requestAll, requestOne } from '../options/acquire-request.js'
 import { checkLockOptions, checkOptionsOf } from '../options/check-options.js'
 import { HANDLE_MS } from '../../time/budget.js'
 import type { LockTarget } from '../options/lock-target.js'
@@ -28,6 +28,7 @@ import { leftOf } from '../observe/leases-left.js'
 import { type LockState, stateOf } from '../observe/lock-state.js'
 import { listStates } from '../observe/list.js'
 import type { LockOptions } from '../options/lock-options.js'
+import { type Host, systemHost } from '../engine/host.js'
 import { openEngine } from '../engine/open-engine.js'
 import { type NoopTerms, NoopLockHandle, NoopLockSetHandle } from '../hold/noop-lock-handle.js'
 import { reading } from '../engine/reading.js'
@@ -44,6 +45,7 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   readonly dryRun: boolean
   private readonly prefixes: readonly string[]
   private readonly log: Logger
+  private readonly asker: Asker
   private engine: Promise<Engine> | undefined
 
   static {
@@ -51,7 +53,13 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   }
 
   /** @throws InvalidLockError for a prefix that is not allowed, a bad owner or option, LockConfigError for a bad `config`. */
-  constructor(private readonly options: LockOptions) {
+  constructor(options: LockOptions)
+  /** @internal */
+  constructor(options: LockOptions, host: Host)
+  constructor(
+    private readonly options: LockOptions,
+    private readonly host: Host = systemHost,
+  ) {
     super()
     checkLockOptions(options)
     const { config = {}, prefix, owner, dryRun = true, allowedPrefixes = [] } = options
@@ -65,6 +73,7 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     this.owner = owner
     this.dryRun = dryRun
     this.log = logger
+    this.asker = { prefix, owner, newId: () => host.newId() }
   }
 
   /**
@@ -89,14 +98,14 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
    * `wait` (LockFullError when it has room for no more holders), EtcdLockUnavailableError, LockUnreadableError, LockError, and the reason of an aborted `signal`.
    */
   async acquire(name: string, options: AcquireOptions): Promise<string> {
-    const request = requestOne('acquire', this, name, options)
+    const request = requestOne('acquire', this.asker, name, options)
     await this.take(request, options)
     return request.id
   }
 
   /** Like {@link acquire}, with a handle, for `await using held = await lock.hold(…)`. */
   async hold(name: string, options: HoldOptions): Promise<HeldLock> {
-    const request = requestOne('hold', this, name, options)
+    const request = requestOne('hold', this.asker, name, options)
     const holdings = await this.take(request, options)
     const releaseQuietly = (): Promise<boolean> => this.releaseQuietly([name], request.id, HANDLE_MS)
     const [{ key }] = request.targets as readonly [LockTarget]
@@ -111,7 +120,7 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
    * what etcd takes in one transaction; otherwise as {@link acquire}.
    */
   async acquireAll(requests: readonly LockRequest[], options: HoldAllOptions = {}): Promise<HeldLocks> {
-    const request = requestAll(this, requests, options)
+    const request = requestAll(this.asker, requests, options)
     const names = request.targets.map(({ key }) => key.name)
     const keys = request.targets.map(({ key }) => key.path)
     const holdings = await this.take(request, options)
@@ -216,7 +225,8 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   }
 
   private open(): Promise<Engine> {
-    this.engine ??= openEngine({ ...this.options, logger: this.log }).catch((error: unknown) => {
+    const { log: logger, host } = this
+    this.engine ??= openEngine({ ...this.options, logger, clock: host.clock }).catch((error: unknown) => {
       this.engine = undefined
       throw error
     })
@@ -244,10 +254,10 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     { id, targets, monitoring }: AcquireRequest,
     releaseQuietly: () => Promise<boolean>,
   ): NoopTerms {
-    const { owner, log } = this
+    const { owner, log, host } = this
     const ttls = targets.map(({ terms }) => terms.ttl)
     const ttl = Math.min(...ttls)
-    return { ...monitoring[ttls.indexOf(ttl)]!, owner, id, ttl, log, releaseQuietly }
+    return { ...monitoring[ttls.indexOf(ttl)]!, owner, id, ttl, log, clock: host.clock, releaseQuietly }
   }
 
   /** What a dry run does instead of a change. */

@@ -159,7 +159,7 @@ export class Engine {
    */
   async close(): Promise<void> {
     for (const stop of this.waits.keys()) stop.abort(new LockError('The lock was closed during the wait.'))
-    await atMost(CLOSE_MS, this.waits.values())
+    await atMost(this.clock, CLOSE_MS, this.waits.values())
     for (const dependant of this.dependants) dependant.close()
     await this.pool.close()
     await this.store.close()

@@ -6,6 +6,7 @@ import type { Watch, WatchListener } from '../../store/store.js'
 import type { Engine } from '../engine/engine.js'
 import { findMarker } from '../release/force-release-marker.js'
 import type { Holding } from '../engine/holdings.js'
+import type { Timer } from '../../time/clock.js'
 
 /** How long after a look that failed to look again. */
 const LOOK_AGAIN_MS = 1_000
@@ -13,7 +14,7 @@ const LOOK_AGAIN_MS = 1_000
 /** What can be seen in etcd of one holding's holder key. */
 export class HolderKeyWatcher implements WatchListener {
   private watch: Watch | undefined
-  private timer: NodeJS.Timeout | undefined
+  private timer: Timer | undefined
   private isClosed = false
 
   constructor(
@@ -38,7 +39,7 @@ export class HolderKeyWatcher implements WatchListener {
 
   close(): void {
     this.isClosed = true
-    clearTimeout(this.timer)
+    this.timer?.cancel()
     this.watch?.close()
   }
 
@@ -61,8 +62,8 @@ export class HolderKeyWatcher implements WatchListener {
    */
   lookAgain(error: unknown): void {
     if (this.isClosed || !isStoreError(error, 'unreachable')) return
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => void this.look(), LOOK_AGAIN_MS)
+    this.timer?.cancel()
+    this.timer = this.engine.clock.timer(LOOK_AGAIN_MS, () => void this.look())
   }
 
   onEvents(events: readonly KeyEvent[]): void {

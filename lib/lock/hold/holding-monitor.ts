@@ -1,6 +1,6 @@
 import type { KeyValue } from '../../kv/key-value.js'
 import { LockLostError, type LossReason } from '../../model/errors.js'
-import { LONGEST_TIMEOUT_MS } from '../../time/clock.js'
+import type { Timer } from '../../time/clock.js'
 import type { Engine } from '../engine/engine.js'
 import { HolderKeyWatcher } from './holder-key-watcher.js'
 import type { Holding } from '../engine/holdings.js'
@@ -32,7 +32,7 @@ export class HoldingMonitor {
   private readonly pending = new Set<Lease>()
   /** Whether it was said that the deadline is near. */
   isExpiring = false
-  private timer: NodeJS.Timeout | undefined
+  private timer: Timer | undefined
   private due = 0
   private readonly sight: HolderKeyWatcher
   private keeper: LeaseKeeper | undefined
@@ -126,7 +126,7 @@ export class HoldingMonitor {
   /** Stops looking after it. */
   end(): void {
     this.isOver = true
-    clearTimeout(this.timer)
+    this.timer?.cancel()
     this.keeper?.stop()
     this.sight.close()
     this.engine.dependants.delete(this)
@@ -138,16 +138,13 @@ export class HoldingMonitor {
   }
 
   private arm(): void {
-    clearTimeout(this.timer)
+    this.timer?.cancel()
     if (this.isOver) return
     if (this.remaining > this.options.expiringMs) this.isExpiring = false
     const untilNext = this.remaining - (this.isExpiring ? 0 : this.options.expiringMs)
-    const ms = Math.max(
-      0,
-      Math.min(this.sight.isOpen ? untilNext : WATCH_AFTER_MS, untilNext, LONGEST_TIMEOUT_MS),
-    )
+    const ms = Math.max(0, Math.min(this.sight.isOpen ? untilNext : WATCH_AFTER_MS, untilNext))
     this.due = this.engine.clock.monotonic() + ms
-    this.timer = setTimeout(() => this.tick(), Math.ceil(ms))
+    this.timer = this.engine.clock.timer(Math.ceil(ms), () => this.tick())
   }
 
   private tick(): void {
@@ -178,8 +175,8 @@ export class HoldingMonitor {
   private async onLeaseEnd(): Promise<void> {
     const { lease } = this.holding
     if (lease.remaining <= 0) return this.expire()
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => this.onLeaseLost(), EXPLAIN_MS)
+    this.timer?.cancel()
+    this.timer = this.engine.clock.timer(EXPLAIN_MS, () => this.onLeaseLost())
     const kv = await this.sight.find().catch(() => undefined)
     if (this.isOver || this.isGone || this.holding.lease !== lease) return
     if (kv && kv.lease !== lease.id) await this.adopt(kv)
@@ -200,8 +197,8 @@ export class HoldingMonitor {
   /** Released by somebody, or with its lease, which tells. */
   private async onGone(): Promise<void> {
     this.isGone = true
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => this.runOut(), EXPLAIN_MS)
+    this.timer?.cancel()
+    this.timer = this.engine.clock.timer(EXPLAIN_MS, () => this.runOut())
     const force = await this.sight.force()
     if (force) return this.lose('released-elsewhere', `${force.by} released it by force: ${force.reason}`)
     const isAlive = await this.engine.pool.renew(this.holding.lease).catch(() => true)

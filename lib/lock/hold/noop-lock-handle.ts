@@ -5,7 +5,7 @@ import { printAs } from '../../model/printed.js'
 import type { GuardedWrite } from '../../protocol/guard.js'
 import { checkListener } from '../options/check-options.js'
 import { checkGuardedWrite } from '../options/check-write.js'
-import { LONGEST_TIMEOUT_MS, systemClock } from '../../time/clock.js'
+import { type Clock, systemClock, type Timer } from '../../time/clock.js'
 import { checkTtl } from '../extend/extend.js'
 import { describeHeld } from './describe-held.js'
 import type { GuardResult, Held, HeldLock, HeldLocks } from './held-lock.js'
@@ -18,6 +18,8 @@ export interface NoopTerms extends MonitorOptions {
   readonly id: string
   /** Seconds. */
   readonly ttl: number
+  /** The system's when not given. */
+  readonly clock?: Clock
   readonly log?: Logger
   readonly releaseQuietly?: () => Promise<boolean>
 }
@@ -34,10 +36,11 @@ abstract class NoopHandleBase implements Held {
   readonly id: string
   private readonly controller = new AbortController()
   private readonly events = new EventEmitter<{ expiring: [] }>()
+  private readonly clock: Clock
   private ttl: number
   /** Monotonic. */
-  private since = systemClock.monotonic()
-  private timer: NodeJS.Timeout | undefined
+  private since: number
+  private timer: Timer | undefined
   private isExpiring = false
   private loss: LockLostError | undefined
   private released: Promise<boolean> | undefined
@@ -53,6 +56,8 @@ abstract class NoopHandleBase implements Held {
     this.owner = terms.owner
     this.id = terms.id
     this.ttl = terms.ttl
+    this.clock = terms.clock ?? systemClock
+    this.since = this.clock.monotonic()
     this.arm()
   }
 
@@ -61,7 +66,7 @@ abstract class NoopHandleBase implements Held {
   }
 
   get deadline(): Date {
-    return new Date(systemClock.now().toDate().getTime() + this.remainingMs)
+    return new Date(this.clock.now().toDate().getTime() + this.remainingMs)
   }
 
   remaining(): number {
@@ -97,7 +102,7 @@ abstract class NoopHandleBase implements Held {
     this.assertHeld()
     checkTtl(ttl)
     this.ttl = ttl
-    this.since = systemClock.monotonic()
+    this.since = this.clock.monotonic()
     this.arm()
   }
 
@@ -110,7 +115,7 @@ abstract class NoopHandleBase implements Held {
   }
 
   release(): Promise<boolean> {
-    clearTimeout(this.timer)
+    this.timer?.cancel()
     this.released ??= (this.terms.releaseQuietly ?? (() => Promise.resolve(true)))()
     return this.released
   }
@@ -121,7 +126,7 @@ abstract class NoopHandleBase implements Held {
 
   private get remainingMs(): number {
     if (this.loss || this.released) return 0
-    const age = systemClock.monotonic() - this.since
+    const age = this.clock.monotonic() - this.since
     const ttl = this.ttl * 1000
     return Math.max(0, ttl - (this.terms.keepAlive ? age % (ttl / RENEWALS_PER_TTL) : age))
   }
@@ -135,13 +140,12 @@ abstract class NoopHandleBase implements Held {
   }
 
   private arm(): void {
-    clearTimeout(this.timer)
+    this.timer?.cancel()
     if (this.terms.keepAlive || this.loss || this.released) return
     const { expiringMs } = this.terms
     if (this.remainingMs > expiringMs) this.isExpiring = false
     const ms = this.remainingMs - (this.isExpiring ? 0 : expiringMs)
-    this.timer = setTimeout(() => this.tick(), Math.min(Math.ceil(Math.max(0, ms)), LONGEST_TIMEOUT_MS))
-    this.timer.unref()
+    this.timer = this.clock.timer(Math.ceil(Math.max(0, ms)), () => this.tick()).unref()
   }
 
   private tick(): void {

@@ -1,4 +1,4 @@
-import { LONGEST_TIMEOUT_MS } from '../../time/clock.js'
+import type { Clock, Timer } from '../../time/clock.js'
 import type { Lease } from './lease.js'
 
 /** How long after a renewal that failed to try again: a share of what is left, and milliseconds at least and at most. */
@@ -10,11 +10,12 @@ export class LeaseKeeper {
   /** Milliseconds by which the last renewal left too late, because this process did not run. */
   lateness = 0
   private isRetrying = false
-  private timer: NodeJS.Timeout | undefined
+  private timer: Timer | undefined
   private stopped = false
   private isRenewing = false
 
   constructor(
+    private readonly clock: Clock,
     private readonly lease: Lease,
     private readonly renew: () => Promise<boolean>,
     private readonly onLost: () => void,
@@ -24,7 +25,7 @@ export class LeaseKeeper {
 
   stop(): void {
     this.stopped = true
-    clearTimeout(this.timer)
+    this.timer?.cancel()
   }
 
   /** Renews now, if that is due by the clock. */
@@ -38,8 +39,8 @@ export class LeaseKeeper {
 
   private schedule(ms: number): void {
     if (this.stopped) return
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => void this.tick(), Math.min(Math.max(ms, 0), LONGEST_TIMEOUT_MS))
+    this.timer?.cancel()
+    this.timer = this.clock.timer(Math.max(ms, 0), () => void this.tick())
   }
 
   private async tick(): Promise<void> {

@@ -110,7 +110,7 @@ export class LeasePool {
 
   /** Renews a lease until stopped. */
   keepAlive(lease: Lease, onLost: () => void): LeaseKeeper {
-    return new LeaseKeeper(lease, () => this.renew(lease), onLost)
+    return new LeaseKeeper(this.clock, lease, () => this.renew(lease), onLost)
   }
 
   /** Ends a lease and whatever hangs on it: a write that is still under way with it will then fail. */
@@ -137,7 +137,7 @@ export class LeasePool {
     for (const lease of [...this.idle.values()].flat()) this.discard(lease)
     this.idle.clear()
     this.closing.abort()
-    await atMost(CLOSE_MS, this.discards)
+    await atMost(this.clock, CLOSE_MS, this.discards)
   }
 
   /** Once: by its defaults etcd grants 2 s at least, and more to a cluster of long election timeouts. */

@@ -1,6 +1,7 @@
 import type { LeaseId } from '../../kv/key-value.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
 import { isRenewed } from '../../protocol/terms.js'
+import { atMost } from '../../time/at-most.js'
 import type { Engine } from '../engine/engine.js'
 
 /** Seconds that are left of leases, in whole ones, as etcd has told. */
@@ -12,7 +13,7 @@ const PATIENCE_MS = 1_000
 
 /** What is left of the leases of all holders, as far as etcd tells it soon: to know less is no failure. */
 export async function leftOf(
-  { store }: Pick<Engine, 'store'>,
+  { store, clock }: Pick<Engine, 'store' | 'clock'>,
   snapshots: readonly Snapshot[],
 ): Promise<Left> {
   const left = new Map<LeaseId, number>()
@@ -22,10 +23,7 @@ export async function leftOf(
       const found = await store.leases.remaining(lease)
       left.set(lease, found?.left ?? 0)
     })
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>(resolve => (timer = setTimeout(resolve, PATIENCE_MS)))
-  await Promise.race([Promise.allSettled(asking), late])
-  clearTimeout(timer)
+  await atMost(clock, PATIENCE_MS, asking)
   return new Map(left)
 }
 

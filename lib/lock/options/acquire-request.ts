@@ -20,6 +20,8 @@ import type { LockTarget } from './lock-target.js'
 export interface Asker {
   readonly prefix: string
   readonly owner: string
+  /** Makes the id: {@link newLockId} when not given. */
+  readonly newId?: () => string
 }
 
 /** What somebody asks for under a new id, checked. Every door to the locks comes through here. */
@@ -59,13 +61,13 @@ export function requestAll(
 }
 
 function requestOf(
-  { owner }: Asker,
+  { owner, newId = newLockId }: Asker,
   keys: readonly LockKey[],
   wanted: readonly Pick<LockRequest, 'concurrency' | 'ttl'>[],
   options: HoldAllOptions,
 ): AcquireRequest {
   checkOwner(owner)
-  const id = newLockId()
+  const id = newId()
   const targets = keys.map((key, at) => {
     const { concurrency, ttl } = wanted[at]!
     const terms = { uuid: id, owner, concurrency, ttl }

@@ -25,7 +25,7 @@ export const clientMutants: readonly Mutant[] = [
     file: 'lib/time/clock.ts',
     right: 'return now + asleep',
     wrong: 'return now',
-    specs: ['spec/unit/lock/clock'],
+    specs: ['spec/unit/time/clock'],
   },
   {
     mistake: 'assertHeld trusts a timer that could not run',
@@ -100,7 +100,7 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'a look at the holder key that failed is not repeated',
     file: 'lib/lock/hold/holder-key-watcher.ts',
-    right: '    this.timer = setTimeout(() => void this.look(), LOOK_AGAIN_MS)\n',
+    right: '    this.timer = this.engine.clock.timer(LOOK_AGAIN_MS, () => void this.look())\n',
     wrong: '',
     specs: ['spec/faults/races'],
   },

@@ -1,10 +1,8 @@
-import type { Logger } from 'pino'
-import { Lock } from '../../../lib/lock/api/lock.js'
+import type { Lock } from '../../../lib/lock/api/lock.js'
 import { KeyLocks } from '../../../lib/model/key-locks.js'
+import { Timestamp } from '../../../lib/model/timestamp.js'
 import { GUARDED } from './guarded-write.js'
 import { Host } from './host.js'
-import { Link } from './link.js'
-import { PREFIX } from './lock-view.js'
 import type { World } from './world.js'
 
 /** How long a Lock may take to close: revocations that fail are repeated for 30 s. */
@@ -19,10 +17,14 @@ const TRACE_TTL = 3_600
 
 /** What is left when all have let go. */
 export class Aftermath {
+  /** Somebody new, whose clocks are right. */
+  private readonly newcomer = new Host('new', 0, 0)
+
   constructor(
     private readonly world: World,
     private readonly locks: ReadonlyMap<Host, Lock>,
-    private readonly log: Logger,
+    /** Opens a Lock on a host. */
+    private readonly open: (host: Host) => Lock,
   ) {}
 
   async run(): Promise<void> {
@@ -51,10 +53,11 @@ export class Aftermath {
 
   private expectNoHolders(): void {
     const { world } = this
+    const now = Timestamp.fromMillis(this.newcomer.wall(world.now))
     for (const { name, key, holders, tickets, keyLocks } of world.locks) {
       const left = [...holders, ...tickets].map(kv => kv.key)
       if (left.length > 0) world.violate(`${left.join(', ')} has outlived all leases`)
-      const live = keyLocks ? KeyLocks.fromJson(key.path, keyLocks.value).live() : []
+      const live = keyLocks ? KeyLocks.fromJson(key.path, keyLocks.value).live({ now }) : []
       if (live.length > 0) world.violate(`${name} is still held by ${live.map(String).join(', ')}`)
     }
     const leases = [...world.etcd.leases.values()].filter(({ ttl }) => ttl < TRACE_TTL)
@@ -63,11 +66,9 @@ export class Aftermath {
 
   /** Somebody new gets each lock at once, and leaves nothing behind. */
   private async expectFree(): Promise<void> {
-    const { world } = this
-    const host = new Host('new', 0, 0)
-    const store = new Link(world.scheduler, world.weather, world.etcd, host)
-    const lock = new Lock({ store, prefix: PREFIX, owner: 'new', dryRun: false, logger: this.log })
-    await this.each([host], async () => {
+    const { world, newcomer } = this
+    const lock = this.open(newcomer)
+    await this.each([newcomer], async () => {
       for (const { name } of world.locks) {
         const held = await lock.tryAcquire(name)
         if (!held) world.violate(`${name} is not free at the end`)

@@ -1,10 +1,12 @@
 import type { Held } from '../../../lib/lock/hold/held-lock.js'
 import type { Lock } from '../../../lib/lock/api/lock.js'
 import { isSpicerackError, type SpicelockErrorCode } from '../../../lib/model/errors.js'
+import type { Timer } from '../../../lib/time/clock.js'
 import type { BeliefJudge } from './belief-judge.js'
 import { guardedWrite } from './guarded-write.js'
 import type { Host } from './host.js'
 import { uuidOf } from './lock-view.js'
+import type { Machine } from './machine.js'
 import type { Random } from './random.js'
 import { Request, type Terms } from './request.js'
 import type { Habits } from './habits.js'
@@ -13,27 +15,25 @@ import type { World } from './world.js'
 /** Who waits for more than a second for his leave goes without: where it takes no longer than this, he never does. */
 const PROMPT_MS = 20
 
-/** Set by the world when somebody's uuid is made, which is at the beginning of his call. */
-export interface Minted {
-  uuid: string
-}
-
 /** Code of a process that uses its Lock, one call after the other, as the seed has it. */
 export class Client {
   isDone = false
   /** What it does, for reports. */
   doing = ''
-  private abortion: NodeJS.Timeout | undefined
+  private abortion: Timer | undefined
 
   constructor(
     private readonly world: World,
     private readonly beliefs: BeliefJudge,
-    private readonly minted: Minted,
+    private readonly machine: Machine,
     private readonly random: Random,
     private readonly habits: Habits,
-    readonly host: Host,
     private readonly lock: Lock,
   ) {}
+
+  get host(): Host {
+    return this.machine.host
+  }
 
   async run(): Promise<void> {
     try {
@@ -166,7 +166,7 @@ export class Client {
     const { world } = this
     const calmSince = world.weather.isCalm(this.host) ? world.now : Infinity
     const pending = call()
-    const request = new Request(this.minted.uuid, this.host, terms)
+    const request = new Request(this.machine.lastId, this.host, terms)
     world.requests.set(request.uuid, request)
     this.doing = `asking for ${terms.names.join(' and ')} as ${request.uuid}`
     const result = await this.allow(expected, () =>
@@ -176,7 +176,7 @@ export class Client {
         throw error
       }),
     )
-    clearTimeout(this.abortion)
+    this.abortion?.cancel()
     if (result !== undefined && result !== null) {
       request.phase = 'held'
       return result
@@ -211,14 +211,14 @@ export class Client {
     const wait = random.chance(0.5) ? random.anyScale(0.01, 60) : undefined
     if (random.chance(0.7)) return wait === undefined ? {} : { wait }
     const controller = new AbortController()
-    this.abortion = setTimeout(() => controller.abort(ABORTED), random.anyScale(1, 30_000))
+    this.abortion = this.machine.timer(random.anyScale(1, 30_000), () => controller.abort(ABORTED))
     return { signal: controller.signal, ...(wait !== undefined && { wait }) }
   }
 
   /** Not for longer than there are faults. */
   private sleep(ms: number): Promise<void> {
     const left = Math.max(1, this.habits.endMs - this.world.now)
-    return new Promise(resolve => setTimeout(resolve, Math.min(ms, left)))
+    return new Promise(resolve => this.machine.timer(Math.min(ms, left), resolve))
   }
 }
 

@@ -1,3 +1,5 @@
+/** 2030-01-01: no run takes its times for real ones. */
+const EPOCH = Date.UTC(2030, 0, 1)
 /** A process notices so late that it has slept: no timer tells. */
 const NOTICE_SLEEP_MS = 1_500
 
@@ -21,17 +23,13 @@ export class Host {
     private skew: number,
   ) {}
 
-  /** Stands still while it sleeps. */
-  running(now: number): number {
-    return this.monotonic(now) - this.slept
-  }
-
   monotonic(now: number): number {
     return now * (1 + this.drift)
   }
 
+  /** Whole milliseconds since 1970. */
   wall(now: number): number {
-    return this.monotonic(now) + this.skew
+    return Math.floor(EPOCH + this.monotonic(now) + this.skew)
   }
 
   /** Whether it has slept. */

@@ -44,7 +44,7 @@ export const mistakes = {
         const granted = await leases.grant(ttl)
         return new Lease(granted.id, ttl, granted.ttl, clock, sentNow(clock))
       }
-      return () => void Object.defineProperties(prototype, { take: right.borrow, renew: right.renew })
+      return () => void Object.defineProperties(prototype, { borrow: right.borrow, renew: right.renew })
     },
   },
   'a watch loses an event now and then': {

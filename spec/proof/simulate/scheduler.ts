@@ -4,14 +4,10 @@ import type { Trace } from './trace.js'
 
 /** So many events are put to Node at once: a turn of its loop costs more than most of them. */
 const BATCH = 64
-/** Taken before a run replaces it. */
-const { setImmediate } = globalThis
 
 /** The only clock of a run, and the order of all that happens: one event, then all that it sets off at once, then the next. */
 export class Scheduler {
   now = 0
-  /** Whose code runs. */
-  current: Host | undefined
   /** Called after each event. */
   onSettled: () => void = () => {}
   private readonly queue = new EventQueue()
@@ -95,7 +91,6 @@ export class Scheduler {
   }
 
   private step(until: number, isDone: () => boolean, end: (done: boolean) => void): void {
-    this.current = undefined
     if (this.trace.events > 0) this.onSettled()
     if (isDone()) return end(true)
     for (;;) {
@@ -118,7 +113,6 @@ export class Scheduler {
         continue
       }
       next.run = undefined
-      this.current = host
       this.trace.add(this.now, host?.name ?? '', next.what)
       return run()
     }

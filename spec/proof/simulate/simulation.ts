@@ -10,11 +10,11 @@ import { Habits } from './habits.js'
 import { Host } from './host.js'
 import { Link } from './link.js'
 import { LockView, PREFIX } from './lock-view.js'
+import { Machine } from './machine.js'
 import { Random } from './random.js'
 import { Scheduler } from './scheduler.js'
 import { Trace } from './trace.js'
 import { TruthJudge } from './truth-judge.js'
-import { installVirtualGlobals } from './virtual-globals.js'
 import type { Violation } from './violation.js'
 import { WaitJudge } from './wait-judge.js'
 import { Weather } from './weather.js'
@@ -46,17 +46,19 @@ export class Simulation {
   private readonly trace: Trace
   private readonly scheduler: Scheduler
   private readonly random: Random
-  private readonly minted = { uuid: '' }
+  /** What the code under test draws from. */
+  private readonly chance: Random
   private readonly world: World
   private readonly habits: Habits
   private readonly locks = new Map<Host, Lock>()
   private readonly clients: Client[]
 
-  constructor(private readonly options: SimulationOptions) {
-    const { seed, onEvent, wrap = store => store } = options
+  constructor(options: SimulationOptions) {
+    const { seed, onEvent, wrap } = options
     this.trace = new Trace(onEvent)
     const scheduler = (this.scheduler = new Scheduler(this.trace))
     const random = (this.random = new Random(seed, 1))
+    this.chance = new Random(seed, 3)
     const habits = (this.habits = new Habits(random, random.anyScale(2_000, 100_000)))
     const weather = new Weather(scheduler, new Random(seed, 2), drawClimate(random), habits.longestTtl * 1000)
     const etcd = new Etcd(scheduler, weather.lateExpiry)
@@ -68,12 +70,12 @@ export class Simulation {
     const world = (this.world = new World(scheduler, weather, etcd, hosts, views))
     const [truth, beliefs, waits] = [new TruthJudge(world), new BeliefJudge(world), new WaitJudge(world)]
     this.clients = hosts.flatMap(host => {
-      const store = wrap(new Link(scheduler, weather, etcd, host))
-      const lock = new Lock({ store, prefix: PREFIX, owner: host.name, dryRun: false, logger: log })
+      const machine = this.machineOf(host)
+      const lock = this.open(machine, wrap)
       this.locks.set(host, lock)
       return Array.from({ length: random.pick([1, 1, 1, 2]) }, (_, at) => {
         const own = new Random(seed, 100 + 10 * hosts.indexOf(host) + at)
-        return new Client(world, beliefs, this.minted, own, habits, host, lock)
+        return new Client(world, beliefs, machine, own, habits, lock)
       })
     })
     let hasChanged = false
@@ -91,21 +93,22 @@ export class Simulation {
   }
 
   async run(): Promise<Outcome> {
-    const { seed } = this.options
-    const restore = installVirtualGlobals({
-      scheduler: this.scheduler,
-      random: new Random(seed, 3),
-      lag: this.world.weather.timerLag,
-      onUuid: uuid => (this.minted.uuid = uuid),
-    })
-    try {
-      await this.live()
-      if (!this.world.violation) await new Aftermath(this.world, this.locks, log).run()
-    } finally {
-      restore()
-    }
+    await this.live()
+    const open = (host: Host): Lock => this.open(this.machineOf(host))
+    if (!this.world.violation) await new Aftermath(this.world, this.locks, open).run()
     const { violation } = this.world
     return { violation, events: this.trace.events, hash: this.trace.hash }
+  }
+
+  private machineOf(host: Host): Machine {
+    return new Machine(host, this.scheduler, this.chance, this.world.weather.timerLag)
+  }
+
+  private open(machine: Machine, wrap: NonNullable<SimulationOptions['wrap']> = store => store): Lock {
+    const { scheduler, weather, etcd } = this.world
+    const { host } = machine
+    const store = wrap(new Link(scheduler, weather, etcd, host))
+    return new Lock({ store, prefix: PREFIX, owner: host.name, dryRun: false, logger: log }, machine)
   }
 
   private async live(): Promise<void> {

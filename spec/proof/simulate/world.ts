@@ -35,20 +35,9 @@ export class World {
     this.violation ??= new Violation(`at ${(scheduler.now / 1000).toFixed(3)} s: ${text}`)
   }
 
-  /** As code of this process would see the clocks. */
-  as<T>(host: Host, work: () => T): T {
-    const before = this.scheduler.current
-    this.scheduler.current = host
-    try {
-      return work()
-    } finally {
-      this.scheduler.current = before
-    }
-  }
-
   /** Whether the process of a handle takes itself for the holder, judged by its clocks, without making it look. */
   believes({ host, handle, isReleased }: Request): boolean {
     if (host.isDead || isReleased || !handle || handle.signal.aborted) return false
-    return this.as(host, () => handle.deadline.getTime() > Date.now())
+    return handle.deadline.getTime() > host.wall(this.now)
   }
 }

@@ -1,28 +1,20 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
-import { Lease } from '../../../lib/lock/leases/lease.js'
+import { Lease, sentNow } from '../../../lib/lock/leases/lease.js'
 import { LeasePool } from '../../../lib/lock/leases/lease-pool.js'
-import { Timestamp } from '../../../lib/model/timestamp.js'
 import type { Leases } from '../../../lib/store/store.js'
+import { ManualClock } from '../../support/manual-clock.js'
 
 const TTL = 10
 /** Milliseconds that each call to etcd takes. */
 const CALL = 3_000
-let wall: number
-let monotonic: number
-const clock = { now: () => Timestamp.fromMillis(wall), monotonic: () => monotonic }
+let clock: ManualClock
 
 beforeEach(() => {
-  wall = 1_600_000_000_000
-  monotonic = 5_000
+  clock = new ManualClock()
 })
 
-function pass(ms: number): void {
-  wall += ms
-  monotonic += ms
-}
-
 const slowly = <T>(answer: T): Promise<T> => {
-  pass(CALL)
+  clock.pass(CALL)
   return Promise.resolve(answer)
 }
 const leases: Leases = {
@@ -32,21 +24,21 @@ const leases: Leases = {
   revoke: () => slowly(undefined),
 }
 
-const fresh = (): Lease => new Lease('7', TTL, TTL, clock, { wall: clock.now(), monotonic })
+const fresh = (): Lease => new Lease('7', TTL, TTL, clock, sentNow(clock))
 
 describe('what remains of a lease', () => {
   it('is less than its ttl by a margin, and goes by with time', () => {
     const lease = fresh()
     expect(lease.remaining).toBe(TTL * 1000 - 60)
-    pass(4_000)
+    clock.pass(4_000)
     expect(lease.remaining).toBe(TTL * 1000 - 60 - 4_000)
   })
 
   it('does not mind that the wall clock is set', () => {
     const lease = fresh()
-    monotonic += 4_000
+    clock.pass(4_000)
     for (const step of [60_000, -3_600_000]) {
-      wall += step
+      clock.wall += step
       expect(lease.remaining).toBe(TTL * 1000 - 60 - 4_000)
     }
   })
@@ -64,7 +56,7 @@ describe('what remains of a lease', () => {
       'renewed',
       async pool => {
         const lease = fresh()
-        pass(5_000)
+        clock.pass(5_000)
         await pool.renew(lease)
         return lease
       },
@@ -81,8 +73,8 @@ describe('the pool', () => {
     const revoke = (): Promise<void> => Promise.resolve(void revoked++)
     const pool = new LeasePool({ ...leases, revoke }, clock)
     for (let ttl = 1; ttl <= 2_000; ttl++) {
-      pool.return(new Lease(String(ttl), ttl, ttl, clock, { wall: clock.now(), monotonic }))
-      pass(2_001_000)
+      pool.return(new Lease(String(ttl), ttl, ttl, clock, sentNow(clock)))
+      clock.pass(2_001_000)
     }
     await pool.close()
     expect(revoked).toBeLessThanOrEqual(256)

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import os from 'node:os'
 import { countingSleep, systemClock } from '../../../lib/time/clock.js'
 
@@ -133,5 +133,41 @@ describe('the clock that deadlines are counted on', () => {
     expect(took).toBeGreaterThanOrEqual(50)
     expect(took).toBeLessThan(10_000)
     expect(os.uptime()).toBeGreaterThan(0)
+  })
+})
+
+describe('a timer of this machine', () => {
+  const LONG_MS = 2 ** 31 + 5
+  let calls: number
+  const work = (): void => void calls++
+
+  beforeEach(() => {
+    calls = 0
+    jest.useFakeTimers()
+  })
+  afterEach(() => {
+    jest.useRealTimers()
+  })
+
+  it('can take longer than Node has timers for', () => {
+    systemClock.timer(LONG_MS, work)
+    jest.advanceTimersByTime(LONG_MS - 1)
+    expect(calls).toBe(0)
+    jest.advanceTimersByTime(1)
+    expect(calls).toBe(1)
+  })
+
+  it('never ends when it has no end', () => {
+    systemClock.timer(Infinity, work)
+    jest.advanceTimersByTime(3 * LONG_MS)
+    expect(calls).toBe(0)
+  })
+
+  it('can be cancelled, also after its first part', () => {
+    const timer = systemClock.timer(LONG_MS, work)
+    jest.advanceTimersByTime(LONG_MS - 1)
+    timer.cancel()
+    jest.advanceTimersByTime(LONG_MS)
+    expect(calls).toBe(0)
   })
 })
