@@ -19,10 +19,33 @@ const upward = layers.map((layer, index) => ({
   to: { path: `^lib/(${[...layers.slice(index + 1), 'index'].join('|')})[/.]` },
 }))
 
+/** The rooms of `lib/lock`, in the same order. */
+const rooms = ['leases', 'engine', 'options', 'observe', 'release', 'extend', 'acquire', 'hold', 'api']
+const upstairs = rooms.slice(0, -1).map((room, index) => ({
+  name: `lock-${room}-imports-downwards-only`,
+  severity: 'error',
+  from: { path: `^lib/lock/${room}/` },
+  to: { path: `^lib/lock/(${rooms.slice(index + 1).join('|')})/` },
+}))
+
 module.exports = {
   forbidden: [
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
     ...upward,
+    ...upstairs,
+    {
+      name: 'lock-has-one-door',
+      comment: 'What is not offered by lib/lock/api does not check what it is given.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: '^lib/lock/' },
+      to: { path: '^lib/lock/', pathNot: '^lib/lock/api/' },
+    },
+    {
+      name: 'lock-has-rooms-only',
+      severity: 'error',
+      from: { path: '^lib/' },
+      to: { path: '^lib/lock/', pathNot: `^lib/lock/(${rooms.join('|')})/` },
+    },
     {
       name: 'only-store-etcd-knows-etcd3',
       severity: 'error',

@@ -3,26 +3,24 @@ export {
   type AcquiredAllOptions,
   type AcquiredOptions,
   type AcquireOptions,
-  type ShortcutOptions,
-  type HoldAllOptions,
-  type HoldOptions,
-  type LockRequest,
-  type TryOptions,
-  type WaitStatus,
-} from './lock/options/acquire-options.js'
-export { cookbookLock } from './lock/api/cookbook-lock.js'
-export { getLockInstance } from './lock/api/get-lock-instance.js'
-export {
+  cookbookLock,
+  getLockInstance,
   type GuardResult,
   type Held,
   type HeldLock,
   type HeldLocks,
+  type HoldAllOptions,
+  type HoldOptions,
+  Lock,
+  type LockArgs,
+  type LockInstanceOptions,
+  type LockOptions,
+  type LockRequest,
+  NoLock,
   type NotWritten,
-} from './lock/hold/held-lock.js'
-export { Lock } from './lock/api/lock.js'
-export { type LockArgs, type LockInstanceOptions, type LockOptions } from './lock/options/lock-options.js'
-export { type HolderState, type LockState, type WaiterState } from './lock/observe/lock-state.js'
-export { NoLock } from './lock/api/no-lock.js'
+  type ShortcutOptions,
+  type TryOptions,
+} from './lock/api/index.js'
 export {
   ConcurrentLock,
   type ConcurrentLockDict,
@@ -31,6 +29,7 @@ export {
 export * from './model/constants.js'
 export * from './model/errors.js'
 export { KeyLocks, type Liveness } from './model/key-locks.js'
+export { type HolderState, type LockState, type WaiterState, type WaitStatus } from './model/lock-state.js'
 export { Timestamp } from './model/timestamp.js'
 export { type LockEvent } from './protocol/lock-event.js'
 export { type GuardedWrite } from './protocol/guard.js'

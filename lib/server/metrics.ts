@@ -1,8 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Engine } from '../lock/engine/engine.js'
-import { listStates } from '../lock/observe/list.js'
-import type { LockState } from '../lock/observe/lock-state.js'
+import type { LockService } from '../lock/api/lock-service.js'
+import type { LockState } from '../model/lock-state.js'
 import { onAnswered } from './http/answered.js'
 import type { Broadcast } from './v1/broadcast.js'
 
@@ -13,7 +12,7 @@ const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]
 /** What Prometheus reads at `/metrics`: numbers only, without a key. */
 export function addMetrics(
   server: FastifyInstance,
-  engine: Engine,
+  locks: LockService,
   prefix: string,
   broadcast: Broadcast,
 ): void {
@@ -57,7 +56,7 @@ export function addMetrics(
       this.inc(broadcast.told)
     },
   })
-  engine.onCommit = (seconds, outcome) => latency.observe({ outcome }, seconds)
+  locks.onCommit = (seconds, outcome) => latency.observe({ outcome }, seconds)
   onAnswered(server, ({ request, status, seconds }) => {
     const route = request.routeOptions.url ?? 'none'
     requests.observe({ method: request.method, route, status }, seconds)
@@ -65,7 +64,8 @@ export function addMetrics(
   let seeing: Promise<readonly LockState[] | undefined> | undefined
   /** All locks are read for it, which is work: not more often than is of use. */
   const seen = (): NonNullable<typeof seeing> => {
-    seeing ??= listStates(engine, prefix)
+    seeing ??= locks
+      .list(prefix)
       .catch(() => undefined)
       .finally(() => setTimeout(() => (seeing = undefined), REREAD_MS).unref())
     return seeing

@@ -1,10 +1,8 @@
-import { readsOf } from '../kv/transaction.js'
 import { setMaxListeners } from 'node:events'
 import websocket from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
-import type { Engine } from '../lock/engine/engine.js'
-import { openEngine } from '../lock/engine/open-engine.js'
+import { LockService } from '../lock/api/lock-service.js'
 import { ALLOWED_PREFIXES, COOKBOOKS_CUSTOM_PREFIX } from '../model/constants.js'
 import { printAs } from '../model/printed.js'
 import { GRACE_SECONDS } from '../relukko/locks/expiry.js'
@@ -36,7 +34,7 @@ export class RelukkoServer implements AsyncDisposable {
 
   private constructor(
     private readonly http: FastifyInstance,
-    private readonly engine: Engine,
+    private readonly locks: LockService,
     private readonly broadcast: Broadcast,
     private readonly ending: AbortController,
     private readonly requests: Requests,
@@ -58,8 +56,8 @@ export class RelukkoServer implements AsyncDisposable {
     const { tls, trustedProxies = [] } = options
     const http = openHttp({ tls, trustedProxies, ending: ending.signal, logger })
     // The last that may be refused: nothing else would close it.
-    const engine = await openEngine({ ...options, logger })
-    const broadcast = new Broadcast(engine, prefix, prefixes, options.pingSeconds ?? PING_SECONDS)
+    const locks = await LockService.open({ ...options, logger })
+    const broadcast = new Broadcast(locks, prefix, prefixes, options.pingSeconds ?? PING_SECONDS)
     const routes: string[] = []
     http.addHook('onRoute', ({ method, url }) => {
       routes.push(`${String(method)} ${url}`)
@@ -72,9 +70,9 @@ export class RelukkoServer implements AsyncDisposable {
       addPage(page, access, sessions, prefixes)
       done()
     })
-    addMetrics(http, engine, prefix, broadcast)
+    addMetrics(http, locks, prefix, broadcast)
     http.get('/healthchecker', { exposeHeadRoute: true }, async () => {
-      await engine.commit(readsOf()).catch((cause: Error) => {
+      await locks.ping().catch((cause: Error) => {
         throw new HttpError(503, `etcd does not answer: ${cause.message}`)
       })
       return { status: 200, message: 'etcd answers.' }
@@ -84,13 +82,13 @@ export class RelukkoServer implements AsyncDisposable {
         access.check(request)
         next()
       })
-      addV2Routes(locked, engine, prefixes, ending.signal, { sessions, pingSeconds: options.pingSeconds })
-      addLockRoutes(locked, new RelukkoLocks(engine, prefix, graceSeconds), ending.signal)
+      addV2Routes(locked, locks, prefixes, ending.signal, { sessions, pingSeconds: options.pingSeconds })
+      addLockRoutes(locked, new RelukkoLocks(locks, prefix, graceSeconds), ending.signal)
       locked.get('/ws/broadcast', { websocket: true }, socket => broadcast.add(socket))
       done()
     })
     broadcast.start()
-    return new RelukkoServer(http, engine, broadcast, ending, new Requests(http.server), routes)
+    return new RelukkoServer(http, locks, broadcast, ending, new Requests(http.server), routes)
   }
 
   /** Resolves to the URL at which it listens. A port of 0 is any that is free. */
@@ -108,7 +106,7 @@ export class RelukkoServer implements AsyncDisposable {
     this.ending.abort(new HttpError(503, 'The server is shutting down.'))
     await this.broadcast.close()
     await Promise.all([this.http.close(), this.requests.finish()])
-    await this.engine.close()
+    await this.locks.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

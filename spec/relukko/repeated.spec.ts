@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { pino } from 'pino'
 import { systemClock } from '../../lib/time/clock.js'
+import { LockService } from '../../lib/lock/api/lock-service.js'
 import { Engine } from '../../lib/lock/engine/engine.js'
 import { LockUnavailableError } from '../../lib/model/errors.js'
 import type { RelukkoDTO } from '../../lib/relukko/relukko-dto.js'
@@ -13,7 +14,11 @@ import { type Fault, FaultyStore, lineFaults } from '../support/faulty-store.js'
 const neverApplied = new Map(lineFaults).get('never applied')!
 
 function locksOn(store: Store): RelukkoLocks {
-  return new RelukkoLocks(new Engine(store, systemClock, pino({ level: 'silent' })), 'custom', 180)
+  return new RelukkoLocks(
+    new LockService(new Engine(store, systemClock, pino({ level: 'silent' }))),
+    'custom',
+    180,
+  )
 }
 
 /** A call that is repeated at another server because the first did not answer, which then tidies up. */
@@ -25,9 +30,9 @@ describe('a lock that is taken again under its idempotency key', () => {
 
   const take = (
     locks: RelukkoLocks,
-    options: { signal?: AbortSignal; waitMs?: number; request?: string } = {},
+    options: { signal?: AbortSignal; wait?: number; request?: string } = {},
   ): Promise<Taken> =>
-    locks.take({ lockName: 'rack', creator: 'me', ip: '127.0.0.1', request: 'once', waitMs: 0, ...options })
+    locks.take({ lockName: 'rack', creator: 'me', ip: '127.0.0.1', request: 'once', wait: 0, ...options })
   const expectToStand = async (lock: RelukkoDTO): Promise<void> => {
     expect((await second.find(lock.id)).lock.toJSON()).toEqual(lock.toJSON())
     await expect(take(second, { request: 'another' })).rejects.toBeInstanceOf(LockUnavailableError)
@@ -40,7 +45,7 @@ describe('a lock that is taken again under its idempotency key', () => {
     second = locksOn(store)
   })
   afterEach(async () => {
-    await second.engine.close()
+    await second.locks.close()
     await store.close()
   })
 
@@ -52,13 +57,13 @@ describe('a lock that is taken again under its idempotency key', () => {
         return fault(work, at)
       }
       line.befall(call, befall)
-      const attempt = take(first, { signal: gone.signal, waitMs: 10_000 }).catch(() => undefined)
+      const attempt = take(first, { signal: gone.signal, wait: 10 }).catch(() => undefined)
       await eventually(() => expect(gone.signal.aborted || line.calls > 0).toBe(true))
-      const again = await take(second, { waitMs: 10_000 })
+      const again = await take(second, { wait: 10 })
       gone.abort(new Error('The client has gone.'))
       await attempt
       await line.arrive()
-      await first.engine.close()
+      await first.locks.close()
       await expectToStand(again.lock)
       await second.release(again.lock.id)
       line = new FaultyStore(store)
@@ -84,7 +89,7 @@ describe('a lock that is taken again under its idempotency key', () => {
     const again = await take(second)
     answer()
     await attempt
-    await first.engine.close()
+    await first.locks.close()
     await expectToStand(again.lock)
   })
 
@@ -103,7 +108,7 @@ describe('a lock that is taken again under its idempotency key', () => {
       lost,
     )
     await take(first, { signal: gone.signal }).catch(() => undefined)
-    await first.engine.close()
+    await first.locks.close()
     await expectToStand(again!.lock)
   })
 
@@ -129,7 +134,7 @@ describe('a lock that is taken again under its idempotency key', () => {
       3,
     )
     await take(first)
-    await first.engine.close()
+    await first.locks.close()
     await expectToStand(again!.lock)
   })
 
@@ -142,7 +147,7 @@ describe('a lock that is taken again under its idempotency key', () => {
     })
     const once = await take(first)
     expect([once.lock.toJSON(), once.fencingToken]).toEqual([again!.lock.toJSON(), again!.fencingToken])
-    await first.engine.close()
+    await first.locks.close()
     await expectToStand(once.lock)
   })
 })
@@ -152,8 +157,8 @@ it('who was granted the lock after a wait needs no further call', async () => {
   const line = new FaultyStore(store)
   const [locks, waiter] = [store, line].map(locksOn) as [RelukkoLocks, RelukkoLocks]
   const wish = { lockName: 'rack', creator: 'me', ip: '127.0.0.1' }
-  const { lock: before } = await locks.take({ ...wish, waitMs: 0 })
-  const waiting = waiter.take({ ...wish, waitMs: 10_000 })
+  const { lock: before } = await locks.take({ ...wish, wait: 0 })
+  const waiting = waiter.take({ ...wish, wait: 10 })
   await eventually(async () => expect((await locks.find(before.id)).snapshot.tickets.size).toBe(1))
   // Two leases, a grant that has failed, and a look when the watches stood. The next call is its grant.
   await eventually(() => expect(line.calls).toBe(4))
@@ -162,6 +167,6 @@ it('who was granted the lock after a wait needs no further call', async () => {
   const { lock } = await waiting
   expect((await locks.find(lock.id)).lock.toJSON()).toEqual(lock.toJSON())
   line.befall(1, neverApplied, 0)
-  await Promise.all([locks, waiter].map(({ engine }) => engine.close()))
+  await Promise.all([locks, waiter].map(each => each.locks.close()))
   await store.close()
 })

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
-import { listStates } from '../../lock/observe/list.js'
-import type { LockState } from '../../lock/observe/lock-state.js'
-import { openEngine } from '../../lock/engine/open-engine.js'
+import { LockService } from '../../lock/api/lock-service.js'
+import type { LockState } from '../../model/lock-state.js'
 import { Timestamp } from '../../model/timestamp.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from '../io/connection.js'
 import { ago, jsonOf, left, table } from '../io/format.js'
@@ -25,15 +24,15 @@ export function addLs(program: Command): void {
 async function ls(options: LsOptions): Promise<void> {
   const connection = connectionOf(options)
   const prefixes = prefixesOf(connection, options.prefix)
-  const engine = await openEngine(connection)
+  const locks = await LockService.open(connection)
   try {
-    const states = (await Promise.all(prefixes.map(prefix => listStates(engine, prefix)))).flat()
+    const states = (await Promise.all(prefixes.map(prefix => locks.list(prefix)))).flat()
     if (options.json) return printJson({ locks: states.map(jsonOf) })
     for (const { problem } of states) if (problem !== undefined) say(problem)
     if (states.length === 0) say(`no locks under ${prefixes.join(', ')}`)
     else print(table(HEAD, rowsOf(states, Timestamp.now())))
   } finally {
-    await engine.close()
+    await locks.close()
   }
 }
 

@@ -1,14 +1,11 @@
 import type { Command } from 'commander'
-import { checkReason, forceRelease } from '../../lock/release/force-release.js'
-import { openEngine } from '../../lock/engine/open-engine.js'
-import { timeOf } from '../../protocol/terms.js'
-import { reading } from '../../lock/engine/reading.js'
-import { releaseById } from '../../lock/release/release.js'
+import { checkId, checkReason } from '../../lock/api/index.js'
+import { LockService } from '../../lock/api/lock-service.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../../model/constants.js'
 import type { Timestamp } from '../../model/timestamp.js'
 import { lockKey } from '../../protocol/lock-name.js'
 import { keyLocksOf, type Snapshot } from '../../protocol/snapshot.js'
-import { parseTerms } from '../../protocol/terms.js'
+import { parseTerms, timeOf } from '../../protocol/terms.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from '../io/connection.js'
 import { defaultOwner, isOwnOwner } from '../io/default-owner.js'
 import { CliError, EXIT } from '../io/exit-codes.js'
@@ -54,10 +51,11 @@ async function release(name: string, id: string, options: ReleaseOptions): Promi
   const connection = connectionOf(options)
   prefixesOf(connection, prefix)
   const key = lockKey(prefix, name)
+  checkId(id)
   const named = locksNamed(prefix, [name])
-  const engine = await openEngine(connection)
+  const locks = await LockService.open(connection)
   try {
-    const found = find(await reading(engine, key.path, within => engine.readOne(key, within)), id)
+    const found = find(await locks.read(key.path, reader => reader.snapshot(key)), id)
     if (found && !found.isOwn) {
       process.exitCode = EXIT.refused
       say(refusal(named, found, `release ${quoted(name)} ${id} --prefix ${prefix}`))
@@ -65,7 +63,7 @@ async function release(name: string, id: string, options: ReleaseOptions): Promi
         printJson({ prefix, name, id, released: false, owner: found.owner, since: found.since?.toISO() })
       return
     }
-    const [lock] = found ? await releaseById(engine, [key], id) : []
+    const [lock] = found ? await locks.release([key], id) : []
     if (!lock) process.exitCode = EXIT.notHeld
     const released = lock !== undefined
     if (json) printJson({ prefix, name, id, released, owner: lock?.owner, since: lock?.created.toISO() })
@@ -76,7 +74,7 @@ async function release(name: string, id: string, options: ReleaseOptions): Promi
         `nobody holds ${named} under the id ${id} (any more); see: spicelock show ${quoted(name)} --prefix ${prefix}`,
       )
   } finally {
-    await engine.close()
+    await locks.close()
   }
 }
 
@@ -117,16 +115,17 @@ async function releaseByForce(name: string, id: string, options: ReleaseOptions)
   const connection = connectionOf(options)
   prefixesOf(connection, prefix)
   const key = lockKey(prefix, name)
+  checkId(id)
   const named = locksNamed(prefix, [name])
-  const engine = await openEngine(connection)
+  const locks = await LockService.open(connection)
   try {
-    const released = await forceRelease(engine, key, id, { by, reason })
+    const released = await locks.forceRelease(key, id, { by, reason })
     if (released) connection.logger.info({ key: key.path, id, owner: by, reason }, 'Released lock by force')
     else process.exitCode = EXIT.notHeld
     if (json) printJson({ prefix, name, id, released, by, reason })
     else if (released) print(printable(`Released ${named} by force.`))
     else say(`nobody holds or waits for ${named} under the id ${id} (any more)`)
   } finally {
-    await engine.close()
+    await locks.close()
   }
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { Lock } from '../../lock/api/lock.js'
-import type { LockState } from '../../lock/observe/lock-state.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../../model/constants.js'
+import type { LockState } from '../../model/lock-state.js'
 import { Timestamp } from '../../model/timestamp.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from '../io/connection.js'
 import { ago, jsonOf, left, localTime, table } from '../io/format.js'

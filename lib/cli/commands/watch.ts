@@ -1,9 +1,7 @@
 import type { Command } from 'commander'
-import { EventFeed, events } from '../../lock/observe/event-feed.js'
-import { openEngine } from '../../lock/engine/open-engine.js'
+import { LockService } from '../../lock/api/lock-service.js'
 import { Timestamp } from '../../model/timestamp.js'
 import type { LockEvent } from '../../protocol/lock-event.js'
-import { LockKey } from '../../protocol/lock-key.js'
 import { lockKey } from '../../protocol/lock-name.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../../model/constants.js'
 import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from '../io/connection.js'
@@ -39,16 +37,13 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
     { prefix: prefixes.join(', '), ...(name !== undefined && { name }) },
     'Watching locks',
   )
-  const engine = await openEngine(connection)
-  const isWanted = (event: LockEvent): boolean =>
-    prefixes.includes(event.prefix) && (name === undefined || event.name === name)
+  const locks = await LockService.open(connection)
   // The reader, `head` perhaps, has seen enough.
   const unread = new AbortController()
   process.stdout.once('error', () => unread.abort())
   const signal = AbortSignal.any([interruption.signal, unread.signal])
-  const ranges = prefixes.flatMap(each => LockKey.toldUnder(each))
   try {
-    for await (const event of new EventFeed(engine, ranges, events(isWanted)).events(signal)) {
+    for await (const event of locks.events(prefixes, name, signal)) {
       print(options.json ? jsonLine(event) : textLine(event))
     }
   } catch (error) {
@@ -57,7 +52,7 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
     if (reason instanceof CliError) process.exitCode = reason.exitCode
     else if (!unread.signal.aborted) throw error
   } finally {
-    await engine.close()
+    await locks.close()
     interruption.close()
   }
 }

@@ -1,6 +1,6 @@
 import Table from 'cli-table3'
 import { DateTime } from 'luxon'
-import type { HolderState, LockState } from '../../lock/observe/lock-state.js'
+import type { HolderState, LockState } from '../../model/lock-state.js'
 import type { Timestamp } from '../../model/timestamp.js'
 import { printable } from './output.js'
 

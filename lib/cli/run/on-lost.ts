@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { HeldLocks } from '../../lock/hold/held-lock.js'
+import type { HeldLocks } from '../../lock/api/index.js'
 import type { LockLostError } from '../../model/errors.js'
 import type { Child } from './child.js'
 import { say } from '../io/output.js'

@@ -1,6 +1,6 @@
 import { isatty } from 'node:tty'
 import { type Command, Option } from 'commander'
-import type { HeldLocks } from '../../lock/hold/held-lock.js'
+import type { HeldLocks } from '../../lock/api/index.js'
 import { Lock } from '../../lock/api/lock.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../../model/constants.js'
 import { isSpicerackError } from '../../model/errors.js'

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { HeldLocks } from '../../lock/hold/held-lock.js'
+import type { HeldLocks } from '../../lock/api/index.js'
 import type { Child } from './child.js'
 import { onSignal } from './signals.js'
 

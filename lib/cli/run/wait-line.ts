@@ -1,5 +1,4 @@
-import type { WaitStatus } from '../../lock/options/acquire-options.js'
-import type { HolderState } from '../../lock/observe/lock-state.js'
+import type { HolderState, WaitStatus } from '../../model/lock-state.js'
 import { Timestamp } from '../../model/timestamp.js'
 import { duration, localTime } from '../io/format.js'
 import { locksNamed, printable } from '../io/output.js'

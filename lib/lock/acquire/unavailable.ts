@@ -1,13 +1,27 @@
 import { LockFullError, LockUnavailableError } from '../../model/errors.js'
 import type { Timestamp } from '../../model/timestamp.js'
-import { decide } from '../../protocol/decide.js'
+import { decide, decideAll } from '../../protocol/decide.js'
 import { bytesOf, hasRoom, MOST_BYTES } from '../../protocol/room.js'
 import { keyLocksOf } from '../../protocol/snapshot.js'
 import { parseTerms, sinceOf } from '../../protocol/terms.js'
-import type { TargetSnapshot } from '../options/lock-target.js'
+import type { Engine } from '../engine/engine.js'
+import { READ_BUDGET_MS } from '../engine/reading.js'
+import type { LockTarget, TargetSnapshot } from '../options/lock-target.js'
 
 /** Of holders, and of waiters, how many an error names. */
 const MOST_NAMED = 100
+
+/** Looks whether all could be taken now. @throws LockUnavailableError, EtcdLockUnavailableError, LockUnreadableError */
+export async function checkAvailable(engine: Engine, targets: readonly LockTarget[]): Promise<void> {
+  const keys = targets.map(({ key }) => key)
+  const path = keys.join(', ')
+  const snapshots = await engine.retry({ path }, () => engine.read(keys), {
+    budget: engine.budget(READ_BUDGET_MS),
+  })
+  const seen = targets.map((target, at) => ({ ...target, snapshot: snapshots[at]! }))
+  const now = engine.clock.now()
+  if (decideAll(seen, now).kind !== 'grant') throw unavailable(seen, now)
+}
 
 /** The error that says who stands in the way of each lock: the holders, and those who came before. */
 export function unavailable(seen: readonly TargetSnapshot[], now: Timestamp): LockUnavailableError {

@@ -1,6 +1,6 @@
+import type { WaitStatus } from '../../model/lock-state.js'
 import { withJson } from '../../model/printed.js'
 import { decide } from '../../protocol/decide.js'
-import type { WaitStatus } from '../options/acquire-options.js'
 import type { TargetSnapshot } from '../options/lock-target.js'
 import type { Engine } from '../engine/engine.js'
 import { stateOrProblem } from '../observe/lock-state.js'

@@ -1,39 +1,35 @@
 import { type Logger, pino } from 'pino'
 import { checkConfig } from '../../config/etcd-options.js'
 import { ALLOWED_PREFIXES } from '../../model/constants.js'
+import { describeValue } from '../../model/describe-value.js'
 import { EtcdLockUnavailableError, LockError, LockReadError } from '../../model/errors.js'
 import type { KeyLocks } from '../../model/key-locks.js'
+import type { LockState } from '../../model/lock-state.js'
 import { printAs } from '../../model/printed.js'
-import { describeValue } from '../../model/describe-value.js'
 import type { LockEvent } from '../../protocol/lock-event.js'
-import { LockKey } from '../../protocol/lock-key.js'
 import { checkAllowedPrefix, checkPrefix, lockKey } from '../../protocol/lock-name.js'
 import { keyLocksOf } from '../../protocol/snapshot.js'
+import { HANDLE_MS } from '../../time/budget.js'
+import { checkReentry } from '../acquire/reentry.js'
+import type { Holding } from '../engine/holdings.js'
+import { type Host, systemHost } from '../engine/host.js'
+import type { HeldLock, HeldLocks } from '../hold/held-lock.js'
+import { type NoopTerms, NoopLockHandle, NoopLockSetHandle } from '../hold/noop-lock-handle.js'
 import type { AcquireOptions, HoldAllOptions, HoldOptions, LockRequest } from '../options/acquire-options.js'
 import { type AcquireRequest, type Asker, requestAll, requestOne } from '../options/acquire-request.js'
+import { checkId, checkOwner, checkReason, checkTtl } from '../options/check-arguments.js'
 import { checkLockOptions, checkOptionsOf } from '../options/check-options.js'
-import { HANDLE_MS } from '../../time/budget.js'
-import type { LockTarget } from '../options/lock-target.js'
-import type { Engine } from '../engine/engine.js'
-import { warnOfDryRun } from './dry-run.js'
-import { EventFeed, events } from '../observe/event-feed.js'
-import { checkTtl, extendById } from '../extend/extend.js'
-import { LockShortcuts } from './lock-shortcuts.js'
-import { checkReason, forceRelease } from '../release/force-release.js'
-import type { HeldLock, HeldLocks } from '../hold/held-lock.js'
-import type { Holding } from '../engine/holdings.js'
-import { checkId, checkOwner } from '../options/identity.js'
-import { LockHandle, LockSetHandle } from '../hold/lock-handle.js'
-import { leftOf } from '../observe/leases-left.js'
-import { type LockState, stateOf } from '../observe/lock-state.js'
-import { listStates } from '../observe/list.js'
 import type { LockOptions } from '../options/lock-options.js'
-import { type Host, systemHost } from '../engine/host.js'
-import { openEngine } from '../engine/open-engine.js'
-import { type NoopTerms, NoopLockHandle, NoopLockSetHandle } from '../hold/noop-lock-handle.js'
-import { reading } from '../engine/reading.js'
-import { releaseById } from '../release/release.js'
-import { checkTaking, SKIPPED, take } from './take.js'
+import type { LockTarget } from '../options/lock-target.js'
+import { LockService } from './lock-service.js'
+import { LockShortcuts } from './lock-shortcuts.js'
+
+const SKIPPED = 'Skipping lock acquire/release in DRY-RUN mode'
+const DRY_RUN_UNASKED =
+  'A spicelock Lock is in dry-run mode, since it was made without dryRun: nothing is locked, and nobody is kept out. ' +
+  'Pass dryRun: false to lock, or dryRun: true to be without this warning.'
+
+let hasWarned = false
 
 /**
  * The locks under one prefix, for one owner. In dry-run, unless that is switched off: who has not said which it is to be
@@ -46,7 +42,7 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   private readonly prefixes: readonly string[]
   private readonly log: Logger
   private readonly asker: Asker
-  private engine: Promise<Engine> | undefined
+  private service: Promise<LockService> | undefined
 
   static {
     printAs(this, 'Lock', ({ prefix, owner, dryRun }) => ({ prefix, owner, dryRun }))
@@ -82,9 +78,9 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
    */
   async get(name: string): Promise<KeyLocks> {
     const key = lockKey(this.prefix, name)
-    const engine = await this.open()
+    const locks = await this.open()
     try {
-      return await reading(engine, key.path, async within => keyLocksOf(await engine.readOne(key, within)))
+      return await locks.read(key.path, async reader => keyLocksOf(await reader.snapshot(key)))
     } catch (error) {
       if (!(error instanceof EtcdLockUnavailableError)) throw error
       throw new LockReadError(`Failed to get the key: ${error.message}`, { key: key.path, cause: error })
@@ -110,7 +106,7 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     const releaseQuietly = (): Promise<boolean> => this.releaseQuietly([name], request.id, HANDLE_MS)
     const [{ key }] = request.targets as readonly [LockTarget]
     if (!holdings) return new NoopLockHandle(name, key.path, this.noopTerms(request, releaseQuietly))
-    return new LockHandle(await this.open(), holdings[0]!, request.monitoring[0]!, releaseQuietly)
+    return (await this.open()).handle(holdings, request, releaseQuietly)
   }
 
   /**
@@ -126,7 +122,7 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     const holdings = await this.take(request, options)
     const releaseQuietly = (): Promise<boolean> => this.releaseQuietly(names, request.id, HANDLE_MS)
     if (!holdings) return new NoopLockSetHandle(names, keys, this.noopTerms(request, releaseQuietly))
-    return new LockSetHandle(await this.open(), holdings, request.monitoring, releaseQuietly)
+    return (await this.open()).setHandle(holdings, request, releaseQuietly)
   }
 
   /**
@@ -148,7 +144,7 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     checkId(id)
     checkTtl(ttl)
     if (this.dryRun) return this.skip({ key: key.path, id, owner: this.owner })
-    const extended = await extendById(await this.open(), key, id, ttl)
+    const extended = await (await this.open()).extend(key, id, ttl)
     if (extended === undefined) {
       throw new LockError(`Nobody holds ${key.path} under the id ${id} (any more).`, { key: key.path })
     }
@@ -170,7 +166,8 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     checkReason(reason)
     const fields = { key: key.path, id, owner: this.owner, reason }
     if (this.dryRun) return this.skip(fields)
-    if (!(await forceRelease(await this.open(), key, id, { by: this.owner, reason }))) {
+    const locks = await this.open()
+    if (!(await locks.forceRelease(key, id, { by: this.owner, reason }))) {
       throw new LockError(`Nobody holds or waits for ${key.path} under the id ${id} (any more).`, {
         key: key.path,
       })
@@ -189,18 +186,13 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   events(name?: string, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<LockEvent, void> {
     checkOptionsOf('events', options)
     if (name !== undefined) lockKey(this.prefix, name)
-    return this.follow(
-      event => event.prefix === this.prefix && (name === undefined || event.name === name),
-      options.signal,
-    )
+    return this.follow(name, options.signal)
   }
 
   /** Holders and waiters of one lock. @throws InvalidLockError, LockUnreadableError, EtcdLockUnavailableError, LockError */
   async inspect(name: string): Promise<LockState> {
     const key = lockKey(this.prefix, name)
-    const engine = await this.open()
-    const snapshot = await reading(engine, key.path, within => engine.readOne(key, within))
-    return stateOf(snapshot, engine.clock.now(), await leftOf(engine, [snapshot]))
+    return (await this.open()).inspect(key)
   }
 
   /**
@@ -211,7 +203,7 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     checkOptionsOf('list', options)
     const { prefix = this.prefix } = options
     checkPrefix(prefix, this.prefixes)
-    return listStates(await this.open(), prefix)
+    return (await this.open()).list(prefix)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -220,34 +212,42 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
 
   /** Ends the connection, within three seconds also when etcd does not answer. What is held stays held. */
   async close(): Promise<void> {
-    const engine = await this.engine?.catch(() => undefined)
-    await engine?.close()
+    const locks = await this.service?.catch(() => undefined)
+    await locks?.close()
   }
 
-  private open(): Promise<Engine> {
+  private open(): Promise<LockService> {
     const { log: logger, host } = this
-    this.engine ??= openEngine({ ...this.options, logger, clock: host.clock }).catch((error: unknown) => {
-      this.engine = undefined
+    const options = { ...this.options, logger, clock: host.clock }
+    this.service ??= LockService.open(options).catch((error: unknown) => {
+      this.service = undefined
       throw error
     })
-    return this.engine
+    return this.service
   }
 
-  private async *follow(
-    isWanted: (event: LockEvent) => boolean,
-    signal?: AbortSignal,
-  ): AsyncGenerator<LockEvent, void> {
-    yield* new EventFeed(await this.open(), LockKey.toldUnder(this.prefix), events(isWanted)).events(signal)
+  private async *follow(name: string | undefined, signal?: AbortSignal): AsyncGenerator<LockEvent, void> {
+    yield* (await this.open()).events([this.prefix], name, signal)
   }
 
-  /** Takes all parts; undefined in dry-run. */
+  /** Takes all locks; in a dry run looks whether they could be taken, and resolves to undefined. */
   private async take(
     request: AcquireRequest,
     options: HoldAllOptions,
   ): Promise<readonly Holding[] | undefined> {
-    checkTaking(request, options)
+    checkNotHeldByCaller(request, options)
     this.warnIfUnasked()
-    return take(await this.open(), request, options, this.dryRun)
+    const locks = await this.open()
+    tell(this.log, 'debug', 'Acquiring lock', request)
+    let holdings: readonly Holding[] | undefined
+    if (this.dryRun) {
+      await locks.checkAvailable(request)
+      tell(this.log, 'info', SKIPPED, request)
+    } else {
+      holdings = await locks.acquireAll(request, options)
+    }
+    tell(this.log, 'info', 'Acquired lock', request)
+    return holdings
   }
 
   private noopTerms(
@@ -267,7 +267,9 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   }
 
   private warnIfUnasked(): void {
-    if (this.options.dryRun === undefined) warnOfDryRun()
+    if (this.options.dryRun !== undefined || hasWarned) return
+    hasWarned = true
+    process.emitWarning(DRY_RUN_UNASKED, { code: 'SPICELOCK_DRY_RUN' })
   }
 
   /** Resolves to whether nothing is held under the id any more, for certain. */
@@ -282,8 +284,8 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
         this.skip(fields)
         return true
       }
-      const engine = await this.open()
-      const released = await releaseById(engine, keys, id, { budget: engine.budget(budgetMs) })
+      const patience = budgetMs === undefined ? {} : { withinMs: budgetMs }
+      const released = await (await this.open()).release(keys, id, patience)
       if (released.length > 0) this.log.info(fields, 'Released lock')
       else this.log.warn(fields, 'Lock not found. Unable to release it. Was expired?')
       return true
@@ -291,5 +293,18 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
       this.log.error({ ...fields, err: error }, 'Failed to release lock')
       return false
     }
+  }
+}
+
+/** @throws LockReentryError when the code that asks would wait for what it holds itself. */
+function checkNotHeldByCaller({ targets, waitMs }: AcquireRequest, options: HoldAllOptions): void {
+  if (waitMs === 0 || options.allowReentry) return
+  for (const { key, terms } of targets) checkReentry(key.path, terms.concurrency)
+}
+
+function tell(log: Logger, level: 'debug' | 'info', text: string, { targets }: AcquireRequest): void {
+  for (const { key, terms } of targets) {
+    const { uuid: id, owner, concurrency, ttl } = terms
+    log[level]({ key: key.path, id, owner, concurrency, ttl }, text)
   }
 }

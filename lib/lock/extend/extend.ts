@@ -1,8 +1,6 @@
 import type { KeyValue, LeaseId } from '../../kv/key-value.js'
 import type { Put } from '../../kv/transaction.js'
-import { InvalidLockError, LockRenewedError } from '../../model/errors.js'
-import { describeValue } from '../../model/describe-value.js'
-import { isTtl, TTL_EXPECTED } from '../../model/ttl.js'
+import { LockRenewedError } from '../../model/errors.js'
 import { extend as plan, promisedTo } from '../../protocol/extend.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { extendedRecord, hasRecord } from '../../protocol/record.js'
@@ -11,6 +9,7 @@ import type { CallOptions } from '../../store/store.js'
 import { type Budget, HANDLE_MS } from '../../time/budget.js'
 import type { Engine } from '../engine/engine.js'
 import type { Lease } from '../leases/lease.js'
+import { checkTtl } from '../options/check-arguments.js'
 import {
   type TransferPlan,
   type TransferResult,
@@ -126,12 +125,4 @@ function movingTo(
     return undefined
   }
   return new LeaseTransfer(engine, uuid, look, prepare, listener)
-}
-
-/** @throws InvalidLockError */
-export function checkTtl(ttl: number): void {
-  if (isTtl(ttl)) return
-  throw new InvalidLockError(
-    `Unable to extend, argument 'ttl' must be ${TTL_EXPECTED}, got ${describeValue(ttl)}.`,
-  )
 }

@@ -1,9 +1,10 @@
 import type { KeyValue } from '../../kv/key-value.js'
 import { type OpResult, readsOf } from '../../kv/transaction.js'
+import type { LockState } from '../../model/lock-state.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { readSnapshot } from '../../protocol/snapshot.js'
 import type { Engine } from '../engine/engine.js'
-import { type LockState, stateOrProblem } from './lock-state.js'
+import { stateOrProblem } from './lock-state.js'
 import { leftOf } from './leases-left.js'
 import { reading } from '../engine/reading.js'
 

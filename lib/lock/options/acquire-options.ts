@@ -1,6 +1,7 @@
 import { InvalidLockError } from '../../model/errors.js'
 import { describeValue } from '../../model/describe-value.js'
-import type { LockState } from '../observe/lock-state.js'
+import type { WaitStatus } from '../../model/lock-state.js'
+import { checkWait } from './check-arguments.js'
 
 export interface AcquireOptions {
   /** How many may hold at once: 1 = exclusive, 0 = any number, tracked. */
@@ -53,21 +54,13 @@ export interface MonitorOptions {
   readonly expiringMs: number
 }
 
-/** The lock that is waited for; of several, the first that is not free. */
-export interface WaitStatus extends LockState {
-  /** The own place in the queue, from 1. */
-  readonly place: number
-}
-
 /** Half an hour, as Spicerack waits. */
 const DEFAULT_WAIT = 1_800
 
-/** @throws InvalidLockError */
+/** Milliseconds. @throws InvalidLockError */
 export function waitMsOf({ wait = DEFAULT_WAIT }: Pick<AcquireOptions, 'wait'>): number {
-  if (typeof wait === 'number' && wait >= 0) return wait * 1000
-  throw new InvalidLockError(
-    `Unable to acquire, 'wait' must be a number of seconds from 0 on, got ${describeValue(wait)}.`,
-  )
+  checkWait(wait)
+  return wait * 1000
 }
 
 /** How a holding of `ttl` seconds is looked after. @throws InvalidLockError */

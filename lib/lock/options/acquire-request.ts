@@ -13,7 +13,7 @@ import {
   waitMsOf,
 } from './acquire-options.js'
 import { checkOptionsOf, checkRequests } from './check-options.js'
-import { checkOwner } from './identity.js'
+import { checkOwner } from './check-arguments.js'
 import type { LockTarget } from './lock-target.js'
 
 /** Who asks, and under which prefix. */

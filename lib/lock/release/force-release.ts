@@ -1,13 +1,12 @@
 import { type Put, readsOf, unconditionally } from '../../kv/transaction.js'
-import { EtcdLockUnavailableError, InvalidLockError } from '../../model/errors.js'
-import { describeValue } from '../../model/describe-value.js'
+import { EtcdLockUnavailableError } from '../../model/errors.js'
 import { type ForceReleaseMarker, putMarker } from '../../protocol/force.js'
 import { giveUp } from '../../protocol/give-up.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import type { CallOptions } from '../../store/store.js'
 import type { Budget } from '../../time/budget.js'
 import type { Engine } from '../engine/engine.js'
-import { checkOwner } from '../options/identity.js'
+import { checkOwner, checkReason } from '../options/check-arguments.js'
 import { releaseById } from './release.js'
 
 /** Seconds for which etcd remembers why. */
@@ -38,14 +37,6 @@ export async function forceRelease(
     if (!(error instanceof EtcdLockUnavailableError)) engine.pool.discard(lease)
     throw error
   }
-}
-
-/** @throws InvalidLockError */
-export function checkReason(reason: unknown): asserts reason is string {
-  if (typeof reason === 'string' && reason.trim() !== '' && Buffer.byteLength(reason) <= 1_024) return
-  throw new InvalidLockError(
-    `The reason to release by force must be a text of 1 to 1024 bytes, got ${describeValue(reason)}.`,
-  )
 }
 
 async function takeFrom(

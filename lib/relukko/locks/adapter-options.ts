@@ -1,5 +1,5 @@
 import { type Check, checkOptions } from '../../config/check-options.js'
-import type { LockOptions } from '../../lock/options/lock-options.js'
+import type { LockOptions } from '../../lock/api/index.js'
 import { RelukkoInvalidError } from '../errors.js'
 
 export interface RelukkoAdapterOptions extends Pick<

@@ -1,8 +1,7 @@
 import { inspect, type InspectOptions } from 'node:util'
 import { pino } from 'pino'
 import { checkConfig } from '../../config/etcd-options.js'
-import type { Engine } from '../../lock/engine/engine.js'
-import { openEngine } from '../../lock/engine/open-engine.js'
+import { LockService } from '../../lock/api/lock-service.js'
 import { ALLOWED_PREFIXES, COOKBOOKS_CUSTOM_PREFIX } from '../../model/constants.js'
 import { LockUnavailableError } from '../../model/errors.js'
 import { printAs } from '../../model/printed.js'
@@ -21,7 +20,7 @@ const LOCAL_IP = '127.0.0.1'
 /** Relukko's locks straight in etcd, without a server. */
 export class RelukkoAdapter implements Relukko {
   private locks: Promise<RelukkoLocks> | undefined
-  private engine: Engine | undefined
+  private service: LockService | undefined
   private readonly prefix: string
 
   static {
@@ -47,7 +46,7 @@ export class RelukkoAdapter implements Relukko {
     checkRunTime(maxRunTime)
     const locks = await this.open()
     try {
-      const { lock } = await locks.take({ lockName, creator, ip: LOCAL_IP, waitMs: maxRunTime * 1000 })
+      const { lock } = await locks.take({ lockName, creator, ip: LOCAL_IP, wait: maxRunTime })
       return lock
     } catch (error) {
       if (error instanceof LockUnavailableError) return null
@@ -111,7 +110,7 @@ export class RelukkoAdapter implements Relukko {
   /** Ends the connection. What is held stays held. */
   async close(): Promise<void> {
     await this.locks?.catch(() => {})
-    await this.engine?.close()
+    await this.service?.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -137,7 +136,7 @@ export class RelukkoAdapter implements Relukko {
 
   private async connect(): Promise<RelukkoLocks> {
     const { logger = pino({ level: 'silent' }), graceSeconds = GRACE_SECONDS } = this.options
-    this.engine = await openEngine({ ...this.options, logger })
-    return new RelukkoLocks(this.engine, this.prefix, graceSeconds)
+    this.service = await LockService.open({ ...this.options, logger })
+    return new RelukkoLocks(this.service, this.prefix, graceSeconds)
   }
 }

@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import { isOwner, LONGEST_OWNER } from '../../lock/options/identity.js'
+import { isOwner, LONGEST_OWNER } from '../../lock/api/index.js'
 import { isSpicerackError } from '../../model/errors.js'
 import { describeValue } from '../../model/describe-value.js'
 import { Timestamp } from '../../model/timestamp.js'

@@ -1,8 +1,8 @@
-import { readsOf } from '../../kv/transaction.js'
 import type { KeyValue } from '../../kv/key-value.js'
-import type { Engine } from '../../lock/engine/engine.js'
+import type { LockReader } from '../../lock/api/index.js'
 import { LockUnreadableError } from '../../model/errors.js'
 import { KeyLocks } from '../../model/key-locks.js'
+import type { Timestamp } from '../../model/timestamp.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { isUuid } from './inputs.js'
 import { dtoOf, parseRecord } from './record.js'
@@ -17,14 +17,13 @@ export interface Listed {
  * All locks that somebody holds under the prefix, at one revision; also those that were not taken through Relukko. Without
  * entries that others have written under an id that is no UUID: clients fail at the whole list for one.
  */
-export async function listed(engine: Engine, prefix: string): Promise<Listed[]> {
+export async function listed(reader: LockReader, prefix: string, now: Timestamp): Promise<Listed[]> {
   const [allKeyLocks, allHolders] = LockKey.allUnder(prefix)
-  const { results } = await engine.commit(readsOf(allKeyLocks, allHolders, LockKey.records))
+  const { results } = await reader.ranges([allKeyLocks, allHolders, LockKey.records])
   const [keyLocks, holders, records] = results as [KeyValue[], KeyValue[], KeyValue[]]
   const alive = new Set(holders.map(kv => LockKey.parse(kv.key)!.uuid))
   const holderAt = new Map(holders.map(kv => [kv.key, kv]))
   const recordOf = new Map(records.map(kv => [kv.key, parseRecord(kv)]))
-  const now = engine.clock.now()
   return keyLocks.flatMap(kv => {
     const key = new LockKey(prefix, kv.key.slice(allKeyLocks.key.length))
     const live = readable(kv)?.live({ now, alive }) ?? []

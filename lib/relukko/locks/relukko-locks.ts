@@ -1,17 +1,9 @@
 import type { LeaseId } from '../../kv/key-value.js'
 import type { Op } from '../../kv/transaction.js'
+import type { LockService } from '../../lock/api/lock-service.js'
 import { LockUnavailableError } from '../../model/errors.js'
 import type { Timestamp } from '../../model/timestamp.js'
 import { LockKey } from '../../protocol/lock-key.js'
-import { extend } from '../../protocol/extend.js'
-import { leastTtl } from '../../lock/extend/extend.js'
-import type { Snapshot } from '../../protocol/snapshot.js'
-import type { CallOptions } from '../../store/store.js'
-import { acquire } from '../../lock/acquire/acquire.js'
-import { requestOne } from '../../lock/options/acquire-request.js'
-import type { Engine } from '../../lock/engine/engine.js'
-import { type TransferPlan, LeaseTransfer } from '../../lock/extend/lease-transfer.js'
-import { releaseById } from '../../lock/release/release.js'
 import { RelukkoNotFoundError } from '../errors.js'
 import { NEW_SECONDS, ttlUntil } from './expiry.js'
 import { checkCreator, idOf, keyOf } from './inputs.js'
@@ -28,8 +20,8 @@ export interface RelukkoRequest {
   readonly seconds?: number
   /** By which the client knows its call again: a lock that was taken under it is given once more. */
   readonly request?: string | undefined
-  /** Milliseconds; 0 tries once. */
-  readonly waitMs: number
+  /** Seconds; 0 tries once. */
+  readonly wait: number
   readonly signal?: AbortSignal
 }
 
@@ -43,11 +35,11 @@ export class RelukkoLocks {
   private readonly sight: RelukkoReader
 
   constructor(
-    readonly engine: Engine,
+    readonly locks: LockService,
     readonly prefix: string,
     private readonly graceSeconds: number,
   ) {
-    this.sight = new RelukkoReader(engine, prefix)
+    this.sight = new RelukkoReader(locks, prefix)
   }
 
   /**
@@ -56,11 +48,11 @@ export class RelukkoLocks {
    */
   async take(wish: RelukkoRequest): Promise<Taken> {
     const key = keyOf(this.prefix, wish.lockName)
-    const { creator, request, waitMs } = wish
+    const { creator, request, wait } = wish
     checkCreator(creator)
     const before = (): Promise<Taken | undefined> => this.takenBefore(key, request!)
     // The waiter would wait for its own lock.
-    const own = request !== undefined && waitMs > 0 && (await before())
+    const own = request !== undefined && wait > 0 && (await before())
     if (own) return own
     try {
       return await this.takeAnew(key, { ...wish, creator })
@@ -100,11 +92,11 @@ export class RelukkoLocks {
     const { lock, snapshot } = await this.find(given)
     const { id } = lock
     const { key } = snapshot
-    const isOurs = this.engine.holdings.has(key, id)
-    const released = await releaseById(this.engine, [key], id, { budget: this.engine.budget(BOUND_MS) })
+    const isOurs = this.locks.isHeldHere(key, id)
+    const released = await this.locks.release([key], id, { withinMs: BOUND_MS })
     if (released.length === 0) throw notFound(id)
     const lease = snapshot.holders.get(id)?.lease
-    if (!isOurs && lease !== undefined) this.engine.pool.discard({ id: lease })
+    if (!isOurs && lease !== undefined) this.locks.revoke(lease)
     return lock
   }
 
@@ -114,68 +106,42 @@ export class RelukkoLocks {
     id: string,
     changed: (lock: RelukkoDTO, now: Timestamp) => RelukkoDTO,
   ): Promise<RelukkoDTO> {
-    const look = async (within: CallOptions): Promise<readonly Snapshot[] | undefined> => {
-      seen = await this.sight.look(key, id, within)
-      return seen && [seen.snapshot]
-    }
-    let seen: Seen | undefined
-    const prepare = async (
-      _: readonly Snapshot[],
-      within: CallOptions,
-    ): Promise<TransferPlan<RelukkoDTO> | undefined> => {
-      const { lock: before, request, snapshot, isForeign } = seen!
-      const { name } = key
-      const now = this.engine.clock.now()
-      const lock = changed(before, now)
-      const wanted = ttlUntil(lock.expiresAt, now, this.graceSeconds)
-      const ttl = isForeign ? leastTtl(snapshot, id, wanted) : wanted
-      const lease = await this.engine.pool.takeFresh(ttl, within)
-      const extraOps: Op[] = [
-        {
-          type: 'put',
-          key: LockKey.record(id),
-          value: formatRecord({ lock, name, request }),
-          lease: lease.id,
-        },
-      ]
-      const owner = lock.creator === before.creator ? {} : { owner: ownerOf(lock.creator, lock.ip) }
-      const transaction = extend(snapshot, { uuid: id, ttl, lease: lease.id, extraOps, ...owner }, now)
-      if (transaction) return { leases: [lease], transactions: [transaction], outcome: lock }
-      this.engine.pool.return(lease)
-      return undefined
-    }
-    const moving = new LeaseTransfer(this.engine, id, look, prepare)
-    const moved = await this.persist(key.path, within => moving.advance(within)).finally(() =>
-      moving.dropUnused(),
+    const rewritten = await this.locks.rewrite(
+      key,
+      id,
+      reader => this.sight.look(reader, key, id),
+      ({ lock: before, request, isForeign }, now) => {
+        const lock = changed(before, now)
+        return {
+          ttl: ttlUntil(lock.expiresAt, now, this.graceSeconds),
+          keepsPromise: isForeign,
+          ...(lock.creator !== before.creator && { owner: ownerOf(lock.creator, lock.ip) }),
+          extraOps: lease => [putRecord({ lock, name: key.name, request }, lease)],
+          outcome: lock,
+        }
+      },
+      { withinMs: BOUND_MS },
     )
-    if (!moved) throw notFound(id)
-    return moved.outcome
+    if (!rewritten) throw notFound(id)
+    return rewritten
   }
 
   private async takeAnew(key: LockKey, wish: RelukkoRequest & Pick<RelukkoDTO, 'creator'>): Promise<Taken> {
-    const { creator, ip, seconds = NEW_SECONDS, request, waitMs, signal } = wish
-    const now = this.engine.clock.now()
+    const { creator, ip, seconds = NEW_SECONDS, request, wait, signal } = wish
+    const now = this.locks.now()
     const ttl = ttlUntil(now.plusSeconds(seconds), now, this.graceSeconds)
     const asker = { prefix: this.prefix, owner: ownerOf(creator, ip) }
-    const { id, targets } = requestOne('acquire', asker, key.name, { concurrency: 1, ttl })
     const written: RelukkoDTO[] = []
-    const extraOps = (lease: LeaseId, created: Timestamp): Op[] => {
+    const record = (id: string, lease: LeaseId, created: Timestamp): Op[] => {
       const expiresAt = created.plusSeconds(seconds)
       const times = { createdAt: created, updatedAt: created, expiresAt }
       const lock = new RelukkoDTO({ id, lockName: wish.lockName as string, creator, ip, ...times })
       written.push(lock)
-      return [
-        {
-          type: 'put',
-          key: LockKey.record(id),
-          value: formatRecord({ lock, name: key.name, request }),
-          lease,
-        },
-      ]
+      return [putRecord({ lock, name: key.name, request }, lease)]
     }
-    const withRecord = targets.map(target => ({ ...target, extraOps }))
-    const [holding] = await acquire(this.engine, withRecord, { waitMs, signal })
-    const { created, token: fencingToken } = holding!
+    const terms = { concurrency: 1, ttl, wait, ...(signal && { signal }) }
+    const holding = await this.locks.acquire(asker, key.name, terms, record)
+    const { uuid: id, created, token: fencingToken } = holding
     // Of several attempts it is that which etcd has taken. None, when another server was asked for it, too, and knew it.
     const lock = written.find(({ createdAt }) => String(createdAt) === created)
     return { lock: lock ?? (await this.sight.see(key, id)).lock, fencingToken }
@@ -186,17 +152,17 @@ export class RelukkoLocks {
    * from here, it is put on a lease of our own: the server that took it may not know yet that it did, and gives up its lease.
    */
   private async takenBefore(key: LockKey, request: string): Promise<Taken | undefined> {
-    const found = await this.persist(key.path, async within => {
-      const { holders } = await this.engine.readOne(key, within)
+    const found = await this.locks.read(key.path, async reader => {
+      const { holders } = await reader.snapshot(key)
       const [holder] = holders
       if (!holder || holders.size > 1) return undefined
       const [id, { createRevision: fencingToken }] = holder
-      const seen = await this.sight.look(key, id, within)
+      const seen = await this.sight.look(reader, key, id)
       return seen?.request === request ? { id, lock: seen.lock, fencingToken } : undefined
     })
     if (!found) return undefined
     const { id, fencingToken } = found
-    if (this.engine.holdings.has(key, id)) return found
+    if (this.locks.isHeldHere(key, id)) return found
     try {
       return { lock: await this.rewrite(key, id, lock => lock), fencingToken }
     } catch (error) {
@@ -204,10 +170,10 @@ export class RelukkoLocks {
       throw error
     }
   }
+}
 
-  private persist<T>(path: string, work: (within: CallOptions) => Promise<T>): Promise<T> {
-    return this.engine.retry({ path }, work, { budget: this.engine.budget(BOUND_MS) })
-  }
+function putRecord(record: Parameters<typeof formatRecord>[0], lease: LeaseId): Op {
+  return { type: 'put', key: LockKey.record(record.lock.id), value: formatRecord(record), lease }
 }
 
 /** An owner is a text that is not empty; a creator may be missing. */

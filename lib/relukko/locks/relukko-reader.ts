@@ -1,8 +1,7 @@
-import { readsOf } from '../../kv/transaction.js'
-import type { CallOptions } from '../../store/store.js'
-import type { Engine } from '../../lock/engine/engine.js'
+import type { LockReader } from '../../lock/api/index.js'
+import type { LockService } from '../../lock/api/lock-service.js'
 import { LockKey } from '../../protocol/lock-key.js'
-import { keyLocksOf, readSnapshot, type Snapshot, snapshotReads } from '../../protocol/snapshot.js'
+import { keyLocksOf, type Snapshot } from '../../protocol/snapshot.js'
 import { RelukkoNotFoundError } from '../errors.js'
 import { type Listed, listed } from './listed.js'
 import { dtoOf, isForeign, parseRecord } from './record.js'
@@ -23,7 +22,7 @@ export interface Seen {
 /** What is to be seen of Relukko's locks, by their ids. */
 export class RelukkoReader {
   constructor(
-    private readonly engine: Engine,
+    private readonly locks: LockService,
     private readonly prefix: string,
   ) {}
 
@@ -34,7 +33,7 @@ export class RelukkoReader {
   /** The lock that is held under this id: of one without a record, it is looked for among all. @throws RelukkoNotFoundError */
   async keyOf(id: string): Promise<LockKey> {
     const key = LockKey.record(id)
-    const { results } = await this.persist(key, within => this.engine.commit(readsOf({ key }), within))
+    const { results } = await this.locks.read(key, reader => reader.ranges([{ key }]))
     const record = parseRecord(results[0]![0])
     if (record) return new LockKey(this.prefix, record.name)
     const found = (await this.list()).find(({ lock }) => lock.id === id)
@@ -44,32 +43,26 @@ export class RelukkoReader {
 
   /** @throws RelukkoNotFoundError, EtcdLockUnavailableError */
   async see(key: LockKey, id: string): Promise<Seen> {
-    const seen = await this.persist(key.path, within => this.look(key, id, within))
+    const seen = await this.locks.read(key.path, reader => this.look(reader, key, id))
     if (!seen) throw notFound(id)
     return seen
   }
 
   /** Undefined when it is not held. One attempt. @throws StoreError */
-  async look(key: LockKey, id: string, within?: CallOptions): Promise<Seen | undefined> {
-    const reads = readsOf({ key: LockKey.record(id) }, ...snapshotReads(key))
-    const result = await this.engine.commit(reads, within)
-    const snapshot = readSnapshot(key, result)
+  async look(reader: LockReader, key: LockKey, id: string): Promise<Seen | undefined> {
+    const { snapshot, kv } = await reader.snapshotBeside(key, LockKey.record(id))
     const alive = new Set(snapshot.holders.keys())
-    const now = this.engine.clock.now()
+    const now = this.locks.now()
     const live = keyLocksOf(snapshot).live({ now, alive })
     const entry = live.find(({ uuid }) => uuid === id)
     if (!entry) return undefined
-    const record = parseRecord(result.results[0]![0])
+    const record = parseRecord(kv)
     const lock = dtoOf(key, entry, { holder: snapshot.holders.get(id), record, now })
     return { lock, request: record?.request, isForeign: isForeign(lock), snapshot }
   }
 
   private list(): Promise<Listed[]> {
-    return this.persist(LockKey.records.key, () => listed(this.engine, this.prefix))
-  }
-
-  private persist<T>(path: string, work: (within: CallOptions) => Promise<T>): Promise<T> {
-    return this.engine.retry({ path }, work, { budget: this.engine.budget(BOUND_MS) })
+    return this.locks.read(LockKey.records.key, reader => listed(reader, this.prefix, this.locks.now()))
   }
 }
 

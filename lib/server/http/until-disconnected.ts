@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { describeValue } from '../../model/describe-value.js'
+import { checkWait } from '../../lock/api/index.js'
 import { HttpError } from './http-error.js'
 
 /** Does what may wait until the client has gone, or the server ends. */
@@ -24,10 +24,11 @@ export async function untilDisconnected<T>(
   }
 }
 
-/** @throws HttpError 400 */
-export function waitMsOf(wait: unknown = '0'): number {
+/** Seconds to wait, from the query of a URL; not without end. @throws InvalidLockError */
+export function waitOf(wait: unknown = '0'): number {
   // One that is given twice is a list.
   const seconds = typeof wait !== 'string' || wait.trim() === '' ? NaN : Number(wait)
-  if (seconds >= 0 && seconds < Infinity) return seconds * 1000
-  throw new HttpError(400, `'wait' must be a number of seconds from 0 on, got ${describeValue(wait)}.`)
+  const checked = Number.isFinite(seconds) ? seconds : wait
+  checkWait(checked)
+  return checked
 }

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
 import type { KeyEvent } from '../../kv/key-value.js'
-import type { Engine } from '../../lock/engine/engine.js'
-import { EventFeed, type ChangeMapper } from '../../lock/observe/event-feed.js'
+import type { ChangeMapper } from '../../lock/api/index.js'
+import type { LockService } from '../../lock/api/lock-service.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { type LockChange, lockChangesOf, missedChanges } from '../../relukko/locks/relukko-change.js'
 import { WriteYielder } from '../http/write-yielder.js'
@@ -29,7 +29,7 @@ export class Broadcast {
   private onNone: () => void = () => {}
 
   constructor(
-    private readonly engine: Engine,
+    private readonly locks: LockService,
     private readonly prefix: string,
     /** Of all locks that are taken from here. */
     private readonly prefixes: readonly string[],
@@ -94,14 +94,14 @@ export class Broadcast {
           return lockChangesOf(this.prefix, changes, standing)
         },
       }
-      const feed = new EventFeed(this.engine, ranges, meaning, told)
+      const feed = this.locks.feed(ranges, meaning, told)
       try {
         const burst = new WriteYielder()
         for await (const change of feed.events(signal)) await burst.sent(this.tell(change))
       } catch (error) {
         if (signal.aborted) return
         const why = (error as Error).message
-        this.engine.log.warn(`The feed of changes has ended, and begins anew: ${why}`)
+        this.locks.log.warn(`The feed of changes has ended, and begins anew: ${why}`)
         await delay(RETRY_MS, undefined, { signal }).catch(() => {})
       }
     }
@@ -109,10 +109,7 @@ export class Broadcast {
 
   /** What others have released is not held from here any more: its lease may have been meant to last for years. */
   private forget(changes: readonly KeyEvent[]): void {
-    for (const change of changes) {
-      const holding = change.type === 'delete' && this.engine.holdings.takeAt(change.key)
-      if (holding) this.engine.pool.discard(holding.lease)
-    }
+    for (const change of changes) if (change.type === 'delete') this.locks.forget(change.key)
   }
 
   /** Returns the bytes that each client is sent. */

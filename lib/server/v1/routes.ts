@@ -6,7 +6,7 @@ import type { RelukkoLocks } from '../../relukko/locks/relukko-locks.js'
 import { describeValue } from '../../model/describe-value.js'
 import { bodyOf } from '../http/body.js'
 import { HttpError } from '../http/http-error.js'
-import { waitMsOf, untilDisconnected } from '../http/until-disconnected.js'
+import { untilDisconnected, waitOf } from '../http/until-disconnected.js'
 
 interface WithId {
   readonly Params: { readonly id: string }
@@ -25,7 +25,7 @@ export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks, endi
       creator: body['creator'] ?? null,
       ip: request.ip,
       request: callOf(request),
-      waitMs: waitMsOf(request.query.wait),
+      wait: waitOf(request.query.wait),
       ...seconds,
     }
     const { lock, fencingToken } = await untilDisconnected(request, ending, signal =>

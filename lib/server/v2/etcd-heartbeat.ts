@@ -1,5 +1,4 @@
-import { readsOf } from '../../kv/transaction.js'
-import type { Engine } from '../../lock/engine/engine.js'
+import type { LockService } from '../../lock/api/lock-service.js'
 
 /** Tells all who listen, again and again, that the server is there, and whether etcd answers it: one question for all. */
 export class EtcdHeartbeat {
@@ -8,7 +7,7 @@ export class EtcdHeartbeat {
   private isAsking = false
 
   constructor(
-    private readonly engine: Engine,
+    private readonly locks: LockService,
     private readonly ms: number,
   ) {}
 
@@ -33,7 +32,7 @@ export class EtcdHeartbeat {
   /** An answer that takes longer than a beat comes too late. */
   private async ask(): Promise<boolean> {
     this.isAsking = true
-    const answer = this.engine.commit(readsOf()).then(
+    const answer = this.locks.ping().then(
       () => true,
       () => false,
     )

@@ -1,5 +1,5 @@
 import type { KeyEvent, KeyValue } from '../../kv/key-value.js'
-import type { ChangeMapper } from '../../lock/observe/event-feed.js'
+import type { ChangeMapper } from '../../lock/api/index.js'
 import { type LockEvent, lockEventsOf, type LiveKeys } from '../../protocol/lock-event.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { missedEventsOf } from '../../protocol/missed-events.js'

@@ -1,4 +1,4 @@
-import type { HolderState, LockState, WaiterState } from '../../lock/observe/lock-state.js'
+import type { HolderState, LockState, WaiterState } from '../../model/lock-state.js'
 import type { Timestamp } from '../../model/timestamp.js'
 import { decodeName } from '../../relukko/locks/record.js'
 import type { RelukkoDTO } from '../../relukko/relukko-dto.js'

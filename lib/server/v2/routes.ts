@@ -1,16 +1,6 @@
-import { readsOf } from '../../kv/transaction.js'
 import type { FastifyInstance } from 'fastify'
-import { acquire } from '../../lock/acquire/acquire.js'
-import { requestOne } from '../../lock/options/acquire-request.js'
-import type { Budget } from '../../time/budget.js'
-import type { Engine } from '../../lock/engine/engine.js'
-import { extendById } from '../../lock/extend/extend.js'
-import { forceRelease } from '../../lock/release/force-release.js'
-import { listStates } from '../../lock/observe/list.js'
-import { leftOf } from '../../lock/observe/leases-left.js'
-import { stateOrProblem } from '../../lock/observe/lock-state.js'
-import { reading } from '../../lock/engine/reading.js'
-import { releaseById } from '../../lock/release/release.js'
+import type { LockReader } from '../../lock/api/index.js'
+import type { LockService } from '../../lock/api/lock-service.js'
 import { describeValue } from '../../model/describe-value.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { lockKey } from '../../protocol/lock-name.js'
@@ -20,12 +10,11 @@ import { BOUND_MS } from '../../relukko/locks/relukko-reader.js'
 import { bodyOf } from '../http/body.js'
 import { HttpError } from '../http/http-error.js'
 import type { Sessions } from '../auth/sessions.js'
-import type { CallOptions } from '../../store/store.js'
 import type { ShownEvent } from './events.js'
 import { lockJson, type RecordOf } from './json.js'
 import { EtcdHeartbeat } from './etcd-heartbeat.js'
 import { streamEvents } from './stream.js'
-import { waitMsOf, untilDisconnected } from '../http/until-disconnected.js'
+import { untilDisconnected, waitOf } from '../http/until-disconnected.js'
 
 interface OfLock {
   readonly Params: { readonly prefix: string; readonly name: string }
@@ -50,12 +39,12 @@ export interface V2Options {
 /** The locks of all prefixes, with their queues, limits and events. */
 export function addV2Routes(
   server: FastifyInstance,
-  engine: Engine,
+  locks: LockService,
   prefixes: readonly string[],
   ending: AbortSignal,
   { sessions, pingSeconds = HEARTBEAT_SECONDS }: V2Options,
 ): void {
-  const pulse = new EtcdHeartbeat(engine, Math.min(HEARTBEAT_SECONDS, pingSeconds) * 1000)
+  const pulse = new EtcdHeartbeat(locks, Math.min(HEARTBEAT_SECONDS, pingSeconds) * 1000)
   const checkKnown = (prefix: string): void => {
     if (prefixes.includes(prefix)) return
     throw new HttpError(
@@ -67,12 +56,12 @@ export function addV2Routes(
     checkKnown(prefix)
     return lockKey(prefix, name)
   }
-  const bound = (): { budget: Budget } => ({ budget: engine.budget(BOUND_MS) })
+  const bound = { withinMs: BOUND_MS }
   const records = async (
+    reader: LockReader,
     ranges: readonly KeyRange[],
-    within: CallOptions,
   ): Promise<{ recordOf: RecordOf; revision: bigint }> => {
-    const { results, revision } = await engine.commit(readsOf(...ranges), within)
+    const { results, revision } = await reader.ranges(ranges)
     const byId = new Map(results.flat().map(kv => [kv.key, parseRecord(kv)?.lock]))
     return { recordOf: id => byId.get(LockKey.record(id)), revision }
   }
@@ -81,23 +70,22 @@ export function addV2Routes(
     if (query.prefix !== undefined) checkKnown(query.prefix)
     const wanted = query.prefix === undefined ? prefixes : [query.prefix]
     // First: the states are not older than this revision.
-    const { recordOf, revision } = await reading(engine, LockKey.records.key, within =>
-      records([LockKey.records], within),
+    const { recordOf, revision } = await locks.read(LockKey.records.key, reader =>
+      records(reader, [LockKey.records]),
     )
-    const states = await Promise.all(wanted.map(prefix => listStates(engine, prefix)))
-    const now = engine.clock.now()
+    const states = await Promise.all(wanted.map(prefix => locks.list(prefix)))
+    const now = locks.now()
     void reply.header('x-revision', String(revision))
     return states.flat().map(state => lockJson(state, recordOf, now, revision))
   })
 
   server.get<OfLock>('/v2/locks/:prefix/:name', async request => {
     const key = keyOf(asNamed(request.params))
-    return reading(engine, key.path, async within => {
-      const now = engine.clock.now()
-      const snapshot = await engine.readOne(key, within)
-      const state = stateOrProblem(snapshot, now, await leftOf(engine, [snapshot]))
+    return locks.read(key.path, async reader => {
+      const now = locks.now()
+      const { state, revision } = await reader.state(key)
       const own = state.holders.slice(0, MOST_RECORDS).map(({ id }) => ({ key: LockKey.record(id) }))
-      return lockJson(state, (await records(own, within)).recordOf, now, snapshot.revision)
+      return lockJson(state, (await records(reader, own)).recordOf, now, revision)
     })
   })
 
@@ -109,13 +97,11 @@ export function addV2Routes(
       const body = bodyOf(request, ['owner', 'concurrency', 'ttl'])
       const { owner = request.actor, concurrency = 1, ttl = DEFAULT_TTL } = body
       const asker = { prefix: params.prefix, owner: owner as string }
-      const terms = { concurrency: concurrency as number, ttl: ttl as number }
-      const { targets } = requestOne('acquire', asker, params.name, terms)
-      const waitMs = waitMsOf(request.query.wait)
-      const [holding] = await untilDisconnected(request, ending, signal =>
-        acquire(engine, targets, { waitMs, signal }),
+      const wait = waitOf(request.query.wait)
+      const terms = { concurrency: concurrency as number, ttl: ttl as number, wait }
+      const { uuid: id, token } = await untilDisconnected(request, ending, signal =>
+        locks.acquire(asker, params.name, { ...terms, signal }),
       )
-      const { uuid: id, token } = holding!
       return reply.status(201).send({ ...params, id, fencing_token: String(token) })
     },
   )
@@ -123,7 +109,7 @@ export function addV2Routes(
   server.put<OfHolding>('/v2/locks/:prefix/:name/:id', async request => {
     const { ttl } = bodyOf(request, ['ttl'])
     const params = asNamed(request.params)
-    const extended = await extendById(engine, keyOf(params), params.id, ttl as number, bound())
+    const extended = await locks.extend(keyOf(params), params.id, ttl as number, bound)
     if (extended === undefined) throw notHeld(params)
     return { ...params, ttl: extended }
   })
@@ -135,8 +121,8 @@ export function addV2Routes(
       const key = keyOf(params)
       const isDone =
         reason === undefined
-          ? (await releaseById(engine, [key], params.id, bound())).length > 0
-          : await forceRelease(engine, key, params.id, { by: actor, reason }, bound())
+          ? (await locks.release([key], params.id, bound)).length > 0
+          : await locks.forceRelease(key, params.id, { by: actor, reason }, bound)
       if (!isDone) throw notHeld(params)
       return { ...params, released: true }
     },
@@ -153,7 +139,7 @@ export function addV2Routes(
       request.headers['x-api-key'] === undefined ? sessions?.endOf(request.headers.cookie) : undefined
     await untilDisconnected(request, ending, signal => {
       const until = AbortSignal.any([signal, ...(session ? [session.signal] : [])])
-      return streamEvents(request, reply, engine, pulse, until, heard, isWanted)
+      return streamEvents(request, reply, locks, pulse, until, heard, isWanted)
     })
       .catch((error: unknown) => {
         if (!reply.sent) throw error

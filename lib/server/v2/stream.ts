@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Engine } from '../../lock/engine/engine.js'
-import { EventFeed } from '../../lock/observe/event-feed.js'
+import type { LockService } from '../../lock/api/lock-service.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { WriteYielder } from '../http/write-yielder.js'
 import { type ShownEvent, shownEvents } from './events.js'
@@ -17,15 +16,14 @@ const MOST_UNREAD_BYTES = 1_000_000
 export async function streamEvents(
   { id }: FastifyRequest,
   reply: FastifyReply,
-  engine: Engine,
+  locks: LockService,
   pulse: EtcdHeartbeat,
   signal: AbortSignal,
   prefixes: readonly string[],
   isWanted: (event: ShownEvent) => boolean,
 ): Promise<void> {
   const { raw } = reply
-  const feed = new EventFeed(
-    engine,
+  const feed = locks.feed(
     prefixes.flatMap(prefix => LockKey.toldUnder(prefix)),
     shownEvents(isWanted),
   )
@@ -57,7 +55,7 @@ export async function streamEvents(
     }
   } catch (error) {
     if (!reply.sent) throw error
-    if (!signal.aborted) engine.log.warn({ err: error }, 'A stream of events has ended')
+    if (!signal.aborted) locks.log.warn({ err: error }, 'A stream of events has ended')
   } finally {
     stopPulse()
     if (reply.sent) raw.end()

@@ -72,7 +72,7 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'a lock that is given again is left on the lease of the server that may give it up',
     file: 'lib/relukko/locks/relukko-locks.ts',
-    right: 'if (this.engine.holdings.has(key, id)) return found',
+    right: 'if (this.locks.isHeldHere(key, id)) return found',
     wrong: 'return found',
     specs: ['spec/relukko/repeated'],
   },
