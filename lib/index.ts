@@ -33,5 +33,24 @@ export { type HolderState, type LockState, type WaiterState, type WaitStatus } f
 export { Timestamp } from './model/timestamp.js'
 export { type LockEvent } from './protocol/lock-event.js'
 export { type GuardedWrite } from './protocol/guard.js'
-export { type Compare, type Op, type TransactionResult } from './kv/transaction.js'
-export { type Store } from './store/store.js'
+export { type KeyEvent, type KeyRange, type KeyValue, type LeaseId } from './kv/key-value.js'
+export {
+  type Compare,
+  type Delete,
+  type Op,
+  type OpResult,
+  type Put,
+  type Range,
+  type Transaction,
+  type TransactionResult,
+} from './kv/transaction.js'
+export {
+  type CallOptions,
+  type GrantedLease,
+  type Leases,
+  type RemainingLease,
+  type Store,
+  type Watch,
+  type WatchListener,
+} from './store/store.js'
+export { StoreError, type StoreErrorReason } from './store/store-error.js'

@@ -1,13 +1,13 @@
 /** An etcd lease ID: an int64 in decimal, kept as text because a JavaScript number would corrupt it. */
 export type LeaseId = string
 
-/** One key, or with `end` all keys from `key` up to but without `end`, in the order of their bytes. */
+/** One key, or with `end` all keys from `key` up to but without `end`, in the order of their bytes as UTF-8. */
 export interface KeyRange {
   readonly key: string
   readonly end?: string
 }
 
-/** A key as etcd has it. */
+/** A key as the store has it. */
 export interface KeyValue {
   readonly key: string
   readonly value: string
@@ -15,10 +15,11 @@ export interface KeyValue {
   readonly createRevision: bigint
   /** Revision of the last write to the key. */
   readonly modRevision: bigint
-  /** The lease whose end deletes the key. */
+  /** The lease whose end deletes the key; undefined when it has none. */
   readonly lease: LeaseId | undefined
 }
 
+/** A change of one key: what it is now, or that it is gone, with the revision of the transaction that did it. */
 export type KeyEvent =
   | { readonly type: 'put'; readonly kv: KeyValue }
   | { readonly type: 'delete'; readonly key: string; readonly modRevision: bigint }

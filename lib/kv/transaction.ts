@@ -5,11 +5,13 @@ import type { KeyRange, KeyValue, LeaseId } from './key-value.js'
  * empty range count as one key whose revisions are 0.
  */
 export interface Compare extends KeyRange {
+  /** Which revision is compared: `create` is `createRevision`, `mod` is `modRevision` of {@link KeyValue}. */
   readonly target: 'create' | 'mod'
   readonly is: '=' | '!=' | '<' | '>'
   readonly revision: bigint
 }
 
+/** Writes a key. Without `lease` it has none afterwards, whatever it had before. */
 export interface Put {
   readonly type: 'put'
   readonly key: string
@@ -17,6 +19,7 @@ export interface Put {
   readonly lease?: LeaseId | undefined
 }
 
+/** Deletes all keys of a range; that there are none is no error. */
 export interface Delete extends KeyRange {
   readonly type: 'delete'
 }
@@ -26,11 +29,12 @@ export interface Range extends KeyRange {
   readonly type: 'range'
 }
 
+/** One operation of a {@link Transaction}. */
 export type Op = Put | Delete | Range
 
 /**
- * One atomic step: when every compare holds, the operations of `success`, else those of `failure`. It is
- * a value, made without I/O, so that a store may batch it with others.
+ * One atomic step: when every compare holds, the operations of `success` run, in their order, else those of `failure`. An
+ * operation sees what those before it wrote. It is a value, made without I/O, so that a store may batch it with others.
  */
 export interface Transaction {
   readonly compare: readonly Compare[]
@@ -51,9 +55,11 @@ export function readsOf(...ranges: readonly KeyRange[]): Transaction {
 /** What one operation brought: the keys a range found; nothing for a put or a delete. */
 export type OpResult = readonly KeyValue[]
 
+/** What a {@link Transaction} did. */
 export interface TransactionResult {
+  /** Whether every compare held, so that `success` ran. */
   readonly succeeded: boolean
-  /** Revision of the store after the transaction; that of all its writes when it wrote. */
+  /** Revision of the store after the transaction. One that changes keys makes the next revision, and all its writes have that. */
   readonly revision: bigint
   /** One per operation of the branch that ran, in its order. */
   readonly results: readonly OpResult[]

@@ -1,4 +1,6 @@
 /**
+ * Why a call of a `Store` failed, and what may have become of a write:
+ *
  * - `unreachable`: no answer came. A write may or may not have been applied.
  * - `lease-not-found`: a put named a lease that is gone. Nothing was applied.
  * - `refused`: etcd refused (permission, authentication, a malformed call). Nothing was applied.
@@ -6,6 +8,7 @@
  */
 export type StoreErrorReason = 'unreachable' | 'lease-not-found' | 'refused' | 'closed'
 
+/** The only error that a `Store` rejects with. */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
 

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { RelukkoAdapter, RelukkoClient } from '../../lib/relukko/index.js'
 import { RelukkoServer } from '../../lib/server/server.js'
-import { EtcdContainer } from '../../lib/testing/index.js'
-import { storeContract } from '../contracts/store-contract.js'
+import { EtcdContainer, storeContract } from '../../lib/testing/index.js'
 import { etcdImage, hasContainerEngine } from '../support/container-engine.js'
 import { eventually } from '../support/eventually.js'
 import { freshName, lockAt, storeAt } from '../support/etcd.js'
@@ -25,7 +24,7 @@ if (!hasEngine && !isNeeded) {
   }, 120_000)
   afterAll(() => etcd?.stop())
 
-  storeContract(() => Promise.resolve(storeAt(etcd.endpoint)))
+  it.each(storeContract(() => storeAt(etcd.endpoint)))('$name', ({ run }) => run())
 
   it('serves locks', async () => {
     const lock = lockAt(etcd.endpoint)

@@ -1,8 +1,8 @@
-import { describe } from '@jest/globals'
+import { describe, it } from '@jest/globals'
+import { storeContract } from '../../lib/testing/store-contract/store-contract.js'
 import { storeAt, useEtcdServer } from '../support/etcd.js'
-import { storeContract } from './store-contract.js'
 
 describe('EtcdStore', () => {
   const etcd = useEtcdServer()
-  storeContract(() => Promise.resolve(storeAt(etcd.get().endpoint)))
+  it.each(storeContract(() => storeAt(etcd.get().endpoint)))('$name', ({ run }) => run())
 })

@@ -15,7 +15,10 @@ const etcd = useEtcdServer()
 const running: ChildProcess[] = []
 let folder: string
 /** Those that run by themselves, side by side. */
-let alone: Record<'migrations' | 'several' | 'readers' | 'fenced' | 'node' | 'jest' | 'vitest', Program[]>
+let alone: Record<
+  'migrations' | 'several' | 'readers' | 'fenced' | 'node' | 'jest' | 'vitest' | 'store',
+  Program[]
+>
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'spicelock-examples-'))
@@ -30,6 +33,7 @@ beforeAll(async () => {
     several: [example('several-locks')],
     readers: [example('readers-and-writer')],
     node: [node('--test', 'examples/unit-test/with-node.test.mjs')],
+    store: [node('--test', 'examples/own-store.test.mjs')],
     jest: [node(...jestArgs, '--config', 'examples/unit-test/jest.config.json')],
     vitest: [node(join(modules, 'vitest/vitest.mjs'), 'run', 'examples/unit-test/with-vitest.test.mjs')],
   }
@@ -160,6 +164,13 @@ describe('Examples of unit tests', () => {
   ] as const)('run under %s', async (runner, passed) => {
     const { output } = await alone[runner][0]!.ended()
     expect(output).toMatch(passed)
+  })
+})
+
+describe('The example of a store of one’s own', () => {
+  it('passes the contract', async () => {
+    const { output } = await alone.store[0]!.ended()
+    expect(output).toMatch(/^# tests (2\d)\n(.*\n)?# pass \1$/m)
   })
 })
 

@@ -1,13 +1,1 @@
-/** Repeats an assertion until it holds; throws its last error when it does not in time. */
-export async function eventually(assertion: () => unknown, timeoutMs = 10_000): Promise<void> {
-  const end = performance.now() + timeoutMs
-  for (;;) {
-    try {
-      await assertion()
-      return
-    } catch (error) {
-      if (performance.now() > end) throw error
-    }
-    await new Promise(resolve => setTimeout(resolve, 10))
-  }
-}
+export { eventually } from '../../lib/testing/eventually.js'

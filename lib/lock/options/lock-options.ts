@@ -5,7 +5,10 @@ import type { Store } from '../../store/store.js'
 export interface LockOptions {
   /** How to reach etcd, see the README; http://127.0.0.1:2379 when neither this nor `store` is given. Connects at the first call. */
   readonly config?: LockConfig
-  /** Instead of `config`: a store of the caller's, which stays open when this lock is closed. */
+  /**
+   * Instead of `config`: a store of your own, which must pass `storeContract` of `spicelock/testing`. It stays open when this
+   * lock is closed.
+   */
   readonly store?: Store
   /** One of `ALLOWED_PREFIXES` or of `allowedPrefixes`. */
   readonly prefix: string
