@@ -42,9 +42,9 @@ async function output(file: string, ...flags: string[]): Promise<string> {
 }
 
 describe('a program that is bundled by esbuild', () => {
-  it('as the README says, runs where only etcd3 and grpc-js are installed', async () => {
-    const readme = await readFile(join(root, 'README.md'), 'utf8')
-    const commands = [...readme.matchAll(/^npx (esbuild program\.mjs .*)$/gm)].map(([, command]) => command!)
+  it('as docs/library.md says, runs where only etcd3 and grpc-js are installed', async () => {
+    const page = await readFile(join(root, 'docs/library.md'), 'utf8')
+    const commands = [...page.matchAll(/^npx (esbuild program\.mjs .*)$/gm)].map(([, command]) => command!)
     expect(commands).toHaveLength(2)
     for (const command of commands) {
       const words = [...command.matchAll(/"([^"]*)"|(\S+?)(?:="([^"]*)")?(?=\s|$)/g)]

@@ -9,6 +9,7 @@ import { RelukkoServer } from '../../lib/server/server.js'
 import { root } from '../support/bundle.js'
 import { useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
+import { STAND_IN_OF_PYRELUKKO } from '../support/python-stand-ins.js'
 
 const KEY = 'a-long-and-secret-key'
 const etcd = useEtcdServer()
@@ -242,24 +243,3 @@ describe('The page on the examples', () => {
 function timeOf(line: string): number {
   return Date.parse(line.split(' ')[0]!)
 }
-
-/** As much of it as the example needs, where the package is not installed: the same calls, to the same server. */
-const STAND_IN_OF_PYRELUKKO = `
-import json
-from types import SimpleNamespace
-from urllib.request import Request, urlopen
-class RelukkoClient:
-    def __init__(self, base_url, api_key):
-        self.base_url, self.api_key = base_url, api_key
-    def _call(self, method, path, body=None):
-        headers = {"X-api-Key": self.api_key, "Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        with urlopen(Request(self.base_url + "/v1/locks" + path, data, headers, method=method)) as answer:
-            return SimpleNamespace(**json.load(answer))
-    def acquire_relukko(self, lock_name, creator, max_run_time):
-        return self._call("POST", "", {"lock_name": lock_name, "creator": creator})
-    def keep_relukko_alive(self, lock_id):
-        return self._call("GET", f"/{lock_id}/keep_alive")
-    def delete_relukko(self, lock_id):
-        return self._call("DELETE", f"/{lock_id}")
-`

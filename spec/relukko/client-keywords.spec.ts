@@ -27,8 +27,9 @@ const SETTINGS = [
   ...Object.keys(RETRY_CHECKS).map(name => `retry.${name}`),
 ]
 
-const page = await readFile(join(import.meta.dirname, '../../docs/relukko-client.md'), 'utf8')
-const sectionOf = (title: string): string => page.split(`\n## ${title}\n`)[1]!.split('\n## ')[0]!
+const page = await readFile(join(import.meta.dirname, '../../docs/relukko.md'), 'utf8')
+const sections = page.split(/^#+ (?=\S.*$)/m)
+const sectionOf = (title: string): string => sections.find(section => section.startsWith(`${title}\n`))!
 const namesIn = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)
 const rows = sectionOf('From pyrelukko')
   .split('\n')
@@ -53,7 +54,7 @@ describe('The page on the settings of RelukkoClient', () => {
 
   it.each(SETTINGS)('tells of %s', setting => {
     const [whole, part] = setting.split('.')
-    if (part === undefined) expect(namesIn(sectionOf('Settings'))).toContain(whole)
+    if (part === undefined) expect(namesIn(sectionOf('Settings of RelukkoClient'))).toContain(whole)
     else if (whole === 'tls') expect(sectionOf('TLS')).toContain(setting)
     else expect(sectionOf('Repetitions')).toContain(part)
   })

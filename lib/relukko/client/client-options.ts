@@ -4,7 +4,7 @@ import { RelukkoInvalidError } from '../errors.js'
 import type { RetryOptions } from './retries.js'
 import type { ClientTls } from './tls/tls-options.js'
 
-/** The settings of Relukko's Python client, under the same names where there are such: `docs/relukko-client.md` lists them all. */
+/** The settings of Relukko's Python client, under the same names where there are such: `docs/relukko.md` lists them all. */
 export interface RelukkoClientOptions {
   /** How often a call is made while there is no answer, or one of 500 and above; 4 when not given. */
   readonly tries?: number

@@ -1,0 +1,169 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, it } from '@jest/globals'
+import { apiKeysOf } from '../../lib/cli/commands/api-keys.js'
+import { INSTALL_SERVER_PACKAGES } from '../../lib/cli/commands/server-packages.js'
+import * as spicelock from '../../lib/index.js'
+import type { LockEvent, LossReason } from '../../lib/index.js'
+import { RelukkoServer } from '../../lib/server/server.js'
+import { MemoryStore } from '../../lib/testing/index.js'
+import { blocksOf, pages, root, rowsOf, textOf } from './doc-blocks.js'
+
+const run = promisify(execFile)
+
+async function helpOf(...command: string[]): Promise<string> {
+  return (await run(process.execPath, [join(root, 'dist/cli/main.js'), ...command, '--help'])).stdout
+}
+
+/** The words between backticks. */
+function namesIn(text: string): string[] {
+  return [...text.replace(/^```.*?^```$/gms, '').matchAll(/`([^`]+)`/g)].map(([, name]) => name!)
+}
+
+describe.each(pages)('%s', page => {
+  it('links to files and headings that exist', () => {
+    const links = [...textOf(page).matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, link]) => link!)
+    const dead = links.filter(link => {
+      const [path, anchor] = link.split('#') as [string, string | undefined]
+      const target = path === '' ? page : join(dirname(page), path)
+      if (!existsSync(join(root, target))) return true
+      return anchor !== undefined && !anchorsOf(target).includes(anchor)
+    })
+    expect(dead).toEqual([])
+  })
+})
+
+/** As GitHub makes them of headings. */
+function anchorsOf(page: string): string[] {
+  const text = textOf(page).replace(/^```.*?^```$/gms, '')
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+describe('docs/command.md', () => {
+  it('has every exit code, with no other', async () => {
+    const help = (await helpOf()).split('Exit codes')[1]!
+    const told = [...help.matchAll(/^ {2}([\dN+]+) /gm)].map(([, code]) => code)
+    expect(rowsOf('docs/command.md', 'code').map(([code]) => code)).toEqual(told)
+  })
+
+  it('has the options of run, with their defaults', async () => {
+    const help = (await helpOf('run')).replace(/\n {20,}/g, ' ')
+    const rows = rowsOf('docs/command.md', 'option of `run`')
+    expect(rows.length).toBeGreaterThan(8)
+    for (const [option, ours] of rows) {
+      const name = /--[a-z-]+/.exec(option!)![0]
+      const line = help.split('\n').find(each => each.includes(`  ${name} `))
+      expect([name, line]).toEqual([name, expect.any(String)])
+      const [, theirs] = /\(.*default: "?([\w@]+)/.exec(line!) ?? []
+      if (theirs !== undefined) expect([name, ours]).toEqual([name, expect.stringContaining(theirs)])
+    }
+  })
+})
+
+describe('docs/server.md', () => {
+  const manual = textOf('docs/server.md')
+
+  it('names options that there are', async () => {
+    const options = [...manual.matchAll(/(?<![\w-])--[a-z][a-z-]+/g)].map(([option]) => option)
+    const help = await helpOf('serve')
+    expect(options.length).toBeGreaterThan(10)
+    expect(options.filter(option => option !== '--build' && !help.includes(option))).toEqual([])
+  })
+
+  it('shows keys in JSON that can be read', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'spicelock-keys-'))
+    const [, json] = /JSON .*`(\{.*\})`/.exec(manual)!
+    await writeFile(join(folder, 'keys'), json!)
+    expect(Object.keys(apiKeysOf(join(folder, 'keys')))).toContain('ada')
+    await rm(folder, { recursive: true })
+  })
+
+  it('names the metrics that there are', async () => {
+    const store = new MemoryStore()
+    const server = await RelukkoServer.create({ store, apiKeys: { ada: 'a-long-and-secret-key' } })
+    const metrics = await (await fetch(`${await server.listen({ port: 0 })}/metrics`)).text()
+    const told = [...metrics.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!)
+    const named = namesIn(manual).filter(name => name.startsWith('spicelock_'))
+    expect(named.sort()).toEqual(told.sort())
+    await server.close()
+    await store.close()
+  })
+
+  it.each(['docs/server.md', 'docs/relukko.md'])('installs what the server needs: %s', page => {
+    expect(textOf(page)).toContain(`\n${INSTALL_SERVER_PACKAGES}\n`)
+  })
+})
+
+describe('docs/library.md', () => {
+  it('has the reasons of a loss', () => {
+    const reasons: Record<LossReason, true> = {
+      expired: true,
+      released: true,
+      'released-elsewhere': true,
+      'lease-lost': true,
+      unreachable: true,
+      closed: true,
+    }
+    const told = rowsOf('docs/library.md', '`reason`').flatMap(([reason]) => namesIn(reason!))
+    expect([...told, 'released'].sort()).toEqual(Object.keys(reasons).sort())
+  })
+
+  it('has the types of events', () => {
+    const types: Record<LockEvent['type'], true> = {
+      queued: true,
+      'gave-up': true,
+      granted: true,
+      released: true,
+      expired: true,
+      forced: true,
+      ended: true,
+    }
+    const [, sentence] = /The types are ([^.]*)\./.exec(textOf('docs/library.md'))!
+    expect(namesIn(sentence!).sort()).toEqual(Object.keys(types).sort())
+  })
+
+  it('has every class of errors, with its code', () => {
+    const details = { reason: 'expired', fencingToken: 1n, by: 'me' } as never
+    const codes = Object.entries(spicelock).flatMap(([name, value]): [string, string][] => {
+      if (
+        !name.endsWith('Error') ||
+        ['SpicerackError', 'SpicerackCheckError', 'isSpicerackError'].includes(name)
+      )
+        return []
+      const Class = value as unknown as new (...args: readonly unknown[]) => spicelock.SpicerackError
+      const args = name === 'LockDismissedError' ? ['key', 'id', details] : ['text', details]
+      return [[name, new Class(...args).code]]
+    })
+    const told = rowsOf('docs/library.md', 'class').flatMap(([classes, ofThem]) => {
+      const theirCodes = namesIn(ofThem!)
+      return namesIn(classes!).map((name, at): [string, string] => [name, theirCodes[at]!])
+    })
+    expect(told.sort()).toEqual(codes.sort())
+  })
+})
+
+it('the programs of all pages have right types', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'spicelock-types-'))
+  await mkdir(join(folder, 'node_modules'))
+  await symlink(root, join(folder, 'node_modules/spicelock'))
+  await symlink(join(root, 'node_modules/@types'), join(folder, 'node_modules/@types'))
+  const programs = pages.flatMap(blocksOf).filter(({ language }) => language === 'ts')
+  for (const [at, { code }] of programs.entries()) await writeFile(join(folder, `${at}.mts`), code)
+  const compilerOptions = {
+    ...{ module: 'nodenext', target: 'es2022', lib: ['es2023', 'esnext.disposable'], types: ['node'] },
+    ...{ strict: true, noEmit: true, skipLibCheck: true },
+  }
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.mts'] }))
+  const tsc = run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder])
+  expect(await tsc.catch(({ stdout }: { stdout: string }) => ({ stdout }))).toMatchObject({ stdout: '' })
+  await rm(folder, { recursive: true })
+}, 60_000)
