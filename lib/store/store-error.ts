@@ -24,3 +24,9 @@ export class StoreError extends Error {
 export function isStoreError(error: unknown, reason?: StoreErrorReason): error is StoreError {
   return error instanceof StoreError && (reason === undefined || error.reason === reason)
 }
+
+/** For the `catch` of a call whose failure is one of its answers. @throws whatever is no StoreError, as it is. */
+export function asStoreError(error: unknown): StoreError {
+  if (isStoreError(error)) return error
+  throw error
+}

@@ -1,147 +1,117 @@
 import type { LeaseId } from '../../kv/key-value.js'
-import type { Transaction } from '../../kv/transaction.js'
 import { modRevisionOf, type Snapshot } from '../../protocol/snapshot.js'
+import { asStoreError, StoreError } from '../../store/store-error.js'
 import type { CallOptions } from '../../store/store.js'
-import { isStoreError } from '../../store/store-error.js'
 import type { Engine } from '../engine/engine.js'
 import type { Lease } from '../leases/lease.js'
+import {
+  type HoldingsSeen,
+  nextTransfer,
+  type TransferAttempt,
+  type TransferEvent,
+  type TransferPlan,
+  type TransferState,
+} from './transfer-state.js'
 
-/** What puts holdings on new leases. */
-export interface TransferPlan<T> {
-  /** By lock. */
-  readonly leases: readonly Lease[]
-  /** By lock: all of them or none. */
-  readonly transactions: readonly Transaction[]
-  /** What is to be told when it is done. */
-  readonly outcome: T
+/** Where a transfer gets its snapshots and its plan from. */
+export interface TransferSource<T> {
+  /** Reads the locks; undefined when nothing is held. @throws StoreError */
+  look(within: CallOptions): Promise<readonly Snapshot[] | undefined>
+  /** A plan made from those snapshots, with fresh leases; undefined when nothing is held. @throws StoreError */
+  plan(snapshots: readonly Snapshot[], within: CallOptions): Promise<TransferPlan<T> | undefined>
 }
 
-export interface TransferResult<T> extends TransferPlan<T> {
-  /** What was seen of the holder keys up to this revision is old. */
+export interface TransferResult<T> {
+  /** By lock: the lease that the holding is on. */
+  readonly leases: readonly Lease[]
+  readonly outcome: T
+  /** The revision of the holder keys: what was seen of them up to it is old. */
   readonly revision: bigint
 }
 
 export interface TransferListener {
   /** From now on the holdings may be on these leases, which may end before those that they are on. */
   onMoving(leases: readonly Lease[]): void
-  /** They are not on these, and will not be. */
+  /** The holdings are not on these leases, and will not be. */
   onNotMoving(leases: readonly Lease[]): void
 }
 
-interface Attempt<T> extends TransferPlan<T> {
-  /** The leases that the holdings leave. */
-  readonly left: readonly (LeaseId | undefined)[]
-  /** Of the KeyLocks on which it depends: once one has changed, it can never be applied. */
-  readonly revisions: readonly bigint[]
-}
-
-/** One move of what is held under one id: made once, however often {@link advance} is repeated because no answer came. */
+/**
+ * Moves what is held under one id to new leases: once, however often {@link advance} is repeated because no answer came. An
+ * attempt is sent again as it was while it can still be applied; see {@link nextTransfer} for what follows from each answer.
+ */
 export class LeaseTransfer<T> {
-  private attempt: Attempt<T> | undefined
-  /** It was sent, and may have been applied. */
-  private isUnanswered = false
+  private state: TransferState<T> = { phase: 'unplanned' }
 
   constructor(
     private readonly engine: Engine,
     private readonly uuid: string,
-    /** The truth; undefined when nothing is held. */
-    private readonly look: (within: CallOptions) => Promise<readonly Snapshot[] | undefined>,
-    /** Undefined when nothing is held. */
-    private readonly prepare: (
-      snapshots: readonly Snapshot[],
-      within: CallOptions,
-    ) => Promise<TransferPlan<T> | undefined>,
+    private readonly source: TransferSource<T>,
     private readonly listener?: TransferListener,
   ) {}
 
-  /** Resolves to undefined when nothing is held (any more). @throws StoreError, and what `prepare` throws. */
+  /** Resolves to undefined when nothing is held (any more). @throws StoreError, and what the source throws. */
   async advance(within: CallOptions): Promise<TransferResult<T> | undefined> {
     for (;;) {
-      const snapshots = await this.look(within)
-      const standing = this.leasesIn(snapshots ?? [])
-      if (this.attempt?.leases.every(({ id }, at) => id === standing[at])) {
-        return this.finish(this.attempt, snapshots!)
-      }
-      if (!snapshots || standing.includes(undefined)) return this.drop(standing)
-      if (snapshots.some((snapshot, at) => modRevisionOf(snapshot) !== this.attempt?.revisions[at])) {
-        // There may be no way back to leases that were left: whoever moved a holding on revokes its last.
-        this.drop(standing)
-        this.attempt = await this.begin(snapshots, standing, within)
-      }
-      if (!this.attempt) return undefined
-      const after = await this.send(this.attempt, snapshots, within)
-      if (after) return this.finish(this.attempt, after)
+      const snapshots = await this.source.look(within)
+      let state = this.apply({ type: 'seen', holdings: snapshots && this.holdingsIn(snapshots) })
+      if (state.phase === 'unplanned') state = await this.plan(snapshots!, within)
+      if (!('attempt' in state)) return undefined
+      const after = state.phase === 'moved' ? snapshots! : await this.send(state.attempt, snapshots!, within)
+      if (after) return this.finish(state.attempt, after)
     }
-  }
-
-  /** Lets go of leases that are not used; not while a move to them may have been applied, or may be yet. */
-  dropUnused(): void {
-    if (this.attempt && !this.isUnanswered) this.drop(this.attempt.left)
-  }
-
-  private async begin(
-    snapshots: readonly Snapshot[],
-    left: Attempt<T>['left'],
-    within: CallOptions,
-  ): Promise<Attempt<T> | undefined> {
-    const move = await this.prepare(snapshots, within)
-    if (!move) return undefined
-    this.listener?.onMoving(move.leases)
-    return { ...move, left, revisions: snapshots.map(modRevisionOf) }
-  }
-
-  private async send(
-    { transactions }: Attempt<T>,
-    before: readonly Snapshot[],
-    within: CallOptions,
-  ): Promise<readonly Snapshot[] | undefined> {
-    const wasUnanswered = this.isUnanswered
-    this.isUnanswered = true
-    try {
-      const { succeeded, after } = await this.engine.commitTracked(before, transactions, within)
-      // When it was not applied, one that was sent before it may have been.
-      this.isUnanswered = wasUnanswered
-      return succeeded ? after : undefined
-    } catch (error) {
-      if (!isStoreError(error, 'unreachable')) this.isUnanswered = wasUnanswered
-      if (!isStoreError(error, 'lease-not-found')) throw error
-      // Only what would have been applied is refused so: nothing has changed.
-      return this.drop(this.leasesIn(before))
-    }
-  }
-
-  private finish(
-    { leases, transactions, outcome, left }: Attempt<T>,
-    after: readonly Snapshot[],
-  ): TransferResult<T> {
-    for (const [at, { key }] of after.entries()) this.engine.holdings.move(key, this.uuid, leases[at]!)
-    this.discard(left)
-    this.attempt = undefined
-    return { leases, transactions, outcome, revision: after[0]!.holders.get(this.uuid)!.modRevision }
-  }
-
-  private leasesIn(snapshots: readonly Snapshot[]): (LeaseId | undefined)[] {
-    return snapshots.map(({ holders }) => holders.get(this.uuid)?.lease)
   }
 
   /**
-   * @param standing the leases that the holdings are on. Whoever released a holding that is gone may have given the lease that
-   * it was on to another.
+   * Gives up leases that are not used. An extension whose answer was lost may still be applied: its leases are left to end by
+   * themselves, since to revoke them would then end the holdings.
    */
-  private drop(standing: readonly (LeaseId | undefined)[]): undefined {
-    if (!this.attempt) return
-    const { leases, left } = this.attempt
-    const stands = (at: number): boolean => standing[at] !== undefined
-    const unused = leases.filter(({ id }) => !standing.includes(id))
-    this.listener?.onNotMoving(unused)
-    const ours = leases.filter((_, at) => stands(at) || !this.isUnanswered).map(({ id }) => id)
-    const theirs = left.filter((_, at) => stands(at))
-    this.discard([...ours, ...theirs].filter(id => !standing.includes(id)))
-    this.attempt = undefined
-    this.isUnanswered = false
+  dropUnused(): void {
+    this.apply({ type: 'abandoned' })
   }
 
-  private discard(leases: readonly (LeaseId | undefined)[]): void {
-    for (const id of leases) if (id !== undefined) this.engine.pool.discard({ id })
+  private async plan(snapshots: readonly Snapshot[], within: CallOptions): Promise<TransferState<T>> {
+    const plan = await this.source.plan(snapshots, within)
+    if (!plan) return this.apply({ type: 'planned', attempt: undefined })
+    this.listener?.onMoving(plan.leases)
+    const { leases, revisions } = this.holdingsIn(snapshots)
+    const attempt = { ...plan, left: leases as readonly LeaseId[], revisions }
+    return this.apply({ type: 'planned', attempt })
+  }
+
+  /** Resolves to what is true after the attempt; undefined when etcd has not applied it. */
+  private async send(
+    { transactions }: TransferAttempt<T>,
+    before: readonly Snapshot[],
+    within: CallOptions,
+  ): Promise<readonly Snapshot[] | undefined> {
+    const answer = await this.engine.commitTracked(before, transactions, within).catch(asStoreError)
+    if (answer instanceof StoreError) {
+      this.apply({ type: answer.reason })
+      if (answer.reason === 'lease-not-found') return undefined
+      throw answer
+    }
+    this.apply({ type: answer.succeeded ? 'applied' : 'not-applied' })
+    return answer.succeeded ? answer.after : undefined
+  }
+
+  private finish({ leases, outcome }: TransferAttempt<T>, after: readonly Snapshot[]): TransferResult<T> {
+    for (const [at, { key }] of after.entries()) this.engine.holdings.move(key, this.uuid, leases[at]!)
+    return { leases, outcome, revision: after[0]!.holders.get(this.uuid)!.modRevision }
+  }
+
+  private apply(event: TransferEvent<T>): TransferState<T> {
+    const { state, unused, revocable } = nextTransfer(this.state, event)
+    this.state = state
+    if (unused.length > 0) this.listener?.onNotMoving(unused)
+    for (const id of revocable) this.engine.pool.discard({ id })
+    return state
+  }
+
+  private holdingsIn(snapshots: readonly Snapshot[]): HoldingsSeen {
+    return {
+      leases: snapshots.map(({ holders }) => holders.get(this.uuid)?.lease),
+      revisions: snapshots.map(modRevisionOf),
+    }
   }
 }

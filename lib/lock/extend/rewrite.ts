@@ -1,14 +1,15 @@
 import type { LeaseId } from '../../kv/key-value.js'
 import type { Op } from '../../kv/transaction.js'
 import type { Timestamp } from '../../model/timestamp.js'
-import { extend as plan } from '../../protocol/extend.js'
+import { extend } from '../../protocol/extend.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
 import type { CallOptions } from '../../store/store.js'
 import type { Budget } from '../../time/budget.js'
 import type { Engine } from '../engine/engine.js'
 import { leastTtl } from './extend.js'
-import { LeaseTransfer, type TransferPlan } from './lease-transfer.js'
+import { LeaseTransfer } from './lease-transfer.js'
+import type { TransferPlan } from './transfer-state.js'
 
 /** What a holding is to become. */
 export interface Rewriting<T> {
@@ -45,7 +46,7 @@ export async function rewrite<S extends { readonly snapshot: Snapshot }, T>(
     seen = await look(within)
     return seen && [seen.snapshot]
   }
-  const prepare = async (
+  const plan = async (
     [snapshot]: readonly Snapshot[],
     within: CallOptions,
   ): Promise<TransferPlan<T> | undefined> => {
@@ -54,12 +55,12 @@ export async function rewrite<S extends { readonly snapshot: Snapshot }, T>(
     const ttl = keepsPromise ? leastTtl(snapshot!, id, terms.ttl) : terms.ttl
     const lease = await engine.pool.takeFresh(ttl, within)
     const extension = { ...terms, uuid: id, ttl, lease: lease.id, extraOps: extraOps(lease.id) }
-    const transaction = plan(snapshot!, extension, now)
+    const transaction = extend(snapshot!, extension, now)
     if (transaction) return { leases: [lease], transactions: [transaction], outcome }
     engine.pool.return(lease)
     return undefined
   }
-  const transfer = new LeaseTransfer(engine, id, lookFirst, prepare)
+  const transfer = new LeaseTransfer(engine, id, { look: lookFirst, plan })
   const done = await engine
     .retry(key, within => transfer.advance(within), { budget })
     .finally(() => transfer.dropUnused())

@@ -134,17 +134,17 @@ export const clientMutants: readonly Mutant[] = [
   },
   {
     mistake: 'the refusal of a repeated extension is taken for that of the first, which was applied',
-    file: 'lib/lock/extend/lease-transfer.ts',
-    right: "if (!isStoreError(error, 'unreachable')) this.isUnanswered = wasUnanswered",
-    wrong: "if (!isStoreError(error, 'unreachable')) this.isUnanswered = false",
+    file: 'lib/lock/extend/transfer-state.ts',
+    right: "case 'closed':\n      return { ...unchanged, state }",
+    wrong: "case 'closed':\n      return { ...unchanged, state: { phase: 'planned', attempt } }",
     specs: ['spec/faults/extensions'],
   },
   {
     mistake:
       'an extension that fails because it has come through already is taken for one that was never sent',
-    file: 'lib/lock/extend/lease-transfer.ts',
-    right: 'this.isUnanswered = wasUnanswered\n      return succeeded',
-    wrong: 'this.isUnanswered = false\n      return succeeded',
+    file: 'lib/lock/extend/transfer-state.ts',
+    right: "case 'not-applied':\n      return { ...unchanged, state }",
+    wrong: "case 'not-applied':\n      return { ...unchanged, state: { phase: 'planned', attempt } }",
     specs: ['spec/faults/extensions'],
   },
   {
@@ -156,8 +156,8 @@ export const clientMutants: readonly Mutant[] = [
   },
   {
     mistake: 'an extension that was overtaken revokes the lease that a holding is on',
-    file: 'lib/lock/extend/lease-transfer.ts',
-    right: '[...ours, ...theirs].filter(id => !standing.includes(id))',
+    file: 'lib/lock/extend/transfer-state.ts',
+    right: '[...ours, ...theirs].filter(id => !current.includes(id))',
     wrong: '[...ours, ...theirs]',
     specs: ['spec/faults/extensions'],
   },
