@@ -2,13 +2,13 @@ import type { LeaseId } from '../kv/key-value.js'
 import type { Put } from '../kv/transaction.js'
 import type { LockKey } from './lock-key.js'
 
-/** Who took a holding, or a place in the queue, by force, and why. */
+/** By whom a holding, or a place in the queue, was taken by force, and why. */
 export interface ForceReleaseMarker {
   readonly by: string
   readonly reason: string
 }
 
-/** To be written in the transaction that takes it, so that he who had it and those who watch can know. */
+/** To be written in the transaction that takes it, so that its owner and those who watch can tell it from a release. */
 export function putMarker(
   key: LockKey,
   uuid: string,

@@ -1,4 +1,4 @@
-import { eventKey, type KeyEvent, type KeyValue, type LeaseId } from '../kv/key-value.js'
+import { eventKey, eventRevision, type KeyEvent, type KeyValue, type LeaseId } from '../kv/key-value.js'
 import { withJson } from '../model/printed.js'
 import { type ForceReleaseMarker, parseMarker } from './force.js'
 import { LockKey, type ParsedKey } from './lock-key.js'
@@ -6,7 +6,7 @@ import { parseTerms } from './terms.js'
 
 /** What happened to a lock. */
 export interface LockEvent {
-  /** `ended`: what this id had is gone, be it a holding or a place in the queue, and it is not known why. */
+  /** `ended`: the holding, or the place in the queue, of this id is gone, and nothing tells why. */
   readonly type: 'queued' | 'gave-up' | 'granted' | 'released' | 'expired' | 'forced' | 'ended'
   readonly prefix: string
   readonly name: string
@@ -14,95 +14,122 @@ export interface LockEvent {
   /** Undefined when the key was not written by this software. */
   readonly owner: string | undefined
   /**
-   * Of etcd; that of `granted` is the fencing token. What happened at once shares one. What has `ended` did so then or later.
+   * The revision of etcd at which it happened; that of `granted` is the fencing token. What one transaction has done has one
+   * revision. What has `ended` did so at this revision or later.
    */
   readonly revision: bigint
-  /** Of `forced`: who took the holding, or the place in the queue, and why. */
+  /** Of `forced`: by whom the holding, or the place in the queue, was taken, and why. */
   readonly by?: string
   readonly reason?: string
 }
 
-/** The holder keys and tickets that stand, by their paths: who they are when they go. */
+/** The holder keys, tickets and markers that exist, by their paths: when one is deleted, it says whose it was. */
 export type LiveKeys = Map<string, KeyValue>
 
 /**
- * What the changes of one revision mean; `standing` is brought up to them.
- * @param living where the order of the changes is not that in which etcd made them: those leases that have not ended since.
+ * What the changes of one revision mean. Brings `liveKeys` up to them.
+ * @param changes in the order in which etcd made them, unless `liveLeases` is given.
+ * @param liveLeases the leases of {@link leasesInQuestion} that have not ended since.
  */
 export function lockEventsOf(
   changes: readonly KeyEvent[],
-  standing: LiveKeys,
-  living?: ReadonlySet<LeaseId>,
+  liveKeys: LiveKeys,
+  liveLeases?: ReadonlySet<LeaseId>,
 ): LockEvent[] {
-  const known = changes.flatMap((change, order): Change[] => {
-    const path = eventKey(change)
-    const parsed = LockKey.parse(path)
-    if (!parsed) return []
-    const before = standing.get(path)
-    if (change.type === 'put' && parsed.kind !== 'keyLocks') standing.set(path, change.kv)
-    else standing.delete(path)
-    return [{ ...parsed, change, path, before, order }]
-  })
-  return known.flatMap(each => eventOf(each, known, living))
+  const known = new Map(changes.flatMap((change, order) => entryOf(change, order, liveKeys)))
+  for (const { path, kind, now } of known.values()) {
+    if (now && kind !== 'keyLocks') liveKeys.set(path, now)
+    else liveKeys.delete(path)
+  }
+  return [...known.values()].flatMap(change => eventOf(change, known, liveLeases))
 }
 
-/** The leases of sole holders that go: whether they have ended tells why, where the order of the changes does not. */
-export function leasesInQuestion(changes: readonly KeyEvent[], standing: LiveKeys): LeaseId[] {
+/**
+ * The leases of sole holders whose holder key and KeyLocks are deleted at once: where the order of the changes is not known,
+ * only such a lease tells a release from its own end.
+ */
+export function leasesInQuestion(changes: readonly KeyEvent[], liveKeys: LiveKeys): LeaseId[] {
   const gone = new Set(changes.flatMap(change => (change.type === 'delete' ? [change.key] : [])))
   return [...gone].flatMap(path => {
     const parsed = LockKey.parse(path)
     const isSole = parsed?.kind === 'holder' && gone.has(parsed.key.path)
-    return (isSole && standing.get(path)?.lease) || []
+    return (isSole && liveKeys.get(path)?.lease) || []
   })
 }
 
-/** The holder key or ticket `kv` tells of whom. */
+/** An event of the lock and the id to which the holder key or ticket `kv` belongs. */
 export function lockEventOf(
   type: LockEvent['type'],
   kv: Pick<KeyValue, 'key' | 'value'>,
   revision: bigint,
-  force?: ForceReleaseMarker,
+  marker?: ForceReleaseMarker,
 ): LockEvent {
   const { key, uuid } = LockKey.parse(kv.key)!
   const { prefix, name } = key
   const owner = parseTerms(kv.value)?.owner
-  return withJson({ type, prefix, name, id: uuid, owner, revision, ...force })
+  return withJson({ type, prefix, name, id: uuid, owner, revision, ...marker })
 }
 
+/** The change of one key. */
 interface Change extends ParsedKey {
-  readonly change: KeyEvent
   readonly path: string
-  readonly before: KeyValue | undefined
+  readonly revision: bigint
+  /** Its place among the changes of this revision. */
   readonly order: number
+  /** Undefined when the key was not there. */
+  readonly before: KeyValue | undefined
+  /** Undefined when the key was deleted. */
+  readonly now: KeyValue | undefined
 }
 
-function eventOf(own: Change, all: readonly Change[], living: ReadonlySet<LeaseId> | undefined): LockEvent[] {
-  const { kind, key, uuid, change, before } = own
-  const isPut = change.type === 'put'
-  const of = (type: LockEvent['type'], force?: ForceReleaseMarker): LockEvent[] => {
-    const { value } = (isPut ? change.kv : before) ?? { value: '' }
-    const revision = isPut ? change.kv.modRevision : change.modRevision
-    return [lockEventOf(type, { key: own.path, value }, revision, force)]
-  }
-  const alongside = (path: string): Change | undefined => all.find(other => other.path === path)
-  if (kind === 'holder' && isPut) return before ? [] : of('granted')
-  if (kind === 'ticket' && isPut) return before ? [] : of('queued')
-  if (kind !== 'ticket' && kind !== 'holder') return []
-  const trace = alongside(key.forced(uuid))?.change
-  if (trace?.type === 'put') return of('forced', parseMarker(trace.kv.value))
-  if (kind === 'ticket') return alongside(key.holder(uuid))?.change.type === 'put' ? [] : of('gave-up')
-  return of(typeOfEnd(own, alongside(key.path), living))
+/** By their paths: all changes of a revision. */
+type Changes = ReadonlyMap<string, Change>
+
+/** Empty for a key that is none of ours. */
+function entryOf(event: KeyEvent, order: number, liveKeys: LiveKeys): [path: string, Change][] {
+  const path = eventKey(event)
+  const parsed = LockKey.parse(path)
+  if (!parsed) return []
+  const now = event.type === 'put' ? event.kv : undefined
+  return [[path, { ...parsed, path, revision: eventRevision(event), order, before: liveKeys.get(path), now }]]
 }
 
-/** The end of a lease changes no KeyLocks but one that hangs on it, which it deletes in ascending order. */
+function eventOf(change: Change, changes: Changes, liveLeases?: ReadonlySet<LeaseId>): LockEvent[] {
+  const type = typeOf(change, changes, liveLeases)
+  if (!type) return []
+  const { key, uuid, path, revision, before, now } = change
+  const marker = type === 'forced' ? parseMarker(changes.get(key.forced(uuid))!.now!.value) : undefined
+  return [lockEventOf(type, { key: path, value: (now ?? before)?.value ?? '' }, revision, marker)]
+}
+
+/** Undefined when the change is no event: it belongs to the event of another key, or to none. */
+function typeOf(
+  change: Change,
+  changes: Changes,
+  liveLeases?: ReadonlySet<LeaseId>,
+): LockEvent['type'] | undefined {
+  const { kind, key, uuid, before, now } = change
+  if (kind === 'keyLocks' || kind === 'marker') return undefined
+  if (before && now) return undefined
+  if (now) return kind === 'holder' ? 'granted' : 'queued'
+  if (changes.get(key.forced(uuid))?.now) return 'forced'
+  if (kind === 'holder') return typeOfEnd(change, changes.get(key.path), liveLeases)
+  const isGranted = changes.get(key.holder(uuid))?.now !== undefined
+  return isGranted ? undefined : 'gave-up'
+}
+
+/**
+ * Why a holder key is gone. The end of a lease changes no KeyLocks but that of a sole holder, which hangs on it. etcd deletes
+ * the keys of a lease in ascending order; a release deletes them in descending order, so that the two can be told apart.
+ */
 function typeOfEnd(
   holder: Change,
   keyLocks: Change | undefined,
-  living: ReadonlySet<LeaseId> | undefined,
+  liveLeases: ReadonlySet<LeaseId> | undefined,
 ): 'released' | 'expired' | 'ended' {
   if (!keyLocks) return 'expired'
-  if (keyLocks.change.type === 'put') return 'released'
-  if (living) return living.has(holder.before?.lease ?? '') ? 'released' : 'ended'
+  if (keyLocks.now) return 'released'
+  if (liveLeases) return liveLeases.has(holder.before?.lease ?? '') ? 'released' : 'ended'
   const isAscending = keyLocks.order < holder.order === keyLocks.path < holder.path
   return isAscending ? 'expired' : 'released'
 }

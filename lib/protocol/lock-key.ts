@@ -15,8 +15,8 @@ export class LockKey {
   /** The tickets of those who wait; by creation, they are the queue. */
   readonly tickets: KeyRange
   readonly holders: KeyRange
-  /** What is said of those who were released or sent away by force. */
-  readonly traces: KeyRange
+  /** The markers of holders that were released, and waiters that were sent away, by force. */
+  readonly markers: KeyRange
 
   constructor(
     readonly prefix: string,
@@ -25,7 +25,7 @@ export class LockKey {
     this.path = `${KEYS_BASE_PATH}/${prefix}/${name}`
     this.tickets = withPrefix(`${KEYS_BASE_PATH}/${ETCD_WRITER_LOCK_KEY}/${prefix}/${name}/`)
     this.holders = withPrefix(`${KEYS_BASE_PATH}/${HOLDERS}/${prefix}/${name}/`)
-    this.traces = withPrefix(`${KEYS_BASE_PATH}/${FORCED}/${prefix}/${name}/`)
+    this.markers = withPrefix(`${KEYS_BASE_PATH}/${FORCED}/${prefix}/${name}/`)
   }
 
   /** All keys of all locks. */
@@ -64,7 +64,7 @@ export class LockKey {
     ]
   }
 
-  /** All of these, and what is said of releases by force, under a prefix. */
+  /** All of these, and the markers of releases by force, under a prefix. */
   static toldUnder(prefix: string): KeyRange[] {
     return [...LockKey.allUnder(prefix), withPrefix(`${KEYS_BASE_PATH}/${FORCED}/${prefix}/`)]
   }
@@ -77,9 +77,9 @@ export class LockKey {
     return this.holders.key + uuid
   }
 
-  /** Where it is said who released it, or sent it away, by force, and why. */
+  /** The marker that says by whom it was released, or sent away, by force, and why. */
   forced(uuid: string): string {
-    return this.traces.key + uuid
+    return this.markers.key + uuid
   }
 
   toString(): string {
@@ -88,7 +88,7 @@ export class LockKey {
 }
 
 export interface ParsedKey {
-  readonly kind: 'keyLocks' | 'holder' | 'ticket' | 'trace'
+  readonly kind: 'keyLocks' | 'holder' | 'ticket' | 'marker'
   readonly key: LockKey
   /** Empty for a KeyLocks. */
   readonly uuid: string
@@ -97,5 +97,5 @@ export interface ParsedKey {
 const KINDS: ReadonlyMap<string, ParsedKey['kind']> = new Map([
   [HOLDERS, 'holder'],
   [ETCD_WRITER_LOCK_KEY, 'ticket'],
-  [FORCED, 'trace'],
+  [FORCED, 'marker'],
 ])

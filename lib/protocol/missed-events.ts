@@ -4,37 +4,39 @@ import { type LockEvent, lockEventOf, type LiveKeys } from './lock-event.js'
 import { LockKey } from './lock-key.js'
 
 /**
- * What can be told of a time that nobody saw: `standing` is what stood at the revision `since`, `now` are all keys that stand
- * after it, up to which `standing` is brought. Of what has gone nothing tells whether it was released, expired or given up:
- * it has `ended`, unless a trace says by whom it was taken. What came and went within that time is not told.
+ * The events of a time of which no changes are known: what can be told from the keys that existed before and those that exist
+ * now. A holding or a place in the queue that is gone has `ended`, since nothing tells why, unless a marker says by whom it was
+ * taken. What came and went within that time is not told.
+ * @param now all keys that exist now.
+ * @param since the revision up to which `liveKeys` is right. Brings `liveKeys` up to `now`.
  */
-export function missedEventsOf(now: readonly KeyValue[], since: bigint, standing: LiveKeys): LockEvent[] {
-  const before = new Map(standing)
-  standing.clear()
+export function missedEventsOf(now: readonly KeyValue[], since: bigint, liveKeys: LiveKeys): LockEvent[] {
+  const before = new Map(liveKeys)
+  liveKeys.clear()
   for (const kv of now) {
     const kind = LockKey.parse(kv.key)?.kind
-    if (kind && kind !== 'keyLocks') standing.set(kv.key, kv)
+    if (kind && kind !== 'keyLocks') liveKeys.set(kv.key, kv)
   }
-  const gone = notIn(standing, before).flatMap(kv => endOf(kv, since, standing))
-  const come = notIn(before, standing).flatMap(beginningOf)
-  // What one transaction did has one revision: those who leave come before those who follow them.
-  return [...gone, ...come].sort((a, b) => Number(a.revision - b.revision))
+  const ends = missingIn(liveKeys, before).flatMap(kv => endOf(kv, since, liveKeys))
+  const beginnings = missingIn(before, liveKeys).flatMap(beginningOf)
+  // A hand-over has one revision: the end of the holding comes before the grant to the next.
+  return [...ends, ...beginnings].sort((a, b) => Number(a.revision - b.revision))
 }
 
-/** Those whose life, which the create revision tells from another of the same key, is not one of `others`; eldest first. */
-function notIn(others: LiveKeys, keys: LiveKeys): KeyValue[] {
+/** The keys that are not in `others`, the eldest first. A key that was deleted and created again has another create revision. */
+function missingIn(others: LiveKeys, keys: LiveKeys): KeyValue[] {
   return [...keys.values()]
     .filter(({ key, createRevision }) => others.get(key)?.createRevision !== createRevision)
     .sort((a, b) => Number(a.createRevision - b.createRevision))
 }
 
-function endOf(kv: KeyValue, since: bigint, standing: LiveKeys): LockEvent[] {
+function endOf(kv: KeyValue, since: bigint, liveKeys: LiveKeys): LockEvent[] {
   const { kind, key, uuid } = LockKey.parse(kv.key)!
-  const wasGranted = kind === 'ticket' && standing.has(key.holder(uuid))
-  if (kind === 'trace' || wasGranted) return []
-  const trace = standing.get(key.forced(uuid))
-  if (trace && trace.modRevision > since) {
-    return [lockEventOf('forced', kv, trace.modRevision, parseMarker(trace.value))]
+  const isGranted = kind === 'ticket' && liveKeys.has(key.holder(uuid))
+  if (kind === 'marker' || isGranted) return []
+  const marker = liveKeys.get(key.forced(uuid))
+  if (marker && marker.modRevision > since) {
+    return [lockEventOf('forced', kv, marker.modRevision, parseMarker(marker.value))]
   }
   return [lockEventOf('ended', kv, since)]
 }

@@ -52,13 +52,13 @@ export function applyResult(before: Snapshot, transaction: Transaction, result: 
 }
 
 /**
- * The snapshot with one change more. Its revision stays: events of other keys may still be on their way. A trace of force
- * tells one who watches his own only that his ticket is gone.
+ * The snapshot with one change more. Its revision stays: events of other keys may still be on their way. The marker of a
+ * release by force says that the ticket is gone: a waiter watches the marker of its own, and not its ticket.
  */
 export function applyEvent(snapshot: Snapshot, event: KeyEvent): Snapshot {
   const key = eventKey(event)
   const kv = event.type === 'put' ? event.kv : undefined
-  const { path, holders, tickets, traces } = snapshot.key
+  const { path, holders, tickets, markers } = snapshot.key
   if (key === path) return { ...snapshot, keyLocks: kv && reborn(kv, snapshot.keyLocks) }
   if (key.startsWith(holders.key)) {
     return { ...snapshot, holders: replaced(snapshot.holders, key.slice(holders.key.length), kv) }
@@ -66,8 +66,8 @@ export function applyEvent(snapshot: Snapshot, event: KeyEvent): Snapshot {
   if (key.startsWith(tickets.key)) {
     return { ...snapshot, tickets: replaced(snapshot.tickets, key.slice(tickets.key.length), kv) }
   }
-  if (kv && key.startsWith(traces.key)) {
-    return { ...snapshot, tickets: replaced(snapshot.tickets, key.slice(traces.key.length), undefined) }
+  if (kv && key.startsWith(markers.key)) {
+    return { ...snapshot, tickets: replaced(snapshot.tickets, key.slice(markers.key.length), undefined) }
   }
   return snapshot
 }

@@ -418,7 +418,7 @@ it('an event that comes before all watches stand is not taken for the truth abou
   await world.release(await acquiring)
 })
 
-it('a release by force that fails keeps no lease for its trace', async () => {
+it('a release by force that fails keeps no lease for its marker', async () => {
   const memory = new MemoryStore()
   const line = new FaultyStore(memory)
   const lock = new Lock({ store: line, prefix: 'custom', owner: 'us', dryRun: false })
@@ -431,7 +431,7 @@ it('a release by force that fails keeps no lease for its trace', async () => {
   await memory.close()
 })
 
-it('a release by force whose trace has lost its lease ends', async () => {
+it('a release by force whose marker has lost its lease ends', async () => {
   const memory = new MemoryStore()
   const line = new FaultyStore(memory)
   const lock = new Lock({ store: line, prefix: 'custom', owner: 'us', dryRun: false })

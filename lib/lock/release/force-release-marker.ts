@@ -5,7 +5,7 @@ import type { LockKey } from '../../protocol/lock-key.js'
 import type { CallOptions } from '../../store/store.js'
 import type { Engine } from '../engine/engine.js'
 
-/** Who took from this id, by force, what it had of one of these locks; undefined when nobody did. @throws StoreError */
+/** By whom, and why, a holding or a place in the queue of this id was taken by force; undefined when none was. @throws StoreError */
 export async function findMarker(
   engine: Engine,
   keys: readonly LockKey[],
@@ -14,11 +14,11 @@ export async function findMarker(
 ): Promise<ForceReleaseMarker | undefined> {
   const markers = keys.map(key => ({ key: key.forced(uuid) }))
   const { results } = await engine.commit(readsOf(...markers), within)
-  const [trace] = results.flat()
-  return trace && parseMarker(trace.value)
+  const [marker] = results.flat()
+  return marker && parseMarker(marker.value)
 }
 
-/** One who is sent away by force does not come back. @throws LockDismissedError, StoreError */
+/** A waiter that was sent away by force does not come back. @throws LockDismissedError, StoreError */
 export async function checkDismissal(
   engine: Engine,
   keys: readonly LockKey[],

@@ -9,13 +9,14 @@ import type { Engine } from '../engine/engine.js'
 import { checkOwner, checkReason } from '../options/check-arguments.js'
 import { releaseById } from './release.js'
 
-/** Seconds for which etcd remembers why. */
-const TRACE_TTL = 3_600
+/** Seconds for which etcd keeps the marker. */
+const MARKER_TTL = 3_600
 
 /**
- * Takes a holding, or a place in the queue, from somebody; and leaves a trace that says who did it and why, also to one
- * who sleeps. Resolves to false when the id neither holds nor waits (any more).
- * @throws InvalidLockError for a bad reason or name of who does it, EtcdLockUnavailableError, LockUnreadableError, LockError.
+ * Takes a holding, or a place in the queue, from its owner, and leaves a marker that says by whom it was taken and why: an
+ * owner that is paused, or cut off, reads it later. Resolves to false when the id neither holds nor waits (any more).
+ * @param options.budget the time that it may take; that of any write when not given.
+ * @throws InvalidLockError for a bad `reason` or `by`, EtcdLockUnavailableError, LockUnreadableError, LockError.
  */
 export async function forceRelease(
   engine: Engine,
@@ -26,40 +27,46 @@ export async function forceRelease(
 ): Promise<boolean> {
   checkReason(force.reason)
   checkOwner(force.by)
-  const lease = await engine.retry(key, within => engine.store.leases.grant(TRACE_TTL, within), { budget })
-  const trace = putMarker(key, uuid, force, lease.id)
+  const lease = await engine.retry(key, within => engine.store.leases.grant(MARKER_TTL, within), { budget })
+  const marker = putMarker(key, uuid, force, lease.id)
+  let isMarkerWanted = false
   try {
-    const isTaken = await takeFrom(engine, key, uuid, trace, budget)
-    if (!isTaken) engine.pool.discard(lease)
-    return isTaken
+    isMarkerWanted = await takeFrom(engine, key, uuid, marker, budget)
+    return isMarkerWanted
   } catch (error) {
-    // After a failure of the line it may have been taken all the same, and he who had it is to learn why.
-    if (!(error instanceof EtcdLockUnavailableError)) engine.pool.discard(lease)
+    // An answer was lost: it may have been taken all the same, and its owner must be able to read why.
+    isMarkerWanted = error instanceof EtcdLockUnavailableError
     throw error
+  } finally {
+    if (!isMarkerWanted) engine.pool.discard(lease)
   }
 }
 
+/** Takes the holding, or else the place in the queue; once more when the lock is granted in between. */
 async function takeFrom(
   engine: Engine,
   key: LockKey,
   uuid: string,
-  trace: Put,
+  marker: Put,
   budget: Budget,
 ): Promise<boolean> {
   for (;;) {
-    const released = await releaseById(engine, [key], uuid, { budget, extraOps: [trace] })
+    const released = await releaseById(engine, [key], uuid, { budget, extraOps: [marker] })
     if (released.length > 0) return true
-    const was = await engine.retry(key, within => dismiss(engine, key, uuid, trace, within), { budget })
+    const was = await engine.retry(key, within => dismiss(engine, key, uuid, marker, within), { budget })
     if (was !== 'granted') return was === 'dismissed'
   }
 }
 
-/** Takes the place in the queue, also by an attempt before this one that was not answered. One attempt. */
+/**
+ * Takes the place in the queue. When it is gone, an attempt before this one whose answer was lost may have taken it: the marker
+ * is then on our lease. @throws StoreError
+ */
 async function dismiss(
   engine: Engine,
   key: LockKey,
   uuid: string,
-  trace: Put,
+  marker: Put,
   within: CallOptions,
 ): Promise<'dismissed' | 'granted' | 'gone'> {
   let snapshot = await engine.readOne(key, within)
@@ -68,13 +75,13 @@ async function dismiss(
     if (!leaving) break
     const { succeeded, after } = await engine.commitTracked(
       [snapshot],
-      [leaving, unconditionally(trace)],
+      [leaving, unconditionally(marker)],
       within,
     )
     if (succeeded) return 'dismissed'
     snapshot = after[0]!
   }
   if (snapshot.holders.has(uuid)) return 'granted'
-  const { results } = await engine.commit(readsOf({ key: trace.key }), within)
-  return results[0]![0]?.lease === trace.lease ? 'dismissed' : 'gone'
+  const { results } = await engine.commit(readsOf({ key: marker.key }), within)
+  return results[0]![0]?.lease === marker.lease ? 'dismissed' : 'gone'
 }

@@ -4,25 +4,35 @@ import type { ConcurrentLock } from '../../model/concurrent-lock.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { successorsOfEach } from '../../protocol/lock-set.js'
 import { hasRecord } from '../../protocol/record.js'
-import { type Release, release as plan } from '../../protocol/release.js'
-import { modRevisionOf, type Snapshot } from '../../protocol/snapshot.js'
+import { asStoreError, StoreError } from '../../store/store-error.js'
 import type { CallOptions } from '../../store/store.js'
-import { isStoreError } from '../../store/store-error.js'
 import type { Budget } from '../../time/budget.js'
 import type { Engine } from '../engine/engine.js'
+import type { Holding } from '../engine/holdings.js'
 import { logExpired } from '../engine/log-expired.js'
+import {
+  afterAnswer,
+  isRefusedForGood,
+  isReusable,
+  nextStep,
+  type PlannedRelease,
+  planReleases,
+  type ReleaseView,
+} from './release-plan.js'
 
 export interface ReleaseOptions {
-  /** That of any write, when not given. */
+  /** The time that it may take; that of any write when not given. */
   readonly budget?: Budget
+  /** To be written in the same transaction. */
   readonly extraOps?: readonly Op[]
-  /** Whether to release what is on this lease: all when not given. */
+  /** Whether to release what is on this lease; everything when not given. */
   readonly isOurs?: (lease: LeaseId) => boolean
 }
 
 /**
- * Takes a holder out of locks, all at once, by id alone, within the budget, and writes what is
- * to be written alongside. Resolves to what was released: nothing when nobody holds under this id (any more).
+ * Takes a holder out of locks, all of them in one transaction, by its id alone, and hands them over to the first that wait.
+ * Resolves to the entries that were released: to none when nothing is held under this id (any more). When an answer was lost and
+ * nothing is held afterwards, it resolves to what was sent, though another process may have released it.
  * @throws EtcdLockUnavailableError, LockUnreadableError, LockError.
  */
 export function releaseById(
@@ -31,25 +41,13 @@ export function releaseById(
   uuid: string,
   options: ReleaseOptions = {},
 ): Promise<ConcurrentLock[]> {
-  return new Releasing(engine, keys, uuid, options).run()
+  return new ReleaseAttempt(engine, keys, uuid, options).run()
 }
 
-/** Nothing has changed: whoever loses his lease loses his holder key. */
-function isSame(before: Snapshot, after: Snapshot): boolean {
-  return modRevisionOf(before) === modRevisionOf(after) && before.holders.size === after.holders.size
-}
-
-interface Leaving {
-  readonly snapshot: Snapshot
-  readonly plan: Release
-}
-
-class Releasing {
-  private snapshots: readonly Snapshot[] = []
-  private isGuess = true
-  private mostSuccessors: number
-  /** A release was sent and no answer came. */
-  private unsettled: readonly Leaving[] | undefined
+class ReleaseAttempt {
+  private view: ReleaseView
+  /** What was sent last of which no answer came: it may have been applied, or may be yet. */
+  private unanswered: readonly PlannedRelease[] | undefined
 
   constructor(
     private readonly engine: Engine,
@@ -57,85 +55,89 @@ class Releasing {
     private readonly uuid: string,
     private readonly options: ReleaseOptions,
   ) {
-    this.mostSuccessors = successorsOfEach(keys.length)
+    this.view = { snapshots: [], source: 'cache', mostSuccessors: successorsOfEach(keys.length) }
   }
 
   async run(): Promise<ConcurrentLock[]> {
     const { engine, keys, uuid } = this
     const { budget = engine.budget() } = this.options
     const holdings = keys.map(key => engine.holdings.take(key, uuid)).filter(holding => holding !== undefined)
-    this.snapshots = await Promise.all(keys.map(key => engine.cached(key)))
-    let clean: readonly Leaving[] = []
+    this.view = { ...this.view, snapshots: await Promise.all(keys.map(key => engine.cached(key))) }
+    let confirmed: readonly PlannedRelease[] = []
     try {
-      const done = await engine.retry({ path: keys.join(', ') }, within => this.advance(within), { budget })
-      if (!this.unsettled) clean = done
-      return done.flatMap(leaving => leaving.plan.released ?? [])
+      const released = await engine.retry({ path: keys.join(', ') }, within => this.advance(within), {
+        budget,
+      })
+      if (!this.unanswered) confirmed = released
+      return released.flatMap(({ plan }) => plan.released ?? [])
     } finally {
-      for (const { key, lease } of holdings) {
-        const leaving = clean.find(({ snapshot }) => snapshot.key.path === key.path)
-        const last = leaving?.snapshot.holders.get(uuid)?.lease
-        if (last === lease.id) engine.pool.return(lease)
-        // Somebody has moved it to another, and revokes the first, however late.
-        else for (const id of [lease.id, ...(last === undefined ? [] : [last])]) engine.pool.discard({ id })
-      }
+      this.returnLeases(holdings, confirmed)
     }
   }
 
-  private async advance(within: CallOptions): Promise<readonly Leaving[]> {
-    if (this.unsettled) await this.look(within)
+  /** Resolves to what was released. @throws StoreError, LockUnreadableError */
+  private async advance(within: CallOptions): Promise<readonly PlannedRelease[]> {
+    if (this.unanswered) await this.read(within)
     for (;;) {
-      const leaving = this.plans()
-      if (leaving.length < this.keys.length && this.isGuess) await this.look(within)
-      else if (leaving.length === 0) return this.unsettled ?? []
-      else if (await this.attempt(leaving, within)) return leaving
+      const now = this.engine.clock.now()
+      const planned = planReleases(this.view, this.uuid, now, this.options.isOurs)
+      const step = nextStep(this.view, planned.length)
+      if (step === 'stop') return this.unanswered ?? []
+      if (step === 'read') await this.read(within)
+      else if (await this.send(planned, within)) return planned
     }
   }
 
-  private plans(): Leaving[] {
-    const now = this.engine.clock.now()
-    const { uuid, mostSuccessors } = this
-    const { isOurs = () => true } = this.options
-    return this.snapshots.flatMap(snapshot => {
-      const lease = snapshot.holders.get(uuid)?.lease
-      if (lease !== undefined && !isOurs(lease)) return []
-      const next = plan(snapshot, uuid, now, { mostSuccessors })
-      return next ? [{ snapshot, plan: next }] : []
-    })
+  private async read(within: CallOptions): Promise<void> {
+    const snapshots = await this.engine.read(this.keys, within)
+    this.view = { ...this.view, snapshots, source: 'etcd' }
   }
 
-  private async look(within: CallOptions): Promise<void> {
-    this.snapshots = await this.engine.read(this.keys, within)
-    this.isGuess = false
-  }
-
-  private async attempt(leaving: readonly Leaving[], within: CallOptions): Promise<boolean> {
-    const before = leaving.map(({ snapshot }) => snapshot)
-    const transactions = leaving.map(each => each.plan.transaction)
-    const hasRecords = before.some(snapshot => hasRecord(snapshot, this.uuid))
-    const record = { type: 'delete' as const, key: LockKey.record(this.uuid) }
-    const beside = [...(hasRecords ? [record] : []), ...(this.options.extraOps ?? [])]
-    try {
-      const { succeeded, after } = await this.engine.commitTracked(
-        before,
-        [...transactions, unconditionally(...beside)],
-        within,
-      )
-      this.snapshots = this.snapshots.map(snapshot => after[before.indexOf(snapshot)] ?? snapshot)
-      this.isGuess = false
-      if (!succeeded) return false
-      for (const { snapshot, plan } of leaving) logExpired(this.engine.log, snapshot.key, plan.expired)
-      return true
-    } catch (error) {
-      if (isStoreError(error, 'unreachable')) this.unsettled = leaving
-      if (!isStoreError(error, 'lease-not-found')) throw error
-      // One who stays, or waits, has lost his lease: what we believe of him is old, and he is not to be trusted.
-      const isBare = this.mostSuccessors === 0 && !this.isGuess
-      const seen = this.snapshots
-      this.mostSuccessors = 0
-      await this.look(within)
-      // It is the lease of what is written alongside that is gone.
-      if (isBare && seen.every((snapshot, at) => isSame(snapshot, this.snapshots[at]!))) throw error
+  /** Resolves to whether etcd has applied it. */
+  private async send(planned: readonly PlannedRelease[], within: CallOptions): Promise<boolean> {
+    const before = planned.map(({ snapshot }) => snapshot)
+    const releases = planned.map(({ plan }) => plan.transaction)
+    const transactions = [...releases, unconditionally(...this.extraOps(planned))]
+    const answer = await this.engine.commitTracked(before, transactions, within).catch(asStoreError)
+    if (answer instanceof StoreError) {
+      await this.onFailure(answer, planned, within)
       return false
+    }
+    this.view = afterAnswer(this.view, planned, answer.after)
+    if (!answer.succeeded) return false
+    for (const { snapshot, plan } of planned) logExpired(this.engine.log, snapshot.key, plan.expired)
+    return true
+  }
+
+  /** Returns when another attempt is worthwhile. @throws StoreError */
+  private async onFailure(
+    error: StoreError,
+    planned: readonly PlannedRelease[],
+    within: CallOptions,
+  ): Promise<void> {
+    if (error.reason === 'unreachable') this.unanswered = planned
+    if (error.reason !== 'lease-not-found') throw error
+    // A waiter, or another holder, has lost its lease since it was seen: read again, and trust the lease of no waiter.
+    const before = this.view
+    this.view = { ...before, mostSuccessors: 0 }
+    await this.read(within)
+    if (isRefusedForGood(before, this.view.snapshots)) throw error
+  }
+
+  private extraOps(planned: readonly PlannedRelease[]): Op[] {
+    const isRecorded = planned.some(({ snapshot }) => hasRecord(snapshot, this.uuid))
+    const record = { type: 'delete' as const, key: LockKey.record(this.uuid) }
+    return [...(isRecorded ? [record] : []), ...(this.options.extraOps ?? [])]
+  }
+
+  private returnLeases(holdings: readonly Holding[], confirmed: readonly PlannedRelease[]): void {
+    const { pool } = this.engine
+    for (const { key, lease } of holdings) {
+      const released = confirmed.find(({ snapshot }) => snapshot.key.path === key.path)
+      if (isReusable(lease.id, released, this.uuid)) pool.return(lease)
+      else pool.discard(lease)
+      const last = released?.snapshot.holders.get(this.uuid)?.lease
+      if (last !== undefined && last !== lease.id) pool.discard({ id: last })
     }
   }
 }

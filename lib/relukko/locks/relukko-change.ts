@@ -13,11 +13,11 @@ export interface LockChange {
   readonly lock: RelukkoDTO
 }
 
-/** What the changes of one revision mean for the locks under a prefix; `standing` is brought up to them. */
+/** What the changes of one revision mean for the locks under a prefix; `liveKeys` is brought up to them. */
 export function lockChangesOf(
   prefix: string,
   changes: readonly KeyEvent[],
-  standing: LiveKeys,
+  liveKeys: LiveKeys,
 ): LockChange[] {
   const touched = new Map<string, LockKey>()
   const note = (kv: KeyValue | undefined): void => {
@@ -26,22 +26,22 @@ export function lockChangesOf(
   }
   for (const change of changes) {
     note(change.type === 'put' ? change.kv : undefined)
-    note(standing.get(eventKey(change)))
+    note(liveKeys.get(eventKey(change)))
   }
-  const states = (): (RelukkoDTO | undefined)[] => [...touched].map(([id, key]) => lockAt(key, id, standing))
+  const states = (): (RelukkoDTO | undefined)[] => [...touched].map(([id, key]) => lockAt(key, id, liveKeys))
   const before = states()
   for (const change of changes) {
     const path = eventKey(change)
-    if (change.type === 'delete') standing.delete(path)
-    else if (holdingOf(prefix, change.kv)) standing.set(path, change.kv)
+    if (change.type === 'delete') liveKeys.delete(path)
+    else if (holdingOf(prefix, change.kv)) liveKeys.set(path, change.kv)
   }
   return states().flatMap((now, at) => changeOf(before[at], now))
 }
 
 /** The changes that lead from the locks that were known before a gap to those that exist now. */
-export function missedChanges(now: readonly KeyValue[], since: bigint, standing: LiveKeys): KeyEvent[] {
+export function missedChanges(now: readonly KeyValue[], since: bigint, liveKeys: LiveKeys): KeyEvent[] {
   const present = new Set(now.map(kv => kv.key))
-  const gone = [...standing.keys()].filter(key => !present.has(key))
+  const gone = [...liveKeys.keys()].filter(key => !present.has(key))
   return [
     ...gone.map(key => ({ type: 'delete' as const, key, modRevision: since })),
     ...now.map(kv => ({ type: 'put' as const, kv })),
@@ -70,15 +70,15 @@ function holdingOf(prefix: string, kv: KeyValue): { readonly key: LockKey; reado
  * As far as its holder key stands: a record without one is of no holding. Undefined also for what clients could not read, which
  * only others can have written.
  */
-function lockAt(key: LockKey, uuid: string, standing: LiveKeys): RelukkoDTO | undefined {
-  const holder = standing.get(key.holder(uuid))
+function lockAt(key: LockKey, uuid: string, liveKeys: LiveKeys): RelukkoDTO | undefined {
+  const holder = liveKeys.get(key.holder(uuid))
   const terms = holder && parseTerms(holder.value)
   if (!terms || !isUuid(uuid)) return undefined
   const { owner, ttl } = terms
   try {
     const created = Timestamp.parse(terms.created)
     const holding = { uuid, owner, created, expiresAt: created.plusSeconds(ttl).printable }
-    return dtoOf(key, holding, { holder, record: parseRecord(standing.get(LockKey.record(uuid))) })
+    return dtoOf(key, holding, { holder, record: parseRecord(liveKeys.get(LockKey.record(uuid))) })
   } catch {
     return undefined
   }

@@ -10,25 +10,25 @@ export type ShownEvent = Omit<LockEvent, 'type'> & { readonly type: LockEvent['t
 
 export function shownEvents(isWanted: (event: ShownEvent) => boolean): ChangeMapper<ShownEvent> {
   return {
-    seen(changes, standing, living) {
-      const changed = changes.flatMap(change => changeOf(change, standing))
-      return [...lockEventsOf(changes, standing, living), ...changed].filter(isWanted)
+    seen(changes, liveKeys, liveLeases) {
+      const changed = changes.flatMap(change => changeOf(change, liveKeys))
+      return [...lockEventsOf(changes, liveKeys, liveLeases), ...changed].filter(isWanted)
     },
-    missed(now, since, standing) {
-      const changed = now.filter(kv => isChanged(kv, standing)).flatMap(toldOf)
-      const all = [...missedEventsOf(now, since, standing), ...changed]
+    missed(now, since, liveKeys) {
+      const changed = now.filter(kv => isChanged(kv, liveKeys)).flatMap(toldOf)
+      const all = [...missedEventsOf(now, since, liveKeys), ...changed]
       return all.sort((a, b) => Number(a.revision - b.revision)).filter(isWanted)
     },
   }
 }
 
-function changeOf(change: KeyEvent, standing: LiveKeys): ShownEvent[] {
-  return change.type === 'put' && standing.has(change.kv.key) ? toldOf(change.kv) : []
+function changeOf(change: KeyEvent, liveKeys: LiveKeys): ShownEvent[] {
+  return change.type === 'put' && liveKeys.has(change.kv.key) ? toldOf(change.kv) : []
 }
 
 /** It stood already, with other terms. */
-function isChanged({ key, createRevision, modRevision }: KeyValue, standing: LiveKeys): boolean {
-  const before = standing.get(key)
+function isChanged({ key, createRevision, modRevision }: KeyValue, liveKeys: LiveKeys): boolean {
+  const before = liveKeys.get(key)
   return before?.createRevision === createRevision && before.modRevision !== modRevision
 }
 

@@ -85,9 +85,9 @@ export const clientMutants: readonly Mutant[] = [
   },
   {
     mistake: 'a lease is used again that somebody else may revoke, since he has moved the lock to another',
-    file: 'lib/lock/release/release.ts',
-    right: 'if (last === lease.id) engine.pool.return(lease)',
-    wrong: 'if (leaving) engine.pool.return(lease)',
+    file: 'lib/lock/release/release-plan.ts',
+    right: 'return released !== undefined && released.snapshot.holders.get(uuid)?.lease === lease',
+    wrong: 'return released !== undefined',
     specs: ['spec/faults/races'],
   },
   {

@@ -9,7 +9,7 @@ import type { World } from './world.js'
 const CLOSE_MS = 40_000
 /** What a lost handle still releases, unknown to anybody, is given up after so long. */
 const AFTER_CLOSE_MS = 12_000
-/** All leases but those of traces have ended after this, however wrong the clocks were. */
+/** All leases but those of markers have ended after this, however wrong the clocks were. */
 const LEASES_MS = 150_000
 const TRACES_MS = 3_700_000
 /** Seconds. */

@@ -16,23 +16,23 @@ const at = (key: string, createRevision: bigint, modRevision = createRevision): 
 const holder = (id: string, created: bigint, changed?: bigint): KeyValue =>
   at(lock.holder(id), created, changed)
 const ticket = (id: string, created: bigint): KeyValue => at(lock.ticket(id), created)
-const trace = (id: string, revision: bigint): KeyValue => ({
+const marker = (id: string, revision: bigint): KeyValue => ({
   ...at(lock.forced(id), revision),
   value: JSON.stringify({ by: 'bob', reason: 'fire' }),
 })
-const standingOf = (...kvs: KeyValue[]): Map<string, KeyValue> => new Map(kvs.map(kv => [kv.key, kv]))
+const keysOf = (...kvs: KeyValue[]): Map<string, KeyValue> => new Map(kvs.map(kv => [kv.key, kv]))
 const missed = (before: KeyValue[], now: KeyValue[]): string[] =>
-  missedEventsOf(now, 10n, standingOf(...before)).map(
+  missedEventsOf(now, 10n, keysOf(...before)).map(
     ({ type, id, owner, revision, by }) => `${type} ${id}/${owner} ${revision}${by ? ` by ${by}` : ''}`,
   )
 
-describe('what is told of a time that nobody saw', () => {
-  it('is nothing of those who still stand, and nothing of those who came and went', () => {
-    const standing = [holder('a', 3n), ticket('b', 4n)]
-    expect(missed(standing, [...standing, at(lock.path, 3n)])).toEqual([])
+describe('what is told of a time of which no changes are known', () => {
+  it('is nothing of what is still there, and nothing of what came and went', () => {
+    const keys = [holder('a', 3n), ticket('b', 4n)]
+    expect(missed(keys, [...keys, at(lock.path, 3n)])).toEqual([])
   })
 
-  it('is the end of those who are gone, the eldest first, without a reason that nobody knows', () => {
+  it('is the end of what is gone, the eldest first, without a reason', () => {
     expect(missed([ticket('c', 6n), holder('b', 5n), holder('a', 4n)], [])).toEqual([
       'ended a/a 10',
       'ended b/b 10',
@@ -45,14 +45,14 @@ describe('what is told of a time that nobody saw', () => {
     expect(missed([], now)).toEqual(['granted c/c 11', 'granted a/a 12', 'queued d/d 13', 'queued b/b 15'])
   })
 
-  it('is the grant of one who waited', () => {
+  it('is the grant to a waiter', () => {
     expect(missed([holder('a', 3n), ticket('b', 4n)], [holder('b', 12n)])).toEqual([
       'ended a/a 10',
       'granted b/b 12',
     ])
   })
 
-  it('is the end and the new beginning of one who holds or waits anew under the same id', () => {
+  it('is the end and the new beginning of what is held or waited for anew under the same id', () => {
     expect(missed([holder('a', 3n), ticket('b', 4n)], [holder('a', 12n), ticket('b', 13n)])).toEqual([
       'ended a/a 10',
       'ended b/b 10',
@@ -61,8 +61,8 @@ describe('what is told of a time that nobody saw', () => {
     ])
   })
 
-  it('is who took by force what stood, and before whom it was given to, of which the trace tells', () => {
-    const now = [holder('b', 12n), trace('a', 12n), trace('c', 13n)]
+  it('is who took something by force, as the marker says, before the grant to the next', () => {
+    const now = [holder('b', 12n), marker('a', 12n), marker('c', 13n)]
     expect(missed([holder('a', 3n), ticket('b', 4n), ticket('c', 5n)], now)).toEqual([
       'forced a/a 12 by bob',
       'granted b/b 12',
@@ -71,18 +71,18 @@ describe('what is told of a time that nobody saw', () => {
   })
 
   it('is no force that is older than what was seen last', () => {
-    expect(missed([holder('a', 9n)], [trace('a', 8n)])).toEqual(['ended a/a 10'])
+    expect(missed([holder('a', 9n)], [marker('a', 8n)])).toEqual(['ended a/a 10'])
   })
 
-  it('leaves known what stands now', () => {
-    const standing = standingOf(holder('a', 3n))
+  it('brings the keys up to those that exist now', () => {
+    const keys = keysOf(holder('a', 3n))
     const now = [holder('b', 12n), ticket('c', 13n)]
-    missedEventsOf([...now, at(lock.path, 12n)], 10n, standing)
-    expect(standing).toEqual(standingOf(...now))
+    missedEventsOf([...now, at(lock.path, 12n)], 10n, keys)
+    expect(keys).toEqual(keysOf(...now))
   })
 
   it('is to those who look at locks also whose terms have changed', () => {
-    const before = standingOf(holder('a', 3n), holder('b', 4n))
+    const before = keysOf(holder('a', 3n), holder('b', 4n))
     const told = shownEvents(() => true).missed([holder('a', 3n, 12n), holder('b', 11n, 13n)], 10n, before)
     expect(told.map(({ type, id, revision }) => `${type} ${id} ${revision}`)).toEqual([
       'ended b 10',

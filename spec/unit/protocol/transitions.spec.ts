@@ -178,10 +178,10 @@ describe('an entry that came with a holder key', () => {
 describe('watchedBy', () => {
   it('is the holders for the first, the one ahead for the others, and who sends one away for all', () => {
     for (const uuid of ['a', 'b', 'c', 'd']) ask(uuid, 1)
-    const trace = (uuid: string): KeyRange => ({ key: key.forced(uuid) })
-    expect(watchedBy(read(), 'b')).toEqual([{ key: key.path }, key.holders, trace('b')])
-    expect(watchedBy(read(), 'c')).toEqual([{ key: key.holder('c') }, { key: key.ticket('b') }, trace('c')])
-    expect(watchedBy(read(), 'd')).toEqual([{ key: key.holder('d') }, { key: key.ticket('c') }, trace('d')])
+    const marker = (uuid: string): KeyRange => ({ key: key.forced(uuid) })
+    expect(watchedBy(read(), 'b')).toEqual([{ key: key.path }, key.holders, marker('b')])
+    expect(watchedBy(read(), 'c')).toEqual([{ key: key.holder('c') }, { key: key.ticket('b') }, marker('c')])
+    expect(watchedBy(read(), 'd')).toEqual([{ key: key.holder('d') }, { key: key.ticket('c') }, marker('d')])
   })
 })
 

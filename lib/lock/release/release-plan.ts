@@ -1,0 +1,78 @@
+import type { LeaseId } from '../../kv/key-value.js'
+import type { Timestamp } from '../../model/timestamp.js'
+import { type Release, release } from '../../protocol/release.js'
+import { modRevisionOf, type Snapshot } from '../../protocol/snapshot.js'
+
+/** What is known of the locks that are released, and how they may be released. */
+export interface ReleaseView {
+  /** By lock. */
+  readonly snapshots: readonly Snapshot[]
+  /** `cache`: what this process saw last, which may be old. */
+  readonly source: 'cache' | 'etcd'
+  /** How many waiters each lock may be handed to: none once etcd has said that a lease was gone, which may be a waiter's. */
+  readonly mostSuccessors: number
+}
+
+/** The release of one lock, and what it was planned from. */
+export interface PlannedRelease {
+  readonly snapshot: Snapshot
+  readonly plan: Release
+}
+
+/** By lock that the view shows held by `uuid`, on a lease of which `isOurs` is true. */
+export function planReleases(
+  { snapshots, mostSuccessors }: ReleaseView,
+  uuid: string,
+  now: Timestamp,
+  isOurs: (lease: LeaseId) => boolean = () => true,
+): PlannedRelease[] {
+  return snapshots.flatMap(snapshot => {
+    const lease = snapshot.holders.get(uuid)?.lease
+    if (lease !== undefined && !isOurs(lease)) return []
+    const plan = release(snapshot, uuid, now, { mostSuccessors })
+    return plan ? [{ snapshot, plan }] : []
+  })
+}
+
+/**
+ * What to do next: `read`, since an old view may not show what is held; `stop`, since nothing is held (any more); or `send` what
+ * is planned.
+ */
+export function nextStep({ snapshots, source }: ReleaseView, planned: number): 'read' | 'stop' | 'send' {
+  if (planned < snapshots.length && source === 'cache') return 'read'
+  return planned === 0 ? 'stop' : 'send'
+}
+
+/** The view after etcd has answered the releases in `sent`; `after` is what is true of their locks. */
+export function afterAnswer(
+  view: ReleaseView,
+  sent: readonly PlannedRelease[],
+  after: readonly Snapshot[],
+): ReleaseView {
+  const before = sent.map(({ snapshot }) => snapshot)
+  const snapshots = view.snapshots.map(snapshot => after[before.indexOf(snapshot)] ?? snapshot)
+  return { ...view, snapshots, source: 'etcd' }
+}
+
+/**
+ * Whether a release fails again, that etcd has refused because a lease was gone. It does when it handed over to nobody, and a
+ * read shows that the locks are as they were before: the lease is then that of what is written in the same transaction.
+ */
+export function isRefusedForGood(before: ReleaseView, now: readonly Snapshot[]): boolean {
+  const wasBare = before.mostSuccessors === 0 && before.source === 'etcd'
+  return wasBare && before.snapshots.every((snapshot, at) => isSame(snapshot, now[at]!))
+}
+
+/**
+ * Whether the lease of a holding can serve another lock after the release that etcd has confirmed; `released` is undefined when
+ * it has confirmed none. It cannot when the holder key was on another: a process that extends a holding by its id revokes the
+ * lease that the holding leaves, however late, and with it any lock that would be on it by then.
+ */
+export function isReusable(lease: LeaseId, released: PlannedRelease | undefined, uuid: string): boolean {
+  return released !== undefined && released.snapshot.holders.get(uuid)?.lease === lease
+}
+
+/** A lease that ends takes a holder key along, and often the KeyLocks. */
+function isSame(before: Snapshot, after: Snapshot): boolean {
+  return modRevisionOf(before) === modRevisionOf(after) && before.holders.size === after.holders.size
+}

@@ -1,0 +1,113 @@
+import { describe, expect, it } from '@jest/globals'
+import type { KeyValue } from '../../../lib/kv/key-value.js'
+import {
+  afterAnswer,
+  isRefusedForGood,
+  isReusable,
+  nextStep,
+  type PlannedRelease,
+  planReleases,
+  type ReleaseView,
+} from '../../../lib/lock/release/release-plan.js'
+import { Timestamp } from '../../../lib/model/timestamp.js'
+import { LockKey } from '../../../lib/protocol/lock-key.js'
+import { emptySnapshot, type Snapshot } from '../../../lib/protocol/snapshot.js'
+
+const now = Timestamp.now()
+const free = (name: string, revision = 1n): Snapshot => ({
+  ...emptySnapshot(new LockKey('custom', name)),
+  revision,
+})
+/** Held by `us`, on this lease; its KeyLocks was written at this revision. */
+const held = (name: string, lease = 'ours', modRevision = 5n): Snapshot => {
+  const snapshot = free(name)
+  const at = (key: string, value: string): KeyValue => ({
+    key,
+    value,
+    lease,
+    createRevision: 3n,
+    modRevision,
+  })
+  const entry = { concurrency: 1, created: String(now), owner: 'us', ttl: 60 }
+  return {
+    ...snapshot,
+    keyLocks: at(snapshot.key.path, JSON.stringify({ us: entry })),
+    holders: new Map([['us', at(snapshot.key.holder('us'), JSON.stringify(entry))]]),
+  }
+}
+const view = (more: Partial<ReleaseView> = {}): ReleaseView => ({
+  snapshots: [held('a'), held('b')],
+  source: 'etcd',
+  mostSuccessors: 2,
+  ...more,
+})
+const planned = (from: ReleaseView): PlannedRelease[] => planReleases(from, 'us', now)
+
+describe('what is released', () => {
+  it('is each lock that the view shows held', () => {
+    const names = planned(view({ snapshots: [held('a'), free('b')] })).map(
+      ({ snapshot }) => snapshot.key.name,
+    )
+    expect(names).toEqual(['a'])
+  })
+
+  it('is nothing that is on a lease of another process, when that is asked for', () => {
+    const mixed = view({ snapshots: [held('a', 'theirs'), held('b')] })
+    const ours = planReleases(mixed, 'us', now, lease => lease === 'ours')
+    expect(ours.map(({ snapshot }) => snapshot.key.name)).toEqual(['b'])
+  })
+})
+
+describe('the next step of a release', () => {
+  it.each<[string, Partial<ReleaseView>, ReturnType<typeof nextStep>]>([
+    ['reads when the cache does not show all locks held', { snapshots: [held('a'), free('b')] }, 'read'],
+    ['sends what the cache shows held', {}, 'send'],
+  ])('%s', (_, more, step) => {
+    const from = view({ source: 'cache', ...more })
+    expect(nextStep(from, planned(from).length)).toBe(step)
+  })
+
+  it.each<[string, Snapshot[], ReturnType<typeof nextStep>]>([
+    ['sends what is left of it', [held('a'), free('b')], 'send'],
+    ['stops when nothing is held', [free('a'), free('b')], 'stop'],
+  ])('%s, as etcd says', (_, snapshots, step) => {
+    const from = view({ snapshots })
+    expect(nextStep(from, planned(from).length)).toBe(step)
+  })
+})
+
+it('an answer of etcd is the truth of the locks that it was asked about', () => {
+  const before = view({ snapshots: [free('a'), held('b')], source: 'cache' })
+  const after = afterAnswer(before, planned(before), [free('b', 9n)])
+  expect(after).toEqual({ ...before, snapshots: [before.snapshots[0], free('b', 9n)], source: 'etcd' })
+})
+
+describe('a release that etcd has refused since a lease was gone', () => {
+  const bare = view({ mostSuccessors: 0 })
+
+  it('is refused for good when it handed over to nobody and nothing has changed', () => {
+    expect(isRefusedForGood(bare, bare.snapshots)).toBe(true)
+  })
+
+  it.each<[string, ReleaseView, Snapshot[]]>([
+    ['it handed over to a waiter', view(), [held('a'), held('b')]],
+    ['it was made from the cache', { ...bare, source: 'cache' }, [held('a'), held('b')]],
+    ['a KeyLocks has changed since', bare, [held('a'), held('b', 'ours', 6n)]],
+    ['a holder key has gone since', bare, [held('a'), { ...held('b'), holders: new Map() }]],
+  ])('is tried again when %s', (_, before, after) => {
+    expect(isRefusedForGood(before, after)).toBe(false)
+  })
+})
+
+describe('a lease is used again', () => {
+  const [released] = planned(view())
+
+  it('when etcd has confirmed that the holder key was on it', () => {
+    expect(isReusable('ours', released, 'us')).toBe(true)
+  })
+
+  it('and not when another process had moved the holding to another, or nothing was confirmed', () => {
+    expect(isReusable('first', released, 'us')).toBe(false)
+    expect(isReusable('ours', undefined, 'us')).toBe(false)
+  })
+})
