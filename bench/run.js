@@ -19,6 +19,7 @@ const { outputFiles } = buildSync({
   format: 'esm',
   packages: 'external',
   platform: 'node',
+  target: 'node20',
   write: false,
 })
 mkdirSync(cache, { recursive: true })

@@ -1,0 +1,36 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Scenario } from '../scenarios/scenario.js'
+import type { Result } from './result.js'
+
+const [BAR, GAP, LEFT, WIDTH, RIGHT] = [16, 6, 190, 420, 110]
+
+/** Bars for each variant: the median, and a line from the least to the most. */
+export async function writeChart(folder: string, scenario: Scenario, result: Result): Promise<void> {
+  const { figure, unit } = scenario.shown
+  const lines: string[] = []
+  let y = 26
+  const text = (x: number, at: number, words: string, anchor = 'start', weight = 'normal'): void => {
+    const attributes = `x="${x}" y="${at}" text-anchor="${anchor}" font-weight="${weight}"`
+    lines.push(`<text ${attributes}>${words.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</text>`)
+  }
+  text(10, y - 6, `${scenario.name}: ${scenario.measures} (${unit})`, 'start', 'bold')
+  for (const { name, peers } of result.variants) {
+    y += 24
+    text(10, y - 6, name, 'start', 'bold')
+    const most = Math.max(...Object.values(peers).map(each => each[figure].median))
+    for (const [peer, figures] of Object.entries(peers)) {
+      const { median } = figures[figure]
+      const width = Math.max(1, (WIDTH * median) / most)
+      const fill = peer.startsWith('spicelock') ? '#0b6e4f' : '#9aa5b1'
+      text(LEFT - 8, y + BAR - 4, peer, 'end')
+      lines.push(`<rect x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" fill="${fill}"/>`)
+      text(LEFT + width + 6, y + BAR - 4, median < 10 ? median.toFixed(2) : median.toFixed(0))
+      y += BAR + GAP
+    }
+  }
+  const size = `width="${LEFT + WIDTH + RIGHT}" height="${y + 10}"`
+  const open = `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="sans-serif" font-size="12">`
+  const back = '<rect width="100%" height="100%" fill="#fff"/>'
+  await writeFile(join(folder, `${scenario.name}.svg`), `${[open, back, ...lines, '</svg>'].join('\n')}\n`)
+}
