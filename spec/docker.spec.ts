@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from '@jest/globals'
 import { parse } from 'yaml'
-import { addServe } from '../lib/cli/commands/serve.js'
+import { declareServe } from '../lib/cli/usage/serve.js'
 import { RelukkoServer } from '../lib/server/server.js'
 import { MemoryStore } from '../lib/store/memory/memory-store.js'
 import { Command } from 'commander'
@@ -54,7 +54,7 @@ describe('The composition', () => {
       expect(depends_on).toEqual(etcds.map(([name]) => name))
       expect(existsSync(resolve(root, 'docker', build!.context, build!.dockerfile))).toBe(true)
       const program = new Command()
-      addServe(program)
+      declareServe(program)
       const serve = program.commands[0]!.exitOverride().configureOutput({ writeErr: () => {} })
       expect(serve.parseOptions([...command!])).toEqual({ operands: [], unknown: [] })
     }

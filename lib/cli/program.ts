@@ -1,15 +1,15 @@
 import { Command, CommanderError } from 'commander'
-import { VERSION } from '../model/version.js'
 import { isSpicerackError } from '../model/errors.js'
-import { CONNECTION_HELP, withSharedOptions } from './io/connection.js'
+import { VERSION } from '../model/version.js'
 import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './io/exit-codes.js'
-import { addLs } from './commands/ls.js'
-import { printJson, say, write } from './io/output.js'
-import { addRelease } from './commands/release.js'
-import { addRun } from './run/run.js'
-import { addServe } from './commands/serve.js'
-import { addShow } from './commands/show.js'
-import { addWatch } from './commands/watch.js'
+import { printJson, say, writeError, writeOutput } from './io/output.js'
+import { declareLs } from './usage/ls.js'
+import { declareRelease } from './usage/release.js'
+import { declareRun } from './usage/run.js'
+import { declareServe } from './usage/serve.js'
+import { CONNECTION_HELP, withSharedOptions } from './usage/shared-options.js'
+import { declareShow } from './usage/show.js'
+import { declareWatch } from './usage/watch.js'
 
 const HELP = `
 Examples:
@@ -26,31 +26,38 @@ ${EXIT_CODES_HELP}`
 
 /** Does what a command line says, and resolves to the exit code. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
-  process.stdout.on('error', onOutputError)
+  let exitCode: number = EXIT.ok
   try {
-    await program(argv).parseAsync(argv, { from: 'user' })
-    return Number(process.exitCode ?? EXIT.ok)
+    await declareProgram(argv, code => (exitCode = code)).parseAsync(argv, { from: 'user' })
+    return exitCode
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
     return fail(error, argv)
   }
 }
 
-function program(argv: readonly string[]): Command {
-  const command = withSharedOptions(new Command('spicelock'))
+/** Loads a command when it is called: help and version need none of them. */
+type Load<A extends unknown[]> = () => Promise<(...operands: A) => Promise<number>>
+
+function declareProgram(argv: readonly string[], end: (exitCode: number) => void): Command {
+  const program = withSharedOptions(new Command('spicelock'))
     .description('Distributed locks on etcd.')
     .version(VERSION)
     .enablePositionalOptions()
     .exitOverride()
-    .configureOutput({ outputError: () => {}, writeErr: write })
+    .configureOutput({ outputError: () => {}, writeErr: writeError, writeOut: writeOutput })
     .addHelpText('after', HELP)
-  addRun(command, argv)
-  addLs(command)
-  addShow(command)
-  addRelease(command)
-  addWatch(command)
-  addServe(command)
-  return command
+  const call =
+    <A extends unknown[]>(load: Load<A>) =>
+    async (...operands: A): Promise<void> =>
+      end(await (await load())(...operands))
+  declareRun(program).action(call(async () => (await import('./commands/run.js')).run.bind(undefined, argv)))
+  declareLs(program).action(call(async () => (await import('./commands/ls.js')).ls))
+  declareShow(program).action(call(async () => (await import('./commands/show.js')).show))
+  declareRelease(program).action(call(async () => (await import('./commands/release.js')).release))
+  declareWatch(program).action(call(async () => (await import('./commands/watch.js')).watch))
+  declareServe(program).action(call(async () => (await import('./commands/serve.js')).serve))
+  return program
 }
 
 function fail(error: unknown, argv: readonly string[]): number {
@@ -77,12 +84,4 @@ function messageOf(error: unknown): string | undefined {
 function wantsJson(argv: readonly string[]): boolean {
   const end = argv.indexOf('--')
   return argv.slice(0, end === -1 ? undefined : end).includes('--json')
-}
-
-/** It may come when the command is through with all else. */
-function onOutputError(error: NodeJS.ErrnoException): void {
-  // The reader, `head` perhaps, has seen enough.
-  if (error.code === 'EPIPE') return
-  say(`stdout cannot be written: ${error.message}`)
-  process.once('exit', () => (process.exitCode = EXIT.output))
 }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { Lock } from '../../lib/index.js'
 import { defaultOwner } from '../../lib/cli/io/default-owner.js'
 import { CommandProcess, type Ended, runCommand } from '../support/command.js'
+import { runHere } from '../support/program.js'
 import { freshName, lockAt, storeAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
 
@@ -24,7 +25,7 @@ const terms = { concurrency: 1, ttl: 60 }
 const RFC_3339 = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
 
 const spicelock = (...args: string[]): Promise<Ended> =>
-  runCommand(args, { SPICELOCK_ENDPOINTS: etcd.get().endpoint })
+  runHere(args, { SPICELOCK_ENDPOINTS: etcd.get().endpoint })
 
 const parsed = ({ stdout }: Ended): unknown => JSON.parse(stdout)
 

@@ -4,13 +4,12 @@ import { join } from 'node:path'
 import { InvalidLockError } from '../../lib/index.js'
 import { Command } from 'commander'
 import { afterAll, describe, expect, it } from '@jest/globals'
+import { connectionOf, prefixesOf } from '../../lib/cli/io/connection.js'
 import {
-  connectionOf,
   type ConnectionOptions,
-  prefixesOf,
   withConnection,
   withSharedOptions,
-} from '../../lib/cli/io/connection.js'
+} from '../../lib/cli/usage/shared-options.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'spicelock-spec-'))
 afterAll(() => rmSync(dir, { recursive: true }))

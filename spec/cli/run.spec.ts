@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { Lock } from '../../lib/index.js'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
 import { CommandProcess, type Ended, runCommand } from '../support/command.js'
@@ -7,39 +7,52 @@ import { eventually } from '../support/eventually.js'
 
 const etcd = useEtcdServer()
 let lock: Lock
-let name: string
 
 beforeAll(() => {
   lock = lockAt(etcd.get().endpoint, { owner: 'holder' })
 })
 afterAll(() => lock.close())
-beforeEach(() => {
-  name = freshName()
-})
 
 const terms = { concurrency: 1, ttl: 60 }
 /** A command that says so when it has started, and ends with its stdin. */
 const UNTIL_EOF = ['--', 'sh', '-c', 'echo started; cat']
 
-const start = (args: readonly string[]): Promise<CommandProcess> =>
-  CommandProcess.start(['run', name, '--endpoints', etcd.get().endpoint, ...args])
+/** A lock of its own for each test, since the tests run beside each other. */
+class Scene {
+  readonly name = freshName()
+  private readonly args = ['run', this.name, '--endpoints', etcd.get().endpoint]
 
-const run = (args: readonly string[]): Promise<Ended> =>
-  runCommand(['run', name, '--endpoints', etcd.get().endpoint, ...args])
+  readonly start = (args: readonly string[]): Promise<CommandProcess> =>
+    CommandProcess.start([...this.args, ...args])
+
+  readonly run = (args: readonly string[]): Promise<Ended> => runCommand([...this.args, ...args])
+
+  readonly isFree = async (): Promise<boolean> => {
+    const { holders, waiters } = await lock.inspect(this.name)
+    return holders.length + waiters.length === 0
+  }
+
+  readonly release = async (): Promise<void> => {
+    const { holders } = await lock.inspect(this.name)
+    await lock.release(this.name, holders[0]!.id)
+  }
+
+  readonly queueIsOne = (): Promise<void> =>
+    eventually(async () => expect((await lock.inspect(this.name)).waiters).toHaveLength(1))
+}
+
+/** A lock that others hold, under an id. */
+async function heldScene(): Promise<Scene & { readonly id: string }> {
+  const scene = new Scene()
+  return Object.assign(scene, { id: await lock.acquire(scene.name, terms) })
+}
 
 const said = (command: CommandProcess, text: string): Promise<void> =>
   eventually(() => expect(command.stdout + command.stderr).toContain(text))
 
-async function isFree(): Promise<boolean> {
-  const { holders, waiters } = await lock.inspect(name)
-  return holders.length + waiters.length === 0
-}
-
-const queueIsOne = (): Promise<void> =>
-  eventually(async () => expect((await lock.inspect(name)).waiters).toHaveLength(1))
-
 describe('while its command runs', () => {
-  it('it holds the lock, and no longer', async () => {
+  it.concurrent('it holds the lock, and no longer', async () => {
+    const { name, start, isFree } = new Scene()
     const command = await start(['--concurrency', '2', '--ttl', '90', '--owner', 'alice', ...UNTIL_EOF])
     await said(command, 'started')
     const { holders } = await lock.inspect(name)
@@ -49,7 +62,8 @@ describe('while its command runs', () => {
     expect(await isFree()).toBe(true)
   })
 
-  it('it holds as user@host [pid] unless told otherwise', async () => {
+  it.concurrent('it holds as user@host [pid] unless told otherwise', async () => {
+    const { name, start } = new Scene()
     const command = await start(UNTIL_EOF)
     await said(command, 'started')
     const { holders } = await lock.inspect(name)
@@ -57,47 +71,54 @@ describe('while its command runs', () => {
     await command.ended()
   })
 
-  it('it passes stdin on', async () => {
+  it.concurrent('it passes stdin on', async () => {
+    const { start } = new Scene()
     const command = await start(['--', 'cat'])
     command.child.stdin!.write('first\nsecond')
     expect(await command.ended()).toBe(0)
     expect(command.stdout).toBe('first\nsecond')
   })
 
-  it('it leaves all that follows -- to the command', async () => {
+  it.concurrent('it leaves all that follows -- to the command', async () => {
+    const { run } = new Scene()
     const { stdout, code } = await run(['--', 'printf', '%s\n', '--json', '--ttl', 'x', '--', '--help'])
     expect(stdout).toBe('--json\n--ttl\nx\n--\n--help\n')
     expect(code).toBe(0)
   })
 
-  it.each(['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const)(
-    'it passes %s on, and then ends as the command does',
-    async signal => {
-      const script = `trap 'exit 7' ${signal.slice(3)}; echo started; while :; do read line; done`
-      const command = await start(['--', 'sh', '-c', script])
-      await said(command, 'started')
-      command.child.kill(signal)
-      expect(await command.ended()).toBe(7)
-      expect(await isFree()).toBe(true)
-    },
-  )
+  it.concurrent('it passes signals on, and then ends as the command does', async () => {
+    const { start, isFree } = new Scene()
+    const traps = ['TERM', 'HUP', 'INT'].map(signal => `trap 'echo ${signal} came' ${signal}`).join('; ')
+    const script = `${traps}; trap 'exit 7' QUIT; echo started; while :; do sleep 0.05; done`
+    const command = await start(['--', 'sh', '-c', script])
+    await said(command, 'started')
+    for (const signal of ['TERM', 'HUP', 'INT']) {
+      command.child.kill(`SIG${signal}` as NodeJS.Signals)
+      await said(command, `${signal} came`)
+    }
+    command.child.kill('SIGQUIT')
+    expect(await command.ended()).toBe(7)
+    expect(await isFree()).toBe(true)
+  })
 })
 
 describe('when its command ends', () => {
-  it.each([
+  it.concurrent.each([
     ['with a code: that code', 'exit 42', 42],
     ['by a signal: 128 and its number', 'kill -KILL $$', 137],
   ])('%s', async (_, script, expected) => {
+    const { run, isFree } = new Scene()
     const { code, stderr } = await run(['--', 'sh', '-c', script])
     expect(code).toBe(expected)
     expect(stderr).toBe('')
     expect(await isFree()).toBe(true)
   })
 
-  it.each([
+  it.concurrent.each([
     ['does not exist: 127', 'no-such-command', 127, 'spicelock: no-such-command: command not found\n'],
     ['is not executable: 126', import.meta.filename, 126, 'cannot be executed (EACCES)\n'],
   ])('because it %s', async (_, file, expected, message) => {
+    const { run, isFree } = new Scene()
     const { code, stderr } = await run(['--', file])
     expect(code).toBe(expected)
     expect(stderr).toContain(message)
@@ -107,12 +128,8 @@ describe('when its command ends', () => {
 
 describe('when its lock is lost', () => {
   const STUBBORN = ['--', 'sh', '-c', "trap 'echo told' TERM; echo started; while :; do sleep 0.05; done"]
-  const release = async (): Promise<void> => {
-    const { holders } = await lock.inspect(name)
-    await lock.release(name, holders[0]!.id)
-  }
-
-  it('its command is told to end, and the code says why', async () => {
+  it.concurrent('its command is told to end, and the code says why', async () => {
+    const { start, release } = new Scene()
     const command = await start([
       '--',
       'sh',
@@ -126,15 +143,20 @@ describe('when its lock is lost', () => {
     expect(command.stderr).toMatch(/^spicelock: The lock \/spicerack.* is lost: somebody released it\.\n$/)
   })
 
-  it('its command is killed when it does not end in time, with all that it has started', async () => {
-    const command = await start(['--kill-after', '0.3', ...STUBBORN])
-    await said(command, 'started')
-    await release()
-    expect(await command.ended()).toBe(76)
-    expect(command.stdout).toContain('told')
-  })
+  it.concurrent(
+    'its command is killed when it does not end in time, with all that it has started',
+    async () => {
+      const { start, release } = new Scene()
+      const command = await start(['--kill-after', '0.3', ...STUBBORN])
+      await said(command, 'started')
+      await release()
+      expect(await command.ended()).toBe(76)
+      expect(command.stdout).toContain('told')
+    },
+  )
 
-  it('what its command leaves behind has the same time to end, and is killed then', async () => {
+  it.concurrent('what its command leaves behind has the same time to end, and is killed then', async () => {
+    const { start, release } = new Scene()
     const stubborn = "trap 'echo told' TERM; echo started \\$\\$; while :; do sleep 0.05; done"
     const command = await start(['--kill-after', '0.5', '--', 'sh', '-c', `sh -c "${stubborn}" & wait`])
     await said(command, 'started')
@@ -145,7 +167,8 @@ describe('when its lock is lost', () => {
     await eventually(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'))
   })
 
-  it('its command is killed at once with --on-lost kill', async () => {
+  it.concurrent('its command is killed at once with --on-lost kill', async () => {
+    const { start, release } = new Scene()
     const command = await start(['--on-lost', 'kill', ...STUBBORN])
     await said(command, 'started')
     await release()
@@ -153,7 +176,8 @@ describe('when its lock is lost', () => {
     expect(command.stdout).not.toContain('told')
   })
 
-  it('its command goes on with --on-lost warn', async () => {
+  it.concurrent('its command goes on with --on-lost warn', async () => {
+    const { start, release } = new Scene()
     const command = await start(['--on-lost', 'warn', ...UNTIL_EOF])
     await said(command, 'started')
     await release()
@@ -163,37 +187,43 @@ describe('when its lock is lost', () => {
     expect(command.stdout).toContain('still here')
   })
 
-  it('because etcd is gone: its command is dead before the ttl is over', async () => {
-    const server = await EtcdServer.start()
-    try {
-      const args = [
-        'run',
-        name,
-        '--endpoints',
-        server.endpoint,
-        '--ttl',
-        '4',
-        '--kill-after',
-        '1',
-        ...STUBBORN,
-      ]
-      const command = await CommandProcess.start(args)
-      await said(command, 'started')
-      await server.pause()
-      const start = performance.now()
-      expect(await command.ended()).toBe(76)
-      expect(performance.now() - start).toBeLessThan(4_000 + 6_000)
-      expect(command.stdout).toContain('told')
-      expect(command.stderr).toMatch(
-        /ends in (1\.0|0\.\d) s: SIGTERM was sent to the command, .*\n[^]*is lost: its ttl of 4 s is over; etcd could not/,
-      )
-    } finally {
-      await server.resume()
-      await server.stop()
-    }
-  }, 40_000)
+  it.concurrent(
+    'because etcd is gone: its command is dead before the ttl is over',
+    async () => {
+      const { name } = new Scene()
+      const server = await EtcdServer.start()
+      try {
+        const args = [
+          'run',
+          name,
+          '--endpoints',
+          server.endpoint,
+          '--ttl',
+          '4',
+          '--kill-after',
+          '1',
+          ...STUBBORN,
+        ]
+        const command = await CommandProcess.start(args)
+        await said(command, 'started')
+        await server.pause()
+        const start = performance.now()
+        expect(await command.ended()).toBe(76)
+        expect(performance.now() - start).toBeLessThan(4_000 + 6_000)
+        expect(command.stdout).toContain('told')
+        expect(command.stderr).toMatch(
+          /ends in (1\.0|0\.\d) s: SIGTERM was sent to the command, .*\n[^]*is lost: its ttl of 4 s is over; etcd could not/,
+        )
+      } finally {
+        await server.resume()
+        await server.stop()
+      }
+    },
+    40_000,
+  )
 
-  it('because it is not to be renewed: its command ends with its ttl', async () => {
+  it.concurrent('because it is not to be renewed: its command ends with its ttl', async () => {
+    const { start, isFree } = new Scene()
     const command = await start([
       '--no-keep-alive',
       '--ttl',
@@ -209,17 +239,23 @@ describe('when its lock is lost', () => {
   })
 })
 
-it('its lock outlives its ttl, and dies with it within seconds', async () => {
-  const command = await start(['--ttl', '2', ...UNTIL_EOF])
-  await said(command, 'started')
-  const taking = lock.acquire(name, { ...terms, wait: 4 })
-  await expect(taking).rejects.toMatchObject({ code: 'LOCK_UNAVAILABLE' })
-  command.child.kill('SIGKILL')
-  await command.ended()
-  await lock.release(name, await lock.acquire(name, { ...terms, wait: 5 }))
-}, 20_000)
+it.concurrent(
+  'its lock outlives its ttl, and dies with it within seconds',
+  async () => {
+    const { name, start } = new Scene()
+    const command = await start(['--ttl', '2', ...UNTIL_EOF])
+    await said(command, 'started')
+    const taking = lock.acquire(name, { ...terms, wait: 4 })
+    await expect(taking).rejects.toMatchObject({ code: 'LOCK_UNAVAILABLE' })
+    command.child.kill('SIGKILL')
+    await command.ended()
+    await lock.release(name, await lock.acquire(name, { ...terms, wait: 5 }))
+  },
+  20_000,
+)
 
-it('tells its command what it holds', async () => {
+it.concurrent('tells its command what it holds', async () => {
+  const { name, start } = new Scene()
   const names = ['NAME', 'ID', 'FENCING_TOKEN', 'DEADLINE'].map(variable => `"$SPICELOCK_${variable}"`)
   const command = await start(['--', 'sh', '-c', `printf '%s\\n' ${names.join(' ')}; echo started; cat`])
   await said(command, 'started')
@@ -231,7 +267,8 @@ it('tells its command what it holds', async () => {
 })
 
 describe('several names', () => {
-  it('are held together, and named to the command', async () => {
+  it.concurrent('are held together, and named to the command', async () => {
+    const { name, start, isFree } = new Scene()
     const second = `${name} too`
     const command = await start([
       second,
@@ -250,7 +287,8 @@ describe('several names', () => {
     expect((await lock.inspect(second)).holders).toEqual([])
   })
 
-  it('of which one is held: none is taken', async () => {
+  it.concurrent('of which one is held: none is taken', async () => {
+    const { name, run, isFree } = new Scene()
     const second = `${name} too`
     await lock.acquire(second, terms)
     const { code, stdout, stderr } = await run([second, '--wait', '0', '--', 'echo', 'started'])
@@ -259,7 +297,8 @@ describe('several names', () => {
     expect(await isFree()).toBe(true)
   })
 
-  it('of which one is lost: the command is told to end', async () => {
+  it.concurrent('of which one is lost: the command is told to end', async () => {
+    const { name, start, isFree } = new Scene()
     const second = `${name} too`
     const command = await start([second, '--', 'sh', '-c', 'echo started; exec sleep 60'])
     await said(command, 'started')
@@ -269,7 +308,8 @@ describe('several names', () => {
     expect(await isFree()).toBe(true)
   })
 
-  it('that are one and the same are refused', async () => {
+  it.concurrent('that are one and the same are refused', async () => {
+    const { name, run } = new Scene()
     const { code, stderr } = await run([name, '--', 'echo', 'started'])
     expect(code).toBe(64)
     expect(stderr).toContain(`must have different names, got twice: "${name}"`)
@@ -277,12 +317,8 @@ describe('several names', () => {
 })
 
 describe('while others hold the lock', () => {
-  let id: string
-  beforeEach(async () => {
-    id = await lock.acquire(name, terms)
-  })
-
-  it('it says who, waits, and then runs', async () => {
+  it.concurrent('it says who, waits, and then runs', async () => {
+    const { name, start, id } = await heldScene()
     const command = await start(UNTIL_EOF)
     await said(command, `waiting for "custom/${name}" at place 1, held by holder since 20`)
     expect(command.stdout).toBe('')
@@ -292,7 +328,8 @@ describe('while others hold the lock', () => {
     expect(command.stderr.match(/\n/g)).toHaveLength(1)
   })
 
-  it('it says nothing with --quiet', async () => {
+  it.concurrent('it says nothing with --quiet', async () => {
+    const { name, start, queueIsOne, id } = await heldScene()
     const command = await start(['--quiet', ...UNTIL_EOF])
     await queueIsOne()
     await lock.release(name, id)
@@ -301,12 +338,14 @@ describe('while others hold the lock', () => {
     expect(command.stderr).toBe('')
   })
 
-  it.each(['0', '0.3'])('--wait %s --quiet says nothing: its code does', async wait => {
+  it.concurrent.each(['0', '0.3'])('--wait %s --quiet says nothing: its code does', async wait => {
+    const { run } = await heldScene()
     const ended = await run(['--wait', wait, '--quiet', '--ttl', '1', '--', 'echo', 'started'])
     expect(ended).toEqual({ code: 75, stdout: '', stderr: '' })
   })
 
-  it.each(['0', '0.3'])('--wait %s ends with 75 and says who', async wait => {
+  it.concurrent.each(['0', '0.3'])('--wait %s ends with 75 and says who', async wait => {
+    const { name, run } = await heldScene()
     const { code, stdout, stderr } = await run(['--wait', wait, '--', 'echo', 'started'])
     expect(code).toBe(75)
     expect(stdout).toBe('')
@@ -315,11 +354,12 @@ describe('while others hold the lock', () => {
     expect((await lock.inspect(name)).waiters).toEqual([])
   })
 
-  it.each([
+  it.concurrent.each([
     ['SIGTERM', 143],
     ['SIGINT', 130],
     ['SIGHUP', 129],
   ] as const)('%s ends the wait and leaves nothing in the queue', async (signal, expected) => {
+    const { name, start, queueIsOne } = await heldScene()
     const command = await start(['--', 'echo', 'started'])
     await queueIsOne()
     command.child.kill(signal)
@@ -330,7 +370,8 @@ describe('while others hold the lock', () => {
     expect([holders.length, waiters.length]).toEqual([1, 0])
   })
 
-  it('--dry-run does not wait, says who holds, and ends with 75', async () => {
+  it.concurrent('--dry-run does not wait, says who holds, and ends with 75', async () => {
+    const { run } = await heldScene()
     const { code, stdout, stderr } = await run(['--dry-run', '--', 'echo', 'started'])
     expect([code, stdout]).toEqual([75, ''])
     expect(stderr).toMatch(/is not available[^]*: holder \(concurrency 1\)/)
@@ -339,7 +380,8 @@ describe('while others hold the lock', () => {
   })
 })
 
-it('--dry-run on a free lock says that it is free, and runs nothing', async () => {
+it.concurrent('--dry-run on a free lock says that it is free, and runs nothing', async () => {
+  const { name, run, isFree } = new Scene()
   const second = `${name} too`
   const one = await run(['--dry-run', '--', 'echo', 'started'])
   const message = `spicelock: dry run: "custom/${name}" could be taken now; the command was not run\n`
@@ -357,7 +399,8 @@ it('--dry-run on a free lock says that it is free, and runs nothing', async () =
   expect(await isFree()).toBe(true)
 })
 
-it('a ttl that is shorter than etcd grants is told of, once', async () => {
+it.concurrent('a ttl that is shorter than etcd grants is told of, once', async () => {
+  const { name, run } = new Scene()
   const { code, stderr } = await run([`${name} too`, '--ttl', '1', '--', 'true'])
   expect(code).toBe(0)
   expect(stderr).toMatch(

@@ -6,12 +6,13 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { root } from '../support/bundle.js'
 import { main, runCommand } from '../support/command.js'
+import { runHere } from '../support/program.js'
 
 const runLock = ['run', 'some', '--endpoints', 'http://127.0.0.1:1']
 const atLeastOne = 'is invalid. It must be a whole number from 1 on.'
 
 describe('wrong usage', () => {
-  it.concurrent.each([
+  it.each([
     [['shw', 'name'], "unknown command 'shw'"],
     [['ls', '--jsn'], "unknown option '--jsn'"],
     [['ls', 'extra'], 'too many arguments'],
@@ -28,34 +29,38 @@ describe('wrong usage', () => {
       "'long' is invalid. It must be a number of seconds from 0 on.",
     ],
     [[...runLock, '--owner', '', '--', 'true'], 'The owner of locks must be a non-empty string, got "".'],
-    [
-      [...runLock, '--ttl', '9000000001', '--', 'true'],
-      "'ttl' must be a positive integer of seconds, at most",
-    ],
     [[...runLock, '--prefix', 'other', '--', 'true'], 'Invalid prefix "other"'],
     [[...runLock, '--'], 'the command to run must follow --'],
     [['run', '--', 'true'], 'the NAME of the lock is missing before --: spicelock run NAME -- COMMAND'],
     [['run', '--ttl', '9', '--', 'a', '--', 'b'], 'the NAME of the lock is missing before --'],
     [[...runLock, 'true'], 'the command to run must follow --'],
     [[...runLock, '--', ''], 'the command to run must follow --'],
-  ])(
-    '%j ends with 64 and says what is wrong',
-    async (args, message) => {
-      const { code, stdout, stderr } = await runCommand(args)
-      expect(stderr).toContain(message)
-      expect(stderr).toMatch(/^spicelock: /)
-      expect([code, stdout]).toEqual([64, ''])
-    },
-    20_000,
-  )
+  ])('%j ends with 64 and says what is wrong', async (args, message) => {
+    const { code, stdout, stderr } = await runHere(args)
+    expect(stderr).toContain(message)
+    expect(stderr).toMatch(/^spicelock: /)
+    expect([code, stdout]).toEqual([64, ''])
+  })
+
+  it('ends the process with 64 too', async () => {
+    const { code, stdout, stderr } = await runCommand(['shw', 'name'])
+    expect([code, stdout]).toEqual([64, ''])
+    expect(stderr).toContain("unknown command 'shw'")
+  })
+
+  it('that the library refuses ends with 64, too', async () => {
+    const { code, stdout, stderr } = await runCommand([...runLock, '--ttl', '9000000001', '--', 'true'])
+    expect(stderr).toMatch(/^spicelock: .*'ttl' must be a positive integer of seconds, at most/)
+    expect([code, stdout]).toEqual([64, ''])
+  })
 
   it('is told of an option that the command does not have, before it', async () => {
-    const { code, stderr } = await runCommand(['--json', ...runLock, '--', 'true'])
+    const { code, stderr } = await runHere(['--json', ...runLock, '--', 'true'])
     expect([code, stderr]).toEqual([64, 'spicelock: run has no option --json\n'])
   })
 
   it('is reported in JSON too when the command line asks for that', async () => {
-    const { stdout } = await runCommand(['show', '--json'])
+    const { stdout } = await runHere(['show', '--json'])
     const error = { code: 'USAGE', message: "missing required argument 'name'", key: null }
     expect(JSON.parse(stdout)).toEqual({ error })
   })
@@ -87,13 +92,13 @@ describe('stdout', () => {
 
 describe('help', () => {
   it('is shown on stderr when no command is given, which ends with 64', async () => {
-    const { code, stdout, stderr } = await runCommand([])
+    const { code, stdout, stderr } = await runHere([])
     expect(stderr).toMatch(/^Usage: spicelock/)
     expect([code, stdout]).toEqual([64, ''])
   })
 
   it('tells the exit codes', async () => {
-    const { code, stdout } = await runCommand(['--help'])
+    const { code, stdout } = await runHere(['--help'])
     expect(code).toBe(0)
     expect(stdout).toMatch(/ 75 +others hold the lock/)
   })

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Lock } from '../../lib/index.js'
-import { CommandProcess, runCommand } from '../support/command.js'
+import { CommandProcess, type Ended } from '../support/command.js'
+import { runHere } from '../support/program.js'
 import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
 
@@ -39,7 +40,7 @@ describe('spicelock watch', () => {
     )
     const other = freshName()
     await lock.release(other, await lock.acquire(other, terms))
-    await runCommand(at('release', name, id, '--force', '--reason', 'too long', '--owner', 'bob'))
+    await runHere(at('release', name, id, '--force', '--reason', 'too long', '--owner', 'bob'))
     await eventually(() => expect(command.stdout).toContain(`forced  alice by bob: too long  ${id}`))
     expect(command.stdout).not.toContain(other)
     command.child.kill('SIGINT')
@@ -88,11 +89,11 @@ describe('spicelock watch', () => {
 describe('spicelock release --force', () => {
   it('needs a reason, which means nothing without it', async () => {
     const id = await lock.acquire(name, terms)
-    expect(await runCommand(at('release', name, id, '--force'))).toMatchObject({
+    expect(await runHere(at('release', name, id, '--force'))).toMatchObject({
       code: 64,
       stderr: expect.stringContaining('--force needs --reason TEXT'),
     })
-    expect(await runCommand(at('release', name, id, '--reason', 'x'))).toMatchObject({
+    expect(await runHere(at('release', name, id, '--reason', 'x'))).toMatchObject({
       code: 64,
       stderr: 'spicelock: --reason and --owner are for --force\n',
     })
@@ -105,7 +106,7 @@ describe('spicelock release --force', () => {
     await eventually(async () => expect((await lock.inspect(name)).waiters).toHaveLength(1))
     const [waiter] = (await lock.inspect(name)).waiters
     const by = ['--force', '--reason', 'rack on fire', '--owner', 'bob']
-    expect((await runCommand(at('release', name, waiter!.id, ...by))).code).toBe(0)
+    expect((await runHere(at('release', name, waiter!.id, ...by))).code).toBe(0)
     expect(await run.ended()).toBe(77)
     expect(run.stdout).toBe('')
     expect(run.stderr).toContain('bob took the place in the queue')
@@ -115,8 +116,8 @@ describe('spicelock release --force', () => {
 
   it('tells the holder, and ends with 1 when nobody holds or waits', async () => {
     const held = await lock.hold(name, terms)
-    const force = (id: string, ...args: string[]): ReturnType<typeof runCommand> =>
-      runCommand(at('release', name, id, '--force', '--reason', 'rack on fire', ...args))
+    const force = (id: string, ...args: string[]): Promise<Ended> =>
+      runHere(at('release', name, id, '--force', '--reason', 'rack on fire', ...args))
     expect(await force(held.id)).toMatchObject({ code: 0, stdout: `Released "custom/${name}" by force.\n` })
     await eventually(() =>
       expect(String(held.signal.reason)).toMatch(/@.* released it by force: rack on fire/),

@@ -1,8 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { afterAll } from '@jest/globals'
 import { bundle } from './bundle.js'
 
 let built: Promise<string> | undefined
+/** Those that run. A test that fails leaves its own behind, which would keep jest from ending. */
+const running = new Set<ChildProcess>()
+afterAll(() => running.forEach(child => child.kill('SIGKILL')))
 
 /** The command; built once for a test file. */
 export function main(): Promise<string> {
@@ -20,6 +24,8 @@ export class CommandProcess {
     child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.stdout += text))
     child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
     this.end = once(child, 'close')
+    running.add(child)
+    child.once('exit', () => running.delete(child))
   }
 
   static async start(

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { EtcdServer } from '../../testing/etcd-server.js'
-import type { ConnectionOptions } from '../io/connection.js'
 import { CliError, EXIT } from '../io/exit-codes.js'
 import { say } from '../io/output.js'
+import type { ConnectionOptions } from '../usage/shared-options.js'
 
 /** @throws CliError when it is said, too, which etcd to use. */
 export function checkEmbedded({ endpoints, config }: ConnectionOptions): void {

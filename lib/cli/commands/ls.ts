@@ -1,36 +1,29 @@
-import type { Command } from 'commander'
 import { LockService } from '../../lock/api/lock-service.js'
 import type { LockState } from '../../model/lock-state.js'
 import { Timestamp } from '../../model/timestamp.js'
-import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from '../io/connection.js'
+import { connectionOf, prefixesOf } from '../io/connection.js'
+import { EXIT } from '../io/exit-codes.js'
 import { ago, jsonOf, left, table } from '../io/format.js'
 import { print, printJson, say } from '../io/output.js'
-
-interface LsOptions extends ConnectionOptions {
-  readonly prefix?: string
-  readonly json?: true
-}
+import type { LsOptions } from '../usage/ls.js'
 
 const HEAD = ['PREFIX', 'NAME', 'HOLDER', 'SINCE', 'REMAINING', 'CONCURRENCY', 'WAITERS']
 
-export function addLs(program: Command): void {
-  withConnection(program.command('ls'))
-    .description('list the locks that somebody holds or waits for')
-    .option('--prefix <prefix>', 'only the locks under this prefix (default: under all of them)')
-    .option('--json', 'as one JSON document')
-    .action(ls)
-}
-
-async function ls(options: LsOptions): Promise<void> {
+/** Resolves to the exit code. */
+export async function ls(options: LsOptions): Promise<number> {
   const connection = connectionOf(options)
   const prefixes = prefixesOf(connection, options.prefix)
   const locks = await LockService.open(connection)
   try {
     const states = (await Promise.all(prefixes.map(prefix => locks.list(prefix)))).flat()
-    if (options.json) return printJson({ locks: states.map(jsonOf) })
+    if (options.json) {
+      printJson({ locks: states.map(jsonOf) })
+      return EXIT.ok
+    }
     for (const { problem } of states) if (problem !== undefined) say(problem)
     if (states.length === 0) say(`no locks under ${prefixes.join(', ')}`)
     else print(table(HEAD, rowsOf(states, Timestamp.now())))
+    return EXIT.ok
   } finally {
     await locks.close()
   }

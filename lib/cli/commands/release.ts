@@ -1,84 +1,74 @@
-import type { Command } from 'commander'
 import { checkId, checkReason } from '../../lock/api/index.js'
 import { LockService } from '../../lock/api/lock-service.js'
-import { COOKBOOKS_CUSTOM_PREFIX } from '../../model/constants.js'
 import type { Timestamp } from '../../model/timestamp.js'
+import type { LockKey } from '../../protocol/lock-key.js'
 import { lockKey } from '../../protocol/lock-name.js'
 import { keyLocksOf, type Snapshot } from '../../protocol/snapshot.js'
 import { parseTerms, timeOf } from '../../protocol/terms.js'
-import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from '../io/connection.js'
+import { type Connection, connectionOf, prefixesOf } from '../io/connection.js'
 import { defaultOwner, isOwnOwner } from '../io/default-owner.js'
 import { CliError, EXIT } from '../io/exit-codes.js'
 import { localTime } from '../io/format.js'
 import { locksNamed, print, printable, printJson, quoted, say } from '../io/output.js'
+import type { ReleaseOptions } from '../usage/release.js'
 
-interface ReleaseOptions extends ConnectionOptions {
-  readonly prefix: string
-  readonly force?: true
-  readonly reason?: string
-  readonly owner?: string
-  readonly json?: true
-}
-
-export function addRelease(program: Command): void {
-  withConnection(program.command('release'))
-    .description('release a lock that this user holds on this host; with --force, whoever holds it')
-    .argument('<name>', 'of the lock')
-    .argument('<id>', 'of the holding, as show tells it')
-    .option('--prefix <prefix>', 'of the lock', COOKBOOKS_CUSTOM_PREFIX)
-    .option(
-      '--force',
-      'from any holder, or from one who waits; who did it, and why, is told to those concerned and those who watch',
-    )
-    .option('--reason <text>', 'why, with --force')
-    .option('--owner <text>', 'who does it, with --force (default: user@host [pid])')
-    .option('--json', 'as one JSON document')
-    .action(release)
-}
-
-async function release(name: string, id: string, options: ReleaseOptions): Promise<void> {
-  const { prefix, json, force, reason } = options
+/** Resolves to the exit code. */
+export async function release(name: string, id: string, options: ReleaseOptions): Promise<number> {
+  const { force, reason, owner } = options
   if (force && reason === undefined) {
     throw new CliError(
       '--force needs --reason TEXT, which says why to the holder, the log and those who watch',
       EXIT.usage,
     )
   }
-  if (!force && (reason ?? options.owner) !== undefined) {
+  if (!force && (reason ?? owner) !== undefined) {
     throw new CliError('--reason and --owner are for --force', EXIT.usage)
   }
-  if (force) return releaseByForce(name, id, options)
+  if (force) checkReason(reason)
   const connection = connectionOf(options)
-  prefixesOf(connection, prefix)
-  const key = lockKey(prefix, name)
+  prefixesOf(connection, options.prefix)
+  const key = lockKey(options.prefix, name)
   checkId(id)
-  const named = locksNamed(prefix, [name])
   const locks = await LockService.open(connection)
   try {
-    const found = find(await locks.read(key.path, reader => reader.snapshot(key)), id)
-    if (found && !found.isOwn) {
-      process.exitCode = EXIT.refused
-      say(refusal(named, found, `release ${quoted(name)} ${id} --prefix ${prefix}`))
-      if (json)
-        printJson({ prefix, name, id, released: false, owner: found.owner, since: found.since?.toISO() })
-      return
-    }
-    const [lock] = found ? await locks.release([key], id) : []
-    if (!lock) process.exitCode = EXIT.notHeld
-    const released = lock !== undefined
-    if (json) printJson({ prefix, name, id, released, owner: lock?.owner, since: lock?.created.toISO() })
-    else if (lock)
-      print(printable(`Released ${named}, held by ${lock.owner} since ${localTime(lock.created)}.`))
-    else
-      say(
-        `nobody holds ${named} under the id ${id} (any more); see: spicelock show ${quoted(name)} --prefix ${prefix}`,
-      )
+    const request = { locks, key, name, id, options }
+    return force ? await releaseByForce(request, connection) : await releaseOwn(request)
   } finally {
     await locks.close()
   }
 }
 
-/** One who holds or waits. */
+interface Request {
+  readonly locks: LockService
+  readonly key: LockKey
+  readonly name: string
+  readonly id: string
+  readonly options: ReleaseOptions
+}
+
+/** Releases the lock if this user holds it on this host. */
+async function releaseOwn({ locks, key, name, id, options: { prefix, json } }: Request): Promise<number> {
+  const named = locksNamed(prefix, [name])
+  const found = find(await locks.read(key.path, reader => reader.snapshot(key)), id)
+  const tell = (released: boolean, owner?: string, since?: Timestamp): void =>
+    printJson({ prefix, name, id, released, owner, since: since?.toISO() })
+  if (found && !found.isOwn) {
+    say(refusal(named, found, `release ${quoted(name)} ${id} --prefix ${prefix}`))
+    if (json) tell(false, found.owner, found.since)
+    return EXIT.refused
+  }
+  const [lock] = found ? await locks.release([key], id) : []
+  if (json) tell(lock !== undefined, lock?.owner, lock?.created)
+  else if (lock)
+    print(printable(`Released ${named}, held by ${lock.owner} since ${localTime(lock.created)}.`))
+  else
+    say(
+      `nobody holds ${named} under the id ${id} (any more); see: spicelock show ${quoted(name)} --prefix ${prefix}`,
+    )
+  return lock ? EXIT.ok : EXIT.notHeld
+}
+
+/** The holder or waiter that an id stands for. */
 interface Found {
   readonly owner: string
   readonly since: Timestamp | undefined
@@ -109,23 +99,16 @@ function refusal(lock: string, { owner, since, isWaiting }: Found, command: stri
   return `${lock} is held by ${owner}${from}, ${others}: ${force}`
 }
 
-async function releaseByForce(name: string, id: string, options: ReleaseOptions): Promise<void> {
+async function releaseByForce(
+  { locks, key, name, id, options }: Request,
+  { logger }: Connection,
+): Promise<number> {
   const { prefix, json, reason, owner: by = defaultOwner() } = options
-  checkReason(reason)
-  const connection = connectionOf(options)
-  prefixesOf(connection, prefix)
-  const key = lockKey(prefix, name)
-  checkId(id)
   const named = locksNamed(prefix, [name])
-  const locks = await LockService.open(connection)
-  try {
-    const released = await locks.forceRelease(key, id, { by, reason })
-    if (released) connection.logger.info({ key: key.path, id, owner: by, reason }, 'Released lock by force')
-    else process.exitCode = EXIT.notHeld
-    if (json) printJson({ prefix, name, id, released, by, reason })
-    else if (released) print(printable(`Released ${named} by force.`))
-    else say(`nobody holds or waits for ${named} under the id ${id} (any more)`)
-  } finally {
-    await locks.close()
-  }
+  const released = await locks.forceRelease(key, id, { by, reason: reason! })
+  if (released) logger.info({ key: key.path, id, owner: by, reason }, 'Released lock by force')
+  if (json) printJson({ prefix, name, id, released, by, reason })
+  else if (released) print(printable(`Released ${named} by force.`))
+  else say(`nobody holds or waits for ${named} under the id ${id} (any more)`)
+  return released ? EXIT.ok : EXIT.notHeld
 }

@@ -1,87 +1,46 @@
 import { readsOf } from '../../kv/transaction.js'
 import { isIP } from 'node:net'
-import { type Command, InvalidArgumentError } from 'commander'
 import type { Logger } from 'pino'
 import { readAuthority, readIdentity, renewed } from '../../config/certificates.js'
 import { isHost } from '../../config/endpoints.js'
 import { resolveEndpoints } from '../../config/etcd-options.js'
 import { isNetwork } from '../../config/network.js'
-import { COOKBOOKS_CUSTOM_PREFIX } from '../../model/constants.js'
 import type { RelukkoServer } from '../../server/server.js'
 import type { ServerOptions } from '../../server/server-options.js'
 import type { TlsOptions } from '../../server/http/http.js'
 import { openEtcdStore } from '../../store/etcd/open-etcd-store.js'
 import type { Store } from '../../store/store.js'
-import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from '../io/connection.js'
+import { connectionOf, prefixesOf } from '../io/connection.js'
 import { apiKeysOf, LONG_ENOUGH, weakKeysOf } from './api-keys.js'
 import { checkEmbedded, makeUpSecrets, startEmbedded } from './embedded.js'
 import { CliError, EXIT } from '../io/exit-codes.js'
 import { stderrLogger } from '../io/logger.js'
-import { integerFrom } from '../io/numbers.js'
 import { say } from '../io/output.js'
 import { loadServer } from './server-packages.js'
 import { onSignal } from '../run/signals.js'
-
-interface ServeOptions extends ConnectionOptions {
-  readonly host?: string
-  readonly port: number
-  readonly embedded?: true
-  readonly prefix: string
-  readonly grace: number
-  readonly apiKeys?: string
-  readonly trustProxy?: readonly string[]
-  readonly tlsCert?: string
-  readonly tlsKey?: string
-  readonly tlsClientCa?: string
-}
+import { LOOPBACK, type ServeOptions } from '../usage/serve.js'
 
 /** How long the end may take before it is forced. */
 const END_MS = 10_000
-const LOOPBACK = '127.0.0.1'
 const ENDING = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
-const HELP = `
-Clients send the key that RELUKKO_API_KEY says in the header X-api-Key, or one of those in the file that
---api-keys or RELUKKO_API_KEYS_FILE names; the log then says whose it was. Without --host it listens where
-RELUKKO_BIND_ADDR says, else on ${LOOPBACK} alone. Any number of servers may run side by side on one etcd.
-
-The page for people is at /, for who signs in as RELUKKO_USER with RELUKKO_PASSWORD; without them there is
-none. /v2/ serves the locks of all prefixes, /metrics what Prometheus reads.
-
-What is changed, and by whom, is logged to stderr; with --verbose, every request is. SPICELOCK_LOG=warn
-logs trouble alone.
-
-SIGTERM, SIGINT and SIGHUP end it: no new requests, those under way are finished. A second one ends it at once.`
-
-export function addServe(program: Command): void {
-  withConnection(program.command('serve'))
-    .description("serve Relukko's clients over HTTP and WebSocket")
-    .option('--host <address>', 'to listen on')
-    .option('--port <number>', 'to listen on; 0: any that is free', portOf, 3_000)
-    .option('--embedded', 'on an etcd of its own, to try it out; makes up the secrets that are missing')
-    .option('--prefix <prefix>', 'of the locks', COOKBOOKS_CUSTOM_PREFIX)
-    .option('--grace <seconds>', 'how long after its expiry a lock still blocks others', integerFrom(0), 180)
-    .option('--api-keys <file>', 'the names of those who may use it, each with a key; YAML or JSON')
-    .option('--trust-proxy <addresses...>', 'of load balancers, whose X-Forwarded-For is believed')
-    .option('--tls-cert <file>', 'certificate of the server, PEM')
-    .option('--tls-key <file>', 'its key, PEM')
-    .option('--tls-client-ca <file>', 'who signs the certificates that clients must have, PEM')
-    .addHelpText('after', HELP)
-    .action(serve)
-}
-
-async function serve(options: ServeOptions): Promise<void> {
+/** Resolves to the exit code. */
+export async function serve(options: ServeOptions): Promise<number> {
   if (options.embedded) checkEmbedded(options)
   const Server = await loadServer()
   if (options.embedded && options.apiKeys === undefined) makeUpSecrets()
   const settings = settingsOf(options)
-  if (!options.embedded) return serveWith(Server, settings)
+  if (!options.embedded) {
+    await serveWith(Server, settings)
+    return EXIT.ok
+  }
   const etcd = await startEmbedded()
   try {
     await serveWith(Server, { ...settings, config: { endpoints: etcd.endpoints } })
   } finally {
     await etcd.stop()
   }
+  return EXIT.ok
 }
 
 type Settings = ReturnType<typeof settingsOf>
@@ -194,12 +153,6 @@ function tlsOf(
     }),
   })
   return { tls: renewed(read, warn) }
-}
-
-function portOf(text: string): number {
-  const port = integerFrom(0)(text)
-  if (port <= 65_535) return port
-  throw new InvalidArgumentError(`expected an integer from 0 to 65535, got ${text}`)
 }
 
 /** What is listened on then has more than one URL. */

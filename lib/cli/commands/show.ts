@@ -1,27 +1,14 @@
-import type { Command } from 'commander'
 import { Lock } from '../../lock/api/lock.js'
-import { COOKBOOKS_CUSTOM_PREFIX } from '../../model/constants.js'
 import type { LockState } from '../../model/lock-state.js'
 import { Timestamp } from '../../model/timestamp.js'
-import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from '../io/connection.js'
+import { connectionOf, prefixesOf } from '../io/connection.js'
+import { EXIT } from '../io/exit-codes.js'
 import { ago, jsonOf, left, localTime, table } from '../io/format.js'
 import { locksNamed, print, printable, printJson } from '../io/output.js'
+import type { ShowOptions } from '../usage/show.js'
 
-interface ShowOptions extends ConnectionOptions {
-  readonly prefix: string
-  readonly json?: true
-}
-
-export function addShow(program: Command): void {
-  withConnection(program.command('show'))
-    .description('show who holds a lock, and who waits for it')
-    .argument('<name>', 'of the lock')
-    .option('--prefix <prefix>', 'of the lock', COOKBOOKS_CUSTOM_PREFIX)
-    .option('--json', 'as one JSON document')
-    .action(show)
-}
-
-async function show(name: string, options: ShowOptions): Promise<void> {
+/** Resolves to the exit code. */
+export async function show(name: string, options: ShowOptions): Promise<number> {
   const connection = connectionOf(options)
   prefixesOf(connection, options.prefix)
   const lock = new Lock({ ...connection, prefix: options.prefix, owner: 'spicelock show', dryRun: true })
@@ -29,6 +16,7 @@ async function show(name: string, options: ShowOptions): Promise<void> {
     const state = await lock.inspect(name)
     if (options.json) printJson(jsonOf(state))
     else print(textOf(state, Timestamp.now()))
+    return EXIT.ok
   } finally {
     await lock.close()
   }

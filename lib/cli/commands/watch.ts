@@ -1,33 +1,17 @@
-import type { Command } from 'commander'
 import { LockService } from '../../lock/api/lock-service.js'
 import { Timestamp } from '../../model/timestamp.js'
 import type { LockEvent } from '../../protocol/lock-event.js'
 import { lockKey } from '../../protocol/lock-name.js'
 import { COOKBOOKS_CUSTOM_PREFIX } from '../../model/constants.js'
-import { connectionOf, type ConnectionOptions, prefixesOf, withConnection } from '../io/connection.js'
-import { CliError } from '../io/exit-codes.js'
+import { connectionOf, prefixesOf } from '../io/connection.js'
+import { CliError, EXIT } from '../io/exit-codes.js'
 import { localTime } from '../io/format.js'
 import { print, printable } from '../io/output.js'
 import { Interruption } from '../run/signals.js'
+import type { WatchOptions } from '../usage/watch.js'
 
-interface WatchOptions extends ConnectionOptions {
-  readonly prefix?: string
-  readonly json?: true
-}
-
-export function addWatch(program: Command): void {
-  withConnection(program.command('watch'))
-    .description('print what happens to locks, until a signal comes')
-    .argument('[name]', 'of one lock (default: all locks)')
-    .option(
-      '--prefix <prefix>',
-      `only the locks under this prefix (default with NAME: ${COOKBOOKS_CUSTOM_PREFIX})`,
-    )
-    .option('--json', 'a JSON document a line')
-    .action(watch)
-}
-
-async function watch(name: string | undefined, options: WatchOptions): Promise<void> {
+/** Resolves to the exit code. */
+export async function watch(name: string | undefined, options: WatchOptions): Promise<number> {
   const connection = connectionOf(options)
   const prefix = options.prefix ?? (name === undefined ? undefined : COOKBOOKS_CUSTOM_PREFIX)
   const prefixes = prefixesOf(connection, prefix)
@@ -38,26 +22,35 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
     'Watching locks',
   )
   const locks = await LockService.open(connection)
-  // The reader, `head` perhaps, has seen enough.
-  const unread = new AbortController()
-  process.stdout.once('error', () => unread.abort())
-  const signal = AbortSignal.any([interruption.signal, unread.signal])
   try {
-    for await (const event of locks.events(prefixes, name, signal)) {
-      print(options.json ? jsonLine(event) : textLine(event))
-    }
-  } catch (error) {
-    // A signal is how a watch ends: nothing has gone wrong.
-    const reason: unknown = interruption.signal.reason
-    if (reason instanceof CliError) process.exitCode = reason.exitCode
-    else if (!unread.signal.aborted) throw error
+    const events = (signal: AbortSignal) => locks.events(prefixes, name, signal)
+    return await printEvents(events, interruption.signal, options.json ? jsonLine : textLine)
   } finally {
     await locks.close()
     interruption.close()
   }
 }
 
-/** When it was seen, which for what was missed is later than when it happened. */
+/** Resolves to the exit code when the reader of stdout has gone, or when the process is interrupted. */
+async function printEvents(
+  events: (signal: AbortSignal) => AsyncIterable<LockEvent>,
+  interrupted: AbortSignal,
+  line: (event: LockEvent) => string,
+): Promise<number> {
+  // The reader, `head` perhaps, has seen enough.
+  const unread = new AbortController()
+  process.stdout.once('error', () => unread.abort())
+  try {
+    for await (const event of events(AbortSignal.any([interrupted, unread.signal]))) print(line(event))
+  } catch (error) {
+    // A signal is how a watch ends: nothing has gone wrong.
+    if (interrupted.reason instanceof CliError) return interrupted.reason.exitCode
+    if (!unread.signal.aborted) throw error
+  }
+  return EXIT.ok
+}
+
+/** With the time at which it was seen: an event that was missed and told later has happened before that. */
 function textLine({ type, prefix, name, id, owner = 'unknown', revision, by, reason }: LockEvent): string {
   const force = by === undefined ? '' : ` by ${by}: ${reason}`
   const what = type === 'granted' ? `granted (token ${revision})` : type

@@ -3,13 +3,7 @@ import type { HeldLocks } from '../../lock/api/index.js'
 import type { LockLostError } from '../../model/errors.js'
 import type { Child } from './child.js'
 import { say } from '../io/output.js'
-
-/**
- * What happens to a command whose lock is lost: nothing but a word; SIGTERM, and SIGKILL before anybody else can hold; or
- * SIGKILL at once.
- */
-export const ON_LOST = ['warn', 'term', 'kill'] as const
-export type OnLost = (typeof ON_LOST)[number]
+import type { OnLost } from '../usage/run.js'
 
 /** How often to look whether what a child has left behind has ended. */
 const LOOK_MS = 20
