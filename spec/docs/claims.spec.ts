@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -47,6 +47,33 @@ function anchorsOf(page: string): string[] {
       .replaceAll(' ', '-'),
   )
 }
+
+describe('CONTRIBUTING.md', () => {
+  const text = textOf('CONTRIBUTING.md')
+
+  it('names scripts that there are, as the other pages do', async () => {
+    const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { scripts: object }
+    const named = pages.flatMap(page =>
+      [...textOf(page).matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name!),
+    )
+    expect(named).toContain('check')
+    expect(named.filter(name => !Object.hasOwn(scripts, name))).toEqual([])
+  })
+
+  it('has every folder of lib, and names files and folders that there are', async () => {
+    const layers = await readdir(join(root, 'lib'), { withFileTypes: true })
+    const rooms = await readdir(join(root, 'lib/lock'))
+    const folders = layers.filter(entry => entry.isDirectory()).map(({ name }) => `lib/${name}`)
+    expect(namesIn(text)).toEqual(expect.arrayContaining(folders))
+    expect(rooms.filter(room => !text.includes(`lock/${room}`))).toEqual([])
+    const paths = namesIn(text).filter(name =>
+      /^(lib|lock|time|protocol|spec|bench|examples)\/[\w./-]*$/.test(name),
+    )
+    const exists = (path: string): boolean =>
+      existsSync(join(root, path)) || existsSync(join(root, 'lib', path))
+    expect(paths.filter(path => !exists(path))).toEqual([])
+  })
+})
 
 describe('docs/command.md', () => {
   it('has every exit code, with no other', async () => {
