@@ -30,7 +30,7 @@ const NETWORK = { not: 'it fetches packages from the registry' }
 
 const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   'README.md': [
-    { not: 'it would run this very test; spec/demo.spec.ts runs the demo' },
+    { not: 'it would run this very test; spec/examples/demo.spec.ts runs the demo' },
     { elsewhere: 'spec/package.spec.ts' },
     { ts: /no other process is in rack-a1; fencing token \d+/ },
     { sh: /no other process is in rack-a1\n[^]*"name": "rack-a1"/ },
