@@ -33,8 +33,8 @@ beforeAll(async () => {
     ].map(dbs => example('bounded-migration', ...dbs)),
     several: [example('several-locks')],
     readers: [example('readers-and-writer')],
-    node: [node('--test', 'examples/unit-test/with-node.test.mjs')],
-    store: [node('--test', 'examples/own-store.test.mjs')],
+    node: [node('--test', '--test-reporter=tap', 'examples/unit-test/with-node.test.mjs')],
+    store: [node('--test', '--test-reporter=tap', 'examples/own-store.test.mjs')],
     jest: [node(...jestArgs, '--config', 'examples/unit-test/jest.config.json')],
     vitest: [node(join(modules, 'vitest/vitest.mjs'), 'run', 'examples/unit-test/with-vitest.test.mjs')],
   }
