@@ -2,7 +2,8 @@
 export type { Holding } from '../engine/holdings.js'
 export type { Rewriting } from '../extend/rewrite.js'
 export type { GuardResult, Held, HeldLock, HeldLocks, NotWritten } from '../hold/held-lock.js'
-export type { ChangeMapper, EventFeed } from '../observe/event-feed.js'
+export type { ChangeMapper } from '../observe/change-mapper.js'
+export type { EventFeed } from '../observe/event-feed.js'
 export type {
   AcquiredAllOptions,
   AcquiredOptions,

@@ -8,71 +8,56 @@ import {
 } from '../../kv/key-value.js'
 import { readsOf } from '../../kv/transaction.js'
 import { LockError } from '../../model/errors.js'
-import { leasesInQuestion, type LockEvent, lockEventsOf, type LiveKeys } from '../../protocol/lock-event.js'
+import { leasesInQuestion, type LiveKeys } from '../../protocol/lock-event.js'
 import { LockKey } from '../../protocol/lock-key.js'
-import { missedEventsOf } from '../../protocol/missed-events.js'
+import { translated } from '../../store/retry.js'
 import { isStoreError } from '../../store/store-error.js'
 import type { Watch } from '../../store/store.js'
 import { reasonOf, throwIfAborted } from '../../time/abort-signal.js'
 import type { Engine } from '../engine/engine.js'
-import { translated } from '../../store/retry.js'
 import { reading } from '../engine/reading.js'
+import type { ChangeMapper } from './change-mapper.js'
+import { type FeedEffect, type FeedEvent, type FeedState, nextFeed, OPENING } from './feed-state.js'
 
-/** What is to be told. Both bring `standing` up to what they are given. */
-export interface ChangeMapper<T> {
-  /** Of the changes of one revision; as for {@link lockEventsOf}. */
-  seen(changes: readonly KeyEvent[], standing: LiveKeys, living?: ReadonlySet<LeaseId>): T[]
-  /** Of a time that nobody saw: `standing` is of the revision `since`, and `now` all that stands after it. */
-  missed(now: readonly KeyValue[], since: bigint, standing: LiveKeys): T[]
-}
-
-/** Those events that somebody wants. */
-export function events(isWanted: (event: LockEvent) => boolean): ChangeMapper<LockEvent> {
-  return {
-    seen: (changes, standing, living) => lockEventsOf(changes, standing, living).filter(isWanted),
-    missed: (now, since, standing) => missedEventsOf(now, since, standing).filter(isWanted),
-  }
-}
-
-/** What a feed has told up to; who begins one anew with it misses nothing that happened between. */
+/** How far a feed has told. Another feed that goes on from it misses nothing that happened in between. */
 export interface FeedCursor {
-  readonly standing: LiveKeys
+  /** The keys as of that revision. */
+  readonly liveKeys: LiveKeys
   /** The last revision that was told; 0 before the first. */
   revision: bigint
 }
 
 /**
- * What happens to locks from now on, in its order, none twice. One watch of all keys of all locks is best: it alone keeps the order
- * in which one transaction has changed keys, which tells a release from the end of a lease. Where etcd does not allow
- * that, what is listened to is watched by its ranges.
+ * What happens to locks from now on, in the order in which it happens, nothing twice. The feed watches all keys of all locks
+ * with one watch, since only one watch keeps the order in which a transaction has changed its keys, which tells a release
+ * from the end of a lease. Where etcd does not allow that, it watches its ranges.
  */
 export class EventFeed<T> {
-  private early: KeyEvent[] | undefined = []
-  private ready: T[] = []
-  private failure: unknown
-  private isOver = false
-  private wake: () => void = () => {}
-  private fail: (failure: unknown) => void = () => {}
-  private readonly over = new Promise<never>((_, reject) => (this.fail = reject))
-  private watch: Watch | undefined
+  private state: FeedState = OPENING
+  /** Made, and not yet taken by the caller. */
+  private untold: T[] = []
   /** Whether the changes of one revision come in the order in which etcd made them. */
   private isOrdered = true
-  private taking = Promise.resolve()
-  /** The look that knows most. */
-  private looking: Promise<void> | undefined
+  /** Where they do not: the changes are told one revision after the other, however long etcd is asked about each. */
+  private telling = Promise.resolve()
+  private watch: Watch | undefined
+  private wake: () => void = () => {}
+  private fail: (failure: unknown) => void = () => {}
+  private readonly closed = new Promise<never>((_, reject) => (this.fail = reject))
 
   constructor(
     private readonly engine: Engine,
-    /** What is listened to, each range all keys that start alike. */
+    /** What the feed is about: each range is all keys with one prefix. */
     private readonly ranges: readonly KeyRange[],
-    private readonly meaning: ChangeMapper<T>,
-    private readonly told: FeedCursor = { standing: new Map(), revision: 0n },
+    private readonly mapper: ChangeMapper<T>,
+    private readonly cursor: FeedCursor = { liveKeys: new Map(), revision: 0n },
   ) {
-    // Whoever waits for something else at that time is told by `failure`.
-    this.over.catch(() => {})
+    // After the opening nobody waits for it: the loop reads the failure from the state.
+    this.closed.catch(() => {})
   }
 
   /**
+   * May be called once.
    * @param onReady is called when nothing that happens from now on is missed.
    * @throws EtcdLockUnavailableError, LockError when etcd refuses, the signal's reason when it is aborted.
    */
@@ -82,17 +67,12 @@ export class EventFeed<T> {
     signal?.addEventListener('abort', onAbort, { once: true })
     this.engine.dependants.add(this)
     try {
-      // A watch waits for an etcd that cannot be reached without a word.
-      const opening = Promise.all([this.contact(signal), this.open()])
-      await this.unlessOver(opening).catch((error: unknown) => {
-        throw translated(error, this.path)
-      })
-      await this.unlessOver(this.look())
+      await this.open(signal)
       onReady()
       for (;;) {
-        yield* this.ready.splice(0)
-        if (this.isOver) throw this.failure
-        if (this.ready.length === 0) await new Promise<void>(resolve => (this.wake = resolve))
+        yield* this.untold.splice(0)
+        this.throwIfClosed()
+        if (this.untold.length === 0) await this.news()
       }
     } finally {
       signal?.removeEventListener('abort', onAbort)
@@ -101,116 +81,135 @@ export class EventFeed<T> {
     }
   }
 
-  private async open(): Promise<void> {
-    try {
-      await this.listen(LockKey.all)
-    } catch (error) {
-      if (!isStoreError(error, 'refused') || this.isOver) throw error
-      this.isOrdered = false
-      await this.listen(this.ranges)
-    }
+  close(): void {
+    this.end(new LockError('The Lock was closed.'))
+  }
+
+  /** Resolves when the feed follows. A watch alone would wait without a word for an etcd that cannot be reached. */
+  private async open(signal: AbortSignal | undefined): Promise<void> {
+    const contact = reading(this.engine, this.path, within => this.engine.commit(readsOf(), within), signal)
+    const opening = Promise.all([contact, this.listen()])
+    await Promise.race([opening, this.closed]).catch((error: unknown) => {
+      throw translated(error, this.path)
+    })
+    this.apply({ type: 'opened' })
+    while (this.state.phase === 'reading') await this.news()
+    this.throwIfClosed()
+  }
+
+  private async listen(): Promise<void> {
+    const refusal = await this.listenTo(LockKey.all).catch((error: unknown) => {
+      if (isStoreError(error, 'refused') && this.state.phase !== 'closed') return error
+      throw error
+    })
+    if (!refusal) return
+    this.isOrdered = false
+    await this.listenTo(this.ranges)
   }
 
   /** @throws StoreError */
-  private async listen(to: KeyRange | readonly KeyRange[]): Promise<void> {
+  private async listenTo(ranges: KeyRange | readonly KeyRange[]): Promise<void> {
     let stands = false
     let ended: Error | undefined
-    this.watch = this.engine.store.watch(to, {
+    this.watch = this.engine.store.watch(ranges, {
       onEvents: events => this.onEvents(events),
-      onGap: () => this.onGap(),
-      onEnd: error => (stands ? this.onEnd(error) : (ended = error)),
+      onGap: () => this.apply({ type: 'gap' }),
+      onEnd: error => {
+        ended = error
+        if (stands) this.end(error)
+      },
     })
+    // A watch that is refused ends, too, which is no end of the feed. One that stood may have ended before we hear that it stood.
     await this.watch.ready
     stands = true
-    if (ended) this.onEnd(ended)
+    if (ended) this.end(ended)
   }
 
   private onEvents(events: readonly KeyEvent[]): void {
-    const ours = events.filter(event => this.ranges.some(({ key }) => eventKey(event).startsWith(key)))
-    if (this.early) this.early.push(...ours)
-    else this.take(ours)
+    const changes = events.filter(event => this.ranges.some(({ key }) => eventKey(event).startsWith(key)))
+    if (changes.length > 0) this.apply({ type: 'changed', changes })
   }
 
-  /** What happened meanwhile is told by what has come of it. */
-  private onGap(): void {
-    this.early = []
-    this.look().catch((error: unknown) => this.onEnd(error as Error))
+  private apply(event: FeedEvent): void {
+    const { state, effects } = nextFeed(this.state, event)
+    this.state = state
+    for (const effect of effects) this.carryOut(effect)
+    this.wake()
   }
 
-  private onEnd(error: Error): void {
-    this.end(translated(error, this.path))
+  private carryOut(effect: FeedEffect): void {
+    switch (effect.type) {
+      case 'read':
+        this.read(effect.number).catch((error: unknown) => this.end(error))
+        return
+      case 'catch-up':
+        return this.catchUp(effect.keys, effect.revision)
+      case 'tell':
+        return this.tell(effect.changes)
+    }
+  }
+
+  private async read(number: number): Promise<void> {
+    const { results, revision } = await reading(this.engine, this.path, within =>
+      this.engine.commit(readsOf(...this.ranges), within),
+    )
+    this.apply({ type: 'read', number, keys: results.flat(), revision })
+  }
+
+  private catchUp(keys: readonly KeyValue[], revision: bigint): void {
+    const { cursor } = this
+    const isFirst = cursor.revision === 0n
+    // An etcd that was restored from a backup has an older revision than the one that was told.
+    const since = cursor.revision < revision ? cursor.revision : revision
+    const missed = this.mapper.missed(keys, since, cursor.liveKeys)
+    if (!isFirst) this.untold.push(...missed)
+    cursor.revision = revision
+  }
+
+  private tell(changes: readonly KeyEvent[]): void {
+    const revisions = byRevision(changes)
+    if (this.isOrdered) return revisions.forEach(each => this.tellOne(each))
+    this.telling = this.telling.then(async () => {
+      for (const each of revisions) this.tellOne(each, await this.liveLeasesOf(each))
+    })
+  }
+
+  /** The changes of one revision, unless a read has told of it. */
+  private tellOne(changes: readonly KeyEvent[], liveLeases?: ReadonlySet<LeaseId>): void {
+    const { cursor } = this
+    const revision = eventRevision(changes[0]!)
+    if (revision <= cursor.revision) return
+    cursor.revision = revision
+    this.untold.push(...this.mapper.seen(changes, cursor.liveKeys, liveLeases))
+    this.wake()
+  }
+
+  /** Without the leases of which etcd does not tell within the time of a call: nothing is known of them. */
+  private async liveLeasesOf(changes: readonly KeyEvent[]): Promise<Set<LeaseId>> {
+    const { leases } = this.engine.store
+    const asked = leasesInQuestion(changes, this.cursor.liveKeys)
+    const left = await Promise.all(asked.map(id => leases.remaining(id).catch(() => undefined)))
+    return new Set(asked.filter((_, at) => left[at] !== undefined))
+  }
+
+  /** Resolves when there is something to tell, or the state has changed. */
+  private news(): Promise<void> {
+    return new Promise(resolve => (this.wake = resolve))
+  }
+
+  private end(error: unknown): void {
+    const failure = translated(error, this.path)
+    this.fail(failure)
+    this.apply({ type: 'ended', failure })
+  }
+
+  private throwIfClosed(): void {
+    if (this.state.phase === 'closed') throw this.state.failure
   }
 
   /** For errors. */
   private get path(): string {
     return this.ranges[0]!.key
-  }
-
-  close(): void {
-    this.end(new LockError('The Lock was closed.'))
-  }
-
-  private end(failure: unknown): void {
-    this.failure = failure
-    this.isOver = true
-    this.wake()
-    this.fail(failure)
-  }
-
-  private unlessOver<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([work, this.over])
-  }
-
-  private async contact(signal: AbortSignal | undefined): Promise<void> {
-    await reading(this.engine, this.path, within => this.engine.commit(readsOf(), within), signal)
-  }
-
-  private take(events: readonly KeyEvent[]): void {
-    if (this.isOrdered) return byRevision(events).forEach(changes => this.tell(changes))
-    this.taking = this.taking.then(async () => {
-      for (const changes of byRevision(events)) this.tell(changes, await this.livingOf(changes))
-    })
-  }
-
-  private tell(changes: readonly KeyEvent[], living?: ReadonlySet<LeaseId>): void {
-    const revision = eventRevision(changes[0]!)
-    if (revision <= this.told.revision) return
-    this.told.revision = revision
-    this.ready.push(...this.meaning.seen(changes, this.told.standing, living))
-    this.wake()
-  }
-
-  /** Of a lease that etcd does not tell of, nothing is known. */
-  private async livingOf(changes: readonly KeyEvent[]): Promise<Set<LeaseId>> {
-    const { leases } = this.engine.store
-    const asked = leasesInQuestion(changes, this.told.standing)
-    const left = await Promise.all(asked.map(id => leases.remaining(id).catch(() => undefined)))
-    return new Set(asked.filter((_, at) => left[at] !== undefined))
-  }
-
-  /** Resolves when what is seen now, or by a look that was begun after it, is taken in. */
-  private look(): Promise<void> {
-    const looking: Promise<void> = this.read(() => this.looking === looking)
-    this.looking = looking
-    return looking
-  }
-
-  private async read(isNewest: () => boolean): Promise<void> {
-    const { results, revision } = await reading(this.engine, this.path, within =>
-      this.engine.commit(readsOf(...this.ranges), within),
-    )
-    // Another gap has come meanwhile: what is seen now may be older than what is told already.
-    if (!isNewest()) return this.looking
-    const isFirst = this.told.revision === 0n
-    // What was told may be of a history that etcd has lost.
-    const since = this.told.revision < revision ? this.told.revision : revision
-    const missed = this.meaning.missed(results.flat(), since, this.told.standing)
-    if (!isFirst) this.ready.push(...missed)
-    this.told.revision = revision
-    const early = this.early ?? []
-    this.early = undefined
-    this.wake()
-    this.take(early)
   }
 }
 

@@ -4,14 +4,15 @@ import { isRenewed } from '../../protocol/terms.js'
 import { atMost } from '../../time/at-most.js'
 import type { Engine } from '../engine/engine.js'
 
-/** Seconds that are left of leases, in whole ones, as etcd has told. */
+/** What etcd says is left of leases: whole seconds, 0 for one that has ended. Of a lease that is missing, etcd has not told. */
 export type Left = ReadonlyMap<LeaseId, number>
 
-/** Of so many leases etcd is asked at once: those of holders that renew first, whose terms tell little. */
+/** etcd is asked of so many leases at once. */
 const MOST_ASKED = 200
+/** How long to wait for the answers, milliseconds. */
 const PATIENCE_MS = 1_000
 
-/** What is left of the leases of all holders, as far as etcd tells it soon: to know less is no failure. */
+/** What is left of the leases of all holders, as far as etcd tells within a second: to know less is no failure. Never rejects. */
 export async function leftOf(
   { store, clock }: Pick<Engine, 'store' | 'clock'>,
   snapshots: readonly Snapshot[],
@@ -27,6 +28,7 @@ export async function leftOf(
   return new Map(left)
 }
 
+/** Those of holders that renew come first: the terms of the others tell when they end, too. */
 function leasesOf(snapshots: readonly Snapshot[]): LeaseId[] {
   const holders = snapshots.flatMap(snapshot => [...snapshot.holders.values()])
   const renewed = holders.filter(isRenewed)

@@ -8,7 +8,10 @@ import { stateOrProblem } from './lock-state.js'
 import { leftOf } from './leases-left.js'
 import { reading } from '../engine/reading.js'
 
-/** All locks under a prefix that somebody holds or waits for, by name, at one revision. @throws EtcdLockUnavailableError, LockError. */
+/**
+ * All locks under a prefix that are held or waited for, sorted by name, at one revision. One that cannot be read has its
+ * `problem`. @throws EtcdLockUnavailableError, LockError.
+ */
 export async function listStates(engine: Engine, prefix: string): Promise<LockState[]> {
   const all = LockKey.allUnder(prefix)
   const { revision, results } = await reading(engine, all[0].key, within =>
@@ -23,7 +26,7 @@ export async function listStates(engine: Engine, prefix: string): Promise<LockSt
   })
   const left = await leftOf(engine, snapshots)
   const states = snapshots.map(snapshot => stateOrProblem(snapshot, now, left))
-  // Nobody is left of those whose entries are dead.
+  // A lock of which all entries are dead is free.
   return states.filter(
     ({ holders, waiters, problem }) => holders.length + waiters.length > 0 || problem !== undefined,
   )

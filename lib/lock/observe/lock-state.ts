@@ -6,7 +6,11 @@ import { keyLocksOf, type Snapshot } from '../../protocol/snapshot.js'
 import { isRenewed, parseTerms, sinceOf, timeOf } from '../../protocol/terms.js'
 import type { Left } from './leases-left.js'
 
-/** @throws LockUnreadableError */
+/**
+ * Who holds and who waits, as a snapshot shows it.
+ * @param left what etcd says is left of leases; the terms count where it says nothing.
+ * @throws LockUnreadableError
+ */
 export function stateOf(snapshot: Snapshot, now: Timestamp, left: Left = new Map()): LockState {
   const { prefix, name, path: key } = snapshot.key
   const alive = new Set(snapshot.holders.keys())
@@ -30,7 +34,7 @@ export function stateOf(snapshot: Snapshot, now: Timestamp, left: Left = new Map
   return withJson({ prefix, name, key, holders, waiters: waitersOf(snapshot) })
 }
 
-/** For a listing, which one broken lock must not spoil. */
+/** As {@link stateOf}; of a lock that cannot be read, those that wait and the problem. One broken lock does not fail a listing. */
 export function stateOrProblem(snapshot: Snapshot, now: Timestamp, left?: Left): LockState {
   try {
     return stateOf(snapshot, now, left)

@@ -81,20 +81,20 @@ export class Broadcast {
   private async run(): Promise<void> {
     const { signal } = this.ending
     const ranges = [...this.prefixes.map(prefix => LockKey.allUnder(prefix)[1]), LockKey.records]
-    const told = { standing: new Map(), revision: 0n }
+    const cursor = { liveKeys: new Map(), revision: 0n }
     while (!signal.aborted) {
-      const meaning: ChangeMapper<LockChange> = {
-        seen: (changes, standing) => {
+      const mapper: ChangeMapper<LockChange> = {
+        seen: (changes, liveKeys) => {
           this.forget(changes)
-          return lockChangesOf(this.prefix, changes, standing)
+          return lockChangesOf(this.prefix, changes, liveKeys)
         },
-        missed: (now, since, standing) => {
-          const changes = missedChanges(now, since, standing)
+        missed: (now, since, liveKeys) => {
+          const changes = missedChanges(now, since, liveKeys)
           this.forget(changes)
-          return lockChangesOf(this.prefix, changes, standing)
+          return lockChangesOf(this.prefix, changes, liveKeys)
         },
       }
-      const feed = this.locks.feed(ranges, meaning, told)
+      const feed = this.locks.feed(ranges, mapper, cursor)
       try {
         const burst = new WriteYielder()
         for await (const change of feed.events(signal)) await burst.sent(this.tell(change))
