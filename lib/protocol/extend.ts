@@ -29,7 +29,7 @@ export interface Promised {
   readonly lease: LeaseId | undefined
 }
 
-/** Undefined for one that does not hold (any more). @throws LockUnreadableError */
+/** What the holder `uuid` relies on; undefined when it does not hold (any more). @throws LockUnreadableError */
 export function promisedTo(snapshot: Snapshot, uuid: string): Promised | undefined {
   const entry = keyLocksOf(snapshot).locks.get(uuid)
   const holder = snapshot.holders.get(uuid)

@@ -2,7 +2,7 @@ import type { Transaction } from '../kv/transaction.js'
 import { type Snapshot, snapshotReads } from './snapshot.js'
 
 /**
- * Leaves the queue, and reads who stood in the way. Undefined when the snapshot shows no ticket. When it fails that ticket
+ * Leaves the queue, and reads which holders stood in the way. Undefined when the snapshot shows no ticket. When it fails that ticket
  * is gone, and it reads whether the lock was granted. However late it comes, it takes no ticket that was taken anew.
  */
 export function giveUp({ key, tickets }: Snapshot, uuid: string): Transaction | undefined {

@@ -15,8 +15,9 @@ export interface Release {
 }
 
 /**
- * Takes the holder `uuid` out of the lock and hands it over, where that may be, to the first who wait. Undefined when
- * the snapshot does not know the holder. It fails when somebody came to a queue that the snapshot shows empty.
+ * Takes the holder `uuid` out of the lock, and grants the lock to the first waiters that fit, where a hand-over is allowed.
+ * Undefined when the snapshot does not show the holder. The transaction fails when a waiter has joined a queue that the snapshot
+ * shows empty.
  */
 export function release(
   snapshot: Snapshot,
@@ -60,14 +61,14 @@ export function release(
 }
 
 /**
- * The end of a lease deletes its keys in ascending order, on every member alike. Deleting them in descending order tells
- * those who watch that it was a release.
+ * The end of a lease deletes its keys in ascending order, on every member alike. A release deletes them in descending order,
+ * so that every watcher can tell the two apart.
  */
 function unlikeLease(ops: readonly Op[]): Op[] {
   return ops.toSorted((a, b) => (a.key < b.key ? 1 : -1))
 }
 
-/** One who leaves while nobody waits, as far as he knows, is to learn of those who do. */
+/** A holder whose snapshot shows no waiters must not leave them behind: the transaction fails, and reads them. */
 function queueStands({ key, tickets }: Snapshot, successors: readonly Successor[]): Compare[] {
   if (tickets.size > 0) return stillWait(successors)
   return [{ target: 'create', ...key.tickets, is: '=', revision: 0n }]

@@ -27,7 +27,7 @@ export interface Rewriting<T> {
 
 /**
  * Puts a holding on a new lease, with another ttl, owner and data of the caller's, in one transaction.
- * Resolves to undefined when nobody holds under this id (any more).
+ * Resolves to undefined when nothing is held under this id (any more).
  * @param look reads the holding in one attempt; undefined when it is not held.
  * @param rewriting decides on what was read; it is called again when the lock has changed meanwhile.
  * @throws LockRenewedError when a promise is to be kept to a holder that renews by itself, EtcdLockUnavailableError,
