@@ -6,7 +6,7 @@ import { runProgram } from './program.js'
 process.stdout.on('error', onOutputError)
 process.exitCode = await runProgram(process.argv.slice(2))
 
-/** It may come when the command has done everything else. */
+/** The error may come when the command has done everything else. */
 function onOutputError(error: NodeJS.ErrnoException): void {
   // The reader, `head` perhaps, has seen enough.
   if (error.code === 'EPIPE') return

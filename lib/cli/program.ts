@@ -73,14 +73,14 @@ function fail(error: unknown, argv: readonly string[]): number {
   return exitCode
 }
 
-/** Undefined when the help was shown instead. */
+/** The message of an error; undefined when the help was shown instead. */
 function messageOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return String(error)
   if (!(error instanceof CommanderError)) return error.message
   return error.code === 'commander.help' ? undefined : error.message.replace(/^error: /, '')
 }
 
-/** Also when the command line is wrong otherwise. */
+/** Whether JSON is asked for, even if the command line is wrong otherwise. */
 function wantsJson(argv: readonly string[]): boolean {
   const end = argv.indexOf('--')
   return argv.slice(0, end === -1 ? undefined : end).includes('--json')

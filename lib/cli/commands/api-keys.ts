@@ -3,13 +3,13 @@ import { parse, YAMLParseError } from 'yaml'
 import { API_KEY, isApiKey } from '../../relukko/api-key.js'
 import { CliError, EXIT } from '../io/exit-codes.js'
 
-/** Who uses the key of RELUKKO_API_KEY, for the log. */
+/** The name of the user of RELUKKO_API_KEY, for the log. */
 const RELUKKO = 'relukko'
 /** Characters; a key of fewer may be guessed. */
 export const LONG_ENOUGH = 16
 
 /**
- * Keys by the name of who uses them: that of the environment, and those of a file.
+ * API keys by the names of their users: the key of the environment, and those of a file.
  * @param file of YAML or JSON; that of RELUKKO_API_KEYS_FILE when not given.
  * @throws CliError, which tells no key.
  */
@@ -30,18 +30,18 @@ export function apiKeysOf(file = process.env['RELUKKO_API_KEYS_FILE']): Record<s
   return keys
 }
 
-/** The names of those whose keys may be guessed. */
+/** The names of the users whose keys may be guessed. */
 export function weakKeysOf(keys: Readonly<Record<string, string>>): readonly string[] {
   return Object.keys(keys).filter(name => keys[name]!.length < LONG_ENOUGH)
 }
 
-/** The log could not tell two with one key apart. */
+/** The log could not tell apart two users with one key. */
 function checkDistinct(keys: Readonly<Record<string, string>>, file: string | undefined): void {
   const names = new Map<string, string>()
   for (const [name, key] of Object.entries(keys)) {
     const other = names.get(key)
     if (other !== undefined) {
-      throw refusal(`${file}: '${other}' and '${name}' have the same key; give each a key of his own`)
+      throw refusal(`${file}: '${other}' and '${name}' have the same key; give each its own key`)
     }
     names.set(key, name)
   }
@@ -65,7 +65,7 @@ function contentOf(file: string): unknown {
   }
 }
 
-/** What YAML has to say quotes the line, which may be a key. */
+/** The message of a YAML error quotes the line, which may hold a key. */
 function reasonOf(error: Error & { readonly code?: string }): string {
   if (!(error instanceof YAMLParseError)) {
     return error.code?.startsWith('E') ? error.message : 'it is no YAML'

@@ -4,7 +4,7 @@ import { CliError, EXIT } from '../io/exit-codes.js'
 import { say } from '../io/output.js'
 import type { ConnectionOptions } from '../usage/shared-options.js'
 
-/** @throws CliError when it is said, too, which etcd to use. */
+/** @throws CliError when the command line names another etcd as well. */
 export function checkEmbedded({ endpoints, config }: ConnectionOptions): void {
   const other = endpoints !== undefined ? '--endpoints' : config !== undefined ? '--config' : undefined
   if (other) throw new CliError(`--embedded and ${other} exclude each other`, EXIT.usage)
@@ -12,7 +12,7 @@ export function checkEmbedded({ endpoints, config }: ConnectionOptions): void {
 
 /** An etcd that ends with this process, and what a server needs to be tried out. */
 export async function startEmbedded(): Promise<EtcdServer> {
-  // Who has an etcd does not pay for one.
+  // Loaded here, so that a server with an etcd of its own does not load it.
   const { EtcdServer: Server } = await import('../../testing/etcd-server.js')
   const etcd = await Server.start()
   say(
@@ -21,7 +21,7 @@ export async function startEmbedded(): Promise<EtcdServer> {
   return etcd
 }
 
-/** Makes up the secrets that the environment does not say, and tells them. */
+/** Makes up the secrets that the environment lacks, and prints them. */
 export function makeUpSecrets(): void {
   const { env } = process
   const made = (name: string, value: string): void => {

@@ -45,7 +45,7 @@ export async function serve(options: ServeOptions): Promise<number> {
 
 type Settings = ReturnType<typeof settingsOf>
 
-/** All that can be wrong before etcd is asked. @throws CliError, LockConfigError. */
+/** Checks all options before etcd is asked. @throws CliError, LockConfigError. */
 function settingsOf(options: ServeOptions) {
   const { SPICELOCK_LOG = '' } = process.env
   const logger = stderrLogger(options.verbose ? 'debug' : SPICELOCK_LOG || 'info', { isTimed: true })
@@ -96,7 +96,7 @@ async function serveWith(
   }
 }
 
-/** One call asks one member, and a failed one goes on to the next: as many calls as members ask all. */
+/** A call asks one member, and after a failure the next call asks the next member: as many calls as members ask all. */
 async function warnOfTrouble(store: Store, endpoints: readonly string[], logger: Logger): Promise<void> {
   let trouble: unknown
   for (let asked = 0; asked < endpoints.length; asked++) {
@@ -122,14 +122,14 @@ function hostOf({ host }: ServeOptions): string {
   throw new CliError(`${source}: '${value}' must be an address without a port; --port says that`, EXIT.usage)
 }
 
-/** @throws CliError when one is no address. */
+/** @throws CliError when a value is no address. */
 function trusted(networks: readonly string[]): readonly string[] {
   const wrong = networks.find(network => !isNetwork(network))
   if (wrong === undefined) return networks
   throw new CliError(`--trust-proxy: ${wrong} is no address and no network like 10.0.0.0/8`, EXIT.usage)
 }
 
-/** @throws CliError when one of both is missing. */
+/** @throws CliError when only one of the two is set. */
 function signInOf(): Pick<ServerOptions, 'signIn'> {
   const { RELUKKO_USER: user, RELUKKO_PASSWORD: password } = process.env
   if (!user && !password) return {}
@@ -155,7 +155,7 @@ function tlsOf(
   return { tls: renewed(read, warn) }
 }
 
-/** What is listened on then has more than one URL. */
+/** Whether the server listens on all addresses, so that no single URL tells them. */
 function isEvery(host: string): boolean {
   return host === '0.0.0.0' || /^[0:]*:[0:]*$/.test(host)
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { RelukkoServer } from '../../server/server.js'
 import { CliError, EXIT } from '../io/exit-codes.js'
 
-/** What only the server needs, each with its major version. */
+/** The packages that only the server needs, each with its major version. */
 export const SERVER_PACKAGES = {
   fastify: 5,
   '@fastify/websocket': 11,
@@ -35,7 +35,7 @@ export async function loadServer(): Promise<typeof RelukkoServer> {
   }
 }
 
-/** Its version; undefined when it is not found, which `import` knows better. */
+/** The installed version; undefined when the package is not found here: `import` has the last word. */
 function installed(name: string): string | undefined {
   for (const folder of createRequire(import.meta.url).resolve.paths(name) ?? []) {
     try {

@@ -4,13 +4,13 @@ export function defaultOwner(): string {
   return `${userName()}@${hostname()} [${process.pid}]`
 }
 
-/** Whether it was this user on this host, in whichever process, who took a lock without naming an owner. */
+/** Whether a lock was taken by this user on this host, in any process, without `--owner`. */
 export function isOwnOwner(owner: string): boolean {
   const own = `${userName()}@${hostname()} [`
   return owner.startsWith(own) && /^\d+\]$/.test(owner.slice(own.length))
 }
 
-/** In some containers the user has an id only. */
+/** In some containers the user has no name, but an id. */
 function userName(): string {
   try {
     return userInfo().username

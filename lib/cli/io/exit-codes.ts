@@ -1,7 +1,9 @@
 import { CommanderError } from 'commander'
 import { isSpicerackError, type SpicelockErrorCode } from '../../model/errors.js'
 
-/** What the command ends with, apart from the code of the command that it runs. The numbers of sysexits.h. */
+/**
+ * The exit codes of `spicelock`, apart from those of the command that `run` runs. The numbers are those of sysexits.h.
+ */
 export const EXIT = {
   ok: 0,
   notHeld: 1,
@@ -62,7 +64,7 @@ const EXIT_BY_ERROR: Readonly<Record<SpicelockErrorCode, number>> = {
   RELUKKO_SERVER: EXIT.unreachable,
 }
 
-/** An end of the command that is none of the library's errors. */
+/** Ends the command with an exit code of its own; for failures that are none of the library's errors. */
 export class CliError extends Error {
   constructor(
     message: string,

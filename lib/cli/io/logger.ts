@@ -25,7 +25,7 @@ export function stderrLogger(level: string, { isTimed = false } = {}): Logger {
   return pino({ level, base: null, timestamp: false }, { write: json => say(`${now()}${plain(json)}`) })
 }
 
-/** What others wrote may hold line ends: it is kept to one line, lest it passes for another. */
+/** On one line: a value with line ends, which other programs may have written, must not pass for a second entry. */
 function plain(json: string): string {
   const { level, msg, err, ...fields } = JSON.parse(json) as LogLine
   const details = Object.entries(fields).map(([field, value]) => `${field}=${String(value)}`)

@@ -34,8 +34,8 @@ export function writeOutput(text: string): void {
 }
 
 /**
- * Writes past `process.stderr`, which would make a pipe non-blocking that the child of `run` shares. A stderr that nobody
- * reads any more is no reason to fail.
+ * Writes past `process.stderr`, which would make a pipe non-blocking that the child of `run` shares. A stderr whose reader
+ * has gone is no reason to fail.
  */
 function writeToStderr(text: string): void {
   // A terminal may stop background processes that write to it. If this process listened to that, the write would begin
@@ -61,12 +61,12 @@ export function locksNamed(prefix: string, names: readonly string[]): string {
   return names.map(name => `"${prefix}/${name}"`).join(', ')
 }
 
-/** A word of a command for a shell. */
+/** Quotes a word of a command for a shell. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-/** Owners and names were written by others: what could steer a terminal is shown as `�`. */
+/** Owners and names come from other programs: control characters, which could steer a terminal, are shown as `�`. */
 export function printable(text: string): string {
   // eslint-disable-next-line no-control-regex
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd')

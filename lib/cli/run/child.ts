@@ -5,12 +5,12 @@ import { say } from '../io/output.js'
 import { isGroupAlive } from './process-group.js'
 import { exitCodeOfSignal, onSignal } from './signals.js'
 
-/** These a terminal sends to all that run in its foreground: the child has them already. */
+/** A terminal sends these to all processes in its foreground: the child has them already. */
 const FROM_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGTSTP']
 
-/** A command on our stdin, stdout and stderr, to which the signals that come are passed on. */
+/** A command on the stdin, stdout and stderr of this process, which passes its signals on to it. */
 export class Child {
-  /** Its exit code, as a shell tells it. Rejects with a CliError when the command cannot be started. */
+  /** Its exit code, as in a shell. Rejects with a CliError when the command cannot be started. */
   readonly ended: Promise<number>
   private readonly process: ChildProcess
   /** Whether it leads a process group of its own. One that reads from a terminal must stay in ours. */
@@ -49,7 +49,7 @@ export class Child {
     if (this.isLeader || !FROM_TERMINAL.includes(signal)) this.signal(signal)
   }
 
-  /** Sends a signal to it, and to the processes that it has started, as far as they are in its group. */
+  /** Sends a signal to it and to the processes that it has started, if they are in its group. */
   signal(signal: NodeJS.Signals): void {
     if (this.target === undefined || (this.hasEnded && !this.isLeader)) return
     try {

@@ -1,12 +1,12 @@
 import { onSignal } from './signals.js'
 
-/** How long `run` may take to let go once its command has ended: as long as the library promises. */
+/** How long `run` may take to release its lock once its command has ended: as long as the library promises. */
 const LIMIT_MS = 5_000
-/** The same after a signal to end: whoever sends one waits for it. */
+/** The same after a signal to end, whose sender waits for this process. */
 const SIGNALLED_MS = 900
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
 
-/** Bounds the time that this process spends on letting go, when etcd hangs. */
+/** Bounds the time that this process spends on the release when etcd hangs. */
 export class Ending {
   private start: number | undefined
   private limitMs = LIMIT_MS
@@ -18,7 +18,7 @@ export class Ending {
     this.arm()
   }, SIGNALS)
 
-  /** Waits for work of the end, whose time runs from the first call on; undefined when it is over before. */
+  /** Waits for a step of the release. The time runs from the first call on; resolves to undefined when it is over. */
   within<T>(work: Promise<T>): Promise<T | undefined> {
     this.start ??= performance.now()
     this.arm()

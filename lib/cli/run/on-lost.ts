@@ -24,15 +24,17 @@ export class LossGuard {
     held.signal.addEventListener('abort', this.onAbort)
   }
 
-  /** Whether the child ran on without its lock, or was ended for it; the clocks count, for no timer may have run. */
+  /** Whether the child ran on without its lock, or was ended for it. Checks the clocks: a timer may be late. */
   get isLost(): boolean {
     this.held.remaining()
     return this.hasStruck || this.held.signal.aborted
   }
 
-  /** After the end of the child: when it was struck, what it has left behind gets its time to end, too. */
+  /**
+   * After the end of the child. If the guard has ended it, the processes that it has left behind get their time to end.
+   */
   async close(): Promise<void> {
-    // Looks at the clocks, and hears of a loss of which no timer could tell yet.
+    // Checks the clocks, and reports a loss for which no timer has run yet.
     this.held.remaining()
     const end = performance.now() + this.killAfterMs
     while (this.hasStruck && performance.now() < end && this.child.isAlive) await delay(LOOK_MS)
@@ -43,7 +45,8 @@ export class LossGuard {
   }
 
   private readonly onExpiring = (): void => {
-    // It acts before it speaks: stderr may be a pipe that nobody reads, or a terminal that stops this process.
+    // The signal comes before the message: writing to stderr may block on a full pipe, or stop this process on a
+    // terminal.
     const signal = this.policy === 'term' ? 'SIGTERM' : 'SIGKILL'
     if (this.policy !== 'warn') this.strike(signal)
     const names = this.held.names.map(name => `"${name}"`).join(', ')
@@ -64,7 +67,7 @@ export class LossGuard {
   private strike(signal: NodeJS.Signals): void {
     this.hasStruck = true
     this.child.signal(signal)
-    // What is stopped would hear of SIGTERM when it goes on, and do so before it does anything else.
+    // A stopped process receives SIGTERM when it continues, before it does anything else.
     this.child.signal('SIGCONT')
   }
 }

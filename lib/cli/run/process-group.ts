@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 /**
- * Whether a group has a process that has not ended. Zombies have: nobody takes notice of their end, as in a container
- * whose first process is not made for that. Where /proc cannot tell, they count.
+ * Whether a group has a process that has not ended. Zombies count as ended: in a container whose first process does not
+ * reap them they stay for ever. Where there is no /proc they count as alive.
  */
 export function isGroupAlive(group: number): boolean {
   try {

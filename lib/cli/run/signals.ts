@@ -2,8 +2,8 @@ import { constants } from 'node:os'
 import { CliError } from '../io/exit-codes.js'
 
 /**
- * Those that end a process unless it listens, and to which Node can listen: not the real-time signals, and not those of a
- * process that has gone wrong, such as SIGSEGV, after which no code is safe to run.
+ * The signals that end a process unless it listens, and to which Node can listen. Without the real-time signals, and
+ * without those that report a crash, such as SIGSEGV, after which no code is safe to run.
  */
 const ENDING = [
   ...(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGABRT', 'SIGALRM', 'SIGVTALRM', 'SIGPROF'] as const),
@@ -35,7 +35,7 @@ export class Interruption {
     this.controller.abort(new CliError(`${signal} came ${this.when}`, exitCodeOfSignal(signal)))
   })
 
-  /** @param when the signal came, for people. */
+  /** @param when the signal came, for the message. */
   constructor(private readonly when: string) {}
 
   get signal(): AbortSignal {

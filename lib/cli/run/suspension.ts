@@ -7,7 +7,7 @@ import { onSignal } from './signals.js'
 const STOPPING = ['SIGTSTP', 'SIGTTIN', 'SIGTTOU'] as const
 /** How long a command has to prepare for being stopped, to leave its terminal in order for example. */
 const PREPARE_MS = 100
-/** How long etcd has to say whether the lock is held; after that the clock alone tells. */
+/** How long etcd has to say whether the lock is held; after that the clock alone decides. */
 const ASK_MS = 1_000
 
 /** Lets a child run only while this process runs and, after a stop, only when the lock is still held. */
@@ -16,7 +16,7 @@ export class Suspension {
   child: Child | undefined
   private readonly offs: readonly (() => void)[]
   private timer: NodeJS.Timeout | undefined
-  /** Of the last signal: a newer one ends what an older one has begun. */
+  /** Number of the last signal. Work that an older signal has begun ends when a newer one comes. */
   private turn = 0
   private isStopped = false
 
@@ -24,7 +24,7 @@ export class Suspension {
     this.offs = [onSignal(this.onStop, STOPPING), onSignal(() => void this.onContinue(), ['SIGCONT'])]
   }
 
-  /** After the end of the child. What it has left behind in its group is not to stay stopped. */
+  /** After the end of the child. The processes that it has left behind in its group must not stay stopped. */
   close(): void {
     this.turn++
     clearTimeout(this.timer)
@@ -37,20 +37,23 @@ export class Suspension {
     clearTimeout(this.timer)
     this.child?.forward('SIGTSTP')
     this.timer = setTimeout(() => {
-      // Not SIGTSTP, which stops nobody without a terminal.
+      // SIGSTOP, since SIGTSTP does not stop a process group that has no terminal.
       this.stop()
       process.kill(process.pid, 'SIGSTOP')
     }, PREPARE_MS)
   }
 
-  /** It comes with no stop, too: from systemd after each SIGTERM, or after a SIGSTOP, of which nobody is told. */
+  /**
+   * SIGCONT also comes without SIGTSTP before it: from systemd after each SIGTERM, or after a SIGSTOP, which cannot be
+   * caught.
+   */
   private async onContinue(): Promise<void> {
     const turn = ++this.turn
     clearTimeout(this.timer)
-    // A terminal wakes both.
+    // A terminal sends SIGCONT to the child as well.
     this.stop()
     await Promise.race([this.held.verify().catch(() => {}), delay(ASK_MS, undefined, { ref: false })])
-    // When it is lost, the handle says so here at the latest: the signal that ends the child comes before the one that wakes it.
+    // If the lock is lost, the handle reports it here at the latest: the child gets the signal to end before SIGCONT.
     this.held.remaining()
     if (turn === this.turn) this.wake()
   }

@@ -17,7 +17,7 @@ const SCRIPT = `
 
 /**
  * A process beside this one that ends a command when this process dies of what it cannot catch, such as SIGKILL: without
- * it the command would go on, and the lock would not. Needs a shell; where there is none, nobody watches.
+ * it the command would go on, and the lock would not. Needs a shell; without one the command is not watched.
  */
 export class Watchdog {
   private readonly process: ChildProcess
