@@ -1,11 +1,13 @@
 /** @jest-config-loader esbuild-register */
+import { availableParallelism } from 'node:os'
 import type { Config } from 'jest'
 
 const config: Config = {
-  // Most of the time the tests wait for leases, not for a processor.
   // Tests start real processes, several at a time, on machines that may be busy.
   testTimeout: 20_000,
-  maxWorkers: '100%',
+  // Half of the time a suite waits for leases, not for a processor: three suites share two.
+  maxWorkers: Math.ceil(1.5 * availableParallelism()),
+  testSequencer: '<rootDir>/spec/support/long-first.js',
   testMatch: ['<rootDir>/spec/**/*.spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
