@@ -2,13 +2,16 @@ import { describe, expect, it, jest } from '@jest/globals'
 import { begin, nameOf } from './explore/configuration.js'
 import { few } from './explore/configurations.js'
 import { Explorer } from './explore/explorer.js'
-import { type Mistake, mistakes } from './explore/mistakes.js'
+import type { Mistake } from './explore/mistake.js'
+import { mistakes } from './explore/mistakes.js'
+import { mistakesOfForce } from './explore/mistakes-of-force.js'
+import { mistakesOfSets } from './explore/mistakes-of-sets.js'
 import { rules } from './explore/rules.js'
 import { traceText } from './explore/trace.js'
 
 jest.setTimeout(60_000)
 
-describe('In every state that clients of one lock can get into, no rule is broken', () => {
+describe('In every state that a few clients can get into, no rule is broken', () => {
   it.each(few.map(configuration => ({ name: nameOf(configuration), configuration })))(
     '$name',
     ({ configuration }) => {
@@ -20,7 +23,7 @@ describe('In every state that clients of one lock can get into, no rule is broke
 })
 
 describe('The search finds a mistake', () => {
-  const all: Readonly<Record<string, Mistake>> = mistakes
+  const all: Readonly<Record<string, Mistake>> = { ...mistakes, ...mistakesOfForce, ...mistakesOfSets }
 
   it.each(Object.keys(all))('%s', name => {
     const { broken, shows, as } = all[name]!

@@ -1,17 +1,29 @@
 import { isStoreError } from '../../../lib/store/store-error.js'
-import type { Call, Commit } from './call.js'
-import { onClearRead, onCommitted, onRecoverRead, onRefused, onRevoked, pursue, stop } from './claiming.js'
+import {
+  goOn,
+  onClearRead,
+  onCommitted,
+  onMarkerRead,
+  onRecoverRead,
+  onRefused,
+  onRevoked,
+  stop,
+} from './attempting.js'
+import type { Commit, Purpose } from './call.js'
 import type { Client } from './client.js'
 import { finish } from './holding.js'
-import { onReleased, onReleaseLost, onReleaseRead, onReleaseRefused, release } from './releasing.js'
-import { onWaitRead, onWatching } from './waiting.js'
+import { onWaitRead, onWatching } from './queue-watching.js'
+import { leave, onReleased, onReleaseLost, onReleaseRead, onReleaseRefused, release } from './releasing.js'
 import type { World } from './world.js'
 
 /** Goes on up to the next call or wait. */
 export function proceed(world: World, client: Client): void {
   while (client.stage === 'running') {
-    if (client.goal === 'release') release(world, client)
-    else pursue(world, client)
+    if (client.goal !== 'release') goOn(world, client)
+    else {
+      const outcome = release(world, client)
+      if (outcome) leave(world, client, outcome)
+    }
   }
 }
 
@@ -36,6 +48,8 @@ export function answer(world: World, client: Client, lease?: string): void {
     case 'leave queue':
     case 'clear':
     case 'release':
+    case 'force release':
+    case 'eviction':
       commit(world, client, call)
   }
   proceed(world, client)
@@ -56,11 +70,11 @@ export function lose(world: World, client: Client): void {
 export function abandon(world: World, client: Client): void {
   client.wentAway = true
   world.doom(client.leases)
-  finish(client)
+  finish(world, client, 'unknown')
   proceed(world, client)
 }
 
-function onRead(world: World, client: Client, why: Extract<Call, { kind: 'read' }>['why']): void {
+function onRead(world: World, client: Client, why: Purpose): void {
   switch (why) {
     case 'recover':
       return onRecoverRead(world, client)
@@ -68,18 +82,21 @@ function onRead(world: World, client: Client, why: Extract<Call, { kind: 'read' 
       return onClearRead(world, client)
     case 'wait':
       return onWaitRead(world, client)
+    case 'find the marker':
+      return onMarkerRead(world, client)
     case 'withdraw':
     case 'release':
+    case 'evict':
       return onReleaseRead(world, client)
   }
 }
 
 function commit(world: World, client: Client, call: Commit): void {
   try {
-    const result = world.commit(client.uuid, call)
-    if (call.kind === 'release') onReleased(world, client, call, result)
+    const answer = world.commit(call)
+    if (call.kind === 'release') onReleased(world, client, call, answer)
     else if (call.kind === 'clear') client.send({ kind: 'read', why: 'clear' })
-    else onCommitted(world, client, call, result)
+    else onCommitted(client, call, answer)
   } catch (error) {
     if (!isStoreError(error, 'lease-not-found')) throw error
     if (call.kind === 'release') onReleaseRefused(client)

@@ -3,27 +3,45 @@ import type { Transaction } from '../../../lib/kv/transaction.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
 import { agedSnapshot, agedTransaction } from './time.js'
 
-/** A transaction that was made from a snapshot and is to change something. */
-export interface Commit {
-  readonly kind: 'grant' | 'leave queue' | 'clear' | 'release'
+/** What a commit does to one of the locks. */
+export interface Part {
+  /** Which of the caller's locks. */
+  readonly at: number
+  /** What the transaction was made from. */
   readonly from: Snapshot
   readonly transaction: Transaction
 }
 
-/** What a client has sent and waits for. */
+/** One transaction for one id. */
+export interface Commit {
+  readonly kind: 'grant' | 'leave queue' | 'clear' | 'release' | 'force release' | 'eviction'
+  readonly uuid: string
+  readonly parts: readonly Part[]
+  /** What is written alongside, whatever stands. */
+  readonly extra?: Transaction | undefined
+}
+
+/** What the answer to a read is for. */
+export type Purpose = 'recover' | 'clear' | 'withdraw' | 'wait' | 'release' | 'evict' | 'find the marker'
+
+/** What a client, or the administrator, has sent and waits for. */
 export type Call =
   | Commit
-  /** `why` says what the answer is for. */
-  | { readonly kind: 'read'; readonly why: 'recover' | 'clear' | 'withdraw' | 'wait' | 'release' }
+  | { readonly kind: 'read'; readonly why: Purpose }
   | { readonly kind: 'watch'; readonly ranges: readonly KeyRange[] }
   | { readonly kind: 'revoke'; readonly leases: readonly LeaseId[] }
 
 export function isCommit(call: Call): call is Commit {
-  return 'transaction' in call
+  return 'parts' in call
 }
 
 /** The call when the clock has gone on. */
 export function agedCall<T extends Call>(call: T): T {
   if (!isCommit(call)) return call
-  return { ...call, from: agedSnapshot(call.from), transaction: agedTransaction(call.transaction) }
+  const parts = call.parts.map(({ at, from, transaction }) => ({
+    at,
+    from: agedSnapshot(from),
+    transaction: agedTransaction(transaction),
+  }))
+  return { ...call, parts, extra: call.extra && agedTransaction(call.extra) }
 }

@@ -1,6 +1,7 @@
 import type { KeyEvent, KeyValue } from '../../../lib/kv/key-value.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
 import { type Call, type Commit, isCommit } from './call.js'
+import type { Administrator } from './administrator.js'
 import type { Client } from './client.js'
 import type { World } from './world.js'
 
@@ -14,60 +15,68 @@ const snapshotTexts = new WeakMap<Snapshot, string>()
  * there are finitely many states.
  */
 export function canonical(world: World): string {
-  const { etcd, clients, strays, doomed, trouble } = world
+  const { etcd, clients, strays, doomed, trouble, administrator } = world
   const parts = [
     etcd.keys.map(keyText).join(''),
     [...etcd.leases].sort().join(),
     doomed.join(),
     Object.values(trouble).join(),
-    strays
-      .map(({ uuid, call }) => uuid + callText(call))
-      .sort()
-      .join(';'),
+    strays.map(callText).sort().join(';'),
     ...clients.map(clientText),
+    ...(administrator ? [administratorText(administrator)] : []),
   ]
   return ranked(parts.join('\n'))
 }
 
 /** Revisions stand as `@12`, which nothing else does. */
 function ranked(text: string): string {
-  const found = [...new Set(text.match(/@\d+/g)), '@0'].map(mark => Number(mark.slice(1)))
-  const sorted = [...new Set(found)].sort((a, b) => a - b)
-  return text.replaceAll(/@\d+/g, mark => `@${sorted.indexOf(Number(mark.slice(1)))}`)
+  const marks = new Set(text.match(/@\d+/g)).add('@0')
+  const sorted = [...marks].sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
+  const ranks = new Map(sorted.map((mark, rank) => [mark, `@${rank}`]))
+  return text.replaceAll(/@\d+/g, mark => ranks.get(mark)!)
 }
 
 function clientText(client: Client): string {
-  const { stage, goal, call, isStopped, time, snapshot, guess, watches } = client
+  const { stage, goal, call, isStopped, time, snapshots, cached, watches } = client
   const flags = [
     client.isGuess,
     client.isUnsettled,
+    client.revocationPending,
     client.isGrantedByUs,
-    client.mayLearn,
+    client.mayPrefetch,
     client.mayHandOver,
     isStopped,
     client.isStale,
     client.wentAway,
   ]
-  const leases = [client.holderLease, client.ticketLease, client.idleHolder, client.idleTicket, client.minted]
+  const { holderLeases, ticketLease, idleHolders, idleTicket, minted } = client
   return [
     stage,
     goal,
     time,
     client.timer,
     flags.map(Number).join(''),
-    leases.join(),
-    `@${client.token}`,
+    [...holderLeases, ticketLease, ...idleHolders, idleTicket, minted].join(),
+    client.tokens.map(token => `@${token}`).join(),
     call ? callText(call) : '',
-    snapshotText(snapshot),
+    snapshots.map(snapshotText).join('&'),
     // Only those who watch ask how old it is.
-    watches.length > 0 ? `@${snapshot.revision}` : '',
-    guess === snapshot ? '=' : snapshotText(guess),
+    watches.length > 0 ? snapshots.map(({ revision }) => `@${revision}`).join() : '',
+    cached.map((snapshot, at) => (snapshot === snapshots[at] ? '=' : snapshotText(snapshot))).join('&'),
     ...watches.map(({ range, batches }) => `${range.key}:${batches.map(batchText).join('/')}`),
   ].join('|')
 }
 
+function administratorText({ stage, call, ...rest }: Administrator): string {
+  const flags = [rest.mayHandOver, rest.isUnsettled, rest.hasTaken].map(Number).join('')
+  return [stage, flags, call ? callText(call) : ''].join('|')
+}
+
 function callText(call: Call): string {
-  if (isCommit(call)) return `${call.kind}${opsText(call)}${snapshotText(call.from)}`
+  if (isCommit(call)) {
+    const from = call.parts.map(part => `${part.at}${snapshotText(part.from)}`)
+    return `${call.kind}${call.uuid}${opsText(call)}${from.join('&')}`
+  }
   switch (call.kind) {
     case 'read':
       return call.kind + call.why
@@ -82,8 +91,9 @@ function callText(call: Call): string {
 function opsText(call: Commit): string {
   let text = opsTexts.get(call)
   if (text === undefined) {
-    const { success, failure } = call.transaction
-    opsTexts.set(call, (text = short(JSON.stringify([success, failure]))))
+    const { parts, extra } = call
+    const ops = parts.map(({ transaction: { success, failure } }) => [success, failure])
+    opsTexts.set(call, (text = short(JSON.stringify([ops, extra]))))
   }
   return text
 }

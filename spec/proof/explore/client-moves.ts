@@ -3,7 +3,7 @@ import type { Client } from './client.js'
 import { hold } from './holding.js'
 import type { Deed, Move } from './move.js'
 import { notice, startRelease } from './releasing.js'
-import { deliver } from './waiting.js'
+import { deliver } from './queue-watching.js'
 import type { World } from './world.js'
 
 /** What a client does, or is told, when all goes well. */
@@ -44,8 +44,8 @@ export function clientMoves(world: World, client: Client): Move[] {
     case 'holding':
       return [
         move('begins to release', (_, self) => startRelease(self)),
-        ...(client.mayLearn ? [move('learns who waits', learn)] : []),
-        ...(world.etcd.truth.holders.has(client.uuid) ? [] : [move('notices that it lost the lock', notice)]),
+        ...(client.mayPrefetch ? [move('learns who waits', prefetch)] : []),
+        ...(isHeld(world, client) ? [] : [move('notices that it lost the lock', notice)]),
       ]
     case 'running':
     case 'done':
@@ -64,7 +64,11 @@ function deliveries({ watches }: Client): number[][] {
   return counts.filter(some => some.some(count => count > 0))
 }
 
-function learn({ etcd }: World, client: Client): void {
-  client.guess = etcd.truth
-  client.mayLearn = false
+function prefetch(world: World, client: Client): void {
+  client.cached = world.truths(client)
+  client.mayPrefetch = false
+}
+
+function isHeld(world: World, client: Client): boolean {
+  return world.truths(client).every(({ holders }) => holders.has(client.uuid))
 }

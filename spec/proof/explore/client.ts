@@ -1,14 +1,17 @@
-import { eventRevision, type KeyEvent, type KeyRange, type LeaseId } from '../../../lib/kv/key-value.js'
+import type { KeyEvent, KeyRange, LeaseId } from '../../../lib/kv/key-value.js'
+import type { LockKey } from '../../../lib/protocol/lock-key.js'
 import type { LockTerms } from '../../../lib/protocol/request.js'
-import { emptySnapshot, type Snapshot } from '../../../lib/protocol/snapshot.js'
-import { agedCall, type Call } from './call.js'
-import { key } from './etcd.js'
+import type { Snapshot } from '../../../lib/protocol/snapshot.js'
+import { agedCall, type Call, isCommit } from './call.js'
+import { keyOf, type LockName, nothingOf } from './lock-names.js'
 import { agedEvent, agedSnapshot } from './time.js'
 
 /** What one client asks for, each time. */
-export interface Wish {
+export interface AcquireRequest {
   readonly concurrency: number
   readonly ttl: number
+  /** In the order in which it names them; x alone when not given. */
+  readonly locks?: readonly LockName[]
   /** Whether it queues up; yes when not given. */
   readonly waits?: boolean
   /** How often; once when not given. */
@@ -21,15 +24,27 @@ export interface OpenWatch {
   readonly batches: readonly (readonly KeyEvent[])[]
 }
 
-const nothing = emptySnapshot(key)
+type Leases = readonly (LeaseId | undefined)[]
+
 const UUID_END = '000000-0000-8000-8000-000000000000'
+const NAMES = 'abcd'
 
 /** A text for people, in which ids are short: `a1`. */
 export function withShortIds(text: string): string {
   return text.replaceAll(UUID_END, '')
 }
 
-/** One client: what it knows, what it has sent, what it waits for. */
+/** The id of a client's request. As this software makes them: the entry under it comes with a holder key. */
+export function uuidOf(client: number, time: number): string {
+  return `${NAMES[client]}${time + 1}${UUID_END}`
+}
+
+/** Whose request has this id; -1 for that of an entry written by hand. */
+export function clientOf(uuid: string): number {
+  return uuid.endsWith(UUID_END) ? NAMES.indexOf(uuid[0]!) : -1
+}
+
+/** One client: what it knows, what it has sent, what it waits for. What concerns a lock stands at the lock's place in its request. */
 export class Client {
   /**
    * `running`: goes on at once. `calling`: an answer is awaited. `doubting`: it holds, as far as it has read, on a lease that is gone. `dead`: its process
@@ -38,24 +53,26 @@ export class Client {
   stage: 'running' | 'calling' | 'waiting' | 'doubting' | 'holding' | 'done' | 'dead' = 'running'
   goal: 'acquire' | 'withdraw' | 'release' = 'acquire'
   call: Call | undefined
-  /** It wants nothing any more. */
+  /** Its caller wants nothing any more. */
   isStopped = false
   time = 0
 
-  snapshot: Snapshot = nothing
+  snapshots: readonly Snapshot[]
   /** What its process saw last. */
-  guess: Snapshot = nothing
+  cached: readonly Snapshot[]
   isGuess = true
   isUnsettled = false
+  /** A revocation was sent and not answered. */
+  revocationPending = false
   isGrantedByUs = false
-  mayLearn = false
+  mayPrefetch = false
   mayHandOver = true
-  token = 0n
+  tokens: readonly bigint[] = []
 
-  holderLease: LeaseId | undefined
+  holderLeases: Leases
   ticketLease: LeaseId | undefined
   /** Leases without keys, for the next time. */
-  idleHolder: LeaseId | undefined
+  idleHolders: Leases
   idleTicket: LeaseId | undefined
   minted = 0
 
@@ -69,45 +86,66 @@ export class Client {
 
   constructor(
     readonly index: number,
-    readonly wish: Wish,
-  ) {}
-
-  get name(): string {
-    return 'abcd'[this.index]!
+    readonly request: AcquireRequest,
+    readonly keys: readonly LockKey[] = (request.locks ?? ['x']).map(keyOf),
+  ) {
+    this.snapshots = this.cached = keys.map(nothingOf)
+    this.holderLeases = this.idleHolders = keys.map(() => undefined)
   }
 
-  /** As this software makes them: the entry under it comes with a holder key. */
+  get name(): string {
+    return NAMES[this.index]!
+  }
+
   get uuid(): string {
-    return `${this.name}${this.time + 1}${UUID_END}`
+    return uuidOf(this.index, this.time)
   }
 
   get waits(): boolean {
-    return this.wish.waits ?? true
+    return this.request.waits ?? true
   }
 
-  get asked(): LockTerms {
-    const { concurrency, ttl } = this.wish
+  get terms(): LockTerms {
+    const { concurrency, ttl } = this.request
     return { uuid: this.uuid, owner: this.name, concurrency, ttl }
   }
 
-  get hasTicket(): boolean {
-    return this.snapshot.tickets.has(this.uuid)
+  /** What `decideAll` goes by. */
+  targetsIn(snapshots: readonly Snapshot[]): { snapshot: Snapshot; terms: LockTerms }[] {
+    const { terms } = this
+    return snapshots.map(snapshot => ({ snapshot, terms }))
+  }
+
+  get hasTickets(): boolean {
+    return this.snapshots.some(({ tickets }) => tickets.has(this.uuid))
+  }
+
+  get hasAllTickets(): boolean {
+    return this.snapshots.every(({ tickets }) => tickets.has(this.uuid))
   }
 
   get leases(): LeaseId[] {
-    return [this.holderLease, this.ticketLease].filter(lease => lease !== undefined)
+    return [...this.holderLeases, this.ticketLease].filter(lease => lease !== undefined)
+  }
+
+  get idleLeases(): LeaseId[] {
+    return [...this.idleHolders, this.idleTicket].filter(lease => lease !== undefined)
+  }
+
+  get hasEnded(): boolean {
+    return this.stage === 'done' || this.stage === 'dead'
   }
 
   copy(): Client {
-    return Object.assign(new Client(this.index, this.wish), this)
+    return Object.assign(new Client(this.index, this.request, this.keys), this)
   }
 
   /** The clock goes on. */
   age(): void {
     if (this.timer === 'set') this.timer = 'due'
     this.call &&= agedCall(this.call)
-    this.snapshot = agedSnapshot(this.snapshot)
-    this.guess = agedSnapshot(this.guess)
+    this.snapshots = this.snapshots.map(agedSnapshot)
+    this.cached = this.cached.map(agedSnapshot)
     this.watches = this.watches.map(({ range, batches }) => ({
       range,
       batches: batches.map(batch => batch.map(agedEvent)),
@@ -117,24 +155,35 @@ export class Client {
   send(call: Call): void {
     this.stage = 'calling'
     this.call = call
-    if ('transaction' in call) this.guess = nothing
+    if (!isCommit(call)) return
+    const written = new Set(call.parts.map(({ at }) => at))
+    this.cached = this.cached.map((snapshot, at) => (written.has(at) ? nothingOf(this.keys[at]!) : snapshot))
   }
 
-  /** A truth of one revision; what happened up to it is no news. */
-  see(snapshot: Snapshot): void {
-    this.snapshot = snapshot
-    this.guess = snapshot
+  /** Truths, by lock: of those that are not given the client knows what it knew. What happened up to them is no news. */
+  see(fresh: readonly (Snapshot | undefined)[]): void {
+    this.snapshots = this.snapshots.map((snapshot, at) => fresh[at] ?? snapshot)
+    this.cached = this.cached.map((snapshot, at) => fresh[at] ?? snapshot)
     this.isGuess = false
+    if (this.watches.length === 0) return
+    const oldest = this.snapshots.reduce(
+      (least, { revision }) => (revision < least ? revision : least),
+      this.snapshots[0]!.revision,
+    )
     this.watches = this.watches.map(({ range, batches }) => ({
       range,
-      batches: batches.filter(([event]) => eventRevision(event!) > snapshot.revision),
+      batches: batches.filter(([event]) => revisionOf(event!) > oldest),
     }))
   }
 
   /** Forgets all but what the next time goes by. */
   forget(): void {
-    const { index, wish, time, guess, idleHolder, idleTicket, minted, wentAway } = this
-    const kept = { time, guess, idleHolder, idleTicket, minted, wentAway }
-    Object.assign(this, new Client(index, wish), kept)
+    const { index, request, time, cached, idleHolders, idleTicket, minted, wentAway } = this
+    const kept = { time, cached, idleHolders, idleTicket, minted, wentAway }
+    Object.assign(this, new Client(index, request, this.keys), kept)
   }
+}
+
+export function revisionOf(event: KeyEvent): bigint {
+  return event.type === 'put' ? event.kv.modRevision : event.modRevision
 }

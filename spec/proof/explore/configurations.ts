@@ -1,55 +1,95 @@
-import type { Wish } from './client.js'
+import type { AcquireRequest } from './client.js'
 import type { Configuration } from './configuration.js'
 
-const zero = { concurrency: 0, ttl: 30 }
-const one = { concurrency: 1, ttl: 30 }
-const two = { concurrency: 2, ttl: 30 }
-const long = (wish: Wish): Wish => ({ ...wish, ttl: 90 })
-const twice = (wish: Wish): Wish => ({ ...wish, times: 2 })
-const atOnce = (wish: Wish): Wish => ({ ...wish, waits: false })
-const kinds: readonly Wish[] = [zero, one, two, long(zero), long(one), long(two)]
+const zero: AcquireRequest = { concurrency: 0, ttl: 30 }
+const one: AcquireRequest = { concurrency: 1, ttl: 30 }
+const two: AcquireRequest = { concurrency: 2, ttl: 30 }
+const both: AcquireRequest = { ...one, locks: ['x', 'y'] }
+const reversed: AcquireRequest = { ...one, locks: ['y', 'x'] }
+const other: AcquireRequest = { ...one, locks: ['y'] }
+const long = (request: AcquireRequest): AcquireRequest => ({ ...request, ttl: 90 })
+const twice = (request: AcquireRequest): AcquireRequest => ({ ...request, times: 2 })
+const atOnce = (request: AcquireRequest): AcquireRequest => ({ ...request, waits: false })
+const kinds: readonly AcquireRequest[] = [zero, one, two, long(zero), long(one), long(two)]
+const first = { client: 0 }
+const second = { client: 1 }
 
-/** Every choice of so many wishes, whatever their order, with the trouble that may befall them. */
+/** Every choice of so many requests, whatever their order, with the trouble that may befall them. */
 function mixes(
   clients: number,
-  of: readonly Wish[],
+  of: readonly AcquireRequest[],
   trouble: Configuration['trouble'] = {},
 ): Configuration[] {
-  const choose = (count: number, from: number): Wish[][] =>
+  const choose = (count: number, from: number): AcquireRequest[][] =>
     count === 0
       ? [[]]
-      : of.flatMap((wish, at) => (at < from ? [] : choose(count - 1, at).map(rest => [wish, ...rest])))
-  return choose(clients, 0).map(wishes => ({ wishes, trouble }))
+      : of.flatMap((request, at) => (at < from ? [] : choose(count - 1, at).map(rest => [request, ...rest])))
+  return choose(clients, 0).map(requests => ({ requests, trouble }))
 }
 
-/** Some seconds. */
+/** The same with an administrator, who may force out the first client or the second. */
+function forced(configurations: readonly Configuration[]): Configuration[] {
+  return configurations.flatMap(each => [first, second].map(force => ({ ...each, force })))
+}
+
+/** The part that the tests explore: some seconds. */
 export const few: readonly Configuration[] = [
   ...mixes(2, kinds),
   ...mixes(2, [one, long(two)], { losses: 1 }),
   ...mixes(2, [one, two], { stops: 1, crashes: 1 }),
-  { wishes: [one, one], trouble: { ends: 1 } },
-  { wishes: [one, two], byHand: 1 },
-  { wishes: [two, long(two)], byHand: 2, trouble: { ends: 1 } },
-  { wishes: [twice(one), twice(one)] },
-  { wishes: [one, atOnce(one)], trouble: { losses: 1 } },
-  { wishes: [one, two, long(one)] },
+  { requests: [one, one], trouble: { ends: 1 } },
+  { requests: [one, two], byHand: 1 },
+  { requests: [two, long(two)], byHand: 2 },
+  { requests: [twice(one), twice(one)] },
+  { requests: [one, atOnce(one)], trouble: { losses: 1 } },
+  { requests: [one, two, long(one)] },
+  // Forced releases.
+  ...forced([{ requests: [one, one] }, { requests: [one, long(one)] }, { requests: [two, two] }]),
+  { requests: [one, long(one)], force: second, trouble: { stops: 1 } },
+  // Several locks at once.
+  { requests: [both, reversed] },
+  { requests: [twice(both), twice(reversed)] },
+  { requests: [both, reversed], trouble: { stops: 1 } },
+  { requests: [both, one], trouble: { losses: 1 } },
+  { requests: [both, reversed, one] },
+  { requests: [both, one, other] },
+  { requests: [both, reversed], force: second },
+  { requests: [both, one], force: first },
 ]
 
-/** Half an hour, most of it for the last dozen. */
+/** The rest, which takes much longer. */
 export const many: readonly Configuration[] = [
+  // Several locks at once.
+  { requests: [both, reversed, both] },
+  ...mixes(2, [both, reversed, one, atOnce(both)], { losses: 1 }),
+  ...mixes(2, [both, reversed, one], { ends: 1 }),
+  ...mixes(2, [both, reversed, one], { stops: 1, crashes: 1 }),
+  { requests: [both, reversed, one], trouble: { stops: 1 } },
+  { requests: [both, one, other], trouble: { losses: 1 } },
+  { requests: [both, reversed], force: { client: 1, lock: 'y' } },
+  { requests: [both, reversed, one], force: first },
+  // Forced releases.
+  ...forced(mixes(2, kinds)),
+  ...forced(mixes(2, [one, long(one)], { losses: 1 })),
+  ...forced(mixes(2, [one, long(one)], { ends: 1 })),
+  ...forced(mixes(2, [one, long(one)], { crashes: 1 })),
+  ...forced([{ requests: [both, reversed], trouble: { losses: 1 } }]),
+  ...forced([{ requests: [one, long(one), one] }]),
+  // One lock.
+  { requests: [two, long(two)], byHand: 2, trouble: { ends: 1 } },
   ...mixes(2, kinds, { losses: 1, stops: 1 }),
   ...mixes(2, kinds, { ends: 1, crashes: 1 }),
   ...mixes(2, [one, two, long(one)], { losses: 2 }),
   ...mixes(2, [one, two, atOnce(one)].map(twice), { losses: 1 }),
   ...mixes(2, [one, long(two)].map(twice), { ends: 1, stops: 1 }),
-  { wishes: [one, two], trouble: { losses: 1, ends: 1, stops: 1 } },
+  { requests: [one, two], trouble: { losses: 1, ends: 1, stops: 1 } },
   ...mixes(2, [zero, one, long(two)], { losses: 1 }).map(mix => ({ ...mix, byHand: 1 })),
   ...mixes(3, kinds),
   ...mixes(3, [zero, one, two], { stops: 1 }),
   ...mixes(3, [one, two], { crashes: 1 }),
   ...mixes(3, [one, long(two)], { ends: 1 }),
-  { wishes: [one, two, two], trouble: { ends: 1 } },
-  { wishes: [one, two, long(one)], trouble: { losses: 1 } },
-  { wishes: [one, two, zero, long(one)] },
-  { wishes: [one, one, two, two] },
+  { requests: [one, two, two], trouble: { ends: 1 } },
+  { requests: [one, two, long(one)], trouble: { losses: 1 } },
+  { requests: [one, two, zero, long(one)] },
+  { requests: [one, one, two, two] },
 ]

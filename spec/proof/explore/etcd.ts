@@ -1,13 +1,11 @@
 import type { KeyEvent, KeyValue, LeaseId } from '../../../lib/kv/key-value.js'
 import type { Op, Transaction, TransactionResult } from '../../../lib/kv/transaction.js'
 import type { KeyLocks } from '../../../lib/model/key-locks.js'
-import { LockKey } from '../../../lib/protocol/lock-key.js'
+import type { LockKey } from '../../../lib/protocol/lock-key.js'
 import { keyLocksOf, readSnapshot, type Snapshot, snapshotReads } from '../../../lib/protocol/snapshot.js'
 import { isWithin } from '../../../lib/kv/key-value.js'
 import { KeySpace } from '../../../lib/store/memory/key-space.js'
 
-/** The lock that all are after. */
-export const key = new LockKey('custom', 'name')
 const everything = { key: '\0', end: '\u{10ffff}' }
 
 export interface Change {
@@ -18,8 +16,8 @@ export interface Change {
 
 /** All that etcd has at one moment, as a value: a change makes another. */
 export class Etcd {
-  private seen: Snapshot | undefined
-  private parsed: KeyLocks | undefined
+  private readonly seen = new Map<LockKey, Snapshot>()
+  private readonly parsed = new Map<LockKey, KeyLocks>()
 
   constructor(
     readonly keys: readonly KeyValue[] = [],
@@ -27,17 +25,26 @@ export class Etcd {
     readonly leases: ReadonlySet<LeaseId> = new Set(),
   ) {}
 
-  get truth(): Snapshot {
-    const { revision } = this
-    if (this.seen) return this.seen
-    const results = snapshotReads(key).map(range => this.keys.filter(kv => isWithin(kv.key, range)))
-    this.seen = readSnapshot(key, { succeeded: true, revision, results })
-    return this.seen
+  /** What is true of one lock. */
+  truth(key: LockKey): Snapshot {
+    let truth = this.seen.get(key)
+    if (!truth) {
+      const { revision } = this
+      const results = snapshotReads(key).map(range => this.keys.filter(kv => isWithin(kv.key, range)))
+      truth = readSnapshot(key, { succeeded: true, revision, results })
+      this.seen.set(key, truth)
+    }
+    return truth
   }
 
-  get keyLocks(): KeyLocks {
-    this.parsed ??= keyLocksOf(this.truth)
-    return this.parsed
+  keyLocks(key: LockKey): KeyLocks {
+    let keyLocks = this.parsed.get(key)
+    if (!keyLocks) this.parsed.set(key, (keyLocks = keyLocksOf(this.truth(key))))
+    return keyLocks
+  }
+
+  has(path: string): boolean {
+    return this.keys.some(kv => kv.key === path)
   }
 
   /** @throws StoreError when a put names a lease that is gone. */
@@ -45,7 +52,7 @@ export class Etcd {
     const keySpace = this.restored()
     const { result, events } = keySpace.run(transaction)
     if (events.length === 0) return { after: this, result, events }
-    // A key that has not changed stays the same object, of which others may remember something.
+    // A key that has not changed stays the same object, so that what was computed of it is found again.
     const keys = keySpace.range(everything).map(kv => this.keys.find(old => isSame(old, kv)) ?? kv)
     return { after: new Etcd(keys, keySpace.revision, this.leases), result, events }
   }

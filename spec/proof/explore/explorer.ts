@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { canonical } from './canonical.js'
-import { checkIdle, checkRest, checkWaits } from './final.js'
+import { checkGuards, checkIdle, checkRest, checkWaits } from './final.js'
 import { Graph } from './graph.js'
 import { Violation } from './invariants.js'
-import { after, isQuiet, plainMoves, troublesOf } from './moves.js'
+import { after, isQuiet, optionalMoves, plainMoves } from './moves.js'
 import type { World } from './world.js'
 
 export interface Found {
@@ -78,6 +78,7 @@ export class Explorer {
     const plain = plainMoves(world)
     try {
       checkIdle(world)
+      checkGuards(world)
       if (isQuiet(world)) checkWaits(world)
       if (plain.length === 0) {
         checkRest(world)
@@ -86,11 +87,11 @@ export class Explorer {
     } catch (error) {
       return { message: messageOf(error), trace: this.trace(state) }
     }
-    for (const [at, move] of [...plain, ...troublesOf(world)].entries()) {
+    for (const [at, move] of [...plain, ...optionalMoves(world)].entries()) {
       this.moves++
       try {
         const next = this.arrive(after(world, move), state, at)
-        // Trouble need not come, so that it is no way out.
+        // What need not happen is no way out.
         if (at < plain.length) this.graph.lead(state, next)
       } catch (error) {
         const last = { move: move.text, world: undefined }
@@ -116,7 +117,7 @@ export class Explorer {
     for (let at = state; at > 0; at = this.ways[at]![0]) choices.unshift(this.ways[at]![1])
     let world = this.start()
     return choices.map(choice => {
-      const move = [...plainMoves(world), ...troublesOf(world)][choice]!
+      const move = [...plainMoves(world), ...optionalMoves(world)][choice]!
       world = after(world, move)
       return { move: move.text, world }
     })

@@ -1,29 +1,56 @@
-import { begin, nameOf } from './configuration.js'
+import { begin, type Configuration, nameOf } from './configuration.js'
 import { few, many } from './configurations.js'
 import { Explorer } from './explorer.js'
 import { traceText } from './trace.js'
 
 /**
- * Visits every state that a few clients of one lock can get into, and says where a rule is broken. Ends with 1 when one
- * is. Arguments: words of the configurations to explore; all when there are none.
+ * Visits every state that a few clients can get into, and says where a rule is broken. Ends with 1 when one is.
+ * Arguments: words of the configurations to explore; all when there are none. With `--few`: the part that the tests explore.
  */
-const words = process.argv.slice(2)
-const chosen = [...few, ...many].filter(each => words.every(word => nameOf(each).includes(word)))
-const sum = { states: 0, moves: 0, seconds: 0 }
-let violations = 0
-for (const configuration of chosen) {
-  const { states, moves, seconds, violation } = new Explorer(() => begin(configuration)).run()
-  sum.states += states
-  sum.moves += moves
-  sum.seconds += seconds
-  console.log(`${row(states, moves, seconds)}   ${nameOf(configuration)}`)
-  if (!violation) continue
-  violations++
-  console.log(traceText(violation.trace, violation.message))
+const words = process.argv.slice(2).filter(word => word !== '--few')
+const isFew = process.argv.includes('--few')
+
+interface Sum {
+  configurations: number
+  states: number
+  moves: number
+  seconds: number
 }
-console.log(`${row(sum.states, sum.moves, sum.seconds)}   in all, violations ${violations}`)
+
+let violations = 0
+const sums = [explore(few), explore(isFew ? [] : many)]
+console.log(`${row(sums[0]!)}   the part that the tests explore: ${sums[0]!.configurations} configurations`)
+if (!isFew) console.log(`${row(added(sums))}   in all: ${added(sums).configurations} configurations`)
+console.log(`violations: ${violations}`)
 process.exitCode = violations === 0 ? 0 : 1
 
-function row(states: number, moves: number, seconds: number): string {
+function explore(all: readonly Configuration[]): Sum {
+  const chosen = all.filter(each => words.every(word => nameOf(each).includes(word)))
+  return added(chosen.map(exploreOne))
+}
+
+function exploreOne(configuration: Configuration): Sum {
+  const { violation, ...found } = new Explorer(() => begin(configuration)).run()
+  console.log(`${row(found)}   ${nameOf(configuration)}`)
+  if (violation) {
+    violations++
+    console.log(traceText(violation.trace, violation.message))
+  }
+  return { ...found, configurations: 1 }
+}
+
+function added(some: readonly Sum[]): Sum {
+  return some.reduce(
+    (sum, each) => ({
+      configurations: sum.configurations + each.configurations,
+      states: sum.states + each.states,
+      moves: sum.moves + each.moves,
+      seconds: sum.seconds + each.seconds,
+    }),
+    { configurations: 0, states: 0, moves: 0, seconds: 0 },
+  )
+}
+
+function row({ states, moves, seconds }: Omit<Sum, 'configurations'>): string {
   return `${String(states).padStart(9)} states ${String(moves).padStart(9)} moves ${seconds.toFixed(1).padStart(6)} s`
 }

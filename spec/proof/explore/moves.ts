@@ -4,15 +4,16 @@ import type { Client } from './client.js'
 import { clientMoves } from './client-moves.js'
 import type { Move } from './move.js'
 import { NOW } from './time.js'
-import { troubles } from './trouble-moves.js'
+import { troublesOf, troublesOfForce } from './troubles.js'
 import type { World } from './world.js'
 
 /** What can happen when nothing befalls anybody, in an order that is always the same. */
 export function plainMoves(world: World): Move[] {
   return [
     ...world.clients.flatMap(client => clientMoves(world, client)),
-    ...world.strays.map(({ uuid, call }, at) => ({
-      text: `the late ${call.kind} of ${uuid} arrives`,
+    ...administratorMoves(world),
+    ...world.strays.map(({ uuid, kind }, at) => ({
+      text: `the late ${kind} of ${uuid} arrives`,
       make: (next: World) => applyStray(next, at),
     })),
     ...world.doomed.map(lease => ({
@@ -23,8 +24,24 @@ export function plainMoves(world: World): Move[] {
   ]
 }
 
-export function troublesOf(world: World): Move[] {
-  return world.clients.flatMap(client => troubles(world, client))
+/** What need not happen: trouble, and a decision of the administrator. */
+export function optionalMoves(world: World): Move[] {
+  const begin = {
+    text: 'administrator: begins to force',
+    make: (next: World) => next.administrator!.begin(next),
+  }
+  return [
+    ...world.clients.flatMap(client => troublesOf(world, client)),
+    ...troublesOfForce(world),
+    ...(world.administrator?.stage === 'ready' ? [begin] : []),
+  ]
+}
+
+function administratorMoves({ administrator }: World): Move[] {
+  const { call } = administrator ?? {}
+  if (!call) return []
+  const text = `administrator: ${call.kind === 'read' ? `reads, to ${call.why}` : call.kind}`
+  return [{ text, make: next => next.administrator!.answer(next) }]
 }
 
 export function after(world: World, move: Move): World {
@@ -38,6 +55,7 @@ export function isQuiet(world: World): boolean {
   return (
     world.strays.length === 0 &&
     world.doomed.length === 0 &&
+    world.administrator?.stage !== 'calling' &&
     world.clients.every(client => isIdle(world, client))
   )
 }
@@ -58,19 +76,22 @@ function isIdle(world: World, client: Client): boolean {
 }
 
 function applyStray(world: World, at: number): void {
-  const { uuid, call } = world.strays[at]!
+  const call = world.strays[at]!
   world.strays = world.strays.filter((_, index) => index !== at)
   try {
-    world.commit(uuid, call)
+    world.commit(call)
   } catch (error) {
     if (!isStoreError(error, 'lease-not-found')) throw error
   }
 }
 
 /** Some entry, which never had a holder key, stands until it expires. */
-function isClockAwaited({ etcd: { truth, keyLocks } }: World): boolean {
-  const silent = [...keyLocks.locks.values()].filter(
-    ({ uuid }) => !truth.holders.has(uuid) && !cameWithHolderKey(uuid),
-  )
-  return silent.some(lock => !lock.expiresAt.isBefore(NOW))
+function isClockAwaited({ etcd, keys }: World): boolean {
+  return keys.some(key => {
+    const { holders } = etcd.truth(key)
+    const silent = [...etcd.keyLocks(key).locks.values()].filter(
+      ({ uuid }) => !holders.has(uuid) && !cameWithHolderKey(uuid),
+    )
+    return silent.some(lock => !lock.expiresAt.isBefore(NOW))
+  })
 }

@@ -1,39 +1,46 @@
-import type { TransactionResult } from '../../../lib/kv/transaction.js'
+import { changeOf } from './attempting.js'
 import type { Commit } from './call.js'
 import type { Client } from './client.js'
-import { finish } from './holding.js'
+import { finish, type Outcome } from './holding.js'
 import { NOW } from './time.js'
-import type { World } from './world.js'
+import type { Committed, World } from './world.js'
 
 /** Releases as `Releasing` does: first from what its process saw last. */
 export function startRelease(client: Client): void {
   client.goal = 'release'
   client.stage = 'running'
-  client.mayLearn = false
-  client.snapshot = client.guess
+  client.mayPrefetch = false
+  client.snapshots = client.cached
   client.isGuess = true
 }
 
-export function release(world: World, client: Client): void {
-  const { snapshot, uuid, mayHandOver } = client
-  const plan = world.rules.release(snapshot, uuid, NOW, mayHandOver ? {} : { mostSuccessors: 0 })
-  if (plan) client.send({ kind: 'release', from: snapshot, transaction: plan.transaction })
-  else if (client.isGuess) client.send({ kind: 'read', why: 'release' })
-  else leave(world, client, false)
+export function release({ rules }: World, client: Client): Outcome | undefined {
+  const { uuid, mayHandOver } = client
+  const options = mayHandOver ? {} : { mostSuccessors: 0 }
+  const commit = changeOf(
+    client,
+    'release',
+    snapshot => rules.release(snapshot, uuid, NOW, options)?.transaction,
+  )
+  if (client.isGuess && (commit?.parts.length ?? 0) < client.keys.length)
+    client.send({ kind: 'read', why: 'release' })
+  else if (commit) client.send(commit)
+  else return client.isUnsettled ? 'unknown' : 'lost'
+  return undefined
 }
 
-export function onReleaseRead({ etcd }: World, client: Client): void {
-  client.see(etcd.truth)
+export function onReleaseRead(world: World, client: Client): void {
+  client.see(world.truths(client))
   client.stage = 'running'
 }
 
-export function onReleased(world: World, client: Client, call: Commit, result: TransactionResult): void {
-  client.see(world.rules.applyResult(call.from, call.transaction, result))
-  if (result.succeeded) leave(world, client, !client.isUnsettled)
+export function onReleased(world: World, client: Client, call: Commit, answer: Committed): void {
+  client.see(answer.after)
+  if (answer.succeeded) leave(world, client, client.isUnsettled ? 'unknown' : 'released', call)
   else client.stage = 'running'
 }
 
-/** One who stays, or waits, has lost his lease: nobody is handed the lock. */
+/** Somebody who stays, or waits, has lost its lease: nobody is handed the lock. */
 export function onReleaseRefused(client: Client): void {
   client.mayHandOver = false
   client.send({ kind: 'read', why: 'release' })
@@ -45,14 +52,24 @@ export function onReleaseLost(client: Client): void {
   client.send({ kind: 'read', why: 'release' })
 }
 
-/** A handle has seen that it lost the lock: it does not release. */
+/**
+ * A handle has seen that it lost a lock: it does not release that. Its other locks stand until it releases them, and their
+ * leases are renewed no more.
+ */
 export function notice(world: World, client: Client): void {
   client.wentAway = true
-  leave(world, client, false)
+  if (client.keys.length > 1) startRelease(client)
+  else leave(world, client, 'lost')
 }
 
-function leave(world: World, client: Client, isClean: boolean): void {
-  if (isClean) client.idleHolder = client.holderLease
-  else world.doom([client.holderLease])
-  finish(client)
+/** A lease goes back to the pool when its holder key is released for certain; otherwise it is revoked. */
+export function leave(world: World, client: Client, outcome: Outcome, released?: Commit): void {
+  const { uuid, holderLeases } = client
+  const isClean = (at: number): boolean => {
+    const part = outcome === 'released' ? released?.parts.find(each => each.at === at) : undefined
+    return part?.from.holders.get(uuid)?.lease === holderLeases[at]
+  }
+  client.idleHolders = holderLeases.map((lease, at) => (isClean(at) ? lease : undefined))
+  world.doom(holderLeases.filter((_, at) => !isClean(at)))
+  finish(world, client, outcome)
 }

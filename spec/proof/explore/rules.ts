@@ -1,39 +1,64 @@
-import { decide, watchedBy } from '../../../lib/protocol/decide.js'
+import type { Put, Transaction } from '../../../lib/kv/transaction.js'
+import type { Timestamp } from '../../../lib/model/timestamp.js'
+import { combine } from '../../../lib/protocol/combine.js'
+import { decideAll, watchedByAll } from '../../../lib/protocol/decide.js'
 import { giveUp } from '../../../lib/protocol/give-up.js'
 import { grant } from '../../../lib/protocol/grant.js'
 import { release } from '../../../lib/protocol/release.js'
-import { applyEvent, applyResult } from '../../../lib/protocol/snapshot.js'
+import type { Request } from '../../../lib/protocol/request.js'
+import { applyEvent, applyResult, type Snapshot } from '../../../lib/protocol/snapshot.js'
 
-/** What the clients go by, so that a run can show what becomes of them when one rule is broken. */
+/** One lock of a request, and what its client takes for true of that. */
+export interface Grantable {
+  readonly snapshot: Snapshot
+  readonly request: Request
+}
+
+/** What the clients and the administrator go by, so that a run can show what becomes of them when one rule is broken. */
 export interface Rules {
-  readonly decide: typeof decide
-  readonly watchedBy: typeof watchedBy
-  readonly grant: typeof grant
+  readonly decide: typeof decideAll
+  readonly watchedBy: typeof watchedByAll
+  /** The transaction of each lock. */
+  readonly grant: (locks: readonly Grantable[], now: Timestamp) => readonly Transaction[]
   readonly giveUp: typeof giveUp
   readonly release: typeof release
+  readonly combine: typeof combine
   readonly applyResult: typeof applyResult
   readonly applyEvent: typeof applyEvent
+  /** What the administrator sends to take a holding or a place in the queue: what takes it, and what is written alongside. */
+  readonly force: (taking: Transaction, marker: Put) => readonly [Transaction, Transaction?]
   /** The truth is read after a watch stands. */
   readonly looksAfterWatch: boolean
   /** After a grant without an answer the truth is read before anything is sent again. */
   readonly looksAfterLoss: boolean
   /** The leases of a grant that may still come are revoked. */
   readonly revokesWhatMayCome: boolean
-  /** What was granted on another lease than ours is not believed in. */
+  /** What was granted on another lease than the client's own is not believed in. */
   readonly comparesLease: boolean
+  /** A client whose ticket is gone looks for the marker of a forced release before it asks anew. */
+  readonly looksForMarker: boolean
+  /** A client that has lost one ticket of several leaves all queues before it asks anew. */
+  readonly rejoinsAllQueues: boolean
+  /** After a forced release without an answer, a holding that is gone is taken to have gone by force. */
+  readonly believesInLostAnswers: boolean
 }
 
 /** The real functions, and what `lib/lock` does with them. */
 export const rules: Rules = {
-  decide,
-  watchedBy,
-  grant,
+  decide: decideAll,
+  watchedBy: watchedByAll,
+  grant: (locks, now) => locks.map(({ snapshot, request }) => grant(snapshot, request, now).transaction),
   giveUp,
   release,
+  combine,
   applyResult,
   applyEvent,
+  force: (taking, marker) => [taking, { compare: [], success: [marker], failure: [] }],
   looksAfterWatch: true,
   looksAfterLoss: true,
   revokesWhatMayCome: true,
   comparesLease: true,
+  looksForMarker: true,
+  rejoinsAllQueues: true,
+  believesInLostAnswers: false,
 }

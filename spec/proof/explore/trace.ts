@@ -1,4 +1,3 @@
-import { keyLocksOf } from '../../../lib/protocol/snapshot.js'
 import { withShortIds } from './client.js'
 import type { Step } from './explorer.js'
 import type { World } from './world.js'
@@ -12,18 +11,17 @@ export function traceText(trace: readonly Step[], message: string): string {
   return withShortIds([...lines, `     => ${message}`].join('\n'))
 }
 
-function stateText({ etcd: { truth, leases }, clients }: World): string {
-  const { locks } = keyLocksOf(truth)
-  const keysOf = (keys: ReadonlyMap<string, { lease: string | undefined }>): string =>
-    [...keys].map(([id, { lease }]) => `${id}(${lease})`).join(' ') || '-'
-  const parts = [
-    `entries ${[...locks.keys()].join(' ') || '-'}`,
-    `holders ${keysOf(truth.holders)}`,
-    `queue ${keysOf(truth.tickets)}`,
-    `leases ${[...leases].join(' ')}`,
-    clients
-      .map(({ name, stage, call }) => `${name} ${call && stage === 'calling' ? call.kind : stage}`)
-      .join(', '),
-  ]
-  return parts.join(' | ')
+function stateText({ etcd, keys, clients, administrator }: World): string {
+  const idsOf = (held: ReadonlyMap<string, { lease: string | undefined }>): string =>
+    [...held].map(([id, { lease }]) => `${id}(${lease})`).join(' ') || '-'
+  const locks = keys.flatMap(key => {
+    const { holders, tickets } = etcd.truth(key)
+    const of = keys.length > 1 ? `${key.name}: ` : ''
+    const entries = [...etcd.keyLocks(key).locks.keys()].join(' ') || '-'
+    return [`${of}entries ${entries}`, `holders ${idsOf(holders)}`, `queue ${idsOf(tickets)}`]
+  })
+  const stages = [...clients, ...(administrator ? [{ name: 'administrator', ...administrator }] : [])].map(
+    ({ name, stage, call }) => `${name} ${call && stage === 'calling' ? call.kind : stage}`,
+  )
+  return [...locks, `leases ${[...etcd.leases].join(' ')}`, stages.join(', ')].join(' | ')
 }

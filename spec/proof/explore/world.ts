@@ -1,10 +1,14 @@
 import type { KeyEvent, LeaseId } from '../../../lib/kv/key-value.js'
-import type { TransactionResult } from '../../../lib/kv/transaction.js'
 import { isWithin } from '../../../lib/kv/key-value.js'
+import { split } from '../../../lib/protocol/combine.js'
+import type { LockKey } from '../../../lib/protocol/lock-key.js'
+import type { Snapshot } from '../../../lib/protocol/snapshot.js'
+import type { Administrator } from './administrator.js'
 import { agedCall, type Commit } from './call.js'
-import { Client, type Wish } from './client.js'
+import { type AcquireRequest, Client } from './client.js'
 import { Etcd } from './etcd.js'
 import { checkChange, checkTruth } from './invariants.js'
+import { keyOf } from './lock-names.js'
 import type { Rules } from './rules.js'
 import { agedKey } from './time.js'
 
@@ -18,43 +22,59 @@ export interface Trouble {
   readonly crashes: number
 }
 
-/** A request that may be applied when nobody waits for its answer any more. */
-export interface Stray {
-  /** The id that it is made for. */
-  readonly uuid: string
-  readonly call: Commit
+/** The answer to a commit. */
+export interface Committed {
+  readonly succeeded: boolean
+  /** What is true now of each of its parts, at the place of that lock. */
+  readonly after: readonly (Snapshot | undefined)[]
 }
 
 /** One state of all that takes part. */
 export class World {
   clients: readonly Client[]
-  strays: readonly Stray[] = []
+  /** Requests that may be applied when nobody waits for their answers any more. */
+  strays: readonly Commit[] = []
   /** Leases that nobody renews any more: they end at some time. */
   doomed: readonly LeaseId[] = []
 
   constructor(
     readonly rules: Rules,
-    wishes: readonly Wish[],
+    requests: readonly AcquireRequest[],
     public trouble: Trouble,
+    public administrator: Administrator | undefined,
     public etcd = new Etcd(),
+    /** All locks that anybody asks for. */
+    readonly keys: readonly LockKey[] = locksOf(requests),
   ) {
-    this.clients = wishes.map((wish, index) => new Client(index, wish))
+    this.clients = requests.map((request, index) => new Client(index, request))
   }
 
   copy(): World {
-    const copy = new World(this.rules, [], this.trouble, this.etcd)
+    const { rules, trouble, administrator, etcd, keys } = this
+    const copy = new World(rules, [], trouble, administrator?.copy(), etcd, keys)
     copy.clients = this.clients.map(client => client.copy())
     copy.strays = this.strays
     copy.doomed = this.doomed
     return copy
   }
 
-  /** A transaction that is made for an id. @throws StoreError, Violation */
-  commit(uuid: string, { transaction }: Commit): TransactionResult {
-    const { after, result, events } = this.etcd.commit(transaction)
-    if (after !== this.etcd) checkChange(this.etcd, after, uuid)
+  /** What is true of the locks of a client. */
+  truths({ keys }: Pick<Client, 'keys'>): Snapshot[] {
+    return keys.map(key => this.etcd.truth(key))
+  }
+
+  /** @throws StoreError, Violation */
+  commit(call: Commit): Committed {
+    const transactions = call.parts.map(({ transaction }) => transaction)
+    const all = call.extra ? [...transactions, call.extra] : transactions
+    const { after, result, events } = this.etcd.commit(this.rules.combine(all))
+    if (after !== this.etcd) checkChange(this, after, call)
     this.moveTo(after, events)
-    return result
+    const results = split(all, result)
+    const seen: (Snapshot | undefined)[] = []
+    for (const [part, { at, from, transaction }] of call.parts.entries())
+      seen[at] = this.rules.applyResult(from, transaction, results[part]!)
+    return { succeeded: result.succeeded, after: seen }
   }
 
   mint(client: Client): LeaseId {
@@ -63,7 +83,7 @@ export class World {
     return lease
   }
 
-  /** Ends a lease. Its owner hears of it, at some time, when he renews it because he waits. */
+  /** Ends a lease. Its owner hears of it, at some time, when it renews it because it waits. */
   end(lease: LeaseId): void {
     if (!this.etcd.leases.has(lease)) return
     const { after, events } = this.etcd.withoutLease(lease)
@@ -84,14 +104,15 @@ export class World {
   age(): void {
     const { keys, revision, leases } = this.etcd
     this.etcd = new Etcd(keys.map(agedKey), revision, leases)
-    this.strays = this.strays.map(({ uuid, call }) => ({ uuid, call: agedCall(call) }))
+    this.strays = this.strays.map(agedCall)
     for (const client of this.clients) client.age()
+    this.administrator?.age()
   }
 
   private moveTo(etcd: Etcd, events: readonly KeyEvent[]): void {
     if (etcd === this.etcd) return
     this.etcd = etcd
-    checkTruth(etcd)
+    checkTruth(etcd, this.keys)
     for (const client of this.clients) {
       if (client.watches.length === 0) continue
       client.watches = client.watches.map(watch => {
@@ -102,4 +123,8 @@ export class World {
       })
     }
   }
+}
+
+function locksOf(requests: readonly AcquireRequest[]): LockKey[] {
+  return [...new Set(requests.flatMap(({ locks = ['x'] }) => locks))].map(keyOf)
 }

@@ -1,20 +1,20 @@
 import { abandon, lose, proceed } from './answers.js'
-import { isCommit } from './call.js'
-import { stop } from './claiming.js'
+import { type Call, isCommit } from './call.js'
+import { stop } from './attempting.js'
 import type { Client } from './client.js'
 import type { Deed, Move } from './move.js'
 import { isStoreError } from '../../../lib/store/store-error.js'
 import type { Trouble, World } from './world.js'
 
 /** What can befall a client, as long as there is trouble left. */
-export function troubles({ trouble, etcd }: World, client: Client): Move[] {
-  const isOver = client.stage === 'done' || client.stage === 'dead'
+export function troublesOf({ trouble, etcd }: World, client: Client): Move[] {
+  const isOver = client.hasEnded
   const isPatient = client.goal === 'acquire' && !client.isStopped && client.stage !== 'holding'
   return [
     ...(trouble.losses > 0 && client.stage === 'calling' ? losses(client) : []),
-    ...(trouble.ends > 0 ? [client.idleHolder, client.idleTicket, ...client.leases] : [])
-      .filter(lease => lease !== undefined && etcd.leases.has(lease) && !isOver)
-      .map(lease => befall(client, 'ends', `lease ${lease} ends`, next => next.end(lease!))),
+    ...(trouble.ends > 0 ? [...client.idleLeases, ...client.leases] : [])
+      .filter(lease => etcd.leases.has(lease) && !isOver)
+      .map(lease => befall(client, 'ends', `lease ${lease} ends`, next => next.end(lease))),
     ...(trouble.stops > 0 && isPatient && !isOver
       ? [befall(client, 'stops', 'wants it no more', giveUp)]
       : []),
@@ -47,21 +47,21 @@ function losses(client: Client): Move[] {
   }
   return [
     ...request,
-    ...lost(`no answer to its ${call!.kind}`, applyUnheard),
-    ...lost(`its ${call!.kind} is late`, goAstray),
+    ...lost(`no answer to its ${call!.kind}`, (world, { call }) => applyUnheard(world, call)),
+    ...lost(`its ${call!.kind} is late`, (world, { call }) => goAstray(world, call)),
   ]
 }
 
-function applyUnheard(world: World, { uuid, call }: Client): void {
+function applyUnheard(world: World, call: Call | undefined): void {
   try {
-    if (call && isCommit(call)) world.commit(uuid, call)
+    if (call && isCommit(call)) world.commit(call)
   } catch (error) {
     if (!isStoreError(error, 'lease-not-found')) throw error
   }
 }
 
-function goAstray(world: World, { uuid, call }: Client): void {
-  if (call && isCommit(call)) world.strays = [...world.strays, { uuid, call }]
+function goAstray(world: World, call: Call | undefined): void {
+  if (call && isCommit(call)) world.strays = [...world.strays, call]
 }
 
 function giveUp(_: World, client: Client): void {
@@ -82,16 +82,37 @@ function crashes(client: Client): Move[] {
   return [
     move('dies', () => {}),
     ...(call && isCommit(call) && client.stage === 'calling'
-      ? [move(`dies, and its ${call.kind} is under way`, goAstray)]
+      ? [move(`dies, and its ${call.kind} is under way`, (world, self) => goAstray(world, self.call))]
       : []),
   ]
 }
 
 function crash(world: World, client: Client): void {
-  world.doom([...client.leases, client.idleHolder, client.idleTicket])
-  Object.assign(client, { idleHolder: undefined, idleTicket: undefined, wentAway: true })
+  world.doom([...client.leases, ...client.idleLeases])
+  client.idleHolders = client.keys.map(() => undefined)
+  client.idleTicket = undefined
+  client.wentAway = true
   client.forget()
   client.stage = 'dead'
+}
+
+/** What can befall the calls of the administrator. */
+export function troublesOfForce({ trouble, administrator }: World): Move[] {
+  const call = administrator?.call
+  if (trouble.losses === 0 || !call || !isCommit(call)) return []
+  const move = (text: string, make: (world: World) => void): Move => ({
+    text: `administrator: ${text}`,
+    make: next => {
+      next.trouble = { ...next.trouble, losses: next.trouble.losses - 1 }
+      make(next)
+      next.administrator!.lose()
+    },
+  })
+  return [
+    move(`its ${call.kind} is lost`, () => {}),
+    move(`no answer to its ${call.kind}`, next => applyUnheard(next, call)),
+    move(`its ${call.kind} is late`, next => goAstray(next, call)),
+  ]
 }
 
 function befall({ name, index }: Client, kind: keyof Trouble, text: string, make: Deed): Move {

@@ -1,11 +1,12 @@
-import { eventRevision, type KeyRange } from '../../../lib/kv/key-value.js'
+import type { KeyRange } from '../../../lib/kv/key-value.js'
 import type { Timestamp } from '../../../lib/model/timestamp.js'
-import type { Client } from './client.js'
+import { type Client, revisionOf } from './client.js'
+import { NOW } from './time.js'
 import type { World } from './world.js'
 
-/** Watches what is to be watched from this place, as `Waiting` does; when that stands already, waits for news. */
-export function wait({ rules }: World, client: Client, until: Timestamp | undefined): void {
-  const ranges = rules.watchedBy(client.snapshot, client.uuid)
+/** Watches what is to be watched from this place, as `QueueWatcher` does; when that stands already, waits for news. */
+export function watchQueue({ rules }: World, client: Client, until: Timestamp | undefined): void {
+  const ranges = rules.watchedBy(client.targetsIn(client.snapshots), NOW)
   client.watches = client.watches.filter(({ range }) => ranges.some(({ key }) => key === range.key))
   const fresh = ranges.filter(({ key }) => !client.watches.some(({ range }) => key === range.key))
   if (fresh.length > 0) return client.send({ kind: 'watch', ranges: fresh })
@@ -20,9 +21,9 @@ export function onWatching({ rules }: World, client: Client, ranges: readonly Ke
   else client.stage = 'running'
 }
 
-export function onWaitRead({ etcd }: World, client: Client): void {
+export function onWaitRead(world: World, client: Client): void {
   client.isStale = false
-  client.see(etcd.truth)
+  client.see(world.truths(client))
   client.stage = 'running'
 }
 
@@ -33,8 +34,8 @@ export function deliver({ rules }: World, client: Client, counts: readonly numbe
     range,
     batches: batches.slice(counts[at]),
   }))
-  client.snapshot = news
-    .filter(event => eventRevision(event) > client.snapshot.revision)
-    .reduce(rules.applyEvent, client.snapshot)
+  client.snapshots = client.snapshots.map(snapshot =>
+    news.filter(event => revisionOf(event) > snapshot.revision).reduce(rules.applyEvent, snapshot),
+  )
   client.stage = 'running'
 }

@@ -1,0 +1,57 @@
+import type { Compare, Transaction } from '../../../lib/kv/transaction.js'
+import type { Snapshot } from '../../../lib/protocol/snapshot.js'
+import type { Configuration } from './configuration.js'
+import type { Rules } from './rules.js'
+
+/** A rule that is broken, and where that shows. */
+export interface Mistake {
+  readonly broken: Partial<Rules>
+  readonly shows: Configuration
+  /** What is found. */
+  readonly as: RegExp
+}
+
+/** The same of other snapshots. */
+export function each<T extends { readonly snapshot: Snapshot }>(
+  locks: readonly T[],
+  change: (snapshot: Snapshot) => Snapshot,
+): T[] {
+  return locks.map(lock => ({ ...lock, snapshot: change(lock.snapshot) }))
+}
+
+export function lax(transaction: Transaction, isLeftOut: (compare: Compare) => boolean): Transaction {
+  return { ...transaction, compare: transaction.compare.filter(compare => !isLeftOut(compare)) }
+}
+
+export function unlimited(snapshot: Snapshot): Snapshot {
+  return withKeyLocks(snapshot, text => text.replaceAll(/"concurrency":\d/g, '"concurrency":0'))
+}
+
+export function emptied(snapshot: Snapshot): Snapshot {
+  return withKeyLocks(snapshot, () => '{}')
+}
+
+function withKeyLocks(snapshot: Snapshot, change: (text: string) => string): Snapshot {
+  const { keyLocks } = snapshot
+  return { ...snapshot, keyLocks: keyLocks && { ...keyLocks, value: change(keyLocks.value) } }
+}
+
+/** As if all entries were written by software that knows no holder keys. */
+export function foreign(snapshot: Snapshot): Snapshot {
+  const renamed = <T>(keys: ReadonlyMap<string, T>): Map<string, T> =>
+    new Map([...keys].map(([id, kv]) => [asForeign(id), kv]))
+  const { holders, tickets } = snapshot
+  return { ...withKeyLocks(snapshot, asForeign), holders: renamed(holders), tickets: renamed(tickets) }
+}
+
+export function asForeign(text: string): string {
+  return text.replaceAll('-8000-8000-', '-4000-8000-')
+}
+
+export function withoutKeyLocks(snapshot: Snapshot): Snapshot {
+  return { ...snapshot, keyLocks: undefined }
+}
+
+export function isTicket(path: string): boolean {
+  return path.startsWith('/spicerack/locks/etcd/')
+}
