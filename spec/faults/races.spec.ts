@@ -447,6 +447,36 @@ it('a release by force whose marker has lost its lease ends', async () => {
   await memory.close()
 })
 
+it('a release by force does not claim what its holder has released, when its own answer is lost', async () => {
+  const world = new World()
+  await world.rivalHolds(1)
+  const [uuid] = (await world.rival.readOne(world.key)).holders.keys()
+  const line = new FaultyStore(world.memory)
+  const them = new Engine(line, world.time.clock, pino({ level: 'silent' }))
+  const leaseAndLook = 2
+  line.befall(leaseAndLook + 1, async () => {
+    await world.rivalReleases()
+    throw unreachable()
+  })
+  expect(await forceRelease(them, world.key, uuid!, { by: 'them', reason: 'to see' })).toBe(false)
+  expect(await world.stored()).toEqual([])
+})
+
+it('a release by force claims what it has taken, when its answer is lost', async () => {
+  const world = new World()
+  await world.rivalHolds(1)
+  const [uuid] = (await world.rival.readOne(world.key)).holders.keys()
+  const line = new FaultyStore(world.memory)
+  const them = new Engine(line, world.time.clock, pino({ level: 'silent' }))
+  const leaseAndLook = 2
+  line.befall(leaseAndLook + 1, async work => {
+    await work()
+    throw unreachable()
+  })
+  expect(await forceRelease(them, world.key, uuid!, { by: 'them', reason: 'to see' })).toBe(true)
+  expect((await world.rival.readOne(world.key)).holders.size).toBe(0)
+})
+
 describe('one who is sent away by force', () => {
   const force = { by: 'them', reason: 'to see' }
   const appliedUnanswered: Fault = async work => {

@@ -50,8 +50,10 @@ async function takeFrom(
   marker: Put,
   budget: Budget,
 ): Promise<boolean> {
+  // After a lost answer its holder may have released it: only the marker tells who did.
+  const wasApplied = (within: CallOptions): Promise<boolean> => isLeft(engine, marker, within)
   for (;;) {
-    const released = await releaseById(engine, [key], uuid, { budget, extraOps: [marker] })
+    const released = await releaseById(engine, [key], uuid, { budget, extraOps: [marker], wasApplied })
     if (released.length > 0) return true
     const was = await engine.retry(key, within => dismiss(engine, key, uuid, marker, within), { budget })
     if (was !== 'granted') return was === 'dismissed'
@@ -82,6 +84,11 @@ async function dismiss(
     snapshot = after[0]!
   }
   if (snapshot.holders.has(uuid)) return 'granted'
+  return (await isLeft(engine, marker, within)) ? 'dismissed' : 'gone'
+}
+
+/** Whether the marker that stands is ours, and not that of another administrator. @throws StoreError */
+async function isLeft(engine: Engine, marker: Put, within: CallOptions): Promise<boolean> {
   const { results } = await engine.commit(readsOf({ key: marker.key }), within)
-  return results[0]![0]?.lease === marker.lease ? 'dismissed' : 'gone'
+  return results[0]![0]?.lease === marker.lease
 }

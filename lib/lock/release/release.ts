@@ -27,12 +27,14 @@ export interface ReleaseOptions {
   readonly extraOps?: readonly Op[]
   /** Whether to release what is on this lease; everything when not given. */
   readonly isOurs?: (lease: LeaseId) => boolean
+  /** Asked when an answer was lost and nothing is held afterwards: whether what was sent was applied. Taken to be when not given. */
+  readonly wasApplied?: (within: CallOptions) => Promise<boolean>
 }
 
 /**
  * Takes a holder out of locks, all of them in one transaction, by its id alone, and hands them over to the first that wait.
  * Resolves to the entries that were released: to none when nothing is held under this id (any more). When an answer was lost and
- * nothing is held afterwards, it resolves to what was sent, though another process may have released it.
+ * nothing is held afterwards, it resolves to what was sent, though another process may have released it, unless `wasApplied` tells.
  * @throws EtcdLockUnavailableError, LockUnreadableError, LockError.
  */
 export function releaseById(
@@ -82,10 +84,16 @@ class ReleaseAttempt {
       const now = this.engine.clock.now()
       const planned = planReleases(this.view, this.uuid, now, this.options.isOurs)
       const step = nextStep(this.view, planned.length)
-      if (step === 'stop') return this.unanswered ?? []
+      if (step === 'stop') return this.appliedUnanswered(within)
       if (step === 'read') await this.read(within)
       else if (await this.send(planned, within)) return planned
     }
+  }
+
+  private async appliedUnanswered(within: CallOptions): Promise<readonly PlannedRelease[]> {
+    const { unanswered, options } = this
+    if (!unanswered || !options.wasApplied) return unanswered ?? []
+    return (await options.wasApplied(within)) ? unanswered : []
   }
 
   private async read(within: CallOptions): Promise<void> {

@@ -33,8 +33,8 @@ function checkLock(etcd: Etcd, key: LockKey): void {
   checkLimit('holder keys', asked)
   checkLimit('live entries', keyLocks.live({ now: NOW, alive: new Set(holders.keys()) }))
   for (const { key: path } of etcd.keys) {
-    if (!path.startsWith(key.traces.key)) continue
-    const id = path.slice(key.traces.key.length)
+    if (!path.startsWith(key.markers.key)) continue
+    const id = path.slice(key.markers.key.length)
     if (holders.has(id) || tickets.has(id)) throw new Violation(`${id} was taken by force, and comes back`)
   }
 }

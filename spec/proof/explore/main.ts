@@ -3,12 +3,20 @@ import { few, many } from './configurations.js'
 import { Explorer } from './explorer.js'
 import { traceText } from './trace.js'
 
-/**
- * Visits every state that a few clients can get into, and says where a rule is broken. Ends with 1 when one is.
- * Arguments: words of the configurations to explore; all when there are none. With `--few`: the part that the tests explore.
- */
-const words = process.argv.slice(2).filter(word => word !== '--few')
-const isFew = process.argv.includes('--few')
+const HELP = `npm run explore -- [--few] [WORDS…]
+
+Visits every state that a few clients can get into, and shows the way to the first in which a rule is broken. Ends with 1 when
+one is. WORDS are parts of the names of the configurations to explore, like 'losses 2' or 'force'; all are when there are none.
+
+  --few   only the part that the tests explore`
+
+const args = process.argv.slice(2)
+if (args.includes('--help')) {
+  console.log(HELP)
+  process.exit()
+}
+const words = args.filter(word => word !== '--few')
+const isFew = args.includes('--few')
 
 interface Sum {
   configurations: number

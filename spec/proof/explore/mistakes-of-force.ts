@@ -6,7 +6,7 @@ import { rules } from './rules.js'
 const one = { concurrency: 1, ttl: 30 }
 const two = { concurrency: 2, ttl: 30 }
 const longOne = { concurrency: 1, ttl: 90 }
-const { traces } = keyOf('x')
+const { markers } = keyOf('x')
 
 /** Known mistakes about forced releases, to prove that the search finds them. */
 export const mistakesOfForce = {
@@ -58,7 +58,7 @@ export const mistakesOfForce = {
   },
   'a waiter does not watch for the marker': {
     broken: {
-      watchedBy: (...args) => rules.watchedBy(...args).filter(({ key }) => !key.startsWith(traces.key)),
+      watchedBy: (...args) => rules.watchedBy(...args).filter(({ key }) => !key.startsWith(markers.key)),
     },
     shows: { requests: [one, longOne], force: { client: 1 } },
     as: /waits, and nobody tells it: blocked/,
@@ -66,7 +66,7 @@ export const mistakesOfForce = {
   'a marker tells a waiter nothing of its ticket': {
     broken: {
       applyEvent: (snapshot, event) =>
-        event.type === 'put' && event.kv.key.startsWith(traces.key)
+        event.type === 'put' && event.kv.key.startsWith(markers.key)
           ? snapshot
           : rules.applyEvent(snapshot, event),
     },

@@ -226,6 +226,13 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/contracts/memory-events'],
   },
   {
+    mistake: 'a release by force claims what its holder has released',
+    file: 'lib/lock/release/force-release.ts',
+    right: 'extraOps: [marker], wasApplied }',
+    wrong: 'extraOps: [marker] }',
+    specs: ['spec/faults/races'],
+  },
+  {
     mistake: 'the package retries transactions by itself',
     file: 'lib/store/etcd/member.ts',
     right: '      faultHandling: { host: () => noop, global: noop },\n',
