@@ -5,11 +5,17 @@ import type { Commit } from './call.js'
 import { clientOf } from './client.js'
 import type { Etcd } from './etcd.js'
 import { NOW } from './time.js'
-import type { World } from './world.js'
 
 /** What must never be. */
 export class Violation extends Error {
   override readonly name = 'Violation'
+}
+
+/** Before a change. */
+interface Before {
+  readonly etcd: Etcd
+  readonly keys: readonly LockKey[]
+  readonly clients: readonly { readonly keys: readonly LockKey[] }[]
 }
 
 /** What is to be true of etcd at any time. */
@@ -40,7 +46,7 @@ function checkLock(etcd: Etcd, key: LockKey): void {
 }
 
 /** What a transaction that is made for an id may do. */
-export function checkChange(world: World, after: Etcd, call: Commit): void {
+export function checkChange(world: Before, after: Etcd, call: Commit): void {
   const { etcd: before, keys } = world
   for (const key of keys) checkOthers(before.truth(key), after.truth(key), call.uuid)
   for (const key of keys) {
@@ -78,13 +84,13 @@ function checkGrant(before: Snapshot, after: Snapshot, id: string): void {
 }
 
 /** Whoever asks for several locks is granted all of them in one transaction, or none. */
-function checkWhole({ clients }: World, after: Etcd, id: string): void {
+function checkWhole({ clients }: Before, after: Etcd, id: string): void {
   const missing = clients[clientOf(id)]?.keys.find(key => !after.truth(key).holders.has(id))
   if (missing) throw new Violation(`${id} is granted a part of what it asks for, without ${missing.name}`)
 }
 
 /** A marker tells what its transaction has taken, and nothing is taken without one. */
-function checkMarkers({ etcd: before, keys }: World, after: Etcd, { kind, uuid }: Commit): void {
+function checkMarkers({ etcd: before, keys }: Before, after: Etcd, { kind, uuid }: Commit): void {
   for (const key of keys) {
     const has = (etcd: Etcd): boolean =>
       etcd.truth(key).tickets.has(uuid) ||

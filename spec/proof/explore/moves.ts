@@ -2,6 +2,7 @@ import { cameWithHolderKey } from '../../../lib/model/lock-id.js'
 import { isStoreError } from '../../../lib/store/store-error.js'
 import type { Client } from './client.js'
 import { clientMoves } from './client-moves.js'
+import { answerForce, beginForce } from './forcing.js'
 import type { Move } from './move.js'
 import { NOW } from './time.js'
 import { troublesOf, troublesOfForce } from './troubles.js'
@@ -28,7 +29,7 @@ export function plainMoves(world: World): Move[] {
 export function optionalMoves(world: World): Move[] {
   const begin = {
     text: 'administrator: begins to force',
-    make: (next: World) => next.administrator!.begin(next),
+    make: (next: World) => beginForce(next, next.administrator!),
   }
   return [
     ...world.clients.flatMap(client => troublesOf(world, client)),
@@ -41,7 +42,7 @@ function administratorMoves({ administrator }: World): Move[] {
   const { call } = administrator ?? {}
   if (!call) return []
   const text = `administrator: ${call.kind === 'read' ? `reads, to ${call.why}` : call.kind}`
-  return [{ text, make: next => next.administrator!.answer(next) }]
+  return [{ text, make: next => answerForce(next, next.administrator!) }]
 }
 
 export function after(world: World, move: Move): World {

@@ -2,6 +2,7 @@ import { abandon, lose, proceed } from './answers.js'
 import { type Call, isCommit } from './call.js'
 import { stop } from './attempting.js'
 import type { Client } from './client.js'
+import { loseForce } from './forcing.js'
 import type { Deed, Move } from './move.js'
 import { isStoreError } from '../../../lib/store/store-error.js'
 import type { Trouble, World } from './world.js'
@@ -105,7 +106,7 @@ export function troublesOfForce({ trouble, administrator }: World): Move[] {
     make: next => {
       next.trouble = { ...next.trouble, losses: next.trouble.losses - 1 }
       make(next)
-      next.administrator!.lose()
+      loseForce(next.administrator!, call)
     },
   })
   return [
