@@ -1,8 +1,23 @@
 import { describeValue } from '../model/describe-value.js'
+import { isAbortSignal } from '../time/abort-signal.js'
 import { nearest } from './nearest.js'
 
 /** What an option must be, in words, and whether it is. What is secret is not told in errors. */
 export type Check = readonly [expected: string, isRight: (value: unknown) => boolean, secret?: 'secret']
+
+/** What is checked where it is used. */
+export const anything: Check = ['anything', () => true]
+export const aBoolean: Check = ['true or false', value => typeof value === 'boolean']
+export const aText: Check = ['a text', value => typeof value === 'string']
+export const aFunction: Check = ['a function', value => typeof value === 'function']
+export const aSignal: Check = ['an AbortSignal', isAbortSignal]
+export const aStore: Check = ['a Store', has('commit')]
+export const aLogger: Check = ['a pino logger', has('info')]
+export const prefixes: Check = ['a list of prefixes', Array.isArray]
+
+export function countFrom(least: number): Check {
+  return [`an integer from ${least} on`, value => Number.isSafeInteger(value) && (value as number) >= least]
+}
 
 /**
  * Checks options by their names; those that are undefined count as not given.
@@ -25,6 +40,10 @@ export function checkOptions(
     const got = secret ? '' : `, got ${describeValue(value)}`
     if (!isRight(value)) throw refuse(`the option '${name}' must be ${expected}${got}.`)
   }
+}
+
+function has(method: string): (value: unknown) => boolean {
+  return value => typeof (value as Record<string, unknown> | null)?.[method] === 'function'
 }
 
 function missing(required: readonly string[]): object {

@@ -1,8 +1,9 @@
+import { inspect } from 'node:util'
+import { describeValue } from '../model/describe-value.js'
 import { LockConfigError } from '../model/errors.js'
 import { isHost, parseEndpoint } from './endpoints.js'
 import { nearest } from './nearest.js'
 import { IGNORED_OPTIONS, type LockConfig, RULES } from './schema.js'
-import { describeConfigValue } from './shown.js'
 
 export interface CheckedConfig {
   readonly config: LockConfig
@@ -52,8 +53,15 @@ function problemIn(config: Readonly<Record<string, unknown>>): string | undefine
 }
 
 function mismatch(field: keyof LockConfig, value: unknown): string {
-  const got = field === 'password' ? 'something else (not shown)' : describeConfigValue(value)
+  const got = field === 'password' ? 'something else (not shown)' : withItems(value)
   return `the option '${field}' must be ${RULES[field][0]}, got ${got}.`
+}
+
+/** The fields of the configuration that are lists or mappings are short, and hold no secret but in URLs. */
+function withItems(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return describeValue(value)
+  const text = inspect(value, { compact: true, breakLength: Infinity })
+  return text.includes('@') ? 'something with credentials (not shown)' : text
 }
 
 /** `{password:secret}` is one key in YAML: what cannot be the name of an option is not repeated. */

@@ -1,13 +1,20 @@
 const LONGEST = 200
 
-/** Text for an error message, which somebody else may have made very long. */
+/** Text for an error message, which a caller or another program may have made very long. */
 export function shorten(text: string): string {
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
 }
 
-/** A value of any type, for an error message. Never throws: not every object can become a string. */
+/**
+ * A value of any type, for an error message, without what may be secret: what an array or an object holds, and the
+ * user and password of a URL (`user:password@`). Never throws: not every object can become a string.
+ */
 export function describeValue(value: unknown): string {
   if (Array.isArray(value)) return 'an array'
   if (typeof value === 'object' && value !== null) return 'an object'
-  return shorten(typeof value === 'string' ? JSON.stringify(value) : String(value))
+  return shorten(typeof value === 'string' ? JSON.stringify(withoutCredentials(value)) : String(value))
+}
+
+function withoutCredentials(text: string): string {
+  return text.replace(/^.*:.*@/s, '…@')
 }

@@ -1,5 +1,13 @@
 import type { Logger } from 'pino'
-import { type Check, checkOptions } from '../config/check-options.js'
+import {
+  aLogger,
+  anything,
+  aStore,
+  type Check,
+  checkOptions,
+  countFrom,
+  prefixes,
+} from '../config/check-options.js'
 import { isNetwork } from '../config/network.js'
 import type { LockConfig } from '../config/schema.js'
 import { isOwner, LONGEST_OWNER } from '../lock/api/index.js'
@@ -37,30 +45,25 @@ export interface ServerOptions {
 
 /** The name of the API key, or of the user who is signed in, is the owner of a lock that is taken without naming one. */
 const AN_OWNER = `a non-empty text of at most ${LONGEST_OWNER} bytes`
-const any: Check = ['anything', () => true]
 const list = (isRight: (value: unknown) => boolean) => {
   return (value: unknown): boolean => Array.isArray(value) && value.every(isRight)
 }
-const has = (method: string) => {
-  return (value: unknown): boolean =>
-    typeof (value as Record<string, unknown> | null)?.[method] === 'function'
-}
 
 const CHECKS: Readonly<Record<keyof ServerOptions, Check>> = {
-  config: any,
-  store: ['a Store', has('commit')],
+  config: anything,
+  store: aStore,
   apiKeys: ['an object with a name and a key for each', isRecord, 'secret'],
   signIn: ['a user and a password', isSignIn, 'secret'],
-  prefix: any,
-  allowedPrefixes: ['a list of prefixes', Array.isArray],
-  graceSeconds: ['an integer from 0 on', value => Number.isInteger(value) && (value as number) >= 0],
+  prefix: anything,
+  allowedPrefixes: prefixes,
+  graceSeconds: countFrom(0),
   tls: ["an object with 'cert' and 'key' in PEM", isTls, 'secret'],
   trustedProxies: [
     'a list of addresses or networks',
     list(item => typeof item === 'string' && isNetwork(item)),
   ],
   pingSeconds: ['a number of seconds over 0', value => Number.isFinite(value) && (value as number) > 0],
-  logger: ['a pino logger', has('info')],
+  logger: aLogger,
 }
 
 /** @throws LockConfigError naming the option that is unknown or wrong, and no secret; InvalidLockError for a prefix. */

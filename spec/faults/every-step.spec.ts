@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals'
-import type { AcquireOptions } from '../../lib/lock/acquire/acquire.js'
+import type { WaitOptions } from '../../lib/lock/acquire/acquire.js'
 import type { Holding } from '../../lib/lock/engine/holdings.js'
 import { type Fault, lineFaults } from '../support/faulty-store.js'
 import { World } from '../support/world.js'
 
-type Options = Pick<AcquireOptions, 'signal'>
+type Options = Pick<WaitOptions, 'signal'>
 
 /** Something that we do with the lock, after which we hold nothing. */
 interface Scenario {

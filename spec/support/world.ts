@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals'
 import { pino } from 'pino'
 import type { KeyValue } from '../../lib/kv/key-value.js'
-import { acquire, type AcquireOptions } from '../../lib/lock/acquire/acquire.js'
+import { acquire, type WaitOptions } from '../../lib/lock/acquire/acquire.js'
 import { Engine } from '../../lib/lock/engine/engine.js'
 import { extendOwn } from '../../lib/lock/extend/extend.js'
 import type { Holding } from '../../lib/lock/engine/holdings.js'
@@ -40,7 +40,7 @@ export class World {
   }
 
   /** Resolves to the holding of what the rival wants. */
-  async acquire(concurrency: number, options: Partial<AcquireOptions> = {}): Promise<Holding> {
+  async acquire(concurrency: number, options: Partial<WaitOptions> = {}): Promise<Holding> {
     const terms = this.terms('us', concurrency)
     const parts = this.keys.map(key => ({ key, terms }))
     const holdings = await acquire(this.us, parts, { waitMs: 60_000, ...options })

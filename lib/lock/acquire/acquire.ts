@@ -23,7 +23,7 @@ const LEAVE_SOON_MS = 500
 /** How often one who shows his wait looks at it. */
 const SHOWN_REREAD_MS = 2_000
 
-export interface AcquireOptions {
+export interface WaitOptions {
   /** Milliseconds; 0 tries once. */
   readonly waitMs: number
   readonly signal?: AbortSignal | undefined
@@ -39,7 +39,7 @@ export interface AcquireOptions {
 export async function acquire(
   engine: Engine,
   targets: readonly LockTarget[],
-  options: AcquireOptions,
+  options: WaitOptions,
 ): Promise<Holding[]> {
   const { signal, waitMs, onWait } = options
   throwIfAborted(signal)
@@ -74,7 +74,7 @@ async function approach(
   attempt: AcquireAttempt,
   waiting: QueueWatcher,
   stop: AbortSignal,
-  onWait: AcquireOptions['onWait'],
+  onWait: WaitOptions['onWait'],
 ): Promise<Step> {
   const options = { signal: stop, ...(!attempt.mayWait && { budget: engine.budget(IMPATIENT_MS) }) }
   for (;;) {

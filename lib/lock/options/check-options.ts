@@ -1,7 +1,17 @@
-import { type Check, checkOptions } from '../../config/check-options.js'
+import {
+  aBoolean,
+  aFunction,
+  aLogger,
+  anything,
+  aSignal,
+  aStore,
+  aText,
+  type Check,
+  checkOptions,
+  prefixes,
+} from '../../config/check-options.js'
 import { InvalidLockError } from '../../model/errors.js'
 import { describeValue } from '../../model/describe-value.js'
-import { isAbortSignal } from '../../time/abort-signal.js'
 import type {
   AcquiredAllOptions,
   AcquiredOptions,
@@ -16,37 +26,29 @@ import type { LockArgs, LockInstanceOptions, LockOptions } from './lock-options.
 
 type Checks<Options> = Readonly<Record<keyof Options, Check>>
 
-const has = (method: string): ((value: unknown) => boolean) => {
-  return value => typeof (value as Record<string, unknown> | null)?.[method] === 'function'
-}
-const isBoolean = (value: unknown): boolean => typeof value === 'boolean'
-/** What is checked by those who use it. */
-const any: Check = ['anything', () => true]
-const signal: Check = ['an AbortSignal', isAbortSignal]
-
 const WAIT: Checks<Omit<AcquireOptions, 'concurrency' | 'ttl'>> = {
-  wait: any,
-  signal,
-  onWait: ['a function', value => typeof value === 'function'],
-  allowReentry: ['true or false', isBoolean],
+  wait: anything,
+  signal: aSignal,
+  onWait: aFunction,
+  allowReentry: aBoolean,
 }
 const KEPT: Checks<Pick<HoldOptions, 'keepAlive' | 'expiring'>> = {
-  keepAlive: ['true or false', isBoolean],
-  expiring: any,
+  keepAlive: aBoolean,
+  expiring: anything,
 }
-const TERMS: Checks<Pick<HoldOptions, 'concurrency' | 'ttl'>> = { concurrency: any, ttl: any }
+const TERMS: Checks<Pick<HoldOptions, 'concurrency' | 'ttl'>> = { concurrency: anything, ttl: anything }
 const ON_LOST: Checks<Pick<AcquiredOptions, 'onLost'>> = {
   onLost: ["'throw' or 'ignore'", value => value === 'throw' || value === 'ignore'],
 }
-const REQUEST: Checks<LockRequest> = { name: any, ...TERMS }
+const REQUEST: Checks<LockRequest> = { name: anything, ...TERMS }
 
 const acquire: Checks<AcquireOptions> = { ...TERMS, ...WAIT }
 const hold: Checks<HoldOptions> = { ...acquire, ...KEPT }
 const acquireAll: Checks<HoldAllOptions> = { ...WAIT, ...KEPT }
 const acquired: Checks<AcquiredOptions> = { ...hold, ...ON_LOST }
 const acquiredAll: Checks<AcquiredAllOptions> = { ...acquireAll, ...ON_LOST }
-const face: Checks<ShortcutOptions> = { ttl: any, ...acquireAll }
-const tryAcquire: Checks<TryOptions> = { ...TERMS, ...KEPT, signal }
+const shortcut: Checks<ShortcutOptions> = { ttl: anything, ...acquireAll }
+const tryAcquire: Checks<TryOptions> = { ...TERMS, ...KEPT, signal: aSignal }
 
 /** The options that belong to each way to acquire. */
 const ACQUIRING = {
@@ -55,32 +57,32 @@ const ACQUIRING = {
   acquired,
   acquireAll,
   acquiredAll,
-  exclusive: face,
-  shared: face,
-  semaphore: face,
+  exclusive: shortcut,
+  shared: shortcut,
+  semaphore: shortcut,
   tryAcquire,
 } as const
 
 const OTHERS = {
-  events: { signal },
-  forceRelease: { reason: any },
-  list: { prefix: any },
+  events: { signal: aSignal },
+  forceRelease: { reason: anything },
+  list: { prefix: anything },
 } as const
 
 const COOKBOOK: Checks<LockArgs> = {
-  suffix: ['a text', value => typeof value === 'string'],
+  suffix: aText,
   ...TERMS,
 }
 
 const COMMON: Checks<Omit<LockOptions, 'config' | 'store'>> = {
-  prefix: any,
-  owner: any,
-  dryRun: ['true or false', isBoolean],
-  allowedPrefixes: ['a list of prefixes', Array.isArray],
-  logger: ['a pino logger', has('info')],
+  prefix: anything,
+  owner: anything,
+  dryRun: aBoolean,
+  allowedPrefixes: prefixes,
+  logger: aLogger,
 }
-const LOCK: Checks<LockOptions> = { config: any, store: ['a Store', has('commit')], ...COMMON }
-const INSTANCE: Checks<LockInstanceOptions> = { configFile: any, ...COMMON }
+const LOCK: Checks<LockOptions> = { config: anything, store: aStore, ...COMMON }
+const INSTANCE: Checks<LockInstanceOptions> = { configFile: anything, ...COMMON }
 
 /** @throws InvalidLockError naming the option that is unknown, wrong, or without meaning for the call. */
 export function checkOptionsOf(call: keyof typeof ACQUIRING | keyof typeof OTHERS, options: unknown): void {

@@ -1,4 +1,4 @@
-import { type Check, checkOptions } from '../../config/check-options.js'
+import { anything, type Check, checkOptions } from '../../config/check-options.js'
 import { InvalidLockError } from '../../model/errors.js'
 import { describeValue } from '../../model/describe-value.js'
 import type { GuardedWrite } from '../../protocol/guard.js'
@@ -6,7 +6,6 @@ import type { GuardedWrite } from '../../protocol/guard.js'
 const isText = (value: unknown): value is string => typeof value === 'string' && value.isWellFormed()
 const key: Check = ['a non-empty text', value => isText(value) && value !== '']
 const oneOf = (expected: string, ...values: unknown[]): Check => [expected, value => values.includes(value)]
-const any: Check = ['anything', () => true]
 
 const TYPE = oneOf("'put', 'delete' or 'range'", 'put', 'delete', 'range')
 const PUT = {
@@ -26,7 +25,7 @@ const COMPARE = {
 
 /** @throws InvalidLockError naming what is wrong: etcd would be blamed for it otherwise. */
 export function checkGuardedWrite(write: unknown): asserts write is GuardedWrite {
-  check('guard', write, { compare: any, success: any })
+  check('guard', write, { compare: anything, success: anything })
   const { compare = [], success } = write as { compare?: unknown; success?: unknown }
   checkList('success', 'operations', success)
   checkList('compare', 'conditions', compare)

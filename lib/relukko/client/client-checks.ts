@@ -1,6 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { type Check, checkOptions } from '../../config/check-options.js'
-import { isAbortSignal } from '../../time/abort-signal.js'
+import { aBoolean, aSignal, type Check, checkOptions, countFrom } from '../../config/check-options.js'
 import { RelukkoInvalidError } from '../errors.js'
 import { isHttpUrl, type RelukkoClientOptions } from './client-options.js'
 import { PROXY, proxyOf } from './http/proxy.js'
@@ -12,15 +11,10 @@ const from = (least: number): Check => [
   `a number from ${least} on`,
   value => typeof value === 'number' && value >= least && value < Infinity,
 ]
-const countFrom = (least: number): Check => [
-  `an integer from ${least} on`,
-  value => Number.isSafeInteger(value) && (value as number) >= least,
-]
 const positive: Check = [
   'a number above 0',
   value => typeof value === 'number' && value > 0 && value < Infinity,
 ]
-const boolean: Check = ['true or false', value => typeof value === 'boolean']
 /** What is in it is checked by itself. */
 const anObject: Check = ['an object', isObject, 'secret']
 /** Those of the connection itself, which HTTP and the WebSocket write on their own, and the one with the key. */
@@ -39,7 +33,6 @@ const origins: Check = [
   value => Array.isArray(value) && value.every(isOrigin),
   'secret',
 ]
-const signal: Check = ['an AbortSignal', isAbortSignal]
 const orNull = ([expected, isRight, secret]: Check): Check => [
   `${expected}, or null for none`,
   value => value === null || isRight(value),
@@ -54,8 +47,8 @@ export const CLIENT_CHECKS: Readonly<Record<keyof RelukkoClientOptions, Check>> 
   retry: orNull(anObject),
   acquireWaitForTimeout: positive,
   acquireModulo: countFrom(1),
-  raiseWhenAcquireFails: boolean,
-  disableWebsocket: boolean,
+  raiseWhenAcquireFails: aBoolean,
+  disableWebsocket: aBoolean,
   wsPingInterval: from(0),
   wsPingTimeout: positive,
   wsWaitForTimeout: positive,
@@ -65,8 +58,8 @@ export const CLIENT_CHECKS: Readonly<Record<keyof RelukkoClientOptions, Check>> 
   maxRedirects: countFrom(0),
   trustedOrigins: origins,
   proxy: orNull(proxy),
-  trustEnv: boolean,
-  signal: orNull(signal),
+  trustEnv: aBoolean,
+  signal: orNull(aSignal),
 }
 
 export const RETRY_CHECKS: Readonly<Record<keyof RetryOptions, Check>> = {

@@ -1,4 +1,12 @@
-import { type Check, checkOptions } from '../../config/check-options.js'
+import {
+  aLogger,
+  anything,
+  aStore,
+  type Check,
+  checkOptions,
+  countFrom,
+  prefixes,
+} from '../../config/check-options.js'
 import type { LockOptions } from '../../lock/api/index.js'
 import { RelukkoInvalidError } from '../errors.js'
 
@@ -12,18 +20,13 @@ export interface RelukkoAdapterOptions extends Pick<
   readonly graceSeconds?: number
 }
 
-const has = (method: string): ((value: unknown) => boolean) => {
-  return value => typeof (value as Record<string, unknown> | null)?.[method] === 'function'
-}
-const any: Check = ['anything', () => true]
-
 const CHECKS: Readonly<Record<keyof RelukkoAdapterOptions, Check>> = {
-  config: any,
-  store: ['a Store', has('commit')],
-  prefix: any,
-  allowedPrefixes: ['a list of prefixes', Array.isArray],
-  graceSeconds: ['an integer from 0 on', value => Number.isInteger(value) && (value as number) >= 0],
-  logger: ['a pino logger', has('info')],
+  config: anything,
+  store: aStore,
+  prefix: anything,
+  allowedPrefixes: prefixes,
+  graceSeconds: countFrom(0),
+  logger: aLogger,
 }
 
 /** @throws RelukkoInvalidError naming the option that is unknown or wrong. */

@@ -1,5 +1,5 @@
 import type { PeerCertificate } from 'node:tls'
-import type { Check } from '../../../config/check-options.js'
+import { aBoolean, type Check } from '../../../config/check-options.js'
 
 /** A text in PEM or the path of a file, or what is in such a file: PEM, or DER for a certificate. */
 export type TlsFile = string | Buffer
@@ -26,7 +26,6 @@ export interface ClientTls {
   readonly checkServerIdentity?: ((host: string, cert: PeerCertificate) => Error | undefined) | undefined
 }
 
-const boolean: Check = ['true or false', value => typeof value === 'boolean']
 const isFile = (value: unknown): boolean =>
   Buffer.isBuffer(value) || (typeof value === 'string' && value !== '')
 
@@ -38,7 +37,7 @@ export const TLS_CHECKS: Readonly<Record<keyof ClientTls, Check>> = {
   ],
   cert: ['a text in PEM, a path or a Buffer', isFile, 'secret'],
   key: ['a text in PEM, a path or a Buffer', isFile, 'secret'],
-  rejectUnauthorized: boolean,
-  checkHostname: boolean,
+  rejectUnauthorized: aBoolean,
+  checkHostname: aBoolean,
   checkServerIdentity: ['a function', value => typeof value === 'function'],
 }
