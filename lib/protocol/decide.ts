@@ -16,7 +16,7 @@ export type Step =
   /** In the queue. `place` counts from 1. At `until` an entry expires that never had a holder key, so that no event tells of it. */
   | { readonly kind: 'wait'; readonly place: number; readonly until: Timestamp | undefined }
 
-/** What a request asks for of one lock, and what is known of that. */
+/** One lock that a request asks for, and what is known of it. */
 export interface TargetState {
   readonly snapshot: Snapshot
   readonly terms: Pick<LockTerms, 'uuid' | 'concurrency'>
@@ -47,26 +47,35 @@ export function decide(
 }
 
 /**
- * What a request for several locks at once does next, as far as snapshots of one revision tell. It is granted all or
- * nothing; and it waits only while it has tickets in all queues, which all have the same age: that is why nobody can wait
- * for somebody who waits for him.
+ * What a request for several locks at once does next, as far as snapshots of one revision tell. All are granted in one
+ * transaction, or none.
+ *
+ * No two requests wait for each other, whatever the order of their names: a request waits only while it has tickets in
+ * all its queues, and one transaction took them all. Of two requests that meet in several queues, the same one is
+ * ahead in each.
  */
 export function decideAll(targets: readonly TargetState[], now: Timestamp): Step {
   const steps = targets.map(({ snapshot, terms }) => decide(snapshot, terms, now, targets.length))
-  const [first, ...others] = steps as [Step, ...Step[]]
-  if (others.length === 0 || (first.kind === 'held' && others.every(({ kind }) => kind === 'held')))
-    return first
+  if (steps.length === 1) return steps[0]!
+  if (steps.every(({ kind }) => kind === 'held')) return { kind: 'held' }
+  // Grants and releases take all locks of a set at once. One of them without the others has lost its lease.
   if (steps.some(({ kind }) => kind === 'held' || kind === 'lost')) return { kind: 'lost' }
-  const queued = targets.filter(({ snapshot, terms }) => snapshot.tickets.has(terms.uuid))
+  const tickets = targets.filter(({ snapshot, terms }) => snapshot.tickets.has(terms.uuid)).length
   const areFree = steps.every(({ kind }) => kind === 'grant')
-  if (queued.length < targets.length) return { kind: areFree && queued.length === 0 ? 'grant' : 'blocked' }
+  if (tickets === 0) return { kind: areFree ? 'grant' : 'blocked' }
+  // A ticket was deleted by hand or by force. The others alone must not be granted: the request starts anew.
+  if (tickets < targets.length) return { kind: 'blocked' }
+  return areFree ? { kind: 'grant' } : longestWait(steps)
+}
+
+/** With tickets in all queues: where the request is farthest back, and the first entry that may expire. */
+function longestWait(steps: readonly Step[]): Step {
   const waits = steps.filter(step => step.kind === 'wait')
-  if (waits.length === 0) return { kind: 'grant' }
   const until = earliest(waits.flatMap(wait => wait.until ?? []))
   return { kind: 'wait', place: Math.max(...waits.map(wait => wait.place)), until }
 }
 
-/** What one with a ticket watches: nothing that does not concern him, so that an event wakes one waiter. */
+/** What a waiter watches: nothing but what it waits for, so that an event wakes one waiter and not all. */
 export function watchedBy({ key, tickets }: Snapshot, uuid: string): KeyRange[] {
   const ahead = aheadOf(tickets, uuid)
   const dismissal = { key: key.forced(uuid) }
@@ -74,7 +83,7 @@ export function watchedBy({ key, tickets }: Snapshot, uuid: string): KeyRange[] 
   return [{ key: key.holder(uuid) }, { key: key.ticket(ahead) }, dismissal]
 }
 
-/** What one with tickets for several locks watches: those that he waits for. Nobody hands him a single one. */
+/** What a waiter for several locks watches: those that it waits for. It is handed none of them by itself. */
 export function watchedByAll(targets: readonly TargetState[], now: Timestamp): KeyRange[] {
   if (targets.length === 1) return watchedBy(targets[0]!.snapshot, targets[0]!.terms.uuid)
   return targets.flatMap(({ snapshot, terms }) => {

@@ -22,8 +22,8 @@ export interface GrantOptions {
 }
 
 /**
- * Takes the lock, as held since `created`, if the snapshot is true: nobody waits, or the first ticket is this request's. If it is
- * not, takes a ticket (where the request has a lease for one and none stands) and reads the truth.
+ * Takes the lock, as held since `created`, if the snapshot is true: the queue is empty, or its first ticket is this request's. If
+ * it is not true, takes a ticket (where the request has a lease for one and none stands) and reads the truth.
  * @throws LockUnavailableError, LockExistingError when the request does not fit into the snapshot.
  */
 export function grant(
@@ -56,7 +56,7 @@ export function grant(
         },
         ...(ticket ? [{ type: 'delete' as const, key: ticket.key }] : []),
         ...orphans(snapshot, keyLocks),
-        // Those who came meanwhile are the ones to hand over to.
+        // Waiters that came meanwhile: the next release hands over to them, from this snapshot.
         ...(ticket && request.handoffAllowed ? snapshotReads(key) : []),
       ],
       failure: [...(ticket ? [] : putTicket(snapshot, request, lock)), ...snapshotReads(key)],
@@ -75,7 +75,7 @@ function putTicket({ key }: Snapshot, request: Request, lock: ConcurrentLock): O
   return [{ type: 'put', key: key.ticket(request.uuid), value, lease: ticketLease }]
 }
 
-/** My ticket stands and none is older; or, for one without a ticket, there is none at all. */
+/** The request's ticket stands and none is older; for a request without a ticket, the queue is empty. */
 function isFirst({ key, tickets }: Snapshot, { uuid }: Request): Compare[] {
   const mine = tickets.get(uuid)
   if (!mine) return [{ target: 'create', ...key.tickets, is: '=', revision: 0n }]

@@ -19,8 +19,8 @@ export interface Guard {
 }
 
 /**
- * The write, to be applied only while all these holder keys have their create revisions, and nobody has deleted a KeyLocks by
- * hand: whoever did has freed the lock.
+ * The write, to be applied only while all these holder keys have their create revisions and the KeyLocks stand: a KeyLocks
+ * that was deleted by hand has freed its lock.
  */
 export function guarded(guards: readonly Guard[], { compare = [], success }: GuardedWrite): Transaction {
   const stand = guards.flatMap(({ key, uuid, token }): Compare[] => [
@@ -51,7 +51,7 @@ export function verification(guards: readonly Guard[]): GuardedWrite {
   }
 }
 
-/** A holding that does not stand. */
+/** A holding that is not valid any more. */
 export interface Fallen {
   readonly at: number
   /** What is gone from etcd. */

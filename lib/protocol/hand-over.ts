@@ -7,12 +7,12 @@ import { hasRoom } from './room.js'
 import type { Snapshot } from './snapshot.js'
 import { formatTerms, parseTerms } from './terms.js'
 
-/** Seconds. Who is handed the lock may have died just before, and then holds it for as long as its lease lasts. */
+/** Seconds. A waiter may have died just before it is handed the lock, which it then holds for as long as its lease lasts. */
 const LONGEST_TTL = 60
-/** Bounds one transaction; who is left over takes its place by itself. */
+/** Bounds one transaction. The waiters beyond it take the lock by themselves. */
 const MOST_AT_ONCE = 16
 
-/** A waiter that gets the lock from one who leaves. */
+/** A waiter that a release grants the lock to. */
 export interface Successor {
   readonly uuid: string
   readonly ticket: KeyValue
@@ -23,8 +23,8 @@ export interface Successor {
 }
 
 /**
- * The first waiters that fit beside those who stay, in the order of arrival: up to the first that does not fit, so
- * that nobody is passed. They are added to `keyLocks`.
+ * The first waiters that fit beside the remaining holders, in the order of arrival, up to the first that does not fit:
+ * no waiter is passed. They are added to `keyLocks`.
  */
 export function handOver(snapshot: Snapshot, keyLocks: KeyLocks, now: Timestamp, most: number): Successor[] {
   const alive = new Set(snapshot.holders.keys())
@@ -42,7 +42,7 @@ export function handOver(snapshot: Snapshot, keyLocks: KeyLocks, now: Timestamp,
   return successors
 }
 
-/** Those who are handed the lock still wait. Nobody older can have come: the queue grows at its end. */
+/** The successors still wait. No older waiter can have come: the queue grows at its end. */
 export function stillWait(successors: readonly Successor[]): Compare[] {
   return successors.map(({ ticket: { key, createRevision } }) => ({
     target: 'create',

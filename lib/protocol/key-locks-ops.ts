@@ -9,7 +9,7 @@ export function unchanged(snapshot: Snapshot): Compare[] {
 }
 
 /**
- * Writes the KeyLocks, or deletes it when nobody is left. A sole holder's lease takes it along, so that a
+ * Writes the KeyLocks, or deletes it when no holder is left. A sole holder's lease takes it along, so that a
  * crash leaves nothing behind.
  */
 export function putKeyLocks(keyLocks: KeyLocks, leases: ReadonlyMap<string, LeaseId | undefined>): Op {

@@ -4,7 +4,7 @@ import type { KeyLocks } from '../model/key-locks.js'
 import type { Snapshot } from './snapshot.js'
 
 /**
- * No holder key stands that the snapshot does not know. Who writes the KeyLocks without this compare could
+ * No holder key stands that the snapshot does not know. A transaction that writes the KeyLocks without this compare could
  * - leave holder keys behind, or grant beside them, that outlived a KeyLocks which was deleted by hand and has left no trace;
  * - drop a living entry for its missing holder key: a waiter is told of the KeyLocks and of the holder keys by two watches. When a grant
  *   has put both, and the first watch has told of the entry while the second is late, the entry looks dead.
@@ -25,7 +25,7 @@ export function noUnknownHolders(snapshot: Snapshot): Compare[] {
 }
 
 /**
- * Deletes the holder keys whose entry was removed by hand: whoever removed it freed the lock, and its holder shall see that.
+ * Deletes the holder keys whose entry was removed by hand: that freed the lock, and its holder must see it.
  * There may be more of them than etcd takes operations, so that they go by the ranges between those that stay.
  */
 export function orphans({ key, holders }: Snapshot, keyLocks: KeyLocks, except?: string): Op[] {

@@ -1,6 +1,6 @@
 import type { LeaseId } from '../kv/key-value.js'
 
-/** What somebody asks for: one holding, known ever after by an id that is made before the first call. */
+/** The terms of one holding. Its id is made before the first call, so that a repeated call is known again. */
 export interface LockTerms {
   readonly uuid: string
   readonly owner: string
@@ -15,8 +15,8 @@ export interface LockTerms {
 export interface Request extends LockTerms {
   /** The lease that the holder key gets. */
   readonly holderLease: LeaseId
-  /** The lease of the ticket; undefined for one who does not wait. */
+  /** The lease of the ticket; undefined for a request that does not wait. */
   readonly ticketLease: LeaseId | undefined
-  /** Whether one who leaves may hand the lock over: not when it is of use with others only. */
+  /** Whether a release may hand the lock over to this request: not when it is one of several that are of use together only. */
   readonly handoffAllowed: boolean
 }

@@ -46,7 +46,7 @@ export function timeOf(text: unknown): Timestamp | undefined {
   }
 }
 
-/** Undefined when the text holds no terms: whoever wrote the key counts all the same. */
+/** Undefined when the text holds no terms. The key counts all the same. */
 export function parseTerms(text: string): Terms | undefined {
   try {
     const terms = JSON.parse(text) as Partial<Terms> | null
