@@ -71,7 +71,7 @@ function parse(file: string, text: string): unknown {
   }
 }
 
-/** Empty for a user who has none, as in some containers. */
+/** Empty for a user without a home, as in some containers. */
 function userHome(): string {
   try {
     return homedir()

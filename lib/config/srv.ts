@@ -21,7 +21,7 @@ const SERVICES = [
 /** How often a name server is asked, and for how many milliseconds at first: it has twice the time when it is asked again. */
 const PATIENCE = { tries: 2, timeout: 1_000 }
 
-/** What DNS says when a record does not exist; all else is trouble on the way to the answer. */
+/** The codes of DNS for a record that does not exist. Any other means that no answer came. */
 const NO_RECORD = ['ENOTFOUND', 'ENODATA', 'EBADNAME']
 
 /**

@@ -52,7 +52,7 @@ export function readsOf(...ranges: readonly KeyRange[]): Transaction {
   return unconditionally(...ranges.map(range => ({ type: 'range' as const, ...range })))
 }
 
-/** What one operation brought: the keys a range found; nothing for a put or a delete. */
+/** The result of one operation: the keys that a range found; nothing for a put or a delete. */
 export type OpResult = readonly KeyValue[]
 
 /** What a {@link Transaction} did. */
@@ -61,6 +61,6 @@ export interface TransactionResult {
   readonly succeeded: boolean
   /** Revision of the store after the transaction. One that changes keys makes the next revision, and all its writes have that. */
   readonly revision: bigint
-  /** One per operation of the branch that ran, in its order. */
+  /** One result for each operation of the branch that ran, in its order. */
   readonly results: readonly OpResult[]
 }

@@ -16,7 +16,7 @@ export interface ConcurrentLockDict {
 export interface ConcurrentLockFields {
   /** How many may hold at once; 0 = any number, tracked. */
   readonly concurrency: number
-  /** Who holds, for people: usually `user@host [pid]`. */
+  /** The holder's name, for people: usually `user@host [pid]`. */
   readonly owner: string
   /** Seconds that the lock is valid from `created` on. */
   readonly ttl: number
@@ -42,7 +42,7 @@ const OURS: Rules = {
   ttl: [TTL_EXPECTED, isTtl],
 }
 
-/** What Spicerack reads: of other software, and of people. */
+/** What Spicerack reads; other software, and people, may have written it. */
 const READABLE: Rules = {
   concurrency: ['a non-negative number', value => Number.isFinite(value) && (value as number) >= 0],
   created: [CREATED, value => isTime(value, text => Timestamp.read(text))],
@@ -50,7 +50,7 @@ const READABLE: Rules = {
   ttl: ['a positive number of seconds', value => Number.isFinite(value) && (value as number) > 0],
 }
 
-/** One holder of a lock. */
+/** One holder of a lock: an entry of its {@link KeyLocks}. */
 export class ConcurrentLock {
   readonly concurrency: number
   readonly owner: string
@@ -89,7 +89,7 @@ export class ConcurrentLock {
   }
 
   /**
-   * The lock that is to be written to etcd, as held since `created` by the clock of whoever asks.
+   * The lock that is to be written to etcd, as held since `created` by the clock of the caller's host.
    * @throws InvalidLockError
    */
   static toWrite(

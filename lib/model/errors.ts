@@ -1,6 +1,6 @@
 import { jsonOf } from './printed.js'
 
-/** What a caller can branch on without `instanceof`; stable across versions. */
+/** The codes of errors, stable across versions: callers can branch on them without `instanceof`. */
 export type SpicelockErrorCode =
   | 'LOCK_ERROR'
   | 'INVALID_LOCK'
@@ -41,7 +41,7 @@ export abstract class SpicerackError extends Error {
     this.key = details.key
   }
 
-  /** For `JSON.stringify`: tokens as decimal strings, and not the cause, which others have made. */
+  /** For `JSON.stringify`: tokens as decimal strings. Without the cause, which may hold anything. */
   toJSON(): unknown {
     return jsonOf({ ...this, message: this.message })
   }
@@ -85,12 +85,12 @@ export class LockExistingError extends LockError {
   override readonly code = 'LOCK_EXISTING'
 }
 
-/** The caller waits for a lock that it holds itself, and would for ever. */
+/** The caller would wait for ever for a lock that it holds itself. Pass on the handle, or allow it with `allowReentry`. */
 export class LockReentryError extends LockError {
   override readonly code = 'LOCK_REENTERED'
 }
 
-/** The holder renews the lock by itself, so that nobody else can change how long it lasts. */
+/** The holder renews the lock by itself, so that only its handle can make it last longer. */
 export class LockRenewedError extends LockError {
   override readonly code = 'LOCK_RENEWED'
 }
@@ -98,7 +98,7 @@ export class LockRenewedError extends LockError {
 /** The place in the queue was taken by force: nothing is held, and nothing is waited for any more. */
 export class LockDismissedError extends LockError {
   override readonly code = 'LOCK_DISMISSED'
-  /** Who took it. */
+  /** The owner that took it. */
   readonly by: string
   /** Why, for people. */
   readonly reason: string
@@ -111,23 +111,25 @@ export class LockDismissedError extends LockError {
 }
 
 /**
- * - `expired`: its time is over.
+ * Why a holding was lost:
+ *
+ * - `expired`: its ttl is over.
  * - `released`: its own handle released it.
- * - `released-elsewhere`: somebody released it by its id, or by force.
- * - `lease-lost`: etcd ended its lease before its time.
+ * - `released-elsewhere`: it was released by its id, or by force.
+ * - `lease-lost`: etcd ended its lease before its ttl was over.
  * - `unreachable`: no renewal got through in time.
- * - `closed`: the `Lock` that made it was closed. It stands in etcd until its time is over.
+ * - `closed`: the `Lock` that made it was closed. It stays in etcd until its ttl is over.
  */
 export type LossReason =
   'expired' | 'released' | 'released-elsewhere' | 'lease-lost' | 'unreachable' | 'closed'
 
-/** What was held is not held any more, or not for certain. */
+/** The lock is not held any more, or not for certain. */
 export class LockLostError extends LockError {
   override readonly code = 'LOCK_LOST'
   readonly reason: LossReason
-  /** Fencing token of what was held. */
+  /** Fencing token of the lost holding. */
   readonly fencingToken: bigint
-  /** Fencing token of the youngest holder that was seen instead. */
+  /** Fencing token of the youngest holder that was seen in its place. */
   readonly currentToken: bigint | undefined
 
   constructor(message: string, details: LossDetails) {
@@ -144,15 +146,15 @@ export interface LossDetails extends ErrorDetails {
   readonly currentToken?: bigint | undefined
 }
 
-/** Others hold the lock and the time to wait for them is over. */
+/** Other holders, or earlier waiters, have the lock, and the time to wait is over. The message names them. */
 export class LockUnavailableError extends SpicerackCheckError {
   readonly code = 'LOCK_UNAVAILABLE'
 }
 
-/** The lock has as many holders as etcd can store under one key. */
+/** The lock has as many holders as fit into one value of etcd (1 MiB of entries). */
 export class LockFullError extends LockUnavailableError {}
 
-/** etcd cannot be reached, or a write did not get through within the budget. */
+/** etcd cannot be reached, or a write did not get through within its time (two minutes; five seconds for handles). */
 export class EtcdLockUnavailableError extends SpicerackCheckError {
   readonly code = 'ETCD_UNAVAILABLE'
 }

@@ -9,17 +9,17 @@ import { cameWithHolderKey } from './lock-id.js'
 import { shorten } from './describe-value.js'
 import { Timestamp } from './timestamp.js'
 
-/** What tells the living from the dead among the entries of a KeyLocks. */
+/** How live entries of a KeyLocks are told from dead ones. */
 export interface Liveness {
   readonly now?: Timestamp
   /**
-   * Ids whose holder key stands in etcd: these are alive whatever the clock says, and of the others those are dead that came
-   * with one. Where it is not given, the clock decides.
+   * The ids whose holder key stands in etcd: they are live whatever the clock says. Any other id that was written together
+   * with a holder key is dead. If this is not given, the clock decides.
    */
   readonly alive?: ReadonlySet<string>
 }
 
-/** Who holds one lock: the value under its key. */
+/** The value of a lock in etcd: its holders by id, in the order in which they came. */
 export class KeyLocks {
   private readonly entries: Map<string, ConcurrentLock>
 
@@ -76,12 +76,13 @@ export class KeyLocks {
     )
   }
 
+  /** The entries that are not {@link expired}. */
   live(liveness: Liveness = {}): ConcurrentLock[] {
     const expired = new Set(this.expired(liveness))
     return [...this.entries.values()].filter(lock => !expired.has(lock))
   }
 
-  /** Whether one more holder with this concurrency keeps within its limit and those of the live holders. */
+  /** Whether one more holder with this concurrency stays within its own limit and those of the live holders. */
   fits({ concurrency }: { readonly concurrency: number }, liveness: Liveness = {}): boolean {
     const live = this.live(liveness)
     return live.length < smallestLimit([concurrency, ...live.map(lock => lock.concurrency)])
@@ -109,6 +110,7 @@ export class KeyLocks {
     return expired
   }
 
+  /** Removes the entry of an id, and returns it. */
   remove(uuid: string): ConcurrentLock | undefined {
     const lock = this.entries.get(uuid)
     this.entries.delete(uuid)

@@ -66,7 +66,7 @@ export class Timestamp {
     return this.epochMicros > last ? new Timestamp(last) : this
   }
 
-  /** @param seconds any finite number: what others have written may be longer than any time. */
+  /** @param seconds any finite number: entries of other software may name more than any time has. */
   plusSeconds(seconds: number): Timestamp {
     const micros = Math.min(Math.round(seconds * 1_000_000), Number.MAX_VALUE)
     return new Timestamp(this.epochMicros + BigInt(micros))

@@ -61,9 +61,9 @@ export interface Leases {
   grant(ttl: number, options?: CallOptions): Promise<GrantedLease>
   /** Lets a lease last its whole ttl from now. Resolves to the seconds left then, 0 when there is no such lease (any more). */
   renew(id: LeaseId, options?: CallOptions): Promise<number>
-  /** What is left of a lease, which is not renewed by this; undefined when there is no such lease (any more). */
+  /** How long a lease still lasts, without renewing it; undefined when there is no such lease (any more). */
   remaining(id: LeaseId, options?: CallOptions): Promise<RemainingLease | undefined>
-  /** Deletes the lease and its keys. One that is gone already is no error. */
+  /** Deletes the lease and its keys. A lease that is gone already is no error. */
   revoke(id: LeaseId, options?: CallOptions): Promise<void>
 }
 
@@ -78,6 +78,6 @@ export interface GrantedLease {
 export interface RemainingLease {
   /** Seconds that were granted. */
   readonly ttl: number
-  /** Seconds that are left, in whole ones: up to one more may be. */
+  /** Whole seconds that are left, rounded down. */
   readonly left: number
 }

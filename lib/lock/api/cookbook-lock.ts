@@ -6,7 +6,8 @@ import { checkCookbookArgs } from '../options/check-options.js'
 import type { LockArgs } from '../options/lock-options.js'
 
 /**
- * Name and options of the lock of a cookbook's run, for `lock.acquired(name, options, run)`.
+ * The name and the options of the lock of a cookbook's run, for `lock.acquired(name, options, run)`. Defaults as in
+ * Spicerack: at most 20 runs at once, for 1800 seconds each.
  * @throws InvalidLockError naming what is wrong.
  */
 export function cookbookLock(

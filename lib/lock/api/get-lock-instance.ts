@@ -10,6 +10,8 @@ import type { LockInstanceOptions } from '../options/lock-options.js'
 import { NoLock } from './no-lock.js'
 
 /**
+ * The Lock that a configuration file describes, or a {@link NoLock} when `configFile` is null. Reads the file at once, and
+ * connects at the first call.
  * @throws LockConfigError for a missing or broken file, InvalidLockError for a prefix that is not allowed, or a
  * bad owner or option.
  */

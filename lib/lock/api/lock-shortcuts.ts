@@ -15,14 +15,16 @@ import { runHolding } from '../acquire/reentry.js'
 
 const DEFAULTS = { ttl: 30, keepAlive: true }
 
-/** The usual ways to hold, all of them made of {@link hold} and {@link acquireAll}. */
+/** The usual ways to hold a lock, all of them made of {@link hold} and {@link acquireAll}. */
 export abstract class LockShortcuts {
   abstract hold(name: string, options: HoldOptions): Promise<HeldLock>
   abstract acquireAll(requests: readonly LockRequest[], options?: HoldAllOptions): Promise<HeldLocks>
 
   /**
-   * Runs `fn` while holding the lock, which is released however `fn` ends. Rejects as `acquire` and `fn` do, and
-   * with a LockLostError when the lock was lost while `fn` ran; `held.signal` tells `fn` of that in time.
+   * Runs `fn` while holding the lock, and releases the lock however `fn` ends. Resolves to the result of `fn`.
+   * `held.signal` aborts before the lock can be held by another, so that `fn` can stop in time.
+   * @throws what `fn` throws; if `fn` succeeds but the lock was lost meanwhile, LockLostError (unless `onLost` is
+   * `'ignore'`); otherwise as {@link hold}.
    */
   async acquired<T>(
     name: string,
@@ -36,7 +38,7 @@ export abstract class LockShortcuts {
     return runHeld(held, [{ key: held.key, concurrency: options.concurrency }], onLost, fn)
   }
 
-  /** Like `acquireAll`, and otherwise like {@link acquired}. */
+  /** As {@link acquired}, with several locks, all of them or none; `fn` gets one handle. Throws as `acquireAll` and `acquired`. */
   async acquiredAll<T>(
     requests: readonly LockRequest[],
     options: AcquiredAllOptions = {},
@@ -50,19 +52,26 @@ export abstract class LockShortcuts {
     return runHeld(held, locks, onLost, fn)
   }
 
-  /** Nobody else holds. Throws as `hold` does. */
+  /** Holds the lock alone. The lease lasts 30 s and is renewed unless the options say otherwise. Throws as `hold`. */
   async exclusive(name: string, options: ShortcutOptions = {}): Promise<HeldLock> {
     checkOptionsOf('exclusive', options)
     return this.hold(name, { ...DEFAULTS, ...given(options), concurrency: 1 })
   }
 
-  /** Others hold it shared, too, and nobody exclusively. Who came first is served first. Throws as `hold` does. */
+  /**
+   * Holds the lock together with any number of other shared holders, while no exclusive holder has it. Shared and exclusive
+   * waiters are granted in the order of arrival. Lease as for {@link exclusive}. Throws as `hold`.
+   */
   async shared(name: string, options: ShortcutOptions = {}): Promise<HeldLock> {
     checkOptionsOf('shared', options)
     return this.hold(name, { ...DEFAULTS, ...given(options), concurrency: 0 })
   }
 
-  /** At most `permits` hold, 1 at least. Throws as `hold` does. */
+  /**
+   * Holds the lock with at most `permits` holders in all. Lease as for {@link exclusive}.
+   * @param permits an integer from 1 on. Holders may ask for different numbers: the smallest counts.
+   * @throws InvalidLockError for a bad number of permits; otherwise as `hold`.
+   */
   async semaphore(name: string, permits: number, options: ShortcutOptions = {}): Promise<HeldLock> {
     checkOptionsOf('semaphore', options)
     checkPermits(permits)
@@ -70,8 +79,9 @@ export abstract class LockShortcuts {
   }
 
   /**
-   * Takes the lock (exclusively, when nothing else is said) if that can be done now; null when others stand in the way,
-   * and then nothing was written. Throws as `hold` does when etcd fails or an option is wrong.
+   * Takes the lock if it is available now, exclusively unless `concurrency` is given. Resolves to null if it is not
+   * immediately available; then nothing was written. Lease as for {@link exclusive}.
+   * @throws InvalidLockError for a bad name or option, EtcdLockUnavailableError, LockUnreadableError, LockError.
    */
   async tryAcquire(name: string, options: TryOptions = {}): Promise<HeldLock | null> {
     checkOptionsOf('tryAcquire', options)

@@ -32,8 +32,8 @@ const DRY_RUN_UNASKED =
 let hasWarned = false
 
 /**
- * The locks under one prefix, for one owner. In dry-run, unless that is switched off: who has not said which it is to be
- * gets a warning on the process (`SPICELOCK_DRY_RUN`) when something would be changed for the first time.
+ * The locks under one prefix, for one owner. It connects at the first call. Unless `dryRun` is false it writes nothing;
+ * if `dryRun` is not given at all, the first call that would write emits a process warning (`SPICELOCK_DRY_RUN`).
  */
 export class Lock extends LockShortcuts implements AsyncDisposable {
   readonly prefix: string
@@ -73,7 +73,7 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   }
 
   /**
-   * Who holds now; nobody when the lock does not exist.
+   * The holders of a lock, read linearizably; no entries when the lock does not exist.
    * @throws InvalidLockError for a bad name, LockUnreadableError, LockReadError when etcd cannot be reached, LockError.
    */
   async get(name: string): Promise<KeyLocks> {
@@ -88,10 +88,12 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   }
 
   /**
-   * Waits in the queue until the lock is held, and resolves to the id of the holding. It lasts until
-   * {@link release} or for `ttl` seconds, even when this process exits.
-   * @throws InvalidLockError for a bad name or option, LockUnavailableError when others hold it for longer than
-   * `wait` (LockFullError when it has room for no more holders), EtcdLockUnavailableError, LockUnreadableError, LockError, and the reason of an aborted `signal`.
+   * Waits in the queue until the lock is granted, and resolves to the id of the holding. The lock is held until
+   * {@link release}, or for `ttl` seconds, even if this process exits. Waiters are granted in the order of arrival.
+   * @throws InvalidLockError for a bad name or option; LockUnavailableError when `wait` is over (LockFullError when etcd can
+   * store no more holders); LockDismissedError when the place in the queue is taken by force; LockReentryError when the
+   * caller waits for itself; EtcdLockUnavailableError when etcd cannot be reached; LockUnreadableError; LockError when etcd
+   * refuses; the reason of an aborted `signal`.
    */
   async acquire(name: string, options: AcquireOptions): Promise<string> {
     const request = requestOne('acquire', this.asker, name, options)
@@ -99,7 +101,10 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     return request.id
   }
 
-  /** Like {@link acquire}, with a handle, for `await using held = await lock.hold(…)`. */
+  /**
+   * As {@link acquire}, and resolves to a handle that knows when the lock is lost, renews it with `keepAlive`, and releases
+   * it: `await using held = await lock.hold(…)`. Throws as {@link acquire}.
+   */
   async hold(name: string, options: HoldOptions): Promise<HeldLock> {
     const request = requestOne('hold', this.asker, name, options)
     const holdings = await this.take(request, options)
@@ -110,10 +115,10 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   }
 
   /**
-   * Waits until all these locks can be held at once, and takes them: all or none. Sets may overlap in any order of their
-   * names; nobody waits for somebody who waits for him.
-   * @throws InvalidLockError for a bad name or option, for a name that comes twice, and for more than 32 locks, which is
-   * what etcd takes in one transaction; otherwise as {@link acquire}.
+   * Waits until all these locks are available at once, and takes all of them in one transaction. Sets may overlap, with
+   * their names in any order: two waiters never wait for each other.
+   * @throws InvalidLockError for a bad name or option, a name that comes twice, and more than 32 locks (the most that
+   * fit into one transaction of etcd); otherwise as {@link acquire}.
    */
   async acquireAll(requests: readonly LockRequest[], options: HoldAllOptions = {}): Promise<HeldLocks> {
     const request = requestAll(this.asker, requests, options)
@@ -126,18 +131,19 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   }
 
   /**
-   * Releases by id, from any process. Best effort: what fails is logged, and the lock ends with its ttl
-   * anyway. Never rejects.
+   * Releases a holding by its id, from any process, and grants the lock to the next waiters in the same transaction.
+   * Never rejects: a failure is logged, and the lock ends with its ttl. Writes are retried for two minutes.
    */
   async release(name: string, id: string): Promise<void> {
     await this.releaseQuietly([name], id)
   }
 
   /**
-   * Lets a holding last for `ttl` seconds from now at least. It never ends sooner than its holder was promised: a `ttl`
-   * shorter than its own leaves it its own. To shorten it is for its handle ({@link HeldLock.extend}), or release it.
-   * @throws InvalidLockError for a bad name, id or ttl, LockRenewedError when its holder renews it and `ttl` is longer than its own;
-   * LockError when nobody holds under this id (any more) or etcd fails.
+   * Makes a holding last for at least `ttl` seconds from now, by its id, from any process. It never ends sooner than its
+   * holder was promised: if `ttl` is shorter than its own ttl, its own counts from now. Only its handle can shorten it
+   * ({@link HeldLock.extend}).
+   * @throws InvalidLockError for a bad name, id or ttl; LockRenewedError when the holder renews the lock by itself and `ttl`
+   * is longer than its own; LockError when the id does not hold (any more) or etcd refuses; EtcdLockUnavailableError.
    */
   async extend(name: string, id: string, ttl: number): Promise<void> {
     const key = lockKey(this.prefix, name)
@@ -152,11 +158,11 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   }
 
   /**
-   * Takes a holding, or a place in the queue, from whoever has it. The holder's handle is lost, with the reason; one who
-   * waits gets a {@link LockDismissedError} at once.
-   * @param options.reason for people; seen in the log, by the holder and in `events`.
-   * @throws InvalidLockError for a bad name, id or reason, LockError when nobody holds or waits under this id (any more),
-   * EtcdLockUnavailableError, LockUnreadableError.
+   * Releases a holder, or dismisses a waiter, whoever it is. The holder's handle is lost and names the reason; a waiter
+   * rejects with a {@link LockDismissedError} at once. Anything that the holder is doing goes on until it notices.
+   * @param options.reason for people, 1 to 1024 bytes; it is logged, told to the holder, and told by `events`.
+   * @throws InvalidLockError for a bad name, id or reason; LockError when the id neither holds nor waits (any more) or etcd
+   * refuses; EtcdLockUnavailableError; LockUnreadableError.
    */
   async forceRelease(name: string, id: string, options: { readonly reason: string }): Promise<void> {
     const key = lockKey(this.prefix, name)
@@ -176,12 +182,12 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   }
 
   /**
-   * What happens from now on to the locks under the prefix, or to one of them, in its order, until the loop is left.
-   * Nothing is lost or told twice when the connection is cut, or goes on to another member of etcd. When etcd has compacted
-   * what happened meanwhile, it is told by what has come of it: who holds and waits now, in their order, and who does
-   * not any more, which is `ended` since nobody knows why. Entries written by hand are not told of.
-   * @throws InvalidLockError for a bad name; LockError when etcd refuses or the lock is closed, and the reason of an
-   * aborted `signal`, from the loop.
+   * Follows the locks under this Lock's prefix, or one of them, from now on and in their order, until the loop is left.
+   * No event is lost or told twice when the connection breaks, or moves to another member of etcd. If etcd has
+   * compacted its history meanwhile, the events are told by their outcome: present holders and waiters in their order,
+   * and `ended` for those that are gone. Entries written by hand are not told.
+   * @throws InvalidLockError for a bad name or option. From the loop: EtcdLockUnavailableError when etcd cannot be
+   * reached at the start, LockError when etcd refuses or this Lock is closed, the reason of an aborted `signal`.
    */
   events(name?: string, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<LockEvent, void> {
     checkOptionsOf('events', options)
@@ -189,14 +195,18 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     return this.follow(name, options.signal)
   }
 
-  /** Holders and waiters of one lock. @throws InvalidLockError, LockUnreadableError, EtcdLockUnavailableError, LockError */
+  /**
+   * The holders and waiters of one lock, read linearizably. A lock that does not exist has none.
+   * @throws InvalidLockError for a bad name, LockUnreadableError, EtcdLockUnavailableError, LockError.
+   */
   async inspect(name: string): Promise<LockState> {
     const key = lockKey(this.prefix, name)
     return (await this.open()).inspect(key)
   }
 
   /**
-   * All locks that somebody holds or waits for, by name: under the own prefix, unless another is given.
+   * All locks with a holder or a waiter, sorted by name, at one revision: under this Lock's prefix unless another is
+   * given. A value that cannot be read is told as a `problem` of its lock.
    * @throws InvalidLockError for a prefix that is not allowed, EtcdLockUnavailableError, LockError.
    */
   async list(options: { readonly prefix?: string } = {}): Promise<LockState[]> {
@@ -210,7 +220,10 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     return this.close()
   }
 
-  /** Ends the connection, within three seconds also when etcd does not answer. What is held stays held. */
+  /**
+   * Ends the connection, in three seconds at most. Waits are given up with a LockError and handles are lost, but holdings
+   * stay in etcd until they are released or their ttl is over. Never rejects.
+   */
   async close(): Promise<void> {
     const locks = await this.service?.catch(() => undefined)
     await locks?.close()
@@ -260,7 +273,7 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     return { ...monitoring[ttls.indexOf(ttl)]!, owner, id, ttl, log, clock: host.clock, releaseQuietly }
   }
 
-  /** What a dry run does instead of a change. */
+  /** Logs a change that a dry run does not make. */
   private skip(fields: object): void {
     this.warnIfUnasked()
     this.log.info(fields, SKIPPED)

@@ -13,10 +13,13 @@ import { checkId, checkReason, checkTtl } from '../options/check-arguments.js'
 import type { Lock } from './lock.js'
 import { type NoopTerms, NoopLockHandle, NoopLockSetHandle } from '../hold/noop-lock-handle.js'
 
-/** For whom calls are checked: what a Lock refuses is refused here, too. */
+/** A stand-in by which calls are checked: a NoLock refuses what a Lock refuses. */
 const NOBODY = { prefix: COOKBOOKS_CUSTOM_PREFIX, owner: 'nobody' }
 
-/** The surface of a {@link Lock} that does nothing, for where locking is disabled. Ids are empty. */
+/**
+ * A {@link Lock} that locks nothing, where locking is disabled by configuration. It checks its arguments as a Lock does, with
+ * the same errors, and never talks to etcd. Its ids are empty, and its handles are never lost before their ttl.
+ */
 export class NoLock extends LockShortcuts implements Pick<Lock, keyof Lock> {
   readonly prefix = ''
   readonly owner = ''
@@ -119,7 +122,7 @@ function checkName(name: string): void {
   lockKey(NOBODY.prefix, name)
 }
 
-/** All that it gives out are empty. */
+/** A NoLock gives out empty ids. */
 function checkEmptyOr(id: string): void {
   if (id !== '') checkId(id)
 }

@@ -6,13 +6,13 @@ import { checkWait } from './check-arguments.js'
 export interface AcquireOptions {
   /** How many may hold at once: 1 = exclusive, 0 = any number, tracked. */
   readonly concurrency: number
-  /** Seconds that the lock is held at most; etcd makes no lease shorter than 2 s, by its defaults, */
+  /** Seconds that the lock is held at most, unless it is renewed. By default etcd grants no lease shorter than 2 s. */
   readonly ttl: number
   /** Seconds to wait in the queue: half an hour when not given, 0 tries once, Infinity has no end. */
   readonly wait?: number
   /** Ends the wait; nothing is left in the queue. */
   readonly signal?: AbortSignal
-  /** Told who holds and waits, again and again while waiting. What it throws is logged. */
+  /** Told the holders and the queue, again and again while waiting. An error that it throws is logged. */
   readonly onWait?: (status: WaitStatus) => void
   /** Lets code wait inside `acquired` for the very lock that it holds; otherwise a LockReentryError at once. */
   readonly allowReentry?: boolean
@@ -38,11 +38,11 @@ export type HoldAllOptions = Omit<HoldOptions, keyof LockRequest>
 export type AcquiredAllOptions = Omit<AcquiredOptions, keyof LockRequest>
 
 export interface AcquiredOptions extends HoldOptions {
-  /** What a lock that was lost while the function ran, without an error of its own, is to the caller: an error when not given. */
+  /** Whether the call rejects with a LockLostError if the lock was lost although the function succeeded: `'throw'` when not given. */
   readonly onLost?: 'throw' | 'ignore'
 }
 
-/** By default a lock ends 30 s after its holder has died, and no sooner. */
+/** By default the ttl is 30 s and the lease is renewed: a lock whose holder has died ends 30 s later. */
 export type ShortcutOptions = Partial<Omit<HoldOptions, 'concurrency'>>
 /** As {@link ShortcutOptions}; exclusive when no concurrency is given. Nobody waits. */
 export type TryOptions = Partial<Omit<HoldOptions, 'wait' | 'onWait' | 'allowReentry'>>

@@ -16,7 +16,7 @@ import { checkOptionsOf, checkRequests } from './check-options.js'
 import { checkOwner } from './check-arguments.js'
 import type { LockTarget } from './lock-target.js'
 
-/** Who asks, and under which prefix. */
+/** The owner that asks for locks, and their prefix. */
 export interface Asker {
   readonly prefix: string
   readonly owner: string
@@ -24,11 +24,11 @@ export interface Asker {
   readonly newId?: () => string
 }
 
-/** What somebody asks for under a new id, checked. Every door to the locks comes through here. */
+/** A checked request for one lock or several, under a new id. All doors to the locks make their requests here. */
 export interface AcquireRequest {
   readonly id: string
   readonly targets: readonly LockTarget[]
-  /** How each part is looked after by its handle. */
+  /** How the handle looks after each lock. */
   readonly monitoring: readonly MonitorOptions[]
   /** Milliseconds; 0 tries once. */
   readonly waitMs: number

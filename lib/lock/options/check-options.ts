@@ -117,7 +117,7 @@ export function checkCookbookArgs(args: unknown): asserts args is LockArgs {
   check('cookbookLock', args, COOKBOOK)
 }
 
-/** What a handle can be listened to for. @throws InvalidLockError */
+/** The event and the listener of a handle. @throws InvalidLockError */
 export function checkListener(call: 'on' | 'off', event: unknown, listener: unknown): void {
   if (event !== 'expiring') {
     throw new InvalidLockError(`${call}: the event must be 'expiring', got ${describeValue(event)}.`)

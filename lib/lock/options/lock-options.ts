@@ -12,7 +12,7 @@ export interface LockOptions {
   readonly store?: Store
   /** One of `ALLOWED_PREFIXES` or of `allowedPrefixes`. */
   readonly prefix: string
-  /** Who holds, for people: usually `user@host [pid]`. */
+  /** The holder's name, for people: usually `user@host [pid]`; 1 to 1024 bytes. */
   readonly owner: string
   /** Reads and checks for real, never writes. On unless switched off, as in Spicerack. */
   readonly dryRun?: boolean

@@ -5,15 +5,15 @@ import type { LockKey } from '../../protocol/lock-key.js'
 import type { LockTerms } from '../../protocol/request.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
 
-/** One lock of those that a claim is to get together, under one id. */
+/** One lock of those that an attempt takes together, under one id. */
 export interface LockTarget {
   readonly key: LockKey
   readonly terms: LockTerms
-  /** What is to be written when it is granted, as held since `created`. Nobody can hand over such a lock. */
+  /** Written in the transaction that grants the lock, as held since `created`. A release cannot hand such a lock over. */
   readonly extraOps?: (lease: LeaseId, created: Timestamp) => readonly Op[]
 }
 
-/** A part and what is true of its lock, or at the start a guess. */
+/** A lock and what is known of it: at first a guess. */
 export interface TargetSnapshot extends LockTarget {
   readonly snapshot: Snapshot
 }

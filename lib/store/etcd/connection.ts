@@ -85,7 +85,7 @@ export class Connection {
       if (classified.reason !== 'unreachable') member.answered()
       if (classified.reason !== 'unreachable' && !isAgain) throw classified
       const failure = this.unreachable(member, classified, isAgain ? 'a new token was refused as well: ' : '')
-      // That one call had little time, or waited behind others, says nothing about the member.
+      // A single call may have had little time, or waited behind other calls: that says nothing about the member.
       const isImpatient = Date.now() >= deadline && member.vainFor(sentAt) < this.options.callTimeoutMs / 2
       if (isImpatient) this.doubt(member)
       else this.fail(member)

@@ -36,7 +36,7 @@ export class Endpoints {
     this.expire()
   }
 
-  /** None has answered, or one has failed: they may be others by now. */
+  /** None has answered, or one has failed: the members may have changed since. */
   expire(): void {
     this.isExpired = true
   }
