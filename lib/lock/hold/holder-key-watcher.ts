@@ -3,15 +3,15 @@ import { readsOf } from '../../kv/transaction.js'
 import type { ForceReleaseMarker } from '../../protocol/force.js'
 import { isStoreError } from '../../store/store-error.js'
 import type { Watch, WatchListener } from '../../store/store.js'
-import type { Engine } from '../engine/engine.js'
-import { findMarker } from '../release/force-release-marker.js'
-import type { Holding } from '../engine/holdings.js'
 import type { Timer } from '../../time/clock.js'
+import type { Engine } from '../engine/engine.js'
+import type { Holding } from '../engine/holdings.js'
+import { findMarker } from '../release/force-release-marker.js'
 
-/** How long after a look that failed to look again. */
+/** How long after a read that failed to read again. */
 const LOOK_AGAIN_MS = 1_000
 
-/** What can be seen in etcd of one holding's holder key. */
+/** Tells what becomes of the holder key of one holding in etcd. */
 export class HolderKeyWatcher implements WatchListener {
   private watch: Watch | undefined
   private timer: Timer | undefined
@@ -20,7 +20,7 @@ export class HolderKeyWatcher implements WatchListener {
   constructor(
     private readonly engine: Engine,
     private readonly holding: Pick<Holding, 'key' | 'uuid' | 'token'>,
-    /** What it is now, or was a while ago; undefined when it is gone. */
+    /** Called with the key as it is, or was a while ago: undefined when it is gone. */
     private readonly onSeen: (kv: KeyValue | undefined) => void,
   ) {}
 
@@ -28,7 +28,9 @@ export class HolderKeyWatcher implements WatchListener {
     return this.watch !== undefined
   }
 
+  /** Begins to watch, once. The watch tells only of changes after it is established, so the key is read then. */
   open(): void {
+    if (this.watch) return
     const { key, uuid } = this.holding
     this.watch = this.engine.store.watch({ key: key.holder(uuid) }, this)
     this.watch.ready.then(
@@ -43,27 +45,27 @@ export class HolderKeyWatcher implements WatchListener {
     this.watch?.close()
   }
 
-  /** The truth. @throws StoreError */
+  /** The holder key as etcd has it now; undefined when it is gone. @throws StoreError */
   async find(): Promise<KeyValue | undefined> {
     const { key, uuid, token } = this.holding
     const { results } = await this.engine.commit(readsOf({ key: key.holder(uuid) }))
     return results[0]!.find(kv => kv.createRevision === token)
   }
 
-  /** Who released it by force, if that is known. */
-  async force(): Promise<ForceReleaseMarker | undefined> {
+  /** Who released the holding by force; undefined when nobody did, or etcd does not tell. */
+  marker(): Promise<ForceReleaseMarker | undefined> {
     const { key, uuid } = this.holding
     return findMarker(this.engine, [key], uuid).catch(() => undefined)
   }
 
   /**
-   * After a call that failed with this error: what happened before the watch stood, or in a gap, is told by nothing else;
-   * and renewals may go on for ever.
+   * Reads again in a second, after a read that failed with this error because etcd was unreachable. What happened before the
+   * watch was established, or in a gap of it, is told by nothing else, while renewals may succeed for ever.
    */
   lookAgain(error: unknown): void {
     if (this.isClosed || !isStoreError(error, 'unreachable')) return
     this.timer?.cancel()
-    this.timer = this.engine.clock.timer(LOOK_AGAIN_MS, () => void this.look())
+    this.timer = this.engine.clock.timer(LOOK_AGAIN_MS, () => this.look())
   }
 
   onEvents(events: readonly KeyEvent[]): void {
@@ -72,17 +74,16 @@ export class HolderKeyWatcher implements WatchListener {
   }
 
   onGap(): void {
-    void this.look()
+    this.look()
   }
 
-  /** Nothing is to be seen any more; the deadline stays. */
+  /** A watch that has ended tells nothing any more. The deadline still counts. */
   onEnd(): void {}
 
-  private async look(): Promise<void> {
-    try {
-      this.onSeen(await this.find())
-    } catch (error) {
-      this.lookAgain(error)
-    }
+  private look(): void {
+    this.find().then(
+      kv => this.onSeen(kv),
+      (error: unknown) => this.lookAgain(error),
+    )
   }
 }

@@ -1,230 +1,260 @@
-import type { KeyValue } from '../../kv/key-value.js'
+import type { LeaseId } from '../../kv/key-value.js'
 import { LockLostError, type LossReason } from '../../model/errors.js'
 import type { Timer } from '../../time/clock.js'
 import type { Engine } from '../engine/engine.js'
-import { HolderKeyWatcher } from './holder-key-watcher.js'
 import type { Holding } from '../engine/holdings.js'
 import type { Lease } from '../leases/lease.js'
 import type { LeaseKeeper } from '../leases/lease-keeper.js'
 import type { MonitorOptions } from '../options/acquire-options.js'
+import { HolderKeyWatcher } from './holder-key-watcher.js'
+import {
+  begin,
+  type LossCause,
+  type MonitorEffect,
+  type MonitorEvent,
+  type MonitorState,
+  next,
+} from './monitor-state.js'
 
 /** What is held for less than this is not watched: the watch would cost more than the holding. */
 const WATCH_AFTER_MS = 100
-/** How long to ask etcd why the holder key is gone before the loss is told without a reason. */
-const EXPLAIN_MS = 1_000
+/** How long etcd may take to say why a lease or a holder key is gone, before the loss is told without a reason. */
+const ANSWER_MS = 1_000
 /** Lateness of timers that is worth mentioning. */
 const LAG_MS = 200
 
 /** Must not throw. */
 export interface MonitorListener {
+  /** Once, before anybody else can hold. */
   onLost(error: LockLostError): void
+  /** Whenever the deadline comes near. */
   onExpiring(): void
 }
 
-/** One holding from its grant to its end: renews it, and says that it is lost before anybody else can hold. */
+/**
+ * Looks after one holding from its grant to its end: renews its lease, and notices its loss before anybody else can hold. What
+ * follows from what is decided by {@link next}; this has the timer, the watch and the lease keeper, and does it.
+ */
 export class HoldingMonitor {
-  private isOver = false
-  /** The holder key is gone from etcd: nothing is held, though why is still being asked. */
-  private isGone = false
-  /** Of the last change of the holder key that is known: what watches tell may be older. */
-  private revision = 0n
-  /** The leases on one of which it may be: each of an extension that was sent, of which no answer has come. */
-  private readonly pending = new Set<Lease>()
-  /** Whether it was said that the deadline is near. */
-  isExpiring = false
+  private state: MonitorState
   private timer: Timer | undefined
+  /** When the timer was to fire, monotonic: its lateness tells of a pause. */
   private due = 0
-  private readonly sight: HolderKeyWatcher
+  private readonly watcher: HolderKeyWatcher
   private keeper: LeaseKeeper | undefined
 
   constructor(
     private readonly engine: Engine,
-    private holding: Holding,
+    private readonly holding: Holding,
     private readonly options: MonitorOptions,
     private readonly listener: MonitorListener,
   ) {
     engine.dependants.add(this)
     engine.wakings.add(this)
-    this.sight = new HolderKeyWatcher(engine, holding, kv => this.onSeen(kv))
-    this.moveTo(holding.lease, holding.token)
+    this.watcher = new HolderKeyWatcher(engine, holding, kv => this.dispatch({ type: 'seen', kv }))
+    const { state, effects } = begin(holding.lease, holding.token)
+    this.state = state
+    for (const effect of effects) this.perform(effect)
   }
 
-  /** Milliseconds for which it lasts for certain, by the clocks and not by any timer. */
+  /** Milliseconds for which it is held for certain, by the clocks and not by any timer. */
   get remaining(): number {
-    if (this.isOver || this.isGone) return 0
-    return Math.max(0, Math.min(...[this.holding.lease, ...this.pending].map(lease => lease.remaining)))
+    const { state } = this
+    if (state.kind === 'over' || state.kind === 'gone') return 0
+    return Math.max(0, Math.min(...[state.lease, ...state.pending].map(lease => lease.remaining)))
   }
 
-  /** Looks at the clocks, and says that it is lost if it is. */
+  /** Whether the holder was told that the deadline is near. */
+  get isExpiring(): boolean {
+    return this.state.kind === 'expiring'
+  }
+
+  /** Checks the deadline, and reports the loss if it has passed. */
   check(): void {
-    if (!this.isOver && this.remaining === 0) this.runOut()
+    if (this.remaining === 0) this.dispatch({ type: 'ran-out' })
   }
 
+  /** The machine has slept: timers are late by that. */
   wake(): void {
     this.check()
     this.keeper?.hurry()
-    this.rearm()
+    this.schedule()
   }
 
-  /** The holding may get another lease, which may end sooner: until it is known, the first end counts. */
+  /** An extension to this lease is about to be sent. */
   mayMoveTo(lease: Lease): void {
-    // Of no use any more: etcd refuses the move, or the holder key goes with the lease.
-    if (this.isOver) return this.engine.pool.discard(lease)
-    this.pending.add(lease)
-    this.rearm()
+    this.dispatch({ type: 'moving', lease })
   }
 
+  /** The holding is not on this lease, and never will be. */
   willNotMoveTo(lease: Lease): void {
-    this.pending.delete(lease)
-    this.rearm()
+    this.dispatch({ type: 'not-moving', lease })
   }
 
   /** The holding got another lease at this revision. */
   moveTo(lease: Lease, revision: bigint): void {
-    if (this.pending.has(lease)) this.forgetUntil(lease)
-    if (this.isOver || this.isGone || revision <= this.revision) return
-    this.revision = revision
-    this.holding = { ...this.holding, lease, ttl: lease.asked }
-    this.engine.holdings.move(this.holding.key, this.holding.uuid, lease)
-    this.keeper?.stop()
-    if (this.options.keepAlive) this.keeper = this.engine.pool.keepAlive(lease, () => void this.onLeaseEnd())
-    this.arm()
+    this.dispatch({ type: 'moved', lease, revision })
   }
 
-  /** It is of no use any more: from now on it lasts for its ttl at most. */
+  /** The holding is of no use any more. From now on it lasts for its ttl at most, so that work can be wound up. */
   stopRenewing(): void {
-    if (this.isOver || !this.keeper) return
+    if (this.state.kind === 'over' || !this.keeper) return
     this.keeper.stop()
-    this.engine.pool.renew(this.holding.lease).catch(() => {})
+    this.engine.pool.renew(this.state.lease).catch(() => {})
   }
 
-  /** Says that it is lost, once. */
+  /** Reports the loss, unless that was done before. */
   lose(reason: LossReason, detail: string, currentToken?: bigint): void {
-    if (this.isOver) return
-    const { key, uuid, token, lease } = this.holding
-    this.end()
-    const loss = new LockLostError(`The lock ${key.path} (id ${uuid}) is lost: ${detail}.`, {
-      key: key.path,
-      reason,
-      fencingToken: token,
-      currentToken,
-    })
-    if (reason !== 'closed') {
-      // It may stand for a moment longer, and is of no use to anybody; unless it was released by its id from here, and
-      // its lease may serve others by now.
-      const known = this.engine.holdings.take(key, uuid)
-      if (known)
-        for (const each of new Set([lease, known.lease, ...this.pending])) this.engine.pool.discard(each)
-    }
-    this.listener.onLost(loss)
+    this.dispatch({ type: 'lost', cause: { kind: 'found', reason, detail, currentToken } })
   }
 
+  /** The Lock was closed. */
   close(): void {
     this.lose('closed', 'its Lock was closed')
   }
 
-  /** Stops looking after it. */
+  /** Stops looking after it, without a word. */
   end(): void {
-    this.isOver = true
-    this.timer?.cancel()
-    this.keeper?.stop()
-    this.sight.close()
-    this.engine.dependants.delete(this)
-    this.engine.wakings.delete(this)
+    this.dispatch({ type: 'ended' })
   }
 
-  private rearm(): void {
-    if (!this.isOver && !this.isGone) this.arm()
+  private dispatch(event: MonitorEvent): void {
+    const { state, effects } = next(this.state, event)
+    this.state = state
+    for (const effect of effects) this.perform(effect)
   }
 
-  private arm(): void {
+  private perform(effect: MonitorEffect): void {
+    switch (effect.type) {
+      case 'schedule':
+        return this.schedule()
+      case 'watch':
+        return this.watcher.open()
+      case 'tell-expiring':
+        return this.listener.onExpiring()
+      case 'follow':
+        return this.follow(effect.lease)
+      case 'locate':
+        return void this.locate(effect.lease)
+      case 'explain':
+        return void this.explain(effect.lease)
+      case 'adopt':
+        return void this.adopt(effect.id, effect.revision)
+      case 'discard':
+        return this.engine.pool.discard(effect.lease)
+      case 'lose':
+        return this.tellLoss(effect.cause, effect.leases)
+      case 'stop':
+        return this.stop()
+    }
+  }
+
+  /** Not while an answer of etcd is awaited: its timer goes on. */
+  private schedule(): void {
+    const { remaining, options } = this
+    if (this.state.kind === 'expiring' && remaining > options.expiringMs) this.dispatch({ type: 'recovered' })
+    if (this.state.kind !== 'held' && this.state.kind !== 'expiring') return
+    const untilNext = remaining - (this.state.kind === 'expiring' ? 0 : options.expiringMs)
+    this.arm(Math.max(0, Math.min(this.watcher.isOpen ? untilNext : WATCH_AFTER_MS, untilNext)))
+  }
+
+  private arm(ms: number): void {
+    const { clock } = this.engine
     this.timer?.cancel()
-    if (this.isOver) return
-    if (this.remaining > this.options.expiringMs) this.isExpiring = false
-    const untilNext = this.remaining - (this.isExpiring ? 0 : this.options.expiringMs)
-    const ms = Math.max(0, Math.min(this.sight.isOpen ? untilNext : WATCH_AFTER_MS, untilNext))
-    this.due = this.engine.clock.monotonic() + ms
-    this.timer = this.engine.clock.timer(Math.ceil(ms), () => this.tick())
+    this.due = clock.monotonic() + ms
+    this.timer = clock.timer(Math.ceil(ms), () => this.tick())
   }
 
   private tick(): void {
-    if (this.remaining === 0) return this.runOut()
-    if (!this.sight.isOpen) this.sight.open()
-    const isNear = this.remaining <= this.options.expiringMs
-    if (isNear && !this.isExpiring) this.listener.onExpiring()
-    this.isExpiring = isNear
-    this.arm()
+    const { remaining, options } = this
+    if (remaining === 0) this.dispatch({ type: 'ran-out' })
+    else this.dispatch({ type: 'tick', isNear: remaining <= options.expiringMs })
   }
 
-  private runOut(): void {
-    if (this.isGone) this.lose('released-elsewhere', 'its holder key is gone from etcd')
-    else this.expire()
+  private follow(lease: Lease): void {
+    const { engine, holding, options } = this
+    engine.holdings.move(holding.key, holding.uuid, lease)
+    this.keeper?.stop()
+    if (!options.keepAlive) return
+    const onLost = (): void =>
+      this.dispatch({ type: 'lease-ended', lease, isPastDeadline: lease.remaining <= 0 })
+    this.keeper = engine.pool.keepAlive(lease, onLost)
   }
 
-  private expire(): void {
+  private async locate(lease: Lease): Promise<void> {
+    this.arm(Math.min(ANSWER_MS, this.remaining))
+    const kv = await this.watcher.find().catch(() => undefined)
+    this.dispatch({ type: 'located', lease, kv })
+  }
+
+  /** A holder key is deleted by a release, or by etcd when its lease ends: whether the lease lives tells them apart. */
+  private async explain(lease: Lease): Promise<void> {
+    this.arm(ANSWER_MS)
+    const marker = await this.watcher.marker()
+    const isAlive = marker !== undefined || (await this.engine.pool.renew(lease).catch(() => true))
+    const ended = lease.remaining > 0 ? 'ended' : 'past-deadline'
+    this.dispatch({ type: 'explained', marker, lease: isAlive ? 'alive' : ended })
+  }
+
+  /** To renew what is not kept alive would promise more than whoever extends it next may know of. */
+  private async adopt(id: LeaseId, revision: bigint): Promise<void> {
+    const { pool } = this.engine
+    const learning = this.options.keepAlive ? pool.adopt(id) : pool.learn(id)
+    const lease = await learning.catch((error: unknown) => this.watcher.lookAgain(error))
+    if (lease) this.moveTo(lease, revision)
+  }
+
+  /** @param leases those on which the holding may be, the last that is known first. */
+  private tellLoss(cause: LossCause, leases: readonly [Lease, ...Lease[]]): void {
+    const { engine, holding, listener } = this
+    const { key, uuid, token } = holding
+    const { reason, detail, currentToken } = this.lossOf(cause, leases[0])
+    this.stop()
+    // A holding that this process has released by its id is not known any more: its lease may serve another lock by now.
+    const known = reason === 'closed' ? undefined : engine.holdings.take(key, uuid)
+    if (known) for (const each of new Set([...leases, known.lease])) engine.pool.discard(each)
+    const message = `The lock ${key.path} (id ${uuid}) is lost: ${detail}.`
+    listener.onLost(new LockLostError(message, { key: key.path, reason, fencingToken: token, currentToken }))
+  }
+
+  private lossOf(
+    cause: LossCause,
+    lease: Lease,
+  ): { reason: LossReason; detail: string; currentToken?: bigint | undefined } {
+    switch (cause.kind) {
+      case 'expired':
+        return this.expiry(lease)
+      case 'lease-ended':
+        return { reason: 'lease-lost', detail: 'etcd ended its lease' }
+      case 'key-gone':
+        return { reason: 'released-elsewhere', detail: 'its holder key is gone from etcd' }
+      case 'released': {
+        const { by, reason } = cause.marker ?? {}
+        const detail = by === undefined ? 'somebody released it' : `${by} released it by force: ${reason}`
+        return { reason: 'released-elsewhere', detail }
+      }
+      case 'found':
+        return cause
+    }
+  }
+
+  private expiry({ asked }: Lease): { reason: LossReason; detail: string } {
     const ownLag = this.engine.clock.monotonic() - this.due
     const lag = Math.max(ownLag, this.keeper?.lateness ?? 0)
-    const pause = `timers are ${(lag / 1000).toFixed(1)} s late: this process was paused, its event loop blocked, or the machine slept`
-    const cause = lag > LAG_MS ? `; ${pause}` : ''
-    const ttl = `its ttl of ${this.holding.lease.asked} s is over`
-    if (!this.keeper || lag > LAG_MS) this.lose('expired', ttl + cause)
-    else this.lose('unreachable', `${ttl}; etcd could not be reached to renew it`)
-  }
-
-  /** Whoever extends it by its id ends the lease that it leaves: it is asked whether it is on another. */
-  private async onLeaseEnd(): Promise<void> {
-    const { lease } = this.holding
-    if (lease.remaining <= 0) return this.expire()
-    this.timer?.cancel()
-    this.timer = this.engine.clock.timer(EXPLAIN_MS, () => this.onLeaseLost())
-    const kv = await this.sight.find().catch(() => undefined)
-    if (this.isOver || this.isGone || this.holding.lease !== lease) return
-    if (kv && kv.lease !== lease.id) await this.adopt(kv)
-    else this.onLeaseLost()
-  }
-
-  private onLeaseLost(): void {
-    if (this.holding.lease.remaining <= 0) this.expire()
-    else this.lose('lease-lost', 'etcd ended its lease')
-  }
-
-  private onSeen(kv: KeyValue | undefined): void {
-    if (this.isOver || this.isGone) return
-    if (!kv) void this.onGone()
-    else if (kv.modRevision > this.revision) void this.adopt(kv)
-  }
-
-  /** Released by somebody, or with its lease, which tells. */
-  private async onGone(): Promise<void> {
-    this.isGone = true
-    this.timer?.cancel()
-    this.timer = this.engine.clock.timer(EXPLAIN_MS, () => this.runOut())
-    const force = await this.sight.force()
-    if (force) return this.lose('released-elsewhere', `${force.by} released it by force: ${force.reason}`)
-    const isAlive = await this.engine.pool.renew(this.holding.lease).catch(() => true)
-    if (isAlive) this.lose('released-elsewhere', 'somebody released it')
-    else this.onLeaseLost()
-  }
-
-  /** It was extended: by its id elsewhere, or by an extension of our own whose answer was lost. */
-  private async adopt({ lease: id, modRevision }: KeyValue): Promise<void> {
-    if (id === undefined || id === this.holding.lease.id) return
-    try {
-      const { pool } = this.engine
-      const own = [...this.pending].find(each => each.id === id)
-      // A renewal would promise more than whoever extends it next may know of.
-      const lease = own ?? (await (this.options.keepAlive ? pool.adopt(id) : pool.learn(id)))
-      if (lease) this.moveTo(lease, modRevision)
-    } catch (error) {
-      this.sight.lookAgain(error)
+    const ttl = `its ttl of ${asked} s is over`
+    if (lag > LAG_MS) {
+      const pause = `timers are ${(lag / 1000).toFixed(1)} s late: this process was paused, its event loop blocked, or the machine slept`
+      return { reason: 'expired', detail: `${ttl}; ${pause}` }
     }
+    if (!this.keeper) return { reason: 'expired', detail: ttl }
+    return { reason: 'unreachable', detail: `${ttl}; etcd could not be reached to renew it` }
   }
 
-  /** It is on this lease: what was sent before has been overtaken, and can never be applied. */
-  private forgetUntil(lease: Lease): void {
-    for (const each of this.pending) {
-      this.pending.delete(each)
-      if (each === lease) return
-    }
+  private stop(): void {
+    this.timer?.cancel()
+    this.keeper?.stop()
+    this.watcher.close()
+    this.engine.dependants.delete(this)
+    this.engine.wakings.delete(this)
   }
 }

@@ -213,7 +213,8 @@ abstract class LockHandleBase implements Held {
 
   /** What a listener throws is its own business, and must not end the process from a timer. */
   private onExpiring(): void {
-    if (this.loss || this.monitors.some(monitor => monitor.isExpiring)) return
+    // Of several holdings, the first that comes near its deadline tells for all.
+    if (this.loss || this.monitors.filter(monitor => monitor.isExpiring).length > 1) return
     try {
       this.events.emit('expiring')
     } catch (err) {

@@ -30,15 +30,15 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'assertHeld trusts a timer that could not run',
     file: 'lib/lock/hold/holding-monitor.ts',
-    right: '    if (!this.isOver && this.remaining === 0) this.runOut()\n',
+    right: "    if (this.remaining === 0) this.dispatch({ type: 'ran-out' })\n",
     wrong: '',
     specs: ['spec/faults/pauses'],
   },
   {
     mistake: 'the holder does not see that its key is deleted',
-    file: 'lib/lock/hold/holding-monitor.ts',
-    right: 'if (!kv) void this.onGone()',
-    wrong: 'if (!kv) return',
+    file: 'lib/lock/hold/monitor-state.ts',
+    right: "if (!kv) return to({ ...state, kind: 'gone' }, { type: 'explain', lease: state.lease })",
+    wrong: 'if (!kv) return to(state)',
     specs: ['spec/contracts/memory-handle'],
   },
   {
@@ -93,22 +93,22 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'an extension to less counts only when it is answered',
     file: 'lib/lock/hold/holding-monitor.ts',
-    right: '[this.holding.lease, ...this.pending].map',
-    wrong: '[this.holding.lease].map',
+    right: '[state.lease, ...state.pending].map',
+    wrong: '[state.lease].map',
     specs: ['spec/faults/races'],
   },
   {
     mistake: 'a look at the holder key that failed is not repeated',
     file: 'lib/lock/hold/holder-key-watcher.ts',
-    right: '    this.timer = this.engine.clock.timer(LOOK_AGAIN_MS, () => void this.look())\n',
+    right: '    this.timer = this.engine.clock.timer(LOOK_AGAIN_MS, () => this.look())\n',
     wrong: '',
     specs: ['spec/faults/races'],
   },
   {
     mistake: 'old news of a watch is taken for the truth',
-    file: 'lib/lock/hold/holding-monitor.ts',
-    right: 'else if (kv.modRevision > this.revision) void this.adopt(kv)',
-    wrong: 'else void this.adopt({ ...kv, modRevision: this.revision + 1n })',
+    file: 'lib/lock/hold/monitor-state.ts',
+    right: 'return kv.modRevision > state.revision ? follow(state, kv) : to(state)',
+    wrong: 'return follow(state, { ...kv, modRevision: state.revision + 1n })',
     specs: ['spec/faults/races'],
   },
   {
