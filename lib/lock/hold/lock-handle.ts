@@ -1,7 +1,6 @@
-import { EventEmitter } from 'node:events'
 import type { TransactionResult } from '../../kv/transaction.js'
-import { LockLostError } from '../../model/errors.js'
-import { printAs, withJson } from '../../model/printed.js'
+import type { LockLostError } from '../../model/errors.js'
+import { withJson } from '../../model/printed.js'
 import {
   type Fallen,
   firstInvalid,
@@ -10,36 +9,23 @@ import {
   verification,
   withoutEntry,
 } from '../../protocol/guard.js'
-import { checkListener } from '../options/check-options.js'
-import { HANDLE_MS } from '../../time/budget.js'
-import { checkGuardedWrite } from '../options/check-write.js'
-import { describeHeld } from './describe-held.js'
-import type { Engine } from '../engine/engine.js'
-import { extendOwn } from '../extend/extend.js'
-import type { GuardResult, Held, HeldLock, HeldLocks } from './held-lock.js'
-import type { Holding } from '../engine/holdings.js'
-import type { Lease } from '../leases/lease.js'
 import { translated } from '../../store/retry.js'
-import { HoldingMonitor } from './holding-monitor.js'
+import { HANDLE_MS } from '../../time/budget.js'
+import type { Engine } from '../engine/engine.js'
+import type { Holding } from '../engine/holdings.js'
+import { extendOwn } from '../extend/extend.js'
+import type { TransferListener, TransferResult } from '../extend/lease-transfer.js'
 import type { MonitorOptions } from '../options/acquire-options.js'
+import { checkGuardedWrite } from '../options/check-write.js'
+import { HandleBase } from './handle-base.js'
+import type { GuardResult, HeldLock, HeldLocks } from './held-lock.js'
+import { HoldingMonitor } from './holding-monitor.js'
 
-/** Holdings in etcd under one id, in the hands of a caller. */
-abstract class LockHandleBase implements Held {
+/** Holdings in etcd under one id, each with a monitor. The loss of one is the loss of all. */
+abstract class MonitoredHandle extends HandleBase {
   readonly dryRun = false
-  readonly id: string
-  readonly owner: string
-  readonly fencingToken: bigint
-  private readonly path: string
-  private readonly controller = new AbortController()
-  private readonly events = new EventEmitter<{ expiring: [] }>()
   private readonly monitors: readonly HoldingMonitor[]
-  private loss: LockLostError | undefined
   private extending: Promise<void> = Promise.resolve()
-  private released: Promise<boolean> | undefined
-
-  static {
-    printAs(this, 'Held', held => describeHeld(held, held.released !== undefined))
-  }
 
   constructor(
     private readonly engine: Engine,
@@ -47,11 +33,9 @@ abstract class LockHandleBase implements Held {
     options: readonly MonitorOptions[],
     private readonly releaseQuietly: () => Promise<boolean>,
   ) {
-    const [first] = holdings as readonly [Holding]
-    this.id = first.uuid
-    this.owner = first.owner
-    this.fencingToken = first.token
-    this.path = holdings.map(({ key }) => key).join(', ')
+    const [{ uuid: id, owner, token: fencingToken }] = holdings as readonly [Holding]
+    const path = holdings.map(({ key }) => key).join(', ')
+    super({ id, owner, fencingToken, path, clock: engine.clock, log: engine.log })
     const listener = {
       onLost: (error: LockLostError) => this.onLost(error),
       onExpiring: () => this.onExpiring(),
@@ -59,45 +43,14 @@ abstract class LockHandleBase implements Held {
     this.monitors = holdings.map((holding, at) => new HoldingMonitor(engine, holding, options[at]!, listener))
   }
 
-  get signal(): AbortSignal {
-    return this.controller.signal
-  }
-
-  get deadline(): Date {
-    return new Date(this.engine.clock.now().toDate().getTime() + this.remainingMs)
-  }
-
-  remaining(): number {
-    this.lost()
-    return this.remainingMs / 1000
-  }
-
-  on(event: 'expiring', listener: () => void): this {
-    checkListener('on', event, listener)
-    this.events.on(event, listener)
-    return this
-  }
-
-  off(event: 'expiring', listener: () => void): this {
-    checkListener('off', event, listener)
-    this.events.off(event, listener)
-    return this
-  }
-
-  assertHeld(): void {
-    const loss = this.lost()
-    if (loss) throw loss
-    if (this.released) throw this.notHeld('it was released')
-  }
-
   async verify(): Promise<void> {
     const result = await this.write(verification(this.holdings))
     const gone = withoutEntry(this.holdings, result)
-    if (gone) throw this.fall(gone)
+    if (gone) throw this.invalidate(gone)
   }
 
+  /** Extensions are serialized; the last one wins. */
   extend(ttl: number): Promise<void> {
-    // One after the other: the last that was asked for is to count.
     const extending = this.extending.then(() => this.extendNow(ttl))
     this.extending = extending.catch(() => {})
     return extending
@@ -109,16 +62,25 @@ abstract class LockHandleBase implements Held {
   }
 
   release(): Promise<boolean> {
-    const loss = this.lost()
-    this.released ??=
-      loss && !this.leavesRest(loss) ? Promise.resolve(loss.reason !== 'closed') : this.leave()
+    const loss = this.check()
+    if (!this.released) {
+      for (const monitor of this.monitors) monitor.end()
+      const isOver = loss && !this.leavesEntries(loss)
+      this.released = isOver ? Promise.resolve(loss.reason !== 'closed') : this.releaseQuietly()
+    }
     return this.released
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.release()
+  protected get remainingMs(): number {
+    return Math.min(...this.monitors.map(monitor => monitor.remaining))
   }
 
+  protected check(): LockLostError | undefined {
+    for (const monitor of this.monitors) monitor.check()
+    return this.loss
+  }
+
+  /** @throws LockLostError when a holding is gone from etcd, EtcdLockUnavailableError, LockError. */
   private async write(write: GuardedWrite): Promise<TransactionResult> {
     this.assertHeld()
     const result = await this.engine
@@ -129,104 +91,75 @@ abstract class LockHandleBase implements Held {
     if (result.succeeded) return result
     const gone = firstInvalid(this.holdings, result)
     if (!gone) return { ...result, results: [] }
-    throw this.fall(gone)
+    throw this.invalidate(gone)
   }
 
   private async extendNow(ttl: number): Promise<void> {
     this.assertHeld()
-    const { signal } = this
-    const keys = this.holdings.map(({ key }) => key)
-    const listener = {
-      onMoving: (fresh: readonly Lease[]) =>
-        this.monitors.forEach((monitor, at) => monitor.mayMoveTo(fresh[at]!)),
-      onNotMoving: (unused: readonly Lease[]) =>
-        this.monitors.forEach(monitor => unused.forEach(lease => monitor.willNotMoveTo(lease))),
-    }
-    const moved = await extendOwn(this.engine, keys, this.id, ttl, { listener, signal }).catch(
-      (error: unknown) => {
-        throw this.lost() ?? error
-      },
-    )
-    const loss = this.lost()
+    const moved = await this.transfer(ttl)
+    const loss = this.check()
     if (!moved) throw loss ?? (await this.whyNotHeld())
     const { leases, revision } = moved
+    // What is held stays held when the Lock is closed, for the ttl that it has got.
     if (loss?.reason === 'closed') throw loss
     if (loss || this.released) {
-      // It came too late, and nobody would renew or release what it has got.
+      // The extension was applied after the loss, or after the release had found nothing: nobody would release what it has got.
       for (const lease of leases) this.engine.pool.discard(lease)
-      throw loss ?? this.notHeld('it was released')
+      throw loss ?? this.notHeld()
     }
     this.monitors.forEach((monitor, at) => monitor.moveTo(leases[at]!, revision))
   }
 
-  /** Etcd has nothing to extend: the handle says no less. */
-  private async whyNotHeld(): Promise<unknown> {
-    if (this.released) return this.notHeld('it was released')
-    try {
-      await this.verify()
-    } catch (error) {
-      return error
+  /** Undefined when etcd has nothing to extend. Ends early when the lock is lost, with the loss. */
+  private async transfer(ttl: number): Promise<TransferResult<void> | undefined> {
+    const { engine, holdings, monitors, id, signal } = this
+    const listener: TransferListener = {
+      onMoving: fresh => monitors.forEach((monitor, at) => monitor.mayMoveTo(fresh[at]!)),
+      onNotMoving: unused => {
+        for (const monitor of monitors) for (const lease of unused) monitor.willNotMoveTo(lease)
+      },
     }
-    return this.fall({ at: 0, what: 'entry', currentToken: undefined })
-  }
-
-  private fall({ at, what, currentToken }: Fallen): LockLostError {
-    this.monitors[at]!.lose('released-elsewhere', `its ${what} is gone from etcd`, currentToken)
-    return this.loss ?? this.notHeld('it was released', currentToken)
-  }
-
-  private get remainingMs(): number {
-    return Math.min(...this.monitors.map(monitor => monitor.remaining))
-  }
-
-  private lost(): LockLostError | undefined {
-    for (const monitor of this.monitors) monitor.check()
-    return this.loss
-  }
-
-  private leave(): Promise<boolean> {
-    for (const monitor of this.monitors) monitor.end()
-    return this.releaseQuietly()
-  }
-
-  /** Others of its set may stand, or its entry, whose time is not over. */
-  private leavesRest({ reason }: LockLostError): boolean {
-    return reason === 'lease-lost' || (this.monitors.length > 1 && reason !== 'closed')
-  }
-
-  private onLost(error: LockLostError): void {
-    if (this.loss) return
-    this.loss = error
-    for (const monitor of this.monitors) monitor.stopRenewing()
-    this.controller.abort(error)
-  }
-
-  /** By its own handle. */
-  private notHeld(detail: string, currentToken?: bigint): LockLostError {
-    return new LockLostError(`The lock ${this.path} (id ${this.id}) is not held: ${detail}.`, {
-      key: this.path,
-      reason: 'released',
-      fencingToken: this.fencingToken,
-      currentToken,
+    const keys = holdings.map(({ key }) => key)
+    return extendOwn(engine, keys, id, ttl, { listener, signal }).catch((error: unknown) => {
+      throw this.check() ?? error
     })
   }
 
-  /** What a listener throws is its own business, and must not end the process from a timer. */
+  /** Why etcd has nothing to extend. Resolves to the loss. @throws what {@link verify} throws. */
+  private async whyNotHeld(): Promise<LockLostError> {
+    if (this.released) return this.notHeld()
+    await this.verify()
+    return this.invalidate({ at: 0, what: 'entry', currentToken: undefined })
+  }
+
+  private invalidate({ at, what, currentToken }: Fallen): LockLostError {
+    this.monitors[at]!.lose('released-elsewhere', `its ${what} is gone from etcd`, currentToken)
+    return this.loss ?? this.notHeld(currentToken)
+  }
+
+  /** Whether a release has something to take out: the other holdings, or an entry whose time is not over. */
+  private leavesEntries({ reason }: LockLostError): boolean {
+    return reason === 'lease-lost' || (this.monitors.length > 1 && reason !== 'closed')
+  }
+
+  private onLost(loss: LockLostError): void {
+    if (this.loss) return
+    for (const monitor of this.monitors) monitor.stopRenewing()
+    this.lose(loss)
+  }
+
+  /** Of several holdings, the first that comes near its deadline tells for all. */
   private onExpiring(): void {
-    // Of several holdings, the first that comes near its deadline tells for all.
-    if (this.loss || this.monitors.filter(monitor => monitor.isExpiring).length > 1) return
-    try {
-      this.events.emit('expiring')
-    } catch (err) {
-      this.engine.log.error({ key: this.path, id: this.id, err }, 'A listener to expiring has thrown')
-    }
+    if (!this.loss && this.monitors.filter(monitor => monitor.isExpiring).length === 1) this.tellExpiring()
   }
 }
 
-export class LockHandle extends LockHandleBase implements HeldLock {
+/** The handle of one lock. */
+export class LockHandle extends MonitoredHandle implements HeldLock {
   readonly name: string
   readonly key: string
 
+  /** @param releaseQuietly resolves to whether etcd has confirmed it. Must not reject. */
   constructor(
     engine: Engine,
     holding: Holding,
@@ -239,10 +172,12 @@ export class LockHandle extends LockHandleBase implements HeldLock {
   }
 }
 
-export class LockSetHandle extends LockHandleBase implements HeldLocks {
+/** The handle of several locks that were taken at once. */
+export class LockSetHandle extends MonitoredHandle implements HeldLocks {
   readonly names: readonly string[]
   readonly keys: readonly string[]
 
+  /** @param releaseQuietly resolves to whether etcd has confirmed it. Must not reject. */
   constructor(
     engine: Engine,
     holdings: readonly Holding[],

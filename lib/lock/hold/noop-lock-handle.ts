@@ -1,16 +1,13 @@
-import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
 import { LockError, LockLostError } from '../../model/errors.js'
-import { printAs } from '../../model/printed.js'
 import type { GuardedWrite } from '../../protocol/guard.js'
-import { checkTtl } from '../options/check-arguments.js'
-import { checkListener } from '../options/check-options.js'
-import { checkGuardedWrite } from '../options/check-write.js'
 import { type Clock, systemClock, type Timer } from '../../time/clock.js'
-import { describeHeld } from './describe-held.js'
-import type { GuardResult, Held, HeldLock, HeldLocks } from './held-lock.js'
 import { RENEWALS_PER_TTL } from '../leases/lease.js'
 import type { MonitorOptions } from '../options/acquire-options.js'
+import { checkTtl } from '../options/check-arguments.js'
+import { checkGuardedWrite } from '../options/check-write.js'
+import { HandleBase } from './handle-base.js'
+import type { GuardResult, HeldLock, HeldLocks } from './held-lock.js'
 
 export interface NoopTerms extends MonitorOptions {
   readonly owner: string
@@ -29,67 +26,23 @@ export interface NoopTerms extends MonitorOptions {
  * ttl, so that a script goes through the same motions: it is lost when that is over, unless it is extended or renewed.
  * Nothing is written. It keeps no process alive.
  */
-abstract class NoopHandleBase implements Held {
+abstract class NoopHandle extends HandleBase {
   readonly dryRun = true
-  readonly fencingToken = 0n
-  readonly owner: string
-  readonly id: string
-  private readonly controller = new AbortController()
-  private readonly events = new EventEmitter<{ expiring: [] }>()
-  private readonly clock: Clock
   private ttl: number
-  /** Monotonic. */
+  /** When it was taken or extended, monotonic. */
   private since: number
   private timer: Timer | undefined
   private isExpiring = false
-  private loss: LockLostError | undefined
-  private released: Promise<boolean> | undefined
-
-  static {
-    printAs(this, 'Held', held => describeHeld(held, held.released !== undefined))
-  }
 
   constructor(
-    private readonly path: string,
+    path: string,
     private readonly terms: NoopTerms,
   ) {
-    this.owner = terms.owner
-    this.id = terms.id
-    this.ttl = terms.ttl
-    this.clock = terms.clock ?? systemClock
-    this.since = this.clock.monotonic()
+    const { id, owner, ttl, clock = systemClock, log } = terms
+    super({ id, owner, fencingToken: 0n, path, clock, log })
+    this.ttl = ttl
+    this.since = clock.monotonic()
     this.arm()
-  }
-
-  get signal(): AbortSignal {
-    return this.controller.signal
-  }
-
-  get deadline(): Date {
-    return new Date(this.clock.now().toDate().getTime() + this.remainingMs)
-  }
-
-  remaining(): number {
-    this.check()
-    return this.remainingMs / 1000
-  }
-
-  on(event: 'expiring', listener: () => void): this {
-    checkListener('on', event, listener)
-    this.events.on(event, listener)
-    return this
-  }
-
-  off(event: 'expiring', listener: () => void): this {
-    checkListener('off', event, listener)
-    this.events.off(event, listener)
-    return this
-  }
-
-  assertHeld(): void {
-    this.check()
-    if (this.loss) throw this.loss
-    if (this.released) throw this.lost(`The lock ${this.path} (id ${this.id}) is not held: it was released.`)
   }
 
   async verify(): Promise<void> {
@@ -120,23 +73,20 @@ abstract class NoopHandleBase implements Held {
     return this.released
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.release()
-  }
-
-  private get remainingMs(): number {
+  protected get remainingMs(): number {
     if (this.loss || this.released) return 0
     const age = this.clock.monotonic() - this.since
     const ttl = this.ttl * 1000
     return Math.max(0, ttl - (this.terms.keepAlive ? age % (ttl / RENEWALS_PER_TTL) : age))
   }
 
-  /** Looks at the clock, and says that it is lost if it is. */
-  private check(): void {
-    if (this.loss || this.released || this.remainingMs > 0) return
-    const why = `its ttl of ${this.ttl} s is over`
-    this.loss = this.lost(`The lock ${this.path} (id ${this.id}) is lost: ${why} (in dry-run).`, 'expired')
-    this.controller.abort(this.loss)
+  protected check(): LockLostError | undefined {
+    const { id, path, fencingToken } = this
+    if (!this.loss && !this.released && this.remainingMs === 0) {
+      const message = `The lock ${path} (id ${id}) is lost: its ttl of ${this.ttl} s is over (in dry-run).`
+      this.lose(new LockLostError(message, { key: path, reason: 'expired', fencingToken }))
+    }
+    return this.loss
   }
 
   private arm(): void {
@@ -152,24 +102,13 @@ abstract class NoopHandleBase implements Held {
     this.check()
     const wasExpiring = this.isExpiring
     this.isExpiring = this.remainingMs <= this.terms.expiringMs
-    if (this.isExpiring && !wasExpiring && !this.loss) this.tell()
+    if (this.isExpiring && !wasExpiring && !this.loss) this.tellExpiring()
     this.arm()
-  }
-
-  private tell(): void {
-    try {
-      this.events.emit('expiring')
-    } catch (err) {
-      this.terms.log?.error({ key: this.path, id: this.id, err }, 'A listener to expiring has thrown')
-    }
-  }
-
-  private lost(message: string, reason: LockLostError['reason'] = 'released'): LockLostError {
-    return new LockLostError(message, { key: this.path, reason, fencingToken: this.fencingToken })
   }
 }
 
-export class NoopLockHandle extends NoopHandleBase implements HeldLock {
+/** The handle of one lock that is not locked. */
+export class NoopLockHandle extends NoopHandle implements HeldLock {
   constructor(
     readonly name: string,
     readonly key: string,
@@ -179,7 +118,8 @@ export class NoopLockHandle extends NoopHandleBase implements HeldLock {
   }
 }
 
-export class NoopLockSetHandle extends NoopHandleBase implements HeldLocks {
+/** The handle of several locks that are not locked. */
+export class NoopLockSetHandle extends NoopHandle implements HeldLocks {
   constructor(
     readonly names: readonly string[],
     readonly keys: readonly string[],

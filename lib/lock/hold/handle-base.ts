@@ -1,0 +1,120 @@
+import { EventEmitter } from 'node:events'
+import type { Logger } from 'pino'
+import { LockLostError } from '../../model/errors.js'
+import { printAs } from '../../model/printed.js'
+import type { GuardedWrite } from '../../protocol/guard.js'
+import type { Clock } from '../../time/clock.js'
+import { checkListener } from '../options/check-options.js'
+import { describeHeld } from './describe-held.js'
+import type { GuardResult, Held } from './held-lock.js'
+
+/** Who holds what, and what a handle needs of its Lock. */
+export interface HandleTerms {
+  /** The id of the holding; empty where locking is disabled. */
+  readonly id: string
+  readonly owner: string
+  readonly fencingToken: bigint
+  /** The keys, for errors. */
+  readonly path: string
+  readonly clock: Clock
+  readonly log: Logger | undefined
+}
+
+/** What all handles have in common: the loss and its signal, the release, `expiring`, and what is told of the time. */
+export abstract class HandleBase implements Held {
+  abstract readonly dryRun: boolean
+  readonly id: string
+  readonly owner: string
+  readonly fencingToken: bigint
+  protected readonly path: string
+  protected readonly clock: Clock
+  protected loss: LockLostError | undefined
+  /** Since {@link release} was called. */
+  protected released: Promise<boolean> | undefined
+  private readonly log: Logger | undefined
+  private readonly controller = new AbortController()
+  private readonly events = new EventEmitter<{ expiring: [] }>()
+
+  static {
+    printAs(this, 'Held', held => describeHeld(held, held.released !== undefined))
+  }
+
+  constructor({ id, owner, fencingToken, path, clock, log }: HandleTerms) {
+    this.id = id
+    this.owner = owner
+    this.fencingToken = fencingToken
+    this.path = path
+    this.clock = clock
+    this.log = log
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal
+  }
+
+  get deadline(): Date {
+    return new Date(this.clock.now().toDate().getTime() + this.remainingMs)
+  }
+
+  remaining(): number {
+    this.check()
+    return this.remainingMs / 1000
+  }
+
+  on(event: 'expiring', listener: () => void): this {
+    checkListener('on', event, listener)
+    this.events.on(event, listener)
+    return this
+  }
+
+  off(event: 'expiring', listener: () => void): this {
+    checkListener('off', event, listener)
+    this.events.off(event, listener)
+    return this
+  }
+
+  assertHeld(): void {
+    const loss = this.check()
+    if (loss) throw loss
+    if (this.released) throw this.notHeld()
+  }
+
+  abstract verify(): Promise<void>
+  abstract extend(ttl: number): Promise<void>
+  abstract guard(write: GuardedWrite): Promise<GuardResult>
+  abstract release(): Promise<boolean>
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release()
+  }
+
+  /** Milliseconds for which it is held for certain, by the clocks; 0 when it is lost or released. */
+  protected abstract get remainingMs(): number
+
+  /** Checks the deadline, and reports the loss if it has passed. The loss, if there is one. */
+  protected abstract check(): LockLostError | undefined
+
+  protected lose(loss: LockLostError): void {
+    this.loss = loss
+    this.controller.abort(loss)
+  }
+
+  /** Tells that the deadline is near. What a listener throws must not end the process from a timer: it is logged. */
+  protected tellExpiring(): void {
+    try {
+      this.events.emit('expiring')
+    } catch (err) {
+      this.log?.error({ key: this.path, id: this.id, err }, 'A listener to expiring has thrown')
+    }
+  }
+
+  /** The error of a call after the release. */
+  protected notHeld(currentToken?: bigint): LockLostError {
+    return new LockLostError(`The lock ${this.path} (id ${this.id}) is not held: it was released.`, {
+      key: this.path,
+      reason: 'released',
+      fencingToken: this.fencingToken,
+      currentToken,
+    })
+  }
+}
