@@ -1,6 +1,6 @@
 /**
- * Whether it can be listened to like an AbortSignal. It need not be Node's: where tests run in jsdom, and in programs that
- * brought their own before Node had one, it is another class.
+ * Whether the value can be listened to like an AbortSignal. It need not be of Node's class: jsdom has its own, and so do
+ * polyfills.
  */
 export function isAbortSignal(value: unknown): value is AbortSignal {
   if (typeof value !== 'object' || value === null) return false
@@ -12,12 +12,12 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   )
 }
 
-/** Why it was aborted; also of one that does not know of reasons. */
+/** Why the signal was aborted: an AbortError where it has no reason, as in older polyfills. */
 export function reasonOf(signal: AbortSignal): unknown {
   return signal.reason ?? new DOMException('This operation was aborted', 'AbortError')
 }
 
-/** One of Node's own, which can be joined with others. It follows the given one until that, or `until`, is aborted. */
+/** A signal of Node's class, which can be joined with others. It follows the given one until that, or `until`, is aborted. */
 export function nativeSignal(signal: AbortSignal, until: AbortSignal): AbortSignal {
   if ((signal as object) instanceof AbortSignal) return signal
   const controller = new AbortController()

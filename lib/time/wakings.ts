@@ -11,8 +11,8 @@ export interface Sleeper {
 }
 
 /**
- * Tells those who wait for timers that the machine has slept: its timers stand still meanwhile, and then take as long
- * as if nothing had been.
+ * Wakes what waits for timers after the machine has slept. Timers stand still during a sleep, and take their whole time
+ * afterwards, so a deadline would be noticed late by the length of the sleep.
  */
 export class Wakings {
   private readonly sleepers = new Set<Sleeper>()

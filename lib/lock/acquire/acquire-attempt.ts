@@ -18,23 +18,28 @@ import { logExpired } from '../engine/log-expired.js'
 import type { LockTarget, TargetSnapshot } from '../options/lock-target.js'
 
 /**
- * The standing of one request with etcd: its leases, its place, and what it knows. Any method that rejects
- * may be called again: it then finds out first what the attempt before it has left in etcd.
+ * One attempt to acquire a set of locks under one id: its leases, its places in the queues, and what it knows of etcd. A
+ * method that rejects may be called again. It then finds out first what the call before it has left in etcd:
+ *
+ *     a grant is sent · no answer comes · the attempt gives up · etcd applies the grant, and nobody knows that it holds
+ *
+ * So after a grant without an answer etcd is read; and when the grant has left no trace, its leases are revoked before anything
+ * else is done, since etcd then refuses it however late it comes.
  */
 export class AcquireAttempt {
   readonly uuid: string
   readonly keys: readonly LockKey[]
-  /** For errors. */
+  /** All keys, for errors. */
   readonly path: string
   private snapshots: readonly Snapshot[]
   private isGuess = true
   /**
-   * What etcd has is not known: a grant was sent and no answer came, so that it may be applied at any time,
-   * even much later; or the lease was lost after it.
+   * What etcd has is not known: a grant was sent and no answer came, so etcd may apply it at any time, even much later; or a
+   * lease was lost after the grant.
    */
   private isUnsettled = false
   private isGrantedByUs = false
-  /** The time that the attempt in hand has. */
+  /** The time that the call under way has. */
   private within: CallOptions = {}
   private readonly leases: AttemptLeases
 
@@ -55,14 +60,14 @@ export class AcquireAttempt {
     return this.targets.map((target, at) => ({ ...target, snapshot: this.snapshots[at]! }))
   }
 
-  /** What was seen since, by one who waited. */
+  /** Takes over what the waiter has seen since. */
   see(snapshots: readonly Snapshot[]): void {
     this.snapshots = snapshots
   }
 
   /**
-   * Goes on until all is held or there is nothing to do but wait, or, for one who may not wait, until
-   * it is known to be blocked.
+   * Goes on until all locks are held or there is nothing to do but wait; without waiting, until the attempt is known to be
+   * blocked.
    * @throws StoreError, LockDismissedError, LockUnreadableError
    */
   async advance(stop: AbortSignal, within: CallOptions): Promise<Step> {
@@ -84,18 +89,18 @@ export class AcquireAttempt {
       if (!this.isGuess && !this.hasAllTickets)
         await checkDismissal(this.engine, this.keys, this.uuid, within)
       if (step.kind === 'grant') await this.attempt(this.snapshots)
-      // Somebody has taken a ticket of ours away: all queues are joined anew, at one revision.
+      // Another process has deleted one of our tickets: leave all queues, and join them anew at one revision.
       else if (this.hasTickets) await this.leave()
       else await this.attempt(this.keys.map(emptySnapshot))
     }
   }
 
-  /** Keeps the place, and the leases for the holdings, alive until {@link finish}. */
+  /** Renews the leases of the tickets and the holdings until {@link finish}. */
   keepAlive(onLost: () => void): void {
     this.leases.keepAlive(onLost)
   }
 
-  /** Leaves the queue. Resolves to `held` when all was granted meanwhile. @throws StoreError */
+  /** Leaves the queues. Resolves to `held` when a release has granted everything meanwhile. @throws StoreError */
   async withdraw(within: CallOptions): Promise<Step> {
     this.within = within
     for (;;) {
@@ -108,14 +113,14 @@ export class AcquireAttempt {
     }
   }
 
-  /** Lets go of the leases that are not needed any more; of all unless all is held. */
+  /** Gives back the leases that are not needed any more: all of them unless everything is held. */
   finish(step: Step | undefined): void {
     const isHeld = step?.kind === 'held'
-    // Whoever holds has no ticket any more, though he may not have seen it go.
+    // A grant deletes the ticket, though our snapshot may be stale.
     this.leases.returnLeases({ isHeld, areClean: isHeld || (step !== undefined && !this.hasTickets) })
   }
 
-  /** Whether others stand in the way, as etcd has told, and nothing was sent since of which no answer has come. */
+  /** Whether other processes are in the way, by the last answer of etcd, and no grant is unanswered since. */
   get isBlocked(): boolean {
     return !this.isGuess && !this.isUnsettled && ['wait', 'blocked'].includes(this.decide().kind)
   }
@@ -128,12 +133,12 @@ export class AcquireAttempt {
     })
   }
 
-  /** Not when somebody else, who knows the id, has moved a holding there. */
+  /** False for a lease to which another process, which knows the id, has moved our holding. */
   isOwnLease(lease: LeaseId): boolean {
     return this.leases.isOwn(lease)
   }
 
-  /** Whether one who left handed the lock over: the queue behind is not known then. */
+  /** Whether a release of another process granted the lock: what waits behind us is not known then. */
   get gotByHandoff(): boolean {
     return !this.isGrantedByUs
   }
@@ -146,7 +151,13 @@ export class AcquireAttempt {
     return this.snapshots.every(({ tickets }) => tickets.has(this.uuid))
   }
 
-  /** Not when it was handed to us on the lease of our ticket, which we have given up meanwhile. */
+  /**
+   * False when a release handed the lock over on a lease that we have given up meanwhile:
+   *
+   *     our ticket names lease A · A seems lost, B takes its place · a release grants to our ticket, on A · A ends
+   *
+   * To rely on B then would be to hold nothing.
+   */
   private isOnLease({ holders }: Snapshot, lease: Lease | undefined): boolean {
     return holders.get(this.uuid)?.lease === lease?.id
   }
@@ -155,14 +166,14 @@ export class AcquireAttempt {
     return this.snapshots.every((snapshot, at) => this.isOnLease(snapshot, this.leases.holders[at]))
   }
 
-  /** The lease of somebody else to which he has moved what was granted to us. What he does is his to answer for. */
+  /** The lease that another process moved our grant to. That process answers for what it does with it. */
   private get movedTo(): LeaseId | undefined {
     const lease = this.snapshots[0]!.holders.get(this.uuid)?.lease
     const isMoved = this.targets.length === 1 && lease !== undefined && !this.leases.isOwn(lease)
     return isMoved ? lease : undefined
   }
 
-  /** All is held, or waited for. */
+  /** Whether etcd has everything that we know of: all holder keys on our leases, or all tickets and no entry. */
   private get isValid(): boolean {
     const { snapshots, uuid } = this
     if (snapshots.some(({ holders }) => holders.has(uuid))) return this.isOnOurLeases
@@ -173,7 +184,10 @@ export class AcquireAttempt {
     return decideAll(this.seen, this.engine.clock.now())
   }
 
-  /** Grants from `guesses`, or queues up. The holders' leases are renewed alongside, so that they last their full ttl. */
+  /**
+   * One transaction that grants all locks if they are as in `guesses`, and joins the queues otherwise. The leases of the holders
+   * are renewed at the same time, so that they last for their full ttl.
+   */
   private async attempt(guesses: readonly Snapshot[]): Promise<void> {
     const now = this.engine.clock.now()
     const grants = this.targets.map(({ terms, extraOps }, at) => {
@@ -202,25 +216,25 @@ export class AcquireAttempt {
         this.isUnsettled = false
         throw error
       }
-      // The ticket's is not gone while the tickets stand.
+      // The tickets exist, so their lease does: it is one of the others that has expired.
       this.leases.discard(this.hasTickets ? this.leases.holders : this.leases.all)
     }
     this.isUnsettled = false
     await renewals
   }
 
-  /** Whether the leases of the holdings count from now on. If not, one is gone, and its holding with it. */
+  /** Whether all holdings are on our leases, and these are alive and count from now. If not, a holding is lost. */
   private async isKept(): Promise<boolean> {
     this.isUnsettled = !this.isOnOurLeases || !(await this.leases.areKept(this.within))
     return !this.isUnsettled
   }
 
-  /** Takes back the tickets that are known. Resolves to false when one of them was gone; then nothing was done. */
+  /** Deletes the tickets that are known. Resolves to false when one of them was gone: then nothing was changed. */
   private async leave(): Promise<boolean> {
     return this.change(snapshot => giveUp(snapshot, this.uuid))
   }
 
-  /** Makes a transition of those locks that have it, all at once. Resolves to false when it was refused. */
+  /** Commits the plans of all locks that have one, in one transaction. Resolves to false when etcd refused it. */
   private async change(planOf: (snapshot: Snapshot) => Transaction | undefined): Promise<boolean> {
     const plans = this.snapshots.flatMap(snapshot => {
       const transaction = planOf(snapshot)
@@ -237,8 +251,9 @@ export class AcquireAttempt {
   }
 
   /**
-   * Finds out what an unanswered grant has done. When it has left no trace it may still come: its leases
-   * are revoked, after which etcd would refuse it.
+   * Finds out what an unanswered grant has done. When it has left no trace, etcd may still apply it: its leases are revoked, so that
+   * etcd refuses it. A grant that is seen does not count while a revocation of its leases is unanswered either: etcd may apply
+   * the revocation later, and end what we would believe to hold.
    */
   private async recover(): Promise<void> {
     await this.look()
@@ -255,7 +270,9 @@ export class AcquireAttempt {
     this.isGuess = false
   }
 
-  /** A grant whose lease is gone has left its entry, which would stand in the way, ours too, until its ttl. */
+  /**
+   * Deletes the entry of a grant whose lease is gone: it would block others, and us, until its ttl is over.
+   */
   private async clear(): Promise<void> {
     for (;;) {
       await this.look()

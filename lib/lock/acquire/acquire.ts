@@ -14,20 +14,20 @@ import { WaitDeadline } from '../../time/wait-deadline.js'
 import { unavailable } from './unavailable.js'
 import { QueueWatcher } from './queue-watcher.js'
 
-/** How long one who does not wait bears with an etcd that cannot be reached: members elect a leader meanwhile. */
+/** How long an attempt that does not wait repeats its calls while etcd is unreachable: its members may elect a leader meanwhile. */
 const IMPATIENT_MS = 5_000
-/** How long leaving the queue may take; after that the leases end by themselves. */
+/** How long leaving the queues may take. After that the leases end by themselves. */
 const LEAVE_MS = 1_000
-/** How long the caller waits for that, when etcd has answered lately: what it is to be told is known. */
+/** How long the caller waits for that when etcd has answered lately, so that the reason is known. */
 const LEAVE_SOON_MS = 500
-/** How often one who shows his wait looks at it. */
+/** How often a waiter with `onWait` reads the state again. */
 const SHOWN_REREAD_MS = 2_000
 
 export interface WaitOptions {
   /** Milliseconds; 0 tries once. */
   readonly waitMs: number
   readonly signal?: AbortSignal | undefined
-  /** Told what is true whenever the waiter has looked. */
+  /** Called with the state in etcd whenever the waiter has read it. */
   readonly onWait?: ((seen: readonly TargetSnapshot[]) => void) | undefined
 }
 
@@ -86,7 +86,14 @@ async function approach(
   }
 }
 
-/** Leaves nothing behind that is not wanted, however the pursuit ends. */
+/**
+ * Waits for the end of `pursuit`, and leaves nothing behind in etcd that is not wanted. A release may grant the lock while the
+ * waiter leaves the queue:
+ *
+ *     the time is over · a release grants to the ticket · the waiter deletes the ticket, which is gone
+ *
+ * It then holds. When the caller has gone, it releases what it got.
+ */
 async function finish(
   engine: Engine,
   attempt: AcquireAttempt,
@@ -111,25 +118,25 @@ async function finish(
   }
   attempt.finish(step)
   if (!stop.isAbandoned) {
-    // When etcd has answered in the end, it says who holds.
+    // When etcd has answered in the end, who holds is known.
     const isOver = step !== undefined && failure instanceof EtcdLockUnavailableError
     if (!failure || isOver || step?.kind === 'held') return step
     throw reasonOf(failure, engine, attempt)
   }
   const isOurs = (lease: LeaseId): boolean => attempt.isOwnLease(lease)
-  // Somebody else may have it by now: he has moved it to a lease of his own.
+  // Another process may have moved the holding to a lease of its own: then it is not ours to release.
   if (step?.kind === 'held' && attempt.holdings.every(({ lease }) => isOurs(lease.id))) {
     for (const holding of attempt.holdings) engine.holdings.add(holding)
     const budget = engine.budget(LEAVE_MS)
-    // When this fails, it has revoked the leases at least.
+    // Also when this fails, the leases are revoked.
     await releaseById(engine, attempt.keys, attempt.uuid, { budget, isOurs }).catch(() => {})
   }
   return undefined
 }
 
 /**
- * Why the time to wait was over without the lock: others stood in the way when etcd last answered, if that was lately; else
- * the failure.
+ * Why the wait ended without the lock: other processes were in the way when etcd last answered, if that was lately; otherwise the
+ * failure.
  */
 function reasonOf(failure: unknown, engine: Engine, attempt: AcquireAttempt): unknown {
   const isEtcd = failure instanceof EtcdLockUnavailableError
@@ -137,7 +144,7 @@ function reasonOf(failure: unknown, engine: Engine, attempt: AcquireAttempt): un
   return unavailable(attempt.seen, engine.clock.now())
 }
 
-/** The result of `work`, or undefined when it is not there so many milliseconds after the stop. */
+/** The result of `work`; undefined when it has not ended so many milliseconds after the stop. */
 async function within<T>(
   clock: Clock,
   ms: () => number,

@@ -8,16 +8,16 @@ import type { LeasePool } from '../leases/lease-pool.js'
 const TICKET_TTL = 15
 
 /**
- * The leases of one claim: one for each holder key, so that each can be released or extended by itself; and one for all
+ * The leases of one attempt: one for each holder key, so that each can be released or extended by itself; and one for all
  * tickets, which come and go together.
  */
 export class AttemptLeases {
-  /** By lock. Undefined while there is none. */
+  /** For each lock, in the order of the ttls. Undefined while there is none. */
   readonly holders: (Lease | undefined)[]
   ticket: Lease | undefined
-  /** A revocation was sent and not answered: it may come at any time, so that nothing that hangs on them counts. */
+  /** A revocation was sent and not answered. etcd may apply it at any time, so no key on these leases counts. */
   revocationPending = false
-  /** Of all that were taken, also those that were given up: what hangs on others was moved there by somebody else. */
+  /** All leases that this attempt has borrowed, also those it gave up. A key on another lease was moved there by another process. */
   private readonly taken = new Set<LeaseId>()
   private readonly keepers = new Map<Lease, LeaseKeeper>()
 
@@ -37,7 +37,7 @@ export class AttemptLeases {
     return this.taken.has(lease)
   }
 
-  /** Believes in the lease to which somebody else has moved a holding, as long as it lives. @throws StoreError */
+  /** Takes over the lease to which another process has moved our holding, if it is still alive. @throws StoreError */
   async adopt(at: number, id: LeaseId, within?: CallOptions): Promise<void> {
     if (this.holders[at]?.id === id) return
     const lease = await this.pool.adopt(id, within)
@@ -47,11 +47,11 @@ export class AttemptLeases {
     this.revocationPending = false
   }
 
-  /** Takes those that are missing. @throws StoreError */
+  /** Borrows the leases that are missing. @throws StoreError */
   async borrow(within?: CallOptions): Promise<void> {
     const taking = this.ttls.map((ttl, at) => this.takeHolder(ttl, at, within))
     if (this.hasTicket) taking.push(this.takeTicket(within))
-    // All have come or failed before another attempt may take one anew.
+    // A failure is thrown only when all have come or failed: a repetition would borrow twice what is still on its way.
     await Promise.allSettled(taking)
     await Promise.all(taking)
   }
@@ -63,14 +63,14 @@ export class AttemptLeases {
     }
   }
 
-  /** Lets holders that are granted now have their full time, and tickets some. What fails is found out later. */
+  /** Renews what a grant that is sent now relies on, so that holders get their full ttl. A failure is found by {@link areKept}. */
   async renewDue(within?: CallOptions): Promise<void> {
     const due = this.holders.filter(lease => lease && !lease.isFresh)
     if (this.ticket?.isAging) due.push(this.ticket)
     await Promise.all(due.map(lease => this.pool.renew(lease!, within).catch(() => false)))
   }
 
-  /** Whether all of the holders count from now on. If not, one is gone. @throws StoreError */
+  /** Whether the leases of all holders are alive, and count from now. @throws StoreError */
   async areKept(within?: CallOptions): Promise<boolean> {
     const isKept = async (lease: Lease | undefined): Promise<boolean> =>
       lease !== undefined && (lease.isFresh || (await this.pool.renew(lease, within)))
@@ -78,7 +78,7 @@ export class AttemptLeases {
     return kept.every(Boolean)
   }
 
-  /** Ends all for certain, and what hangs on them, now or later. @throws StoreError */
+  /** Ends all leases, and with them their keys; etcd refuses a write on them that arrives later. @throws StoreError */
   async revoke(within?: CallOptions): Promise<void> {
     this.revocationPending = true
     await Promise.all(this.own(this.all).map(lease => this.pool.revoke(lease, within)))
@@ -86,18 +86,22 @@ export class AttemptLeases {
     this.revocationPending = false
   }
 
-  /** One of these is gone, it is not said which. */
+  /** Gives up these leases, one of which has expired: etcd does not report which. */
   discard(suspects: readonly (Lease | undefined)[]): void {
     const leases = suspects.filter(lease => lease !== undefined)
     for (const lease of this.own(leases)) this.pool.discard(lease)
     this.drop(leases)
   }
 
-  /** Lets go of those that are not needed any more. Clean ones have no key, and no write under way. */
+  /**
+   * Ends the renewals, and gives back the leases that are not needed any more. The leases of what is held stay, and so do those of
+   * other processes. A lease goes back to the pool when it is clean: etcd has no key on it, and no write is under way that may still
+   * put one. Otherwise it is revoked.
+   */
   returnLeases({ isHeld, areClean }: { readonly isHeld: boolean; readonly areClean: boolean }): void {
-    for (const lease of this.all) {
-      this.stopKeeping(lease)
-      if ((isHeld && lease !== this.ticket) || !this.isOwn(lease.id)) continue
+    for (const lease of this.all) this.stopKeeping(lease)
+    const needed = isHeld ? this.holders : []
+    for (const lease of this.own(this.all).filter(each => !needed.includes(each))) {
       if (areClean) this.pool.return(lease)
       else this.pool.discard(lease)
     }

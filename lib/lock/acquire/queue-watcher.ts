@@ -8,12 +8,12 @@ import type { TargetSnapshot } from '../options/lock-target.js'
 import type { Engine } from '../engine/engine.js'
 import { translated } from '../../store/retry.js'
 
-/** The net under the watches: how often the truth is read again although nothing was heard. */
+/** How often etcd is read again although no watch has told anything: a net under the watches. */
 const REREAD_MS = 30_000
-/** How long the other half of a transaction may be on its way from another watch. It is seldom late at all. */
+/** How long to wait for the other half of a transaction, which another watch tells. It is seldom late at all. */
 const HALF_MS = 20
 
-/** The eyes of one waiter: watches what concerns its place in the queue and says what is true now. */
+/** Watches, for one waiter, what concerns its place in the queue, and says what is true now. */
 export class QueueWatcher implements WatchListener {
   private readonly watches = new Map<string, Watch>()
   private events: KeyEvent[] = []
@@ -38,12 +38,12 @@ export class QueueWatcher implements WatchListener {
   async next(seen: readonly TargetSnapshot[], until: Timestamp | undefined): Promise<readonly Snapshot[]> {
     const snapshots = seen.map(({ snapshot }) => snapshot)
     if (this.moveTo(watchedByAll(seen, this.engine.clock.now()))) {
-      // Not before all stand, whatever those tell that stand already.
+      // Wait until every watch is established; early events are not enough: what happened before the last of them is told by none.
       await Promise.race([this.watching(snapshots), this.stopped])
       return this.read(snapshots)
     }
     if (this.events.length === 0 && !this.stale) await this.woken(this.msUntil(until))
-    // A waiter that sees a holder key go before the KeyLocks changes would try a grant that must fail: one call in vain at each hand-off.
+    // A waiter that saw a holder key go before the KeyLocks changes would try a grant that must fail: one wasted call at each hand-over.
     if (!this.stale && !this.seesWhole(snapshots)) await this.woken(HALF_MS)
     if (this.stale || this.events.length === 0) return this.read(snapshots)
     const news = this.events.splice(0)
@@ -84,7 +84,7 @@ export class QueueWatcher implements WatchListener {
     this.wake()
   }
 
-  /** Opens what is to be watched and closes what is not any more; says whether anything was opened. */
+  /** Opens the watches of these ranges and closes all others. Returns whether any was opened. */
   private moveTo(ranges: readonly KeyRange[]): boolean {
     const wanted = new Map(ranges.map(range => [range.key, range]))
     for (const [key, watch] of this.watches) {
@@ -117,7 +117,7 @@ export class QueueWatcher implements WatchListener {
     return fresh
   }
 
-  /** Where both the KeyLocks and the holder keys are watched. */
+  /** Whether the news of each lock whose KeyLocks is watched are of whole transactions. */
   private seesWhole(snapshots: readonly Snapshot[]): boolean {
     return snapshots.every(({ key }) => !this.watches.has(key.path) || areWhole(key, this.events))
   }

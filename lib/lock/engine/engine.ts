@@ -23,10 +23,10 @@ const WRITE_BUDGET_MS = 120_000
 const FIRST_CONTACT_MS = 5_000
 /** How long a release may have to wait for a read that only helps it. */
 const LEARN_MS = 1_000
-/** How long closing may wait for those who wait to leave their queues, milliseconds. */
+/** How long closing waits for the waiters to leave their queues, milliseconds. */
 const CLOSE_MS = 2_000
 
-/** What all acquisitions and releases of one process on one etcd share. */
+/** What all operations of one process on one etcd share: the store, its clock, leases, holdings, what was seen last, and retries. */
 export class Engine {
   readonly store: Store
   readonly pool: LeasePool
@@ -35,7 +35,7 @@ export class Engine {
   readonly wakings: Wakings
   /** The acquisitions under way, and the promises of their ends. */
   readonly waits = new Map<WaitDeadline, Promise<unknown>>()
-  /** What ends with it: the care for holdings, and feeds of events. */
+  /** Closed together with the engine: the monitors of holdings, and feeds of events. */
   readonly dependants = new Set<{ close(): void }>()
   /** Is told how many seconds each transaction has taken. */
   onCommit: ((seconds: number, outcome: 'answered' | 'failed') => void) | undefined
@@ -110,14 +110,14 @@ export class Engine {
     return snapshot!
   }
 
-  /** Reads in the background, so that the next guess is right. */
+  /** Reads in the background, so that the next guess from {@link cached} is right. */
   prefetch(key: LockKey): void {
     const reading = this.readOne(key, { timeoutMs: LEARN_MS }).catch(() => {})
     this.learning.set(key.path, reading)
     void reading.finally(() => this.learning.delete(key.path))
   }
 
-  /** What is believed of a lock, after what is being learnt of it. */
+  /** What was last seen of a lock. Waits for a {@link prefetch} that is under way. */
   async cached(key: LockKey): Promise<Snapshot> {
     await this.learning.get(key.path)
     return this.snapshots.get(key)

@@ -15,7 +15,7 @@ export interface Holding extends LockTerms {
 
 const SWEEP_FROM = 256
 
-/** The holdings of this process. Those that nobody releases are forgotten after their time. */
+/** The holdings of this process, by their holder keys. A holding that is not released is forgotten after its time. */
 export class Holdings {
   private readonly byHolderKey = new Map<string, Holding>()
   private sweepAt = SWEEP_FROM
@@ -31,7 +31,7 @@ export class Holdings {
     return this.byHolderKey.has(key.holder(uuid))
   }
 
-  /** What is known to be held is on this lease now. */
+  /** Notes that a holding is on another lease now. */
   move(key: LockKey, uuid: string, lease: Lease): void {
     const holding = this.byHolderKey.get(key.holder(uuid))
     if (holding) this.add({ ...holding, ttl: lease.asked, lease })

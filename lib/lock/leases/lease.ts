@@ -16,7 +16,7 @@ const SHORTEST_RENEWAL_MS = 200
 const MARGIN_MS = 50
 const MARGIN_SHARE = 0.001
 
-/** A lease of this process and what it knows of its life. */
+/** A lease in etcd, and what this process knows of its time: it counts from before the call that granted or renewed it. */
 export class Lease {
   /** Wall time before the call that granted or last renewed it. */
   since: Timestamp
@@ -35,12 +35,12 @@ export class Lease {
     this.renewedAt = sent.monotonic
   }
 
-  /** Monotonic time until which it lives for certain, as far as etcd keeps time. */
+  /** Until when it is alive, as far as etcd keeps time: monotonic milliseconds. */
   get deadline(): number {
     return this.renewedAt + this.ttl * 1000
   }
 
-  /** Milliseconds for which it lives for certain. */
+  /** Milliseconds for which it is alive for certain. */
   get remaining(): number {
     const ttl = this.ttl * 1000
     return ttl - MARGIN_MS - ttl * MARGIN_SHARE - (this.clock.monotonic() - this.renewedAt)
@@ -61,7 +61,7 @@ export class Lease {
     return this.renewedAt + (this.ttl * 1000) / RENEWALS_PER_TTL - this.clock.monotonic()
   }
 
-  /** Milliseconds that one renewal may take. A lease that is over has no haste. */
+  /** Milliseconds that one renewal may take. For a lease that is over there is no limit. */
   get renewalTimeout(): number {
     const { remaining } = this
     return remaining > 0 ? Math.max(remaining * RENEWAL_SHARE, SHORTEST_RENEWAL_MS) : Infinity
@@ -77,7 +77,7 @@ export class Lease {
   }
 }
 
-/** When a call left: a lease counts from there, never from its answer. */
+/** When a call was sent. A lease counts from then, never from the answer. */
 export interface Sent {
   readonly wall: Timestamp
   readonly monotonic: number
