@@ -8,6 +8,8 @@ const config: Config = {
   // Half of the time a suite waits for leases, not for a processor: three suites share two.
   maxWorkers: Math.ceil(1.5 * availableParallelism()),
   testSequencer: '<rootDir>/spec/support/long-first.js',
+  // So do the tests of a suite that run side by side.
+  maxConcurrency: 10,
   testMatch: ['<rootDir>/spec/**/*.spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

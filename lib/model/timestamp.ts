@@ -49,12 +49,12 @@ export class Timestamp {
    */
   static read(text: string): Timestamp {
     const [, date = '', hour, minute, second, fraction, offset = 'Z'] = ISO.exec(text) ?? []
-    const day = DateTime.fromISO(date, { zone: 'utc' })
+    const day = millisOfDay(date)
     const [, sign, ...away] = OFFSET.exec(offset) ?? []
-    if (!day.isValid || day.year < 1 || (!sign && offset !== 'Z')) {
+    if (Number.isNaN(day) || (!sign && offset !== 'Z')) {
       throw new RangeError(`${JSON.stringify(text)} is not a time.`)
     }
-    const local = BigInt(day.toMillis()) * 1000n + microsOf(hour, minute, second, fraction)
+    const local = BigInt(day) * 1000n + microsOf(hour, minute, second, fraction)
     const ahead = microsOf(...away)
     return new Timestamp(sign === '-' ? local + ahead : local - ahead)
   }
@@ -124,6 +124,18 @@ export class Timestamp {
     if (!(year >= 1 && year <= 9999)) throw new RangeError(`The time ${this.epochMicros} µs is out of range.`)
     return date.toISOString().slice(0, 19)
   }
+}
+
+/** Times are read often, and nearly all are of the same day. */
+let lastDay = { text: '', ms: NaN }
+
+/** NaN for what is no day in the years from 1 on. */
+function millisOfDay(text: string): number {
+  if (text !== lastDay.text) {
+    const day = DateTime.fromISO(text, { zone: 'utc' })
+    lastDay = { text, ms: day.isValid && day.year >= 1 ? day.toMillis() : NaN }
+  }
+  return lastDay.ms
 }
 
 function microsOf(hour = '0', minute = '0', second = '0', fraction = ''): bigint {

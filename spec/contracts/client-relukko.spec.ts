@@ -1,17 +1,33 @@
-import { afterAll, beforeAll, describe } from '@jest/globals'
+import { afterAll, beforeAll, describe, it } from '@jest/globals'
 import { RelukkoClient } from '../../lib/relukko/index.js'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import type { Store } from '../../lib/store/store.js'
 import { storeAt, useEtcdServer } from '../support/etcd.js'
-import { relukkoContract } from './relukko-contract.js'
+import { isFreeAfterGrace, relukkoContract } from './relukko-contract.js'
 
 const etcd = useEtcdServer()
-
-describe.each<[string, () => Store]>([
+const kinds: [string, () => Store][] = [
   ['the memory store', () => new MemoryStore()],
   ['etcd', () => storeAt(etcd.get().endpoint)],
-])('The Relukko client of two servers on %s', (_, makeStore) => {
+]
+const all = kinds.map(([name, makeStore]) => ({ name, make: useTwoServers(makeStore) }))
+
+describe('The Relukko client of two servers', () => {
+  it.concurrent.each(all)(
+    'on $name: a lock is free when its expiry has passed by the grace, and not before',
+    async ({ make }) => {
+      await using one = make()
+      await using other = make()
+      await isFreeAfterGrace(one, other)
+    },
+  )
+
+  describe.each(all)('on $name', ({ make }) => relukkoContract(make))
+})
+
+/** Servers of the same locks. Makes a client of one and of the other in turn. */
+function useTwoServers(makeStore: () => Store): () => RelukkoClient {
   let stores: Store[]
   let servers: RelukkoServer[]
   let urls: string[]
@@ -29,6 +45,5 @@ describe.each<[string, () => Store]>([
     await Promise.all(servers.map(server => server.close()))
     await Promise.all(stores.map(store => store.close()))
   })
-
-  relukkoContract(() => new RelukkoClient(urls[clients++ % 2]!, 'the key'))
-})
+  return () => new RelukkoClient(urls[clients++ % 2]!, 'the key')
+}

@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
-import { type HeldLock, type Lock, type LockEvent, type LockLostError } from '../../lib/index.js'
+import { type HeldLock, type Lock, type LockLostError } from '../../lib/index.js'
 import type { Store } from '../../lib/store/store.js'
 import { eventually } from '../support/eventually.js'
 import { freshName } from '../support/etcd.js'
+import { follow, types } from '../support/follow.js'
 import { useLocks } from '../support/locks.js'
 
 const terms = { concurrency: 1, ttl: 30 }
-const brief = { concurrency: 1, ttl: 2 }
 
 /** What is told of locks, on every store. */
 export function eventContract(make: () => Promise<Store>): void {
@@ -22,24 +22,6 @@ export function eventContract(make: () => Promise<Store>): void {
   })
 
   const queued = (length: number): Promise<void> => locks.queued(other, name, length)
-
-  /** Follows the events until the end of the test. Resolves when no later one can be missed. */
-  async function follow(of: Lock, only?: string): Promise<LockEvent[]> {
-    const told: LockEvent[] = []
-    void (async () => {
-      for await (const event of of.events(only)) told.push(event)
-    })().catch(() => {})
-    const marker = only ?? `spicerack.${freshName()}`
-    await eventually(async () => {
-      await of.release(marker, await of.acquire(marker, terms))
-      expect(told.length).toBeGreaterThan(0)
-    })
-    await eventually(() => expect(told.at(-1)).toMatchObject({ name: marker, type: 'released' }))
-    told.length = 0
-    return told
-  }
-
-  const types = (told: readonly LockEvent[]): string[] => told.map(({ type, owner }) => `${owner} ${type}`)
 
   it('tells who queues up, gets the lock, and leaves, with their tokens', async () => {
     const told = await follow(lock)
@@ -73,32 +55,6 @@ export function eventContract(make: () => Promise<Store>): void {
     await expect(other.acquire(name, { ...terms, wait: 0.2 })).rejects.toThrow()
     await eventually(() => expect(types(told)).toEqual(['tester granted', 'other queued', 'other gave-up']))
   })
-
-  it.each(['custom', 'modules'])(
-    'tells an end by time from a release, under %s',
-    async prefix => {
-      const here = locks.make({ prefix })
-      const told = await follow(here)
-      await here.acquire(name, brief)
-      await eventually(() => expect(types(told)).toEqual(['tester granted', 'tester expired']))
-      await here.release(name, await here.acquire(name, brief))
-      const shared = { concurrency: 0, ttl: 2 }
-      await here.acquire(name, shared)
-      const staying = await here.hold(name, { ...shared, ttl: 30 })
-      await eventually(() =>
-        expect(types(told.slice(2))).toEqual([
-          'tester granted',
-          'tester released',
-          'tester granted',
-          'tester granted',
-          'tester expired',
-        ]),
-      )
-      await staying.release()
-      await eventually(() => expect(types(told.slice(7))).toEqual(['tester released']))
-    },
-    20_000,
-  )
 
   it('tells of one name, or of all under the prefix, and of no other', async () => {
     const modules = locks.make({ prefix: 'modules' })

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { type HeldLock, type Lock, type LockLostError } from '../../lib/index.js'
 import type { Store } from '../../lib/store/store.js'
 import { eventually } from '../support/eventually.js'
@@ -64,89 +64,12 @@ export function handleContract(make: () => Promise<Store>): void {
       expect(held.signal.aborted).toBe(false)
     })
 
-    it('says whenever the deadline is near, also after it was put off', async () => {
-      const held = await lock.hold(name, { concurrency: 1, ttl: 3, expiring: 2 })
-      let times = 0
-      held.on('expiring', () => void (++times < 3 && held.extend(3)))
-      await eventually(() => expect(times).toBe(3))
-      await held.release()
-    })
-
     it('is released once, however often that is said', async () => {
       const held = await lock.hold(name, long)
       expect(await Promise.all([held.release(), held.release()])).toEqual([true, true])
       const next = await other.hold(name, long)
       await held.release()
       expect(await holders()).toEqual([next.id])
-    })
-
-    it('is said to be lost before anybody else can have it', async () => {
-      const held = await lock.hold(name, brief)
-      let isTaken = false
-      const taking = other.hold(name, brief).finally(() => (isTaken = true))
-      const loss = await lossOf(held)
-      expect(isTaken).toBe(false)
-      expect(loss).toMatchObject({ code: 'LOCK_LOST', reason: 'expired', fencingToken: held.fencingToken })
-      expect(loss.message).toContain('its ttl of 2 s is over')
-      expect(() => held.assertHeld()).toThrow(loss)
-      await expect(held.verify()).rejects.toBe(loss)
-      await expect(held.extend(60)).rejects.toBe(loss)
-      await held.release()
-      await (await taking).release()
-    })
-
-    it('lasts with keepAlive until it is released', async () => {
-      const held = await lock.hold(name, { ...brief, keepAlive: true })
-      const start = performance.now()
-      const next = await other.hold(name, { ...brief, wait: 5 }).catch((error: { code: string }) => error)
-      expect(next).toMatchObject({ code: 'LOCK_UNAVAILABLE' })
-      expect(performance.now() - start).toBeGreaterThan(4_900)
-      held.assertHeld()
-      await held.release()
-      await (await other.hold(name, { ...brief, wait: 0 })).release()
-    }, 10_000)
-
-    it('says that it expires, as long before as it was told', async () => {
-      const held = await lock.hold(name, { ...brief, expiring: 1.5 })
-      const remaining: number[] = []
-      const unwanted = (): void => void remaining.push(-1)
-      held.on('expiring', unwanted).off('expiring', unwanted)
-      held.on('expiring', () => {
-        remaining.push(held.remaining())
-        throw new Error('from the listener')
-      })
-      await lossOf(held)
-      expect(remaining).toHaveLength(1)
-      expect(remaining[0]).toBeGreaterThan(1)
-      expect(remaining[0]).toBeLessThanOrEqual(1.5)
-    })
-
-    it('does not expire while it is kept alive', async () => {
-      let said = 0
-      const held = await lock.hold(name, { ...brief, keepAlive: true })
-      held.on('expiring', () => said++)
-      const next = other.acquire(name, { ...brief, wait: 3 })
-      await expect(next).rejects.toMatchObject({ code: 'LOCK_UNAVAILABLE' })
-      expect(said).toBe(0)
-      await held.release()
-    })
-
-    it.each([60_000, -60_000])('is held all the same when the wall clock is set by %d ms', async step => {
-      const held = await lock.hold(name, { ...brief, keepAlive: true })
-      const { now } = Date
-      const clock = jest.spyOn(Date, 'now').mockImplementation(() => now() + step)
-      try {
-        expect(held.remaining()).toBeGreaterThan(1)
-        held.assertHeld()
-        expect(Math.abs(held.deadline.getTime() - Date.now())).toBeLessThan(2_000)
-        const end = performance.now() + 2_500
-        await eventually(() => expect(performance.now()).toBeGreaterThan(end), 5_000)
-        held.assertHeld()
-      } finally {
-        clock.mockRestore()
-      }
-      await held.verify()
-      await held.release()
     })
 
     it('is extended by the handle, and by its id from elsewhere', async () => {

@@ -3,14 +3,13 @@ import { type Lock, type LockLostError, NoLock } from '../../lib/index.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import type { Store } from '../../lib/store/store.js'
 import { freshName } from '../support/etcd.js'
-import { eventually } from '../support/eventually.js'
-import { type Locks, useLocks } from '../support/locks.js'
+import { useLocks } from '../support/locks.js'
 
 const terms = { concurrency: 1, ttl: 60 }
 
 /** Several locks at once, on every store. */
 export function setContract(make: () => Promise<Store>): void {
-  const locks: Locks = useLocks(make)
+  const locks = useLocks(make)
   let lock: Lock
   let other: Lock
   let a: string
@@ -76,18 +75,6 @@ export function setContract(make: () => Promise<Store>): void {
         { name: b, concurrency: 2, ttl: 90 },
       ])
       await Promise.all([held.release(), beside.release()])
-    })
-
-    it('is renewed all together', async () => {
-      const held = await lock.acquireAll(
-        [a, b].map(name => ({ name, concurrency: 1, ttl: 2 })),
-        { keepAlive: true },
-      )
-      const end = performance.now() + 3_500
-      await eventually(() => expect(performance.now()).toBeGreaterThan(end))
-      held.assertHeld()
-      await held.verify()
-      await held.release()
     })
 
     it('is extended all together', async () => {
@@ -217,15 +204,6 @@ export function setContract(make: () => Promise<Store>): void {
       await held.release()
       expect(await holdersOf(a)).toEqual(['other'])
       await beside.release()
-    })
-
-    it('the others are renewed no more, and end by themselves when nobody releases them', async () => {
-      const names = each(a, b).map(({ name }) => ({ name, concurrency: 1, ttl: 2 }))
-      const held = await lock.acquireAll(names, { keepAlive: true })
-      const lost = new Promise(resolve => held.signal.addEventListener('abort', resolve))
-      await other.release(a, held.id)
-      await lost
-      await eventually(async () => expect(await isFree(b)).toBe(true), 4_500)
     })
 
     it('nothing is written under its guard', async () => {

@@ -1,33 +1,37 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import type { Lock } from '../../lib/index.js'
-import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
+import { EtcdServer } from '../../lib/testing/etcd-server.js'
+import { freshName, lockAt } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
 
 /** What is promised, and what a busy machine may add. */
 const FIVE_SECONDS = 6_500
 const exclusive = { concurrency: 1, ttl: 60 }
-const etcd = useEtcdServer()
-let locks: Lock[]
-let holder: Lock
-let name: string
 
-beforeEach(() => {
-  locks = []
-  holder = newLock()
-  name = freshName()
-})
-afterEach(async () => {
-  await etcd.get().resume()
-  await eventually(() => holder.list(), 30_000)
-  await Promise.all(locks.map(lock => lock.close()))
-}, 60_000)
+/** An etcd that hangs when it is told to, and locks on it. Each test has its own, so that all can run side by side. */
+class Budget implements AsyncDisposable {
+  readonly name = freshName()
+  private readonly locks: Lock[] = []
 
-function newLock(config: object = {}): Lock {
-  const { endpoint, endpoints } = etcd.get()
-  const lock = lockAt(endpoint, { config: { endpoints, ...config } })
-  locks.push(lock)
-  return lock
+  private constructor(readonly etcd: EtcdServer) {}
+
+  static async start(): Promise<Budget> {
+    return new Budget(await EtcdServer.start())
+  }
+
+  lock(config: object = {}, owner = 'tester'): Lock {
+    const { endpoint, endpoints } = this.etcd
+    const lock = lockAt(endpoint, { config: { endpoints, ...config }, owner })
+    this.locks.push(lock)
+    return lock
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.etcd.resume()
+    await Promise.all(this.locks.map(lock => lock.close()))
+    await this.etcd.stop()
+  }
 }
 
 interface Outcome {
@@ -46,12 +50,15 @@ async function outcomeOf(work: Promise<unknown>): Promise<Outcome> {
   )
 }
 
-describe.each([{}, { read_timeout: 60 }])('while etcd hangs, with %j,', config => {
-  it('what is promised to end in five seconds does', async () => {
-    const [known, fresh] = [newLock(config), [newLock(config), newLock(config)]]
+it.concurrent.each([{}, { read_timeout: 60 }])(
+  'while etcd hangs, with %j, what is promised to end in five seconds does',
+  async config => {
+    await using budget = await Budget.start()
+    const { name } = budget
+    const [known, fresh] = [budget.lock(config), [budget.lock(config), budget.lock(config)]]
     const held = await known.hold(name, exclusive)
     const other = await known.hold(freshName(), exclusive)
-    await etcd.get().pause()
+    await budget.etcd.pause()
     const outcomes = await Promise.all(
       [
         other.release(),
@@ -71,45 +78,64 @@ describe.each([{}, { read_timeout: 60 }])('while etcd hangs, with %j,', config =
     expect(Math.max(...outcomes.map(({ ms }) => ms))).toBeLessThan(FIVE_SECONDS)
     // What has failed left calls and revocations behind.
     expect((await outcomeOf(known.close())).ms).toBeLessThan(4_500)
-  }, 30_000)
-})
+  },
+  30_000,
+)
 
 describe('when the time to wait is over while etcd hangs', () => {
-  const waitFor = async (seconds: number): Promise<{ start: number; acquiring: Promise<Outcome> }> => {
+  const waitFor = async (
+    budget: Budget,
+    seconds: number,
+  ): Promise<{ start: number; acquiring: Promise<Outcome> }> => {
+    const { name } = budget
+    const [holder, waiter] = [budget.lock(), budget.lock({}, 'waiter')]
     await holder.acquire(name, exclusive)
-    const waiter = lockAt(etcd.get().endpoint, { owner: 'waiter' })
-    locks.push(waiter)
     const start = performance.now()
     const acquiring = outcomeOf(waiter.acquire(name, { ...exclusive, wait: seconds }))
     await eventually(async () => expect((await holder.inspect(name)).waiters).toHaveLength(1))
     return { start, acquiring }
   }
 
-  it('for a moment: others hold, as etcd has said', async () => {
-    const { start, acquiring } = await waitFor(3)
-    await delay(start + 2_000 - performance.now())
-    await etcd.get().pause()
-    const { ms, code, message } = await acquiring
-    expect(code).toBe('LOCK_UNAVAILABLE')
-    expect(message).toContain('1 holder')
-    expect(ms).toBeLessThan(3_900)
-  }, 30_000)
+  it.concurrent(
+    'for a moment: others hold, as etcd has said',
+    async () => {
+      await using budget = await Budget.start()
+      const { start, acquiring } = await waitFor(budget, 3)
+      await delay(start + 2_000 - performance.now())
+      await budget.etcd.pause()
+      const { ms, code, message } = await acquiring
+      expect(code).toBe('LOCK_UNAVAILABLE')
+      expect(message).toContain('1 holder')
+      expect(ms).toBeLessThan(3_900)
+    },
+    30_000,
+  )
 
-  it('for long: etcd is the reason', async () => {
-    const { acquiring } = await waitFor(8)
-    await etcd.get().pause()
-    const { ms, code } = await acquiring
-    expect(code).toBe('ETCD_UNAVAILABLE')
-    expect(ms).toBeLessThan(9_900)
-  }, 30_000)
+  it.concurrent(
+    'for long: etcd is the reason',
+    async () => {
+      await using budget = await Budget.start()
+      const { acquiring } = await waitFor(budget, 8)
+      await budget.etcd.pause()
+      const { ms, code } = await acquiring
+      expect(code).toBe('ETCD_UNAVAILABLE')
+      expect(ms).toBeLessThan(9_900)
+    },
+    30_000,
+  )
 
-  it('not any more: others hold', async () => {
-    const { acquiring } = await waitFor(6)
-    await etcd.get().pause()
-    await delay(2_000)
-    await etcd.get().resume()
-    const { ms, code } = await acquiring
-    expect(code).toBe('LOCK_UNAVAILABLE')
-    expect(ms).toBeLessThan(6_900)
-  }, 30_000)
+  it.concurrent(
+    'not any more: others hold',
+    async () => {
+      await using budget = await Budget.start()
+      const { acquiring } = await waitFor(budget, 6)
+      await budget.etcd.pause()
+      await delay(2_000)
+      await budget.etcd.resume()
+      const { ms, code } = await acquiring
+      expect(code).toBe('LOCK_UNAVAILABLE')
+      expect(ms).toBeLessThan(6_900)
+    },
+    30_000,
+  )
 })

@@ -174,32 +174,38 @@ describe.each([
   describe.each(scenarios)('%s', (_, scenario) => {
     const of = { scenario, locks }
 
-    it.each(lineFaults)('bears a call that is %s', (_fault, fault) => atEveryCall(of, fault))
+    it.concurrent.each(lineFaults)('bears a call that is %s', (_fault, fault) => atEveryCall(of, fault))
 
-    it('bears the loss of its leases before any call', () =>
+    it.concurrent('bears the loss of its leases before any call', () =>
       atEveryCall(of, async (work, line) => {
         await line.loseLeases()
         return work()
-      }))
+      }),
+    )
 
-    it('bears the loss of its leases after any call', () =>
+    it.concurrent('bears the loss of its leases after any call', () =>
       atEveryCall(of, async (work, line) => {
         const answer = await work()
         await line.loseLeases()
         return answer
-      }))
+      }),
+    )
 
-    it('leaves nothing behind when it is aborted at any call', () => atEveryCall(of, work => work(), abort))
+    it.concurrent('leaves nothing behind when it is aborted at any call', () =>
+      atEveryCall(of, work => work(), abort),
+    )
 
-    it('leaves nothing behind when the engine is closed at any call', () =>
+    it.concurrent('leaves nothing behind when the engine is closed at any call', () =>
       atEveryCall(
         of,
         work => work(),
         world => void world.us.close(),
-      ))
+      ),
+    )
 
-    it.each(lineFaults)('leaves nothing behind when it is aborted at a call that is %s', (_fault, fault) =>
-      atEveryCall(of, fault, abort),
+    it.concurrent.each(lineFaults)(
+      'leaves nothing behind when it is aborted at a call that is %s',
+      (_fault, fault) => atEveryCall(of, fault, abort),
     )
   })
 })

@@ -1,105 +1,131 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, it } from '@jest/globals'
+import { expect, it } from '@jest/globals'
 import { Connection } from '../../lib/store/etcd/connection.js'
 import { useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
 const etcd = useEtcdServer()
-let proxies: TcpProxy[]
-let connection: Connection
 
-beforeEach(async () => {
-  const { endpoint } = etcd.get()
-  proxies = await Promise.all([TcpProxy.to(endpoint), TcpProxy.to(endpoint), TcpProxy.to(endpoint)])
-})
-afterEach(async () => {
-  connection.close()
-  await Promise.all(proxies.map(proxy => proxy.close()))
-})
+/** Three ways to one etcd, and a connection by some of them. */
+class Ways implements AsyncDisposable {
+  readonly endpoints: readonly string[]
+  private connection: Connection | undefined
 
-const connect = (endpoints: readonly string[], callTimeoutMs = 2_000): Connection =>
-  new Connection({ endpoints, callTimeoutMs, failover: true })
-const ask = (timeoutMs?: number) =>
-  connection.call((client, options) => client.maintenance.status.call(client.maintenance, options), {
-    timeoutMs,
-  })
+  private constructor(readonly proxies: readonly [TcpProxy, TcpProxy, TcpProxy]) {
+    this.endpoints = proxies.map(({ endpoint }) => endpoint)
+  }
+
+  static async open(): Promise<Ways> {
+    const { endpoint } = etcd.get()
+    return new Ways(await Promise.all([TcpProxy.to(endpoint), TcpProxy.to(endpoint), TcpProxy.to(endpoint)]))
+  }
+
+  connect(endpoints = this.endpoints, callTimeoutMs = 2_000): Connection {
+    return (this.connection = new Connection({ endpoints, callTimeoutMs, failover: true }))
+  }
+
+  /** How many connections have come by each. */
+  get connections(): number[] {
+    return this.proxies.map(proxy => proxy.connections)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.connection?.close()
+    await Promise.all(this.proxies.map(proxy => proxy.close()))
+  }
+}
+
+const ask = (connection: Connection): Promise<unknown> =>
+  connection.call((client, options) => client.maintenance.status.call(client.maintenance, options), {})
 /** A call that the member takes and never answers, though it answers others. */
-const askInVain = (timeoutMs: number) =>
+const askInVain = (connection: Connection, timeoutMs: number): Promise<unknown> =>
   connection.call(() => delay(timeoutMs).then(() => Promise.reject(new Error('Deadline exceeded'))), {
     timeoutMs,
   })
 
-it('a member that answers questions about itself, and no call, is left for another', async () => {
-  connection = connect(proxies.map(proxy => proxy.endpoint))
-  await ask()
-  expect(proxies.map(proxy => proxy.connections)).toEqual([1, 0, 0])
-  for (let attempt = 0; attempt < 2; attempt++) await expect(askInVain(600)).rejects.toThrow('Deadline')
-  await ask()
-  expect(proxies[1]!.connections).toBe(1)
+it.concurrent('a member that answers questions about itself, and no call, is left for another', async () => {
+  await using ways = await Ways.open()
+  const connection = ways.connect()
+  await ask(connection)
+  expect(ways.connections).toEqual([1, 0, 0])
+  for (let attempt = 0; attempt < 2; attempt++)
+    await expect(askInVain(connection, 600)).rejects.toThrow('Deadline')
+  await ask(connection)
+  expect(ways.proxies[1].connections).toBe(1)
 })
 
-it('a member that answers others is not left because calls with little time are not answered', async () => {
-  connection = connect(proxies.map(proxy => proxy.endpoint))
-  await ask()
-  const silent = Array.from({ length: 20 }, () => expect(askInVain(700)).rejects.toThrow('Deadline'))
-  for (let answered = 0; answered < 7; answered++) {
-    await ask()
-    await delay(150)
-  }
-  await Promise.all(silent)
-  await ask()
-  expect(proxies.map(proxy => proxy.connections)).toEqual([1, 0, 0])
-})
+it.concurrent(
+  'a member that answers others is not left because calls with little time are not answered',
+  async () => {
+    await using ways = await Ways.open()
+    const connection = ways.connect()
+    await ask(connection)
+    const silent = Array.from({ length: 20 }, () =>
+      expect(askInVain(connection, 700)).rejects.toThrow('Deadline'),
+    )
+    for (let answered = 0; answered < 7; answered++) {
+      await ask(connection)
+      await delay(150)
+    }
+    await Promise.all(silent)
+    await ask(connection)
+    expect(ways.connections).toEqual([1, 0, 0])
+  },
+)
 
-it('a slow connection on which something is heard is not left for a quicker one', async () => {
-  const [proxy] = proxies
-  connection = connect([proxy!.endpoint], 5_000)
+it.concurrent('a slow connection on which something is heard is not left for a quicker one', async () => {
+  await using ways = await Ways.open()
+  const [proxy] = ways.proxies
+  const connection = ways.connect([proxy.endpoint], 5_000)
   let failures = 0
   connection.onFailure(() => failures++)
-  await ask()
+  await ask(connection)
   // Longer than a member that is doubted has, until another connection is tried.
-  proxy!.slowDown(600)
-  const owed = expect(askInVain(2_500)).rejects.toThrow('Deadline')
+  proxy.slowDown(600)
+  const owed = expect(askInVain(connection, 2_500)).rejects.toThrow('Deadline')
   const end = performance.now() + 2_400
-  while (performance.now() < end) await ask()
-  expect([failures, proxy!.connections]).toEqual([0, 1])
+  while (performance.now() < end) await ask(connection)
+  expect([failures, proxy.connections]).toEqual([0, 1])
   await owed
 })
 
-it('a silent connection is left for another to the same member', async () => {
-  const [proxy] = proxies
-  connection = connect([proxy!.endpoint], 20_000)
-  await ask()
-  proxy!.lose()
+it.concurrent('a silent connection is left for another to the same member', async () => {
+  await using ways = await Ways.open()
+  const [proxy] = ways.proxies
+  const connection = ways.connect([proxy.endpoint], 20_000)
+  await ask(connection)
+  proxy.lose()
   const start = performance.now()
-  await expect(ask()).rejects.toMatchObject({ reason: 'unreachable' })
-  await ask()
+  await expect(ask(connection)).rejects.toMatchObject({ reason: 'unreachable' })
+  await ask(connection)
   expect(performance.now() - start).toBeLessThan(10_000)
-  expect(proxy!.connections).toBeGreaterThan(1)
+  expect(proxy.connections).toBeGreaterThan(1)
 })
 
-it('its end ends the search for a member, and opens no connection any more', async () => {
-  for (const proxy of proxies) proxy.deafen()
-  connection = connect(
-    proxies.map(proxy => proxy.endpoint),
-    20_000,
-  )
+it.concurrent('its end ends the search for a member, and opens no connection any more', async () => {
+  await using ways = await Ways.open()
+  for (const proxy of ways.proxies) proxy.deafen()
+  const connection = ways.connect(ways.endpoints, 20_000)
   const start = performance.now()
-  const asked = expect(ask()).rejects.toMatchObject({ reason: 'closed' })
-  await eventually(() => expect(proxies[0]!.connections).toBe(1))
+  const asked = expect(ask(connection)).rejects.toMatchObject({ reason: 'closed' })
+  await eventually(() => expect(ways.proxies[0].connections).toBe(1))
   connection.close()
   await asked
   expect(performance.now() - start).toBeLessThan(5_000)
   // The second would be asked a second after the first.
   await delay(1_200)
-  expect(proxies.map(proxy => proxy.connections)).toEqual([1, 0, 0])
+  expect(ways.connections).toEqual([1, 0, 0])
 })
 
-it('however many endpoints hang, the one that answers is reached within the time of a call', async () => {
-  const [deaf, well] = proxies
-  deaf!.deafen()
-  connection = connect([...Array.from({ length: 8 }, () => deaf!.endpoint), well!.endpoint], 5_000)
-  await ask()
-  expect(well!.connections).toBe(1)
-})
+it.concurrent(
+  'however many endpoints hang, the one that answers is reached within the time of a call',
+  async () => {
+    await using ways = await Ways.open()
+    const [deaf, well] = ways.proxies
+    deaf.deafen()
+    const connection = ways.connect([...Array.from({ length: 8 }, () => deaf.endpoint), well.endpoint], 5_000)
+    await ask(connection)
+    expect(well.connections).toBe(1)
+  },
+)

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer } from 'node:tls'
 import { inspect } from 'node:util'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import type { Lock, LockConfig } from '../../lib/index.js'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import type { LockConfig } from '../../lib/index.js'
 import { freePorts } from '../../lib/testing/free-port.js'
 import { type Certificates, useCertificates, writeChain } from '../support/certificates.js'
 import { runCommand } from '../support/command.js'
@@ -22,7 +22,6 @@ let etcd: EtcdProcess
 let strict: EtcdProcess
 let port: number
 let strictPort: number
-let lock: Lock
 
 const start = async (clientPort: number, flags: readonly string[]): Promise<EtcdProcess> => {
   const { server } = files.get()
@@ -47,7 +46,6 @@ beforeAll(async () => {
   strict = await start(strictPort, ['--client-cert-auth', `--trusted-ca-file=${ca}`])
 }, 120_000)
 afterAll(() => Promise.all([etcd.stop(), strict.stop()]))
-afterEach(() => lock.close())
 
 /** The first line of what the file holds in PEM form. */
 const bodyOf = (file: string): string => readFileSync(file, 'utf8').split('\n')[1]!.trim()
@@ -55,7 +53,7 @@ const bodyOf = (file: string): string => readFileSync(file, 'utf8').split('\n')[
 const url = (scheme: string, at: number): string => `${scheme}://127.0.0.1:${at}`
 
 describe('etcd with TLS', () => {
-  it.each<[string, (of: Certificates) => LockConfig]>([
+  it.concurrent.each<[string, (of: Certificates) => LockConfig]>([
     ['an endpoint and its authority', of => ({ endpoints: [url('https', port)], ca_cert: of.ca })],
     ['host, port and authority', of => ({ host: '127.0.0.1', port, ca_cert: of.ca })],
     [
@@ -67,7 +65,7 @@ describe('etcd with TLS', () => {
       of => ({ host: '127.0.0.1', port: strictPort, protocol: 'https', ca_cert: of.ca, cert: of.client }),
     ],
   ])('serves a client with %s', async (_, config) => {
-    lock = lockAt('', { config: config(files.get()) })
+    await using lock = lockAt('', { config: config(files.get()) })
     const name = freshName()
     const id = await lock.acquire(name, terms)
     expect([...(await lock.get(name)).locks.keys()]).toEqual([id])
@@ -75,7 +73,7 @@ describe('etcd with TLS', () => {
     expect((await lock.get(name)).locks.size).toBe(0)
   })
 
-  it.each<[string, (of: Certificates) => LockConfig, RegExp]>([
+  it.concurrent.each<[string, (of: Certificates) => LockConfig, RegExp]>([
     ['without the authority', () => ({ endpoints: [url('https', port)] }), /certificate/],
     [
       'with another authority',
@@ -93,7 +91,10 @@ describe('etcd with TLS', () => {
     async (_, config, message) => {
       const { log, lines } = logSpy()
       const secrets = { username: 'locker', password: 'hush-hush' }
-      lock = lockAt('', { config: { ...config(files.get()), ...secrets, read_timeout: 2 }, logger: log })
+      await using lock = lockAt('', {
+        config: { ...config(files.get()), ...secrets, read_timeout: 2 },
+        logger: log,
+      })
       const name = freshName()
       const [error] = await Promise.all([
         lock.acquire(name, terms).catch((thrown: unknown) => thrown),
@@ -109,26 +110,35 @@ describe('etcd with TLS', () => {
     15_000,
   )
 
-  it('serves the command at an address, without a warning', async () => {
-    const config = join(await mkdtemp(join(tmpdir(), 'spicelock-tls-')), 'etcd.yaml')
-    const { ca, client } = files.get()
-    await writeFile(
-      config,
-      JSON.stringify({ endpoints: [url('https', strictPort)], ca_cert: ca, cert: client }),
-    )
-    const { code, stderr } = await runCommand(['ls', '--config', config])
-    expect(code).toBe(0)
-    expect(stderr).not.toContain('Warning')
-  }, 30_000)
+  it.concurrent(
+    'serves the command at an address, without a warning',
+    async () => {
+      const config = join(await mkdtemp(join(tmpdir(), 'spicelock-tls-')), 'etcd.yaml')
+      const { ca, client } = files.get()
+      await writeFile(
+        config,
+        JSON.stringify({ endpoints: [url('https', strictPort)], ca_cert: ca, cert: client }),
+      )
+      const { code, stderr } = await runCommand(['ls', '--config', config])
+      expect(code).toBe(0)
+      expect(stderr).not.toContain('Warning')
+    },
+    30_000,
+  )
 
-  it('refuses a server whose certificate is for another address', async () => {
-    const chain = await writeChain(await mkdtemp(join(tmpdir(), 'spicelock-tls-')), '127.0.0.2')
-    const [cert, key] = chain.server.map(file => readFileSync(file))
-    const impostor = createServer({ cert, key }).listen(0, '127.0.0.1')
-    await once(impostor, 'listening')
-    const { port: its } = impostor.address() as AddressInfo
-    lock = lockAt('', { config: { endpoints: [url('https', its)], ca_cert: chain.ca, read_timeout: 2 } })
-    await expect(lock.acquire(freshName(), terms)).rejects.toThrow(/127\.0\.0\.1 is not in the cert's list/)
-    impostor.close()
-  }, 15_000)
+  it.concurrent(
+    'refuses a server whose certificate is for another address',
+    async () => {
+      const chain = await writeChain(await mkdtemp(join(tmpdir(), 'spicelock-tls-')), '127.0.0.2')
+      const [cert, key] = chain.server.map(file => readFileSync(file))
+      const impostor = createServer({ cert, key }).listen(0, '127.0.0.1')
+      await once(impostor, 'listening')
+      const { port: its } = impostor.address() as AddressInfo
+      const config = { endpoints: [url('https', its)], ca_cert: chain.ca, read_timeout: 2 }
+      await using lock = lockAt('', { config })
+      await expect(lock.acquire(freshName(), terms)).rejects.toThrow(/127\.0\.0\.1 is not in the cert's list/)
+      impostor.close()
+    },
+    15_000,
+  )
 })

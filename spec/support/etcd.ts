@@ -10,11 +10,13 @@ export function freshName(): string {
   return `spec-${process.pid}-${Date.now()}-${serial++}`
 }
 
-/** One private etcd for all tests of a file. */
+/** One private etcd for all tests of a file. The first call of a process has been made, which may take seconds on a busy machine. */
 export function useEtcdServer(): { get: () => EtcdServer } {
   let server: EtcdServer
   beforeAll(async () => {
     server = await EtcdServer.start()
+    await using lock = lockAt(server.endpoint)
+    await lock.release('first', await lock.acquire('first', { concurrency: 1, ttl: 60 }))
   }, 120_000)
   afterAll(() => server.stop())
   return { get: () => server }
