@@ -4,7 +4,7 @@ import { Etcd3, Range } from 'etcd3'
 import { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
 import type { Watch } from '../../lib/store/store.js'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
-import { useJwtKeys } from '../support/etcd-auth.js'
+import { QUICK_PASSWORDS, useJwtKeys } from '../support/etcd-auth.js'
 import { eventually } from '../support/eventually.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
@@ -17,7 +17,7 @@ let store: EtcdStore
 let events: number
 
 beforeAll(async () => {
-  server = await EtcdServer.start({ args: jwtKeys.args(`${TOKEN_TTL}s`) })
+  server = await EtcdServer.start({ args: [...QUICK_PASSWORDS, ...jwtKeys.args(`${TOKEN_TTL}s`)] })
   const admin = new Etcd3({ hosts: server.endpoint })
   await admin.role('root').create()
   await (await admin.user('root').create('secret')).addRole('root')

@@ -16,11 +16,11 @@ beforeAll(async () => {
 })
 afterAll(() => proxy.close())
 
-describe('of several endpoints', () => {
+describe('of endpoints', () => {
   const lockOn = (first: string, options: object = {}): ReturnType<typeof lockAt> =>
     lockAt(first, { config: { endpoints: [first, etcd.get().endpoint], read_timeout: 1, ...options } })
 
-  it.each([
+  it.concurrent.each([
     ['refuses connections', () => dead],
     ['accepts and never answers', () => proxy.endpoint],
   ])('the second serves when the first %s', async (_, first) => {
@@ -32,20 +32,30 @@ describe('of several endpoints', () => {
     await lock.close()
   })
 
-  it('only the first is used without allow_reconnect', async () => {
-    const lock = lockOn(dead, { allow_reconnect: false })
-    await expect(lock.acquire(freshName(), terms)).rejects.toMatchObject({ code: 'ETCD_UNAVAILABLE' })
-    await lock.close()
-  }, 20_000)
-})
+  it.concurrent(
+    'only the first is used without allow_reconnect',
+    async () => {
+      const lock = lockOn(dead, { allow_reconnect: false })
+      await expect(lock.acquire(freshName(), terms)).rejects.toMatchObject({ code: 'ETCD_UNAVAILABLE' })
+      await lock.close()
+    },
+    20_000,
+  )
 
-it('an endpoint that accepted and never answered serves when it is well again', async () => {
-  const { endpoint } = proxy
-  const lock = lockAt(endpoint, { config: { endpoints: [endpoint], read_timeout: 1 } })
-  const name = freshName()
-  await expect(lock.acquire(name, terms)).rejects.toMatchObject({ code: 'ETCD_UNAVAILABLE' })
-  proxy.deafen(false)
-  const id = await lock.acquire(name, terms)
-  await lock.release(name, id)
-  await lock.close()
-}, 20_000)
+  it.concurrent(
+    'an endpoint that accepted and never answered serves when it is well again',
+    async () => {
+      await using sick = await TcpProxy.to(etcd.get().endpoint)
+      sick.deafen()
+      const { endpoint } = sick
+      const lock = lockAt(endpoint, { config: { endpoints: [endpoint], read_timeout: 1 } })
+      const name = freshName()
+      await expect(lock.acquire(name, terms)).rejects.toMatchObject({ code: 'ETCD_UNAVAILABLE' })
+      sick.deafen(false)
+      const id = await lock.acquire(name, terms)
+      await lock.release(name, id)
+      await lock.close()
+    },
+    20_000,
+  )
+})

@@ -8,6 +8,7 @@ import { RelukkoServer } from '../../lib/server/server.js'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
 import { eventually } from '../support/eventually.js'
 import { freshName, lockAt } from '../support/etcd.js'
+import { QUICK_PASSWORDS } from '../support/etcd-auth.js'
 import { logSpy } from '../support/log-spy.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
@@ -56,7 +57,7 @@ interface Grant {
 }
 
 beforeAll(async () => {
-  server = await EtcdServer.start()
+  server = await EtcdServer.start({ args: QUICK_PASSWORDS })
   const admin = new Etcd3({ hosts: server.endpoint })
   for (const [user, grants] of Object.entries({ root: [], ...users })) {
     const role = await admin.role(user).create()

@@ -8,6 +8,8 @@ import { EtcdServer } from '../../lib/testing/etcd-server.js'
 
 /** The user that the tests lock as: it may read and write everything under `/`. */
 export const LOCKER = { username: 'locker', password: 'locker-secret' }
+/** Whoever opens a Lock is asked for a password, which costs etcd 60 ms of a processor by default. */
+export const QUICK_PASSWORDS = ['--bcrypt-cost', '4']
 const ROOT = { username: 'root', password: 'root-secret' }
 
 /** An etcd with a root user and {@link LOCKER}, whose authentication is switched on and off. */
@@ -19,7 +21,7 @@ export class AuthenticatedEtcd {
 
   /** @param args of etcd, for example how it makes its tokens. Authentication is off. */
   static async start(args: readonly string[] = []): Promise<AuthenticatedEtcd> {
-    const server = await EtcdServer.start({ args })
+    const server = await EtcdServer.start({ args: [...QUICK_PASSWORDS, ...args] })
     const admin = new Etcd3({ hosts: server.endpoint })
     await admin.role('root').create()
     await (await admin.user(ROOT.username).create(ROOT.password)).addRole('root')

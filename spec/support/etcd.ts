@@ -1,7 +1,15 @@
 import { afterAll, beforeAll } from '@jest/globals'
 import { Lock, type LockOptions } from '../../lib/index.js'
 import { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
+import { openEtcdStore } from '../../lib/store/etcd/open-etcd-store.js'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
+
+// Now, and not when a test opens a Lock: jest lets no test import anything once another has ended that runs beside it.
+const nowhere = await openEtcdStore(
+  { endpoints: ['http://127.0.0.1:1'], callTimeoutMs: 1, failover: false },
+  () => {},
+)
+await nowhere.close()
 
 let serial = 0
 

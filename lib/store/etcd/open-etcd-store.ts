@@ -2,6 +2,8 @@ import { LockError } from '../../model/errors.js'
 import type { EtcdStore } from './etcd-store.js'
 import type { EtcdOptions } from './options.js'
 
+let Store: typeof EtcdStore | undefined
+
 /**
  * Loads etcd3 when it is needed, and not before: in a bundle it does not find its files, and where no code may be made from
  * strings it does not work, while all else does.
@@ -11,12 +13,16 @@ export async function openEtcdStore(
   options: EtcdOptions,
   warn: (message: string) => void,
 ): Promise<EtcdStore> {
+  Store ??= await load()
+  return new Store(options, warn)
+}
+
+async function load(): Promise<typeof EtcdStore> {
   // By itself: when what a module imports cannot be loaded, Node 20 reports that besides as an uncaught exception.
   await import('etcd3').catch((cause: unknown) => {
     throw new LockError(`etcd3 could not be loaded: ${problemOf(cause as NodeJS.ErrnoException)}`, { cause })
   })
-  const { EtcdStore: Store } = await import('./etcd-store.js')
-  return new Store(options, warn)
+  return (await import('./etcd-store.js')).EtcdStore
 }
 
 function problemOf({ name, code, message }: NodeJS.ErrnoException): string {

@@ -130,7 +130,7 @@ export const clientMutants: readonly Mutant[] = [
     file: 'lib/lock/hold/lock-handle.ts',
     right: 'for (const monitor of this.monitors) monitor.stopRenewing()\n',
     wrong: '',
-    specs: ['spec/contracts/memory-set'],
+    specs: ['spec/contracts/memory-lasting'],
   },
   {
     mistake: 'the refusal of a repeated extension is taken for that of the first, which was applied',
