@@ -192,7 +192,7 @@ async function fill(endpoint: string): Promise<void> {
   for (let written = 0; written < 40; written++) {
     const isFull = await put().then(
       () => false,
-      () => true,
+      (error: Error) => error.message.includes('space exceeded'),
     )
     if (isFull) break
   }
