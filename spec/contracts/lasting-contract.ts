@@ -9,6 +9,8 @@ import { isFreeAfterGrace } from './relukko-contract.js'
 
 /** The shortest that etcd grants. */
 const brief = { concurrency: 1, ttl: 2 }
+/** What must be renewed in time on a busy machine, too: two seconds late is not lost. */
+const kept = { concurrency: 1, ttl: 3 }
 const exclusive = { concurrency: 1, ttl: 60 }
 
 const lossOf = ({ signal }: Pick<HeldLock, 'signal'>): Promise<LockLostError> =>
@@ -137,13 +139,13 @@ export function lastingContract(make: () => Promise<Store>): void {
     async () => {
       await using rivals = new Rivals(store)
       const { lock, other, name } = rivals
-      const held = await lock.hold(name, { ...brief, keepAlive: true })
+      const held = await lock.hold(name, { ...kept, keepAlive: true })
       let said = 0
       held.on('expiring', () => said++)
       const start = performance.now()
-      const next = other.acquire(name, { ...brief, wait: 3.5 })
+      const next = other.acquire(name, { ...exclusive, wait: 4 })
       await expect(next).rejects.toMatchObject({ code: 'LOCK_UNAVAILABLE' })
-      expect(performance.now() - start).toBeGreaterThan(3_400)
+      expect(performance.now() - start).toBeGreaterThan(3_900)
       held.assertHeld()
       expect(said).toBe(0)
       await held.release()
@@ -171,10 +173,10 @@ export function lastingContract(make: () => Promise<Store>): void {
     await using rivals = new Rivals(store)
     const { lock, name } = rivals
     const held = await lock.acquireAll(
-      [`${name}-a`, `${name}-b`].map(each => ({ name: each, ...brief })),
+      [`${name}-a`, `${name}-b`].map(each => ({ name: each, ...kept })),
       { keepAlive: true },
     )
-    await past(performance.now(), 3_500)
+    await past(performance.now(), 4_000)
     held.assertHeld()
     await held.verify()
     await held.release()
