@@ -17,7 +17,25 @@ export function addMetrics(
   broadcast: Broadcast,
 ): void {
   const registry = new Registry()
-  const registers = [registry]
+  addTimes(server, locks, [registry])
+  addBroadcasts(broadcast, [registry])
+  const countLocks = lockGauges([registry])
+  let seeing: Promise<readonly LockState[] | undefined> | undefined
+  /** All locks are read for it, which is work: not more often than is of use. */
+  const seen = (): NonNullable<typeof seeing> => {
+    seeing ??= locks
+      .list(prefix)
+      .catch(() => undefined)
+      .finally(() => setTimeout(() => (seeing = undefined), REREAD_MS).unref())
+    return seeing
+  }
+  server.get('/metrics', async (_request, reply) => {
+    countLocks(await seen())
+    return reply.type(registry.contentType).send(await registry.metrics())
+  })
+}
+
+function addTimes(server: FastifyInstance, locks: LockService, registers: Registry[]): void {
   const requests = new Histogram({
     name: 'spicelock_http_request_seconds',
     help: 'Time from a request to its answer.',
@@ -32,13 +50,14 @@ export function addMetrics(
     buckets: SECONDS,
     registers,
   })
-  const held = new Gauge({ name: 'spicelock_locks_held', help: 'Locks held under the prefix.', registers })
-  const waiters = new Gauge({ name: 'spicelock_waiters', help: 'Waiters under the prefix.', registers })
-  const reachable = new Gauge({
-    name: 'spicelock_etcd_up',
-    help: '1 when etcd has answered this time.',
-    registers,
+  locks.onCommit = (seconds, outcome) => latency.observe({ outcome }, seconds)
+  onAnswered(server, ({ request, status, seconds }) => {
+    const route = request.routeOptions.url ?? 'none'
+    requests.observe({ method: request.method, route, status }, seconds)
   })
+}
+
+function addBroadcasts(broadcast: Broadcast, registers: Registry[]): void {
   new Gauge({
     name: 'spicelock_websockets',
     help: 'Open WebSockets.',
@@ -56,25 +75,17 @@ export function addMetrics(
       this.inc(broadcast.told)
     },
   })
-  locks.onCommit = (seconds, outcome) => latency.observe({ outcome }, seconds)
-  onAnswered(server, ({ request, status, seconds }) => {
-    const route = request.routeOptions.url ?? 'none'
-    requests.observe({ method: request.method, route, status }, seconds)
-  })
-  let seeing: Promise<readonly LockState[] | undefined> | undefined
-  /** All locks are read for it, which is work: not more often than is of use. */
-  const seen = (): NonNullable<typeof seeing> => {
-    seeing ??= locks
-      .list(prefix)
-      .catch(() => undefined)
-      .finally(() => setTimeout(() => (seeing = undefined), REREAD_MS).unref())
-    return seeing
-  }
-  server.get('/metrics', async (_request, reply) => {
-    const states = await seen()
+}
+
+/** Returns what sets the gauges to the states of all locks; undefined says that etcd has not told them. */
+function lockGauges(registers: Registry[]): (states: readonly LockState[] | undefined) => void {
+  const held = new Gauge({ name: 'spicelock_locks_held', help: 'Locks held under the prefix.', registers })
+  const waiters = new Gauge({ name: 'spicelock_waiters', help: 'Waiters under the prefix.', registers })
+  const help = '1 when etcd has answered this time.'
+  const reachable = new Gauge({ name: 'spicelock_etcd_up', help, registers })
+  return states => {
     reachable.set(states ? 1 : 0)
     held.set(states ? states.reduce((sum, { holders }) => sum + holders.length, 0) : NaN)
     waiters.set(states ? states.reduce((sum, state) => sum + state.waiters.length, 0) : NaN)
-    return reply.type(registry.contentType).send(await registry.metrics())
-  })
+  }
 }

@@ -36,42 +36,51 @@ export interface V2Options {
   readonly pingSeconds: number | undefined
 }
 
+/** What the routes share. */
+interface V2 {
+  readonly server: FastifyInstance
+  readonly locks: LockService
+  readonly prefixes: readonly string[]
+  readonly ending: AbortSignal
+  /** @throws HttpError 404 */
+  readonly checkKnown: (prefix: string) => void
+  /** @throws HttpError 404, InvalidLockError */
+  readonly keyOf: (params: OfLock['Params']) => LockKey
+}
+
+const bound = { withinMs: BOUND_MS }
+
 /** The locks of all prefixes, with their queues, limits and events. */
 export function addV2Routes(
   server: FastifyInstance,
   locks: LockService,
   prefixes: readonly string[],
   ending: AbortSignal,
-  { sessions, pingSeconds = HEARTBEAT_SECONDS }: V2Options,
+  options: V2Options,
 ): void {
-  const pulse = new EtcdHeartbeat(locks, Math.min(HEARTBEAT_SECONDS, pingSeconds) * 1000)
   const checkKnown = (prefix: string): void => {
     if (prefixes.includes(prefix)) return
-    throw new HttpError(
-      404,
-      `There is no prefix ${describeValue(prefix)}; there are: ${prefixes.join(', ')}.`,
-    )
+    const known = prefixes.join(', ')
+    throw new HttpError(404, `There is no prefix ${describeValue(prefix)}; there are: ${known}.`)
   }
   const keyOf = ({ prefix, name }: OfLock['Params']): LockKey => {
     checkKnown(prefix)
     return lockKey(prefix, name)
   }
-  const bound = { withinMs: BOUND_MS }
-  const records = async (
-    reader: LockReader,
-    ranges: readonly KeyRange[],
-  ): Promise<{ recordOf: RecordOf; revision: bigint }> => {
-    const { results, revision } = await reader.ranges(ranges)
-    const byId = new Map(results.flat().map(kv => [kv.key, parseRecord(kv)?.lock]))
-    return { recordOf: id => byId.get(LockKey.record(id)), revision }
-  }
+  const v2 = { server, locks, prefixes, ending, checkKnown, keyOf }
+  addStates(v2)
+  addAcquire(v2)
+  addHoldings(v2)
+  addEvents(v2, options)
+}
 
+function addStates({ server, locks, prefixes, checkKnown, keyOf }: V2): void {
   server.get<{ Querystring: { prefix?: string } }>('/v2/locks', async ({ query }, reply) => {
     if (query.prefix !== undefined) checkKnown(query.prefix)
     const wanted = query.prefix === undefined ? prefixes : [query.prefix]
     // First: the states are not older than this revision.
     const { recordOf, revision } = await locks.read(LockKey.records.key, reader =>
-      records(reader, [LockKey.records]),
+      recordsOf(reader, [LockKey.records]),
     )
     const states = await Promise.all(wanted.map(prefix => locks.list(prefix)))
     const now = locks.now()
@@ -85,10 +94,21 @@ export function addV2Routes(
       const now = locks.now()
       const { state, revision } = await reader.state(key)
       const own = state.holders.slice(0, MOST_RECORDS).map(({ id }) => ({ key: LockKey.record(id) }))
-      return lockJson(state, (await records(reader, own)).recordOf, now, revision)
+      return lockJson(state, (await recordsOf(reader, own)).recordOf, now, revision)
     })
   })
+}
 
+async function recordsOf(
+  reader: LockReader,
+  ranges: readonly KeyRange[],
+): Promise<{ recordOf: RecordOf; revision: bigint }> {
+  const { results, revision } = await reader.ranges(ranges)
+  const byId = new Map(results.flat().map(kv => [kv.key, parseRecord(kv)?.lock]))
+  return { recordOf: id => byId.get(LockKey.record(id)), revision }
+}
+
+function addAcquire({ server, locks, ending, checkKnown }: V2): void {
   server.post<OfLock & { Querystring: { wait?: string } }>(
     '/v2/locks/:prefix/:name',
     async (request, reply) => {
@@ -105,7 +125,9 @@ export function addV2Routes(
       return reply.status(201).send({ ...params, id, fencing_token: String(token) })
     },
   )
+}
 
+function addHoldings({ server, locks, keyOf }: V2): void {
   server.put<OfHolding>('/v2/locks/:prefix/:name/:id', async request => {
     const { ttl } = bodyOf(request, ['ttl'])
     const params = asNamed(request.params)
@@ -127,7 +149,13 @@ export function addV2Routes(
       return { ...params, released: true }
     },
   )
+}
 
+function addEvents(
+  { server, locks, prefixes, ending, checkKnown }: V2,
+  { sessions, pingSeconds = HEARTBEAT_SECONDS }: V2Options,
+): void {
+  const heartbeat = new EtcdHeartbeat(locks, Math.min(HEARTBEAT_SECONDS, pingSeconds) * 1000)
   server.get<{ Querystring: { prefix?: string; name?: unknown } }>('/v2/events', async (request, reply) => {
     const { prefix: wanted, name: wantedName } = request.query
     if (wanted !== undefined) checkKnown(wanted)
@@ -139,7 +167,7 @@ export function addV2Routes(
       request.headers['x-api-key'] === undefined ? sessions?.endOf(request.headers.cookie) : undefined
     await untilDisconnected(request, ending, signal => {
       const until = AbortSignal.any([signal, ...(session ? [session.signal] : [])])
-      return streamEvents(request, reply, locks, pulse, until, heard, isWanted)
+      return streamEvents(request, reply, locks, heartbeat, until, heard, isWanted)
     })
       .catch((error: unknown) => {
         if (!reply.sent) throw error

@@ -15,7 +15,7 @@ import {
 } from '@microsoft/api-extractor'
 
 const root = process.cwd()
-const reports = resolve(root, 'api')
+const reports = resolve(root, 'docs/api')
 /** Not below node_modules, where they would count as those of another package. */
 const declarations = join(reports, '.declarations')
 const generated = join(declarations, 'reports')
@@ -103,13 +103,13 @@ function committed(file: string): string {
 
 emitDeclarations()
 const changed = [...surfaces()].filter(([file, text]) => text !== committed(file))
-const names = changed.map(([file]) => `api/${file}`).join(', ')
+const names = changed.map(([file]) => `docs/api/${file}`).join(', ')
 if (process.argv.includes('--write')) {
   for (const [file, text] of changed) writeFileSync(join(reports, file), text)
   console.log(changed.length === 0 ? 'The reports are as they were.' : `Written: ${names}`)
 } else if (changed.length > 0) {
   for (const [file, text] of changed) {
-    const args = ['diff', '--no-index', '-U1', '--', join('api', file), '-']
+    const args = ['diff', '--no-index', '-U1', '--', join('docs/api', file), '-']
     spawnSync('git', args, { cwd: root, input: text, stdio: ['pipe', 'inherit', 'inherit'] })
   }
   console.error(
