@@ -15,7 +15,8 @@ export const pages: readonly string[] = [
   'CONTRIBUTING.md',
   'CHANGELOG.md',
   ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter(file => file.endsWith('.md'))
+    // Not the reports of the public surface, which are made from the code.
+    .filter(file => file.endsWith('.md') && !file.endsWith('.api.md'))
     .map(file => join('docs', file))
     .sort(),
 ]

@@ -50,15 +50,18 @@ export class Pages implements AsyncDisposable {
     return new Pages(store, url, await openChromium(), server)
   }
 
-  /** A page of somebody who is signed in, once it is live. @param before is what is done before it loads. */
+  /** A page of a user who is signed in, once it is live and has read all locks. @param before is what is done before it loads. */
   async page(
     options: BrowserContextOptions = {},
     before: (page: Page) => Promise<unknown> = () => Promise.resolve(),
   ): Promise<Page> {
     const context = await this.browser.newContext(options)
     const page = await this.tab(context, before)
+    // What changes before all locks are read is read with them, and not by itself.
+    const allRead = page.waitForResponse('**/v2/locks')
     await this.signIn(page)
     await this.live(page)
+    await allRead
     return page
   }
 
