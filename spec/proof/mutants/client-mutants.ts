@@ -56,14 +56,14 @@ export const clientMutants: readonly Mutant[] = [
     specs: everyStep,
   },
   {
-    mistake: 'one who was granted while giving up keeps the lock, unknown to anybody',
+    mistake: 'a waiter that was granted the lock while giving up keeps it, unknown to any caller',
     file: 'lib/lock/acquire/acquire.ts',
     right: '    await releaseById(engine, attempt.keys, attempt.uuid, { budget, isOurs }).catch(() => {})\n',
     wrong: '',
     specs: everyStep,
   },
   {
-    mistake: 'one who gives up releases what somebody else has moved to a lease of his own',
+    mistake: 'a caller that gives up releases what another process has moved to its own lease',
     file: 'lib/lock/acquire/acquire.ts',
     right: '{ budget, isOurs }',
     wrong: '{ budget }',
@@ -84,7 +84,7 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/faults/races'],
   },
   {
-    mistake: 'a lease is used again that somebody else may revoke, since he has moved the lock to another',
+    mistake: 'a lease is used again that another process may revoke, since it has moved the lock to its own',
     file: 'lib/lock/release/release-plan.ts',
     right: 'return released !== undefined && released.snapshot.holders.get(uuid)?.lease === lease',
     wrong: 'return released !== undefined',
@@ -212,14 +212,14 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/faults/rights'],
   },
   {
-    mistake: 'nobody is told that a compaction has swallowed events',
+    mistake: 'a compaction has swallowed events, and no listener is told',
     file: 'lib/store/etcd/watch.ts',
     right: '    this.listener.onGap()\n',
     wrong: '',
     specs: ['spec/faults/events', 'spec/faults/watches'],
   },
   {
-    mistake: 'one who is sent away by force comes back',
+    mistake: 'a waiter that was evicted by force comes back',
     file: 'lib/lock/release/force-release-marker.ts',
     right: "  if (force) throw new LockDismissedError(keys.join(', '), uuid, force)\n",
     wrong: '',

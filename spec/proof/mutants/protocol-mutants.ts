@@ -12,14 +12,14 @@ export const protocolMutants: readonly Mutant[] = [
     specs: protocol,
   },
   {
-    mistake: 'a newcomer passes those who wait',
+    mistake: 'a newcomer passes the waiters',
     file: 'lib/protocol/grant.ts',
     right: "if (!mine) return [{ target: 'create', ...key.tickets, is: '=', revision: 0n }]",
     wrong: 'if (!mine) return []',
     specs: protocol,
   },
   {
-    mistake: 'a waiter passes those who came before',
+    mistake: 'a waiter passes the earlier waiters',
     file: 'lib/protocol/decide.ts',
     right: "if (place > 1) return { kind: 'wait', place, until: undefined }",
     wrong: '',
@@ -54,7 +54,7 @@ export const protocolMutants: readonly Mutant[] = [
     specs: ['spec/contracts/memory-lock', 'spec/unit/protocol'],
   },
   {
-    mistake: 'handing over, for hours, to one who may be dead',
+    mistake: 'handing over, for hours, to a waiter that may be dead',
     file: 'lib/protocol/hand-over.ts',
     right: 'ttl <= LONGEST_TTL ?',
     wrong: 'ttl <= 1e9 ?',
@@ -131,7 +131,7 @@ export const protocolMutants: readonly Mutant[] = [
     specs: ['spec/unit/model'],
   },
   {
-    mistake: 'the limits of those who hold do not bind a newcomer',
+    mistake: 'the limits of the holders do not bind a newcomer',
     file: 'lib/model/key-locks.ts',
     right: 'smallestLimit([concurrency, ...live.map(lock => lock.concurrency)])',
     wrong: 'smallestLimit([concurrency])',
