@@ -67,7 +67,9 @@ export class QueueWatcher implements WatchListener {
     this.look()
   }
 
+  /** One watch is refused, and the others would be known to nobody: all are opened again where they are wanted. */
   onEnd(): void {
+    for (const watch of this.watches.values()) watch.close()
     this.watches.clear()
     this.look()
   }

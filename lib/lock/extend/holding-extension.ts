@@ -3,7 +3,7 @@ import type { Put } from '../../kv/transaction.js'
 import { extend } from '../../protocol/extend.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { extendedRecord, hasRecord } from '../../protocol/record.js'
-import type { Snapshot } from '../../protocol/snapshot.js'
+import { keyLocksOf, type Snapshot } from '../../protocol/snapshot.js'
 import type { CallOptions } from '../../store/store.js'
 import type { Engine } from '../engine/engine.js'
 import type { Lease } from '../leases/lease.js'
@@ -34,6 +34,8 @@ export class HoldingExtension implements TransferSource<void> {
 
   async plan(snapshots: readonly Snapshot[], within: CallOptions): Promise<TransferPlan<void> | undefined> {
     const { pool } = this.engine
+    // Before a lease is taken: one that cannot be read throws.
+    snapshots.forEach(keyLocksOf)
     const leases = await pool.takeAllFresh(snapshots.map(this.ttlFor), within)
     const transactions = snapshots.flatMap((snapshot, at) => {
       const { id: lease, since, asked: ttl } = leases[at]!

@@ -111,7 +111,10 @@ export class LeaseTransfer<T> {
   private holdingsIn(snapshots: readonly Snapshot[]): HoldingsSeen {
     return {
       leases: snapshots.map(({ holders }) => holders.get(this.uuid)?.lease),
-      revisions: snapshots.map(modRevisionOf),
+      revisions: snapshots.flatMap(snapshot => [
+        modRevisionOf(snapshot),
+        snapshot.holders.get(this.uuid)?.createRevision ?? 0n,
+      ]),
     }
   }
 }

@@ -17,7 +17,7 @@ export interface TransferPlan<T> {
 export interface TransferAttempt<T> extends TransferPlan<T> {
   /** By lock: the lease that the holding leaves. */
   readonly left: readonly LeaseId[]
-  /** By lock: the revision of its KeyLocks, which the transactions compare. Once one has changed, they can never be applied. */
+  /** By lock: the revisions that the transactions compare, of its KeyLocks and of the holder key. Once one has changed, they can never be applied. */
   readonly revisions: readonly bigint[]
 }
 
@@ -25,7 +25,7 @@ export interface TransferAttempt<T> extends TransferPlan<T> {
 export interface HoldingsSeen {
   /** By lock: the lease that the holding is on; undefined when it is gone. */
   readonly leases: readonly (LeaseId | undefined)[]
-  /** By lock: the revision of its KeyLocks. */
+  /** By lock: the revision of its KeyLocks, and the create revision of the holder key. */
   readonly revisions: readonly bigint[]
 }
 

@@ -59,26 +59,36 @@ export class HolderKeyWatcher implements WatchListener {
   }
 
   /**
-   * Reads again in a second, after a read that failed with this error because etcd was unreachable. What happened before the
+   * Reads again in a second, after a read that failed with this error of the store. What happened before the
    * watch was established, or in a gap of it, is told by nothing else, while renewals may succeed for ever.
    */
   lookAgain(error: unknown): void {
-    if (this.isClosed || !isStoreError(error, 'unreachable')) return
+    if (this.isClosed || !isStoreError(error) || error.reason === 'closed') return
     this.timer?.cancel()
     this.timer = this.engine.clock.timer(LOOK_AGAIN_MS, () => this.look())
   }
 
   onEvents(events: readonly KeyEvent[]): void {
     const last = events.at(-1)!
-    this.onSeen(last.type === 'put' ? last.kv : undefined)
+    this.onSeen(last.type === 'put' && last.kv.createRevision === this.holding.token ? last.kv : undefined)
   }
 
   onGap(): void {
     this.look()
   }
 
-  /** A watch that has ended tells nothing any more. The deadline still counts. */
-  onEnd(): void {}
+  /**
+   * etcd has ended the watch, for example since the user may not read any more. It is opened again after a second, again and
+   * again: a holder that renews would otherwise never be told that another process has released its lock.
+   */
+  onEnd(error: Error): void {
+    if (this.isClosed || isStoreError(error, 'closed')) return
+    this.timer?.cancel()
+    this.timer = this.engine.clock.timer(LOOK_AGAIN_MS, () => {
+      this.watch = undefined
+      this.open()
+    })
+  }
 
   private look(): void {
     this.find().then(

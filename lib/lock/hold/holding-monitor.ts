@@ -78,7 +78,8 @@ export class HoldingMonitor {
   wake(): void {
     this.check()
     this.keeper?.hurry()
-    this.schedule()
+    if (this.state.kind === 'doubted') this.arm(Math.min(ANSWER_MS, this.remaining))
+    else this.schedule()
   }
 
   /** An extension to this lease is about to be sent. */

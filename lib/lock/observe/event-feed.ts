@@ -40,6 +40,8 @@ export class EventFeed<T> {
   private isOrdered = true
   /** Where they do not: the changes are told one revision after the other, however long etcd is asked about each. */
   private telling = Promise.resolve()
+  /** How often etcd was seen to have been restored from a backup. */
+  private restores = 0
   private watch: Watch | undefined
   private wake: () => void = () => {}
   private fail: (failure: unknown) => void = () => {}
@@ -160,6 +162,7 @@ export class EventFeed<T> {
     const { cursor } = this
     const isFirst = cursor.revision === 0n
     // An etcd that was restored from a backup has an older revision than the one that was told.
+    if (revision < cursor.revision) this.restores++
     const since = cursor.revision < revision ? cursor.revision : revision
     const missed = this.mapper.missed(keys, since, cursor.liveKeys)
     if (!isFirst) this.untold.push(...missed)
@@ -169,8 +172,13 @@ export class EventFeed<T> {
   private tell(changes: readonly KeyEvent[]): void {
     const revisions = byRevision(changes)
     if (this.isOrdered) return revisions.forEach(each => this.tellOne(each))
+    const { restores } = this
     this.telling = this.telling.then(async () => {
-      for (const each of revisions) this.tellOne(each, await this.liveLeasesOf(each))
+      for (const each of revisions) {
+        const liveLeases = await this.liveLeasesOf(each)
+        // Revisions from before a restore count for nothing after it: they would hide what happens up to them.
+        if (restores === this.restores) this.tellOne(each, liveLeases)
+      }
     })
   }
 
