@@ -19,7 +19,7 @@ import { Pages, SIGN_IN } from '../support/pages.js'
   })
 
   it('listens again after it was answered with an error, and asks for a sign-in when nobody is signed in', async () => {
-    const context = await pages.browser.newContext()
+    await using context = await pages.browser.newContext()
     const page = await pages.tab(context, each =>
       each.route('**/v2/events', route => route.fulfill({ status: 503, body: 'down' }), { times: 1 }),
     )
@@ -31,11 +31,10 @@ import { Pages, SIGN_IN } from '../support/pages.js'
     await pages.said(page, 'The connection is lost')
     await context.clearCookies()
     await page.getByRole('button', { name: 'Sign in' }).waitFor()
-    await context.close()
   }, 30_000)
 
   it('reads again what it could not read', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     await page.route('**/v2/locks/custom/missed', route => route.fulfill({ status: 503, body: '{}' }), {
       times: 1,
     })
@@ -51,7 +50,7 @@ import { Pages, SIGN_IN } from '../support/pages.js'
   }, 30_000)
 
   it('one lock that cannot be read keeps no other from being shown, and what is refused is not asked for again', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     let asked = 0
     await page.route('**/v2/locks/custom/bad', route => route.fulfill({ status: 503, body: '{}' }))
     await page.route('**/v2/locks/custom/refused', route => {
@@ -75,7 +74,7 @@ import { Pages, SIGN_IN } from '../support/pages.js'
   }, 30_000)
 
   it('an answer that comes late does not hide a newer one', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     let answer = (): void => {}
     const late = new Promise<void>(resolve => (answer = resolve))
     const { id } = await pages.take('overtaken', 'first')
@@ -107,7 +106,7 @@ import { Pages, SIGN_IN } from '../support/pages.js'
   }, 30_000)
 
   it('says when etcd does not answer, and when it does again', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     faulty.befall(1, lineFaults[1]![1], 1_000_000)
     await pages.said(page, 'etcd does not answer')
     faulty.befall(1, lineFaults[1]![1], 0)
@@ -115,7 +114,8 @@ import { Pages, SIGN_IN } from '../support/pages.js'
   }, 30_000)
 
   it('takes a line that is silent for lost, and says what was not seen', async () => {
-    const page = await pages.page({}, each => each.clock.install())
+    await using context = await pages.context()
+    const page = await pages.page(each => each.clock.install(), context)
     const opened = page.waitForRequest('**/v2/events')
     await page.route('**/v2/events', () => {})
     await page.clock.fastForward(60_000)
@@ -136,7 +136,7 @@ import { Pages, SIGN_IN } from '../support/pages.js'
   }, 30_000)
 
   it('gives up a question that is not answered in time', async () => {
-    const page = await pages.page({}, each =>
+    await using page = await pages.page(each =>
       each.addInitScript(
         'const own = AbortSignal.timeout; AbortSignal.timeout = () => own.call(AbortSignal, 300)',
       ),
@@ -148,7 +148,7 @@ import { Pages, SIGN_IN } from '../support/pages.js'
   }, 30_000)
 
   it('takes no connection while nobody sees it: a browser has six for all tabs', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     const show = (isHidden: boolean): Promise<unknown> =>
       page.evaluate(
         `Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
@@ -167,17 +167,18 @@ import { Pages, SIGN_IN } from '../support/pages.js'
   }, 30_000)
 
   it('goes on when somebody has signed in anew in another tab, and asks for a sign-in when nobody is', async () => {
-    const page = await pages.page()
+    await using context = await pages.context()
+    const page = await pages.page(undefined, context)
     const create = async (name: string): Promise<void> => {
       await page.getByRole('button', { name: 'New lock' }).click()
       await page.keyboard.type(name)
       await page.keyboard.press('Enter')
     }
-    await page.context().clearCookies()
-    await page.context().request.post(`${pages.url}/sign-in`, { form: SIGN_IN })
+    await context.clearCookies()
+    await context.request.post(`${pages.url}/sign-in`, { form: SIGN_IN })
     await create('with another token')
     await pages.row(page, 'with another token').waitFor()
-    await page.context().clearCookies()
+    await context.clearCookies()
     await create('without a session')
     await page.getByRole('button', { name: 'Sign in' }).waitFor()
   }, 30_000)

@@ -44,7 +44,12 @@ const LONG =
   ] as const)(
     'fits a phone of %d px, with its dialogs',
     async (width, name) => {
-      const page = await pages.page({ viewport: { width, height: 844 }, isMobile: true, hasTouch: true })
+      await using context = await pages.context({
+        viewport: { width, height: 844 },
+        isMobile: true,
+        hasTouch: true,
+      })
+      const page = await pages.page(undefined, context)
       await pages.row(page, 'a long name').waitFor()
       await pages.row(page, 'rack 7').getByText('1 waiting').click()
       expect(await tooWide(page, width)).toBe(0)
@@ -83,7 +88,7 @@ const LONG =
   )
 
   it('fits every width', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     await pages.row(page, 'a long name').waitFor()
     for (const width of [420, 600, 740, 800, 980, 1024, 1119, 1121, 1280]) {
       await page.setViewportSize({ width, height: 800 })
@@ -97,7 +102,7 @@ const LONG =
   it.each(['light', 'dark'] as const)(
     'can be told from what is around it: %s',
     async colorScheme => {
-      const page = await pages.page({ colorScheme })
+      await using page = await pages.page(each => each.emulateMedia({ colorScheme }))
       await pages.row(page, 'rack 7').getByText('1 waiting').click()
       await pages.row(page, 'rack 7').getByText('patient').waitFor()
       await shot(page, colorScheme)

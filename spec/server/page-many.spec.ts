@@ -39,7 +39,7 @@ interface Seen {
   }
 
   it('is found, sorted and followed without delay', async () => {
-    const page = await pages.page({}, each =>
+    await using page = await pages.page(each =>
       each.addInitScript(`
         seen = { tasks: [], drawings: 0 }
         new PerformanceObserver(list => list.getEntries().forEach(({ duration }) => seen.tasks.push(Math.round(duration))))

@@ -16,7 +16,9 @@ import { Pages } from '../support/pages.js'
   })
 
   it('two browsers and a client see what each other does', async () => {
-    const [one, two] = await Promise.all([pages.page(), pages.page({ colorScheme: 'dark' })])
+    await using another = await pages.context({ colorScheme: 'dark' })
+    await using one = await pages.page()
+    const two = await pages.page(undefined, another)
     await pages.take('of the client', 'the client')
     await Promise.all([one, two].map(page => pages.row(page, 'of the client').waitFor()))
     expect(await pages.row(one, 'of the client').innerText()).toMatch(/the client\s+127\.0\.0\.1/)
@@ -59,7 +61,7 @@ import { Pages } from '../support/pages.js'
   }, 60_000)
 
   it('says what went wrong, and writes no markup that a name holds', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     const name = '<img src=x onerror=alert(1)>'
     for (const expected of ['taken', 'refused']) {
       await page.getByRole('button', { name: 'New lock' }).click()
@@ -73,7 +75,7 @@ import { Pages } from '../support/pages.js'
   }, 30_000)
 
   it('changes only what was edited', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     const put = (id: string, body: object): Promise<{ creator: unknown; expires_at: unknown }> =>
       pages.call('PUT', `/v1/locks/${id}`, body).then(answer => answer.json() as ReturnType<typeof put>)
     const { id } = await pages.take('edited', null)
@@ -100,8 +102,8 @@ import { Pages } from '../support/pages.js'
   }, 30_000)
 
   it('counts down by the clock of the server, and shows names as clients know them', async () => {
-    const page = await pages.page({}, page =>
-      page.addInitScript('const now = Date.now; Date.now = () => now() - 7_200_000'),
+    await using page = await pages.page(each =>
+      each.addInitScript('const now = Date.now; Date.now = () => now() - 7_200_000'),
     )
     await pages.take('100% of the rack/shelf')
     const remaining = pages.row(page, '100% of the rack/shelf').locator('[data-label=Remaining]')
@@ -114,7 +116,7 @@ import { Pages } from '../support/pages.js'
   }, 30_000)
 
   it('an answer that comes late ends no other dialog', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     let answer = (): void => {}
     const held = new Promise<void>(resolve => (answer = resolve))
     await page.route('**/v1/locks', async route => {
@@ -138,7 +140,7 @@ import { Pages } from '../support/pages.js'
   }, 30_000)
 
   it('does at Enter what a dialog is for, and nothing at Escape and Cancel', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     const dialog = page.getByRole('dialog')
     await page.getByRole('button', { name: 'New lock' }).click()
     // The name is what one writes first; the owner is who is signed in.
@@ -171,7 +173,7 @@ import { Pages } from '../support/pages.js'
   }, 30_000)
 
   it('keeps alive without ever making it shorter, and leaves native holders their ttl', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     const keepAlive = (name: string): Promise<void> =>
       page.getByRole('button', { name: new RegExp(`^Keep alive \\w+/${name}`) }).click()
     const { id } = await pages.take('long')
@@ -216,7 +218,7 @@ import { Pages } from '../support/pages.js'
   }, 60_000)
 
   it('says what is left: that a holder renews itself, or that it is expired and still blocks others', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     await using native = new Lock({ store: pages.store, prefix: 'cookbooks', owner: 'native', dryRun: false })
     const held = await native.hold('renewed', { concurrency: 1, ttl: 2, keepAlive: true })
     const calm = pages.row(page, 'renewed').locator('.renewed:not(.late)')
@@ -235,7 +237,7 @@ import { Pages } from '../support/pages.js'
   }, 30_000)
 
   it('tells the holdings of one owner apart, and keeps the focus on the one that has it', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     const lock = new Lock({ store: pages.store, prefix: 'cookbooks', owner: 'same', dryRun: false })
     const ids = [
       await lock.acquire('semaphore', { concurrency: 3, ttl: 60 }),
@@ -259,7 +261,7 @@ import { Pages } from '../support/pages.js'
   }, 30_000)
 
   it('lets stand what somebody looks at: what is open, selected or pressed while others come and go', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     await using lock = new Lock({ store: pages.store, prefix: 'modules', owner: 'other', dryRun: false })
     const { id } = await pages.take('watched')
     const stop = new AbortController()
@@ -292,7 +294,7 @@ import { Pages } from '../support/pages.js'
   }, 30_000)
 
   it('shows names as they are, whatever they hold', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     const name = 'two  spaces and \u202Ereversed'
     await pages.take(name, 'who')
     const shown = page.locator('#rows bdi.name').filter({ hasText: 'reversed' })
@@ -312,7 +314,7 @@ import { Pages } from '../support/pages.js'
   }, 30_000)
 
   it('reads, changes and releases locks whose names a URL would take for steps', async () => {
-    const page = await pages.page()
+    await using page = await pages.page()
     await using native = new Lock({ store: pages.store, prefix: 'cookbooks', owner: 'native', dryRun: false })
     await native.acquire('..', { concurrency: 1, ttl: 600 })
     await pages.take('.', 'of Relukko')
@@ -334,10 +336,11 @@ import { Pages } from '../support/pages.js'
   }, 30_000)
 
   it('ends a session, and has reported no error', async () => {
-    const page = await pages.page()
+    await using context = await pages.browser.newContext()
+    const page = await pages.tab(context)
+    await pages.signIn(page)
     await page.getByRole('link', { name: 'API' }).waitFor()
-    const other = await pages.tab(page.context())
-    await pages.live(other)
+    const other = await pages.page(undefined, context)
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByRole('button', { name: 'Sign in' }).waitFor()
     // The other tab is told, too.

@@ -15,7 +15,7 @@ const SECONDS = {
   'spec/cli/serve.spec.ts': 30,
   'spec/server/page.spec.ts': 30,
   'spec/faults/every-step.spec.ts': 29,
-  'spec/server/page-live.spec.ts': 28,
+  'spec/server/page-live.spec.ts': 16,
   'spec/contracts/client-relukko.spec.ts': 27,
   'spec/cli/run.spec.ts': 25,
   'spec/measure.spec.ts': 25,

@@ -16,7 +16,7 @@ const REMEMBER_STATUS = `addEventListener('DOMContentLoaded', () => {
   globalThis.statuses = [status?.textContent ?? '']
   const remember = () => globalThis.statuses.push(status.textContent)
   if (status) new MutationObserver(remember).observe(status, { subtree: true, childList: true, characterData: true })
-})`
+});`
 
 export interface Holder {
   readonly id: string
@@ -25,6 +25,24 @@ export interface Holder {
   readonly since: string
   readonly ttl: number
 }
+
+/** Ends the pause of a page after a failure, which is 3 to 4 s, as soon as it has said that it tries again. */
+const SHORTEN_PAUSES = `{
+  const own = setTimeout
+  const isSaid = () => document.querySelector('#status')?.textContent.includes('Trying again')
+  globalThis.setTimeout = (act, ms) => {
+    if (!(ms >= 3_000 && ms <= 4_000)) return own(act, ms)
+    const end = performance.now() + ms
+    const timer = setInterval(() => {
+      if (!isSaid() && performance.now() < end) return
+      clearInterval(timer)
+      act()
+    }, 50)
+    return timer
+  }
+}`
+
+type Preparation = (page: Page) => Promise<unknown>
 
 /** A server with its page, in a browser. */
 export class Pages implements AsyncDisposable {
@@ -35,6 +53,7 @@ export class Pages implements AsyncDisposable {
     readonly store: MemoryStore,
     readonly url: string,
     readonly browser: Browser,
+    private readonly signedIn: BrowserContext,
     private readonly server: RelukkoServer,
   ) {}
 
@@ -47,33 +66,32 @@ export class Pages implements AsyncDisposable {
     const options = { store: before(store), apiKeys: { robots: KEY }, signIn: SIGN_IN }
     const server = await RelukkoServer.create({ ...options, ...(pingSeconds && { pingSeconds }) })
     const url = await server.listen({ port: 0 })
-    return new Pages(store, url, await openChromium(), server)
+    const browser = await openChromium()
+    return new Pages(store, url, browser, await signedInAt(url, browser), server)
   }
 
-  /** A page of a user who is signed in, once it is live and has read all locks. @param before is what is done before it loads. */
-  async page(
-    options: BrowserContextOptions = {},
-    before: (page: Page) => Promise<unknown> = () => Promise.resolve(),
-  ): Promise<Page> {
-    const context = await this.browser.newContext(options)
-    const page = await this.tab(context, before)
+  /**
+   * A tab of a user who is signed in, once it is live and has read all locks. Close it: each tab follows every change.
+   * Tabs share the cookies of one browser context, unless another is given.
+   * @param before is what is done before it loads.
+   */
+  async page(before?: Preparation, context = this.signedIn): Promise<Page> {
+    const page = await this.blank(context)
+    await before?.(page)
     // What changes before all locks are read is read with them, and not by itself.
-    const allRead = page.waitForResponse('**/v2/locks')
-    await this.signIn(page)
-    await this.live(page)
-    await allRead
+    await Promise.all([page.waitForResponse('**/v2/locks'), page.goto(this.url), this.live(page)])
     return page
   }
 
-  async tab(
-    context: BrowserContext,
-    before: (page: Page) => Promise<unknown> = () => Promise.resolve(),
-  ): Promise<Page> {
-    const page = await context.newPage()
-    page.on('pageerror', error => this.problems.push(error.message))
-    page.on('console', message => message.type() === 'error' && this.problems.push(message.text()))
-    await before(page)
-    await page.addInitScript(REMEMBER_STATUS)
+  /** A browser context of a user who is signed in, for a test that changes cookies, the clock or the screen. */
+  context(options: BrowserContextOptions = {}): Promise<BrowserContext> {
+    return signedInAt(this.url, this.browser, options)
+  }
+
+  /** A page as soon as it has loaded, whoever is signed in. */
+  async tab(context: BrowserContext, before?: Preparation): Promise<Page> {
+    const page = await this.blank(context)
+    await before?.(page)
     await page.goto(this.url)
     return page
   }
@@ -125,9 +143,27 @@ export class Pages implements AsyncDisposable {
     await this.store.commit({ compare: [], success: [{ type: 'put', key, value }], failure: [] })
   }
 
+  private async blank(context: BrowserContext): Promise<Page> {
+    const page = await context.newPage()
+    page.on('pageerror', error => this.problems.push(error.message))
+    page.on('console', message => message.type() === 'error' && this.problems.push(message.text()))
+    await page.addInitScript(REMEMBER_STATUS + SHORTEN_PAUSES)
+    return page
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.browser.close()
     await this.server.close()
     await this.store.close()
   }
+}
+
+async function signedInAt(
+  url: string,
+  browser: Browser,
+  options: BrowserContextOptions = {},
+): Promise<BrowserContext> {
+  const context = await browser.newContext(options)
+  await context.request.post(`${url}/sign-in`, { form: SIGN_IN })
+  return context
 }
