@@ -20,6 +20,7 @@ export interface Mistake {
 
 export const mistakes = {
   'a transaction without an answer is sent again': {
+    seed: 20,
     wrap: store => ({
       ...whole(store),
       commit: transaction =>
@@ -30,6 +31,7 @@ export const mistakes = {
     }),
   },
   'a lease counts from the answer': {
+    seed: 20,
     make: () => {
       const { prototype } = LeasePool
       const right = Object.getOwnPropertyDescriptors(prototype)
@@ -48,6 +50,7 @@ export const mistakes = {
     },
   },
   'a watch loses an event now and then': {
+    seed: 70,
     wrap: store => {
       let events = 0
       return {
@@ -76,6 +79,7 @@ export const mistakes = {
     }),
   },
   'a guarded write is not guarded': {
+    seed: 80,
     wrap: store => ({
       ...whole(store),
       commit: transaction =>
@@ -90,6 +94,7 @@ export const mistakes = {
     }),
   },
   'an entry without its holder key is waited for until its time is over': {
+    seed: 170,
     make: () => {
       const { prototype } = KeyLocks
       const right = Object.getOwnPropertyDescriptor(prototype, 'expired')!
