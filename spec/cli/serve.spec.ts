@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
 import { writeChain } from '../support/certificates.js'
-import { CommandProcess, type Ended, runCommand } from '../support/command.js'
+import { CommandProcess, type Ended } from '../support/command.js'
 import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
 import { runHere } from '../support/program.js'
@@ -16,14 +16,27 @@ const etcd = useEtcdServer()
 const KEY = 'a secret of the test'
 const headers = { 'x-api-key': KEY, 'content-type': 'application/json' }
 
-async function start(...args: string[]): Promise<{ command: CommandProcess; url: string }> {
-  const all = ['serve', '--port', '0', '--endpoints', etcd.get().endpoint, ...args]
-  const command = await CommandProcess.start(all, { RELUKKO_API_KEY: KEY })
-  await eventually(() => expect(command.stderr).toMatch(/^spicelock: serving on .*\n/))
+interface Serving {
+  readonly command: CommandProcess
+  readonly url: string
+}
+
+/** Resolves when it serves: many may start at once, on a machine that is busy. */
+async function startWith(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Serving> {
+  const command = await CommandProcess.start(['serve', '--port', '0', ...args], env)
+  await eventually(() => expect(command.stderr).toContain('serving on'), 30_000)
   return { command, url: /serving on (\S+)/.exec(command.stderr)![1]! }
 }
 
-it('serves locks until it is told to end', async () => {
+const start = (...args: string[]): Promise<Serving> =>
+  startWith(['--endpoints', etcd.get().endpoint, ...args], { RELUKKO_API_KEY: KEY })
+
+/** Those that run beside each other. */
+function together(title: string, test: () => Promise<void>): void {
+  it.concurrent(title, test, 60_000)
+}
+
+together('serves locks until it is told to end', async () => {
   const { command, url } = await start()
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
   expect((await fetch(`${url}/healthchecker`)).status).toBe(200)
@@ -41,15 +54,13 @@ it('serves locks until it is told to end', async () => {
   expect(command.stdout + command.stderr).not.toContain(KEY)
   expect(await lock.inspect(name)).toMatchObject({ holders: [{}], waiters: [] })
   await lock.close()
-}, 20_000)
-
-it('refuses a port that there is not as wrong usage', async () => {
-  const { code, stderr } = await runHere(['serve', '--port', '99999'])
-  expect([code, stderr]).toEqual([64, expect.stringContaining('65535')])
 })
 
-it('believes a load balancer that it is told to trust', async () => {
-  const { command, url } = await start('--trust-proxy', '10.0.0.0/8', '127.0.0.1')
+together('listens where it is told to, and believes a load balancer that it is told to trust', async () => {
+  const { command, url } = await start('--host', '0.0.0.0', '--trust-proxy', '10.0.0.0/8', '127.0.0.1')
+  expect(command.stderr).toMatch(
+    /^spicelock: serving on http:\/\/127\.0\.0\.1:\d+ and all other addresses of this machine \(etcd: \S+\)\n/,
+  )
   const answer = await fetch(`${url}/v1/locks`, {
     method: 'POST',
     headers: { ...headers, 'x-forwarded-for': '192.0.2.7' },
@@ -60,21 +71,7 @@ it('believes a load balancer that it is told to trust', async () => {
   expect(await command.ended()).toBe(0)
 })
 
-it.each([
-  [
-    '0.0.0.0',
-    /^spicelock: serving on http:\/\/127\.0\.0\.1:\d+ and all other addresses of this machine \(etcd: \S+\)\n$/,
-  ],
-  ['::1', /^spicelock: serving on http:\/\/\[::1\]:\d+ \(etcd: \S+\)\n$/],
-])('says where it listens with --host %s', async (host, said) => {
-  const { command, url } = await start('--host', host)
-  expect(command.stderr).toMatch(said)
-  expect((await fetch(`${url}/healthchecker`)).status).toBe(200)
-  command.child.kill('SIGTERM')
-  expect(await command.ended()).toBe(0)
-})
-
-it('serves with the certificate of the day, and says once which is of no use', async () => {
+together('serves with the certificate of the day, and says once which is of no use', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'spicelock-serve-tls-'))
   const { server: files } = await writeChain(folder)
   const { command, url } = await start('--tls-cert', files[0], '--tls-key', files[1])
@@ -98,18 +95,19 @@ it('serves with the certificate of the day, and says once which is of no use', a
   expect(await command.ended()).toBe(0)
   expect(command.stderr.match(/stay in use/g)).toHaveLength(1)
   await rm(folder, { recursive: true })
-}, 20_000)
+})
 
-it('names its etcd, is silent while nothing is changed, and ends when its terminal does', async () => {
-  const { command, url } = await start()
-  await fetch(`${url}/healthchecker`)
+together('names its etcd, is silent while nothing is changed, and ends when its terminal does', async () => {
+  const { command, url } = await start('--host', '::1')
+  expect(url).toMatch(/^http:\/\/\[::1\]:\d+$/)
+  expect((await fetch(`${url}/healthchecker`)).status).toBe(200)
   await fetch(`${url}/v1/locks`, { headers })
   command.child.kill('SIGHUP')
   expect(await command.ended()).toBe(0)
   expect(command.stderr).toBe(`spicelock: serving on ${url} (etcd: ${etcd.get().endpoint})\n`)
 })
 
-it('logs who has changed what, and when, in one line each, and believes no stranger', async () => {
+together('logs who has changed what, and when, in one line each, and believes no stranger', async () => {
   const { command, url } = await start('--trust-proxy', '10.0.0.0/8')
   const body = JSON.stringify({ lock_name: freshName(), creator: 'a\nb' })
   const forged = { ...headers, 'x-forwarded-for': '192.0.2.7' }
@@ -128,12 +126,10 @@ it('logs who has changed what, and when, in one line each, and believes no stran
   expect(lines).toEqual([line('POST'), line('GET'), line('DELETE')])
 })
 
-it('logs trouble alone where SPICELOCK_LOG says so, such as a key that may be guessed', async () => {
-  const args = ['serve', '--port', '0', '--endpoints', etcd.get().endpoint]
+together('logs trouble alone where SPICELOCK_LOG says so, such as a key that may be guessed', async () => {
   const key = 'fifteen-letters'
-  const command = await CommandProcess.start(args, { RELUKKO_API_KEY: key, SPICELOCK_LOG: 'warn' })
-  await eventually(() => expect(command.stderr).toContain('serving on'))
-  const url = /serving on (\S+)/.exec(command.stderr)![1]!
+  const env = { RELUKKO_API_KEY: key, SPICELOCK_LOG: 'warn' }
+  const { command, url } = await startWith(['--endpoints', etcd.get().endpoint], env)
   const body = JSON.stringify({ lock_name: freshName() })
   const own = { ...headers, 'x-api-key': key }
   expect((await fetch(`${url}/v1/locks`, { method: 'POST', headers: own, body })).status).toBe(201)
@@ -144,18 +140,52 @@ it('logs trouble alone where SPICELOCK_LOG says so, such as a key that may be gu
   expect(command.stderr).not.toContain(key)
 })
 
-it('needs a key', async () => {
-  const { code, stderr } = await runCommand(['serve'])
-  expect(stderr).toContain('spicelock: RELUKKO_API_KEY must say the key that clients send, and is not set')
-  expect(code).toBe(64)
+together('killed while others wait stands in their way for some seconds only', async () => {
+  const [one, two] = await Promise.all([start(), start()])
+  const name = freshName()
+  const post = (url: string, query = ''): Promise<Response> =>
+    fetch(`${url}/v1/locks${query}`, { method: 'POST', headers, body: JSON.stringify({ lock_name: name }) })
+  const lock = lockAt(etcd.get().endpoint)
+  const queued = (length: number): Promise<void> =>
+    eventually(async () => expect((await lock.inspect(name)).waiters).toHaveLength(length))
+  const first = (await (await post(two.url)).json()) as { id: string }
+  const lost = post(one.url, '?wait=60').catch(() => 'cut')
+  await queued(1)
+  const waiting = post(two.url, '?wait=60')
+  await queued(2)
+  one.command.child.kill('SIGKILL')
+  expect(await lost).toBe('cut')
+  await fetch(`${two.url}/v1/locks/${first.id}`, { method: 'DELETE', headers: { 'x-api-key': KEY } })
+  expect((await waiting).status).toBe(201)
+  two.command.child.kill('SIGTERM')
+  expect(await two.command.ended()).toBe(0)
+  await lock.close()
+})
+
+together('starts while etcd is down, and serves when it is up', async () => {
+  const server = await EtcdServer.start()
+  const endpoint = server.endpoint
+  await server.kill()
+  const { command, url } = await startWith(['--endpoints', endpoint], { RELUKKO_API_KEY: KEY })
+  await eventually(() => {
+    expect(command.stderr).toContain(`warn: etcd does not answer at ${endpoint}. Until it does`)
+  })
+  const down = await fetch(`${url}/healthchecker`)
+  expect([down.status, await down.json()]).toEqual([503, { status: 503, message: expect.any(String) }])
+  expect((await fetch(`${url}/v1/locks`, { headers })).status).toBe(503)
+  await server.restart()
+  await eventually(async () => expect((await fetch(`${url}/healthchecker`)).status).toBe(200), 15_000)
+  const body = JSON.stringify({ lock_name: freshName() })
+  expect((await fetch(`${url}/v1/locks`, { method: 'POST', headers, body })).status).toBe(201)
+  command.child.kill('SIGTERM')
+  expect(await command.ended()).toBe(0)
+  await server.stop()
 })
 
 describe('--embedded', () => {
-  it('serves on an etcd of its own, with secrets that it makes up, until it ends', async () => {
-    const command = await CommandProcess.start(['serve', '--embedded', '--port', '0'])
-    await eventually(() => expect(command.stderr).toContain('serving on'), 30_000)
+  together('serves on an etcd of its own, with secrets that it makes up, until it ends', async () => {
+    const { command, url } = await startWith(['--embedded'], {})
     const found = (pattern: RegExp): string => pattern.exec(command.stderr)![1]!
-    const url = found(/serving on (\S+)/)
     const key = found(/RELUKKO_API_KEY (\S+)/)
     const endpoint = found(/etcd of its own at (\S+),/)
     const answer = await fetch(`${url}/v1/locks`, {
@@ -177,46 +207,34 @@ describe('--embedded', () => {
     command.child.kill('SIGTERM')
     expect(await command.ended()).toBe(0)
     await expect(fetch(`${endpoint}/health`)).rejects.toThrow()
-  }, 60_000)
+  })
 
-  it('keeps to the secrets that are given, and does not ask how another etcd is reached', async () => {
+  together('keeps to the secrets that are given, and does not ask how another etcd is reached', async () => {
     const secrets = { RELUKKO_API_KEY: KEY, RELUKKO_USER: 'ada', RELUKKO_PASSWORD: 'another secret' }
     const env = { ...secrets, SPICELOCK_CONFIG: '/no/such/file', SPICELOCK_ENDPOINTS: 'http://127.0.0.1:1' }
-    const command = await CommandProcess.start(['serve', '--embedded', '--port', '0'], env)
-    await eventually(() => expect(command.stderr).toContain('serving on'), 30_000)
+    const { command } = await startWith(['--embedded'], env)
     command.child.kill('SIGTERM')
     expect(await command.ended()).toBe(0)
     for (const secret of [KEY, env.RELUKKO_PASSWORD]) expect(command.stderr).not.toContain(secret)
     expect(command.stderr).not.toMatch(/RELUKKO_/)
-  }, 60_000)
-
-  it.each(['--endpoints', '--config'])('is not for %s', async option => {
-    const { code, stderr } = await runHere(['serve', '--embedded', option, 'http://127.0.0.1:1'])
-    expect([code, stderr]).toEqual([64, `spicelock: --embedded and ${option} exclude each other\n`])
   })
 })
 
-it('killed while others wait stands in their way for some seconds only', async () => {
-  const [one, two] = await Promise.all([start(), start()])
-  const name = freshName()
-  const post = (url: string, query = ''): Promise<Response> =>
-    fetch(`${url}/v1/locks${query}`, { method: 'POST', headers, body: JSON.stringify({ lock_name: name }) })
-  const lock = lockAt(etcd.get().endpoint)
-  const queued = (length: number): Promise<void> =>
-    eventually(async () => expect((await lock.inspect(name)).waiters).toHaveLength(length))
-  const first = (await (await post(two.url)).json()) as { id: string }
-  const lost = post(one.url, '?wait=60').catch(() => 'cut')
-  await queued(1)
-  const waiting = post(two.url, '?wait=60')
-  await queued(2)
-  one.command.child.kill('SIGKILL')
-  expect(await lost).toBe('cut')
-  await fetch(`${two.url}/v1/locks/${first.id}`, { method: 'DELETE', headers: { 'x-api-key': KEY } })
-  expect((await waiting).status).toBe(201)
-  two.command.child.kill('SIGTERM')
-  expect(await two.command.ended()).toBe(0)
-  await lock.close()
-}, 120_000)
+it.each(['--endpoints', '--config'])('--embedded is not for %s', async option => {
+  const { code, stderr } = await runHere(['serve', '--embedded', option, 'http://127.0.0.1:1'])
+  expect([code, stderr]).toEqual([64, `spicelock: --embedded and ${option} exclude each other\n`])
+})
+
+it('refuses a port that there is not as wrong usage', async () => {
+  const { code, stderr } = await runHere(['serve', '--port', '99999'])
+  expect([code, stderr]).toEqual([64, expect.stringContaining('65535')])
+})
+
+it('needs a key', async () => {
+  const { code, stderr } = await runHere(['serve'])
+  expect(stderr).toContain('spicelock: RELUKKO_API_KEY must say the key that clients send, and is not set')
+  expect(code).toBe(64)
+})
 
 it.each([
   ['robots: [', 'line 1 is not as YAML should be'],
@@ -234,41 +252,15 @@ it.each([
   expect(code).toBe(64)
 })
 
-it('starts while etcd is down, and serves when it is up', async () => {
-  const server = await EtcdServer.start()
-  const endpoint = server.endpoint
-  await server.kill()
-  const args = ['serve', '--port', '0', '--endpoints', endpoint]
-  const command = await CommandProcess.start(args, { RELUKKO_API_KEY: KEY })
-  await eventually(() => expect(command.stderr).toContain('serving on'), 10_000)
-  const url = /serving on (\S+)/.exec(command.stderr)![1]!
-  await eventually(
-    () => expect(command.stderr).toContain(`warn: etcd does not answer at ${endpoint}. Until it does`),
-    2_000,
-  )
-  const down = await fetch(`${url}/healthchecker`)
-  expect([down.status, await down.json()]).toEqual([503, { status: 503, message: expect.any(String) }])
-  expect((await fetch(`${url}/v1/locks`, { headers })).status).toBe(503)
-  await server.restart()
-  await eventually(async () => expect((await fetch(`${url}/healthchecker`)).status).toBe(200), 15_000)
-  const body = JSON.stringify({ lock_name: freshName() })
-  expect((await fetch(`${url}/v1/locks`, { method: 'POST', headers, body })).status).toBe(201)
-  command.child.kill('SIGTERM')
-  expect(await command.ended()).toBe(0)
-  await server.stop()
-}, 60_000)
-
 it('says when it cannot listen', async () => {
   const other = createServer()
   const port = await new Promise<number>(resolve => {
     other.listen(0, '127.0.0.1', () => resolve((other.address() as { port: number }).port))
   })
   const listen = (...args: string[]): Promise<Ended> =>
-    runCommand(['serve', '--endpoints', etcd.get().endpoint, ...args], { RELUKKO_API_KEY: KEY })
-  const [taken, unknown] = await Promise.all([
-    listen('--port', String(port)),
-    listen('--host', 'no-such-host.invalid'),
-  ])
+    runHere(['serve', '--endpoints', etcd.get().endpoint, ...args], { RELUKKO_API_KEY: KEY })
+  const taken = await listen('--port', String(port))
+  const unknown = await listen('--host', 'no-such-host.invalid')
   other.close()
   expect(taken.stderr).toContain(`spicelock: cannot listen on 127.0.0.1:${port}: listen EADDRINUSE`)
   expect(unknown.stderr).toContain('cannot listen on no-such-host.invalid:3000: ')
