@@ -27,7 +27,7 @@ const bannedOf = (object, ...properties) =>
 const OF_NODE = ['AbortController', 'AbortSignal', 'clearInterval', 'console', 'setInterval']
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', 'coverage', 'docs/api/.declarations'] },
+  { ignores: ['dist', 'dist.new', 'node_modules', 'coverage', 'docs/api/.declarations'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

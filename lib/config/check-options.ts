@@ -1,4 +1,4 @@
-import { describeValue } from '../model/describe-value.js'
+import { describeSetting } from '../model/describe-value.js'
 import { isAbortSignal } from '../time/abort-signal.js'
 import { nearest } from './nearest.js'
 
@@ -30,14 +30,14 @@ export function checkOptions(
   required: readonly string[] = [],
 ): void {
   if (typeof options !== 'object' || options === null) {
-    throw refuse(`the options must be an object, got ${describeValue(options)}.`)
+    throw refuse(`the options must be an object, got ${describeSetting(options)}.`)
   }
   for (const [name, value] of Object.entries({ ...missing(required), ...options })) {
     if (value === undefined && !required.includes(name)) continue
     const found = Object.hasOwn(checks, name) ? checks[name] : undefined
     if (!found) throw refuse(`unknown option '${name}'${suggestion(name, checks)}`)
     const [expected, isRight, secret] = found
-    const got = secret ? '' : `, got ${describeValue(value)}`
+    const got = secret ? '' : `, got ${describeSetting(value)}`
     if (!isRight(value)) throw refuse(`the option '${name}' must be ${expected}${got}.`)
   }
 }

@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import { describeValue } from '../model/describe-value.js'
+import { describeSetting } from '../model/describe-value.js'
 import { LockConfigError } from '../model/errors.js'
 
 export const DEFAULT_PORT = 2379
@@ -27,7 +27,7 @@ export function parseEndpoint(endpoint: string, source: string): string {
     return `${protocol}//${hostname}:${match[1] ?? DEFAULT_PORT}`
   }
   throw new LockConfigError(
-    `${source}: ${describeValue(endpoint)} must be a URL like https://etcd1.example:2379, without path or credentials.`,
+    `${source}: ${describeSetting(endpoint)} must be a URL like https://etcd1.example:2379, without path or credentials.`,
   )
 }
 

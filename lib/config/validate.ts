@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { describeValue } from '../model/describe-value.js'
+import { describeSetting } from '../model/describe-value.js'
 import { LockConfigError } from '../model/errors.js'
 import { isHost, parseEndpoint } from './endpoints.js'
 import { nearest } from './nearest.js'
@@ -59,7 +59,7 @@ function mismatch(field: keyof LockConfig, value: unknown): string {
 
 /** The fields of the configuration that are lists or mappings are short, and hold no secret but in URLs. */
 function withItems(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return describeValue(value)
+  if (typeof value !== 'object' || value === null) return describeSetting(value)
   const text = inspect(value, { compact: true, breakLength: Infinity })
   return text.includes('@') ? 'something with credentials (not shown)' : text
 }

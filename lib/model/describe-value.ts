@@ -7,14 +7,22 @@ export function shorten(text: string): string {
 
 /**
  * A value of any type, for an error message, without what may be secret: what an array or an object holds, and the
- * user and password of a URL (`user:password@`). Never throws: not every object can become a string.
+ * user and password of a URL. Never throws: not every object can become a string.
  */
 export function describeValue(value: unknown): string {
-  if (Array.isArray(value)) return 'an array'
-  if (typeof value === 'object' && value !== null) return 'an object'
-  return shorten(typeof value === 'string' ? JSON.stringify(withoutCredentials(value)) : String(value))
+  const hidesUser = typeof value === 'string' && value.includes('://')
+  return hidesUser ? describeSetting(value) : describe(value)
 }
 
-function withoutCredentials(text: string): string {
-  return text.replace(/^.*:.*@/s, '…@')
+/** As {@link describeValue}, for a setting that may be an address: without all that stands before an `@`. */
+export function describeSetting(value: unknown): string {
+  if (typeof value !== 'string') return describe(value)
+  const at = value.lastIndexOf('@')
+  return describe(at < 0 ? value : `…${value.slice(at)}`)
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'object' && value !== null) return 'an object'
+  return shorten(typeof value === 'string' ? JSON.stringify(value) : String(value))
 }

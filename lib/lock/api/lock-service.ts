@@ -122,13 +122,14 @@ export class LockService {
    * Puts a holding on a new lease, with other terms and data of the caller's; undefined when it is not held (any more).
    * Throws as {@link extend}, and what `look` and `rewriting` throw.
    */
-  rewrite<S extends { readonly snapshot: Snapshot }, T>(
+  async rewrite<S extends { readonly snapshot: Snapshot }, T>(
     key: LockKey,
     id: string,
     look: (reader: LockReader) => Promise<S | undefined>,
     rewriting: (seen: S, now: Timestamp) => Rewriting<T>,
     patience: Patience,
   ): Promise<T | undefined> {
+    checkId(id)
     const lookWithin = (within: CallOptions): Promise<S | undefined> => look(this.reader(within))
     return rewrite(this.engine, key, id, lookWithin, rewriting, this.within(patience))
   }

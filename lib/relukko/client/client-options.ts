@@ -1,4 +1,4 @@
-import { describeValue } from '../../model/describe-value.js'
+import { describeSetting } from '../../model/describe-value.js'
 import { API_KEY, isApiKey } from '../api-key.js'
 import { RelukkoInvalidError } from '../errors.js'
 import type { RetryOptions } from './retries.js'
@@ -111,7 +111,7 @@ export function baseUrlOf(value: unknown): string {
   const isSecret = typeof text === 'string' && text.includes('@')
   if (!isHttpUrl(text) || isSecret || /[?#]/.test(text)) {
     throw new RelukkoInvalidError(
-      `'baseUrl' must be ${expected}${isSecret ? '' : `, got ${describeValue(value)}`}.`,
+      `'baseUrl' must be ${expected}${isSecret ? '' : `, got ${describeSetting(value)}`}.`,
     )
   }
   const { origin, pathname } = new URL(text)

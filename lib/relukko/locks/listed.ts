@@ -17,9 +17,10 @@ export interface Listed {
  * All locks that somebody holds under the prefix, at one revision; also those that were not taken through Relukko. Without
  * entries that others have written under an id that is no UUID: clients fail at the whole list for one.
  */
-export async function listed(reader: LockReader, prefix: string, now: Timestamp): Promise<Listed[]> {
+export async function listed(reader: LockReader, prefix: string, clock: () => Timestamp): Promise<Listed[]> {
   const [allKeyLocks, allHolders] = LockKey.allUnder(prefix)
   const { results } = await reader.ranges([allKeyLocks, allHolders, LockKey.records])
+  const now = clock()
   const [keyLocks, holders, records] = results as [KeyValue[], KeyValue[], KeyValue[]]
   const alive = new Set(holders.map(kv => LockKey.parse(kv.key)!.uuid))
   const holderAt = new Map(holders.map(kv => [kv.key, kv]))

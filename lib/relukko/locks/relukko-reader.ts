@@ -62,7 +62,7 @@ export class RelukkoReader {
   }
 
   private list(): Promise<Listed[]> {
-    return this.locks.read(LockKey.records.key, reader => listed(reader, this.prefix, this.locks.now()))
+    return this.locks.read(LockKey.records.key, reader => listed(reader, this.prefix, () => this.locks.now()))
   }
 }
 
