@@ -13,7 +13,7 @@ const SECONDS = {
   'spec/proof/simulate.spec.ts': 35,
   'spec/faults/pauses.spec.ts': 30,
   'spec/cli/serve.spec.ts': 30,
-  'spec/server/page.spec.ts': 30,
+  'spec/server/page.spec.ts': 25,
   'spec/faults/every-step.spec.ts': 29,
   'spec/server/page-live.spec.ts': 16,
   'spec/contracts/client-relukko.spec.ts': 27,
