@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, jest } from '@jest/globals'
+import { describe, expect, it, jest } from '@jest/globals'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
@@ -6,21 +6,11 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { EtcdServer, type EtcdServerOptions } from '../../lib/testing/index.js'
+import { EtcdServer } from '../../lib/testing/index.js'
 import { eventually } from '../support/eventually.js'
 import { spawnTs } from '../support/run-ts.js'
 
 jest.setTimeout(60_000)
-
-const servers: EtcdServer[] = []
-
-async function start(options?: EtcdServerOptions): Promise<EtcdServer> {
-  const server = await EtcdServer.start(options)
-  servers.push(server)
-  return server
-}
-
-afterEach(() => Promise.all(servers.splice(0).map(server => server.stop())))
 
 async function call(server: EtcdServer, method: string, body: object, timeoutMs = 5000): Promise<unknown> {
   const signal = AbortSignal.timeout(timeoutMs)
@@ -64,8 +54,8 @@ function isRunning(pid: number | undefined): boolean {
 }
 
 describe('EtcdServer', () => {
-  it('serves when start resolves', async () => {
-    const server = await start()
+  it.concurrent('serves when start resolves', async () => {
+    await using server = await EtcdServer.start()
     expect(server.endpoint).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
     expect(server.endpoints).toEqual([server.endpoint])
     expect(server.version).toMatch(/^3\.\d+\.\d+/)
@@ -75,16 +65,17 @@ describe('EtcdServer', () => {
     expect(server.log).toContain(server.endpoint)
   })
 
-  it('keeps two servers apart', async () => {
-    const [one, two] = await Promise.all([start(), start()])
+  it.concurrent('keeps two servers apart', async () => {
+    await using one = await EtcdServer.start()
+    await using two = await EtcdServer.start()
     expect(one.pid).not.toBe(two.pid)
     await put(one)
     expect(await get(one)).toMatchObject({ kvs: [{ value }] })
     expect(await get(two)).not.toHaveProperty('kvs')
   })
 
-  it('hangs while it is paused, and goes on after resume', async () => {
-    const server = await start()
+  it.concurrent('hangs while it is paused, and goes on after resume', async () => {
+    await using server = await EtcdServer.start()
     await put(server)
     // Its threads stop one after the other, a moment after the signal: once it says so, none answers any more.
     for (let round = 0; round < 20; round++) {
@@ -100,8 +91,8 @@ describe('EtcdServer', () => {
     expect(await get(server)).toMatchObject({ kvs: [{ value }] })
   })
 
-  it('keeps its endpoint and its data over kill and restart', async () => {
-    const server = await start()
+  it.concurrent('keeps its endpoint and its data over kill and restart', async () => {
+    await using server = await EtcdServer.start()
     await put(server)
     const { pid, endpoint } = server
     await server.kill()
@@ -114,8 +105,8 @@ describe('EtcdServer', () => {
     expect(await get(server)).toMatchObject({ kvs: [{ value }] })
   })
 
-  it('restarts while it runs or is paused', async () => {
-    const server = await start()
+  it.concurrent('restarts while it runs or is paused', async () => {
+    await using server = await EtcdServer.start()
     await put(server)
     await server.pause()
     const { pid } = server
@@ -124,19 +115,8 @@ describe('EtcdServer', () => {
     expect(await get(server)).toMatchObject({ kvs: [{ value }] })
   })
 
-  it('does not take another etcd on its port for itself', async () => {
-    const args: string[] = []
-    const server = await start({ args, startTimeoutMs: 5_000 })
-    await server.kill()
-    await using impostor = await impostorAt(server.endpoint)
-    // Its own etcd serves somewhere else, so that only the impostor answers for as long as it is asked.
-    args.push('--listen-client-urls=http://127.0.0.1:0')
-    await expect(server.restart()).rejects.toThrow(/a member 'impostor' answers, expected 'spicelock-/)
-    expect(impostor.asked).toContain('/v3/cluster/member/list')
-  })
-
-  it('restarts once its port is free again', async () => {
-    const server = await start()
+  it.concurrent('restarts once its port is free again', async () => {
+    await using server = await EtcdServer.start()
     await put(server)
     await server.kill()
     const impostor = await impostorAt(server.endpoint)
@@ -150,8 +130,8 @@ describe('EtcdServer', () => {
     expect(await get(server)).toMatchObject({ kvs: [{ value }] })
   })
 
-  it('leaves neither process nor data after stop, which may be repeated', async () => {
-    const server = await start()
+  it.concurrent('leaves neither process nor data after stop, which may be repeated', async () => {
+    await using server = await EtcdServer.start()
     const { pid, dataDir } = server
     expect(await readdir(dataDir)).toContain('member')
     await Promise.all([server.stop(), server.stop()])
@@ -161,8 +141,9 @@ describe('EtcdServer', () => {
     await expect(server.restart()).rejects.toThrow(/was stopped: start a new one/)
   })
 
-  it('stops a paused and a killed server', async () => {
-    const [paused, killed] = await Promise.all([start(), start()])
+  it.concurrent('stops a paused and a killed server', async () => {
+    await using paused = await EtcdServer.start()
+    await using killed = await EtcdServer.start()
     const { pid } = paused
     await paused.pause()
     await killed.kill()
@@ -171,7 +152,7 @@ describe('EtcdServer', () => {
     expect(existsSync(paused.dataDir) || existsSync(killed.dataDir)).toBe(false)
   })
 
-  it('stops at the end of an await using block', async () => {
+  it.concurrent('stops at the end of an await using block', async () => {
     let dataDir: string
     {
       await using server = await EtcdServer.start()
@@ -180,13 +161,13 @@ describe('EtcdServer', () => {
     expect(existsSync(dataDir)).toBe(false)
   })
 
-  it('keeps a data directory that was given', async () => {
+  it.concurrent('keeps a data directory that was given', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'spicelock-spec-'))
     try {
-      const first = await start({ dataDir })
+      await using first = await EtcdServer.start({ dataDir })
       await put(first)
       await first.stop()
-      const second = await start({ dataDir })
+      await using second = await EtcdServer.start({ dataDir })
       expect(await get(second)).toMatchObject({ kvs: [{ value }] })
       await second.stop()
       expect(existsSync(dataDir)).toBe(true)
@@ -195,38 +176,15 @@ describe('EtcdServer', () => {
     }
   })
 
-  it('passes flags and variables on, but not the ETCD_ variables of this process', async () => {
-    process.env['ETCD_MAX_TXN_OPS'] = 'nonsense'
-    try {
-      const server = await start({
-        args: ['--max-request-bytes=100'],
-        env: { ETCD_QUOTA_BACKEND_BYTES: '4444444' },
-      })
-      expect(await call(server, 'kv/put', { key, value: 'A'.repeat(1000) })).toMatchObject({
-        message: expect.stringContaining('too large'),
-      })
-      expect(server.log).toContain('4444444')
-    } finally {
-      delete process.env['ETCD_MAX_TXN_OPS']
-    }
-  })
-
-  it('throws the end of the log when etcd does not start', async () => {
-    await expect(start({ args: ['--no-such-flag'] })).rejects.toThrow(
+  it.concurrent('throws the end of the log when etcd does not start', async () => {
+    await expect(EtcdServer.start({ args: ['--no-such-flag'] })).rejects.toThrow(
       /ended before it served[^]*no-such-flag/,
-    )
-  })
-
-  it('throws when etcd does not serve in time', async () => {
-    const args = ['--listen-client-urls=http://127.0.0.1:0']
-    await expect(start({ args, startTimeoutMs: 500 })).rejects.toThrow(
-      /did not serve on .* in time \(.*REFUSED/,
     )
   })
 })
 
 describe('a process that does not stop its EtcdServer', () => {
-  it.each([
+  it.concurrent.each([
     ['is killed', 'wait', true],
     ['exits', 'exit', false],
     ['comes to its end', 'end', false],
@@ -245,5 +203,42 @@ describe('a process that does not stop its EtcdServer', () => {
       expect(isRunning(pid)).toBe(false)
       expect(existsSync(dataDir)).toBe(false)
     })
+  })
+})
+
+// These have little time to start in, or change what all processes are given: each runs alone.
+describe('EtcdServer, alone,', () => {
+  it('does not take another etcd on its port for itself', async () => {
+    const args: string[] = []
+    await using server = await EtcdServer.start({ args, startTimeoutMs: 5_000 })
+    await server.kill()
+    await using impostor = await impostorAt(server.endpoint)
+    // Its own etcd serves somewhere else, so that only the impostor answers for as long as it is asked.
+    args.push('--listen-client-urls=http://127.0.0.1:0')
+    await expect(server.restart()).rejects.toThrow(/a member 'impostor' answers, expected 'spicelock-/)
+    expect(impostor.asked).toContain('/v3/cluster/member/list')
+  })
+
+  it('passes flags and variables on, but not the ETCD_ variables of this process', async () => {
+    process.env['ETCD_MAX_TXN_OPS'] = 'nonsense'
+    try {
+      await using server = await EtcdServer.start({
+        args: ['--max-request-bytes=100'],
+        env: { ETCD_QUOTA_BACKEND_BYTES: '4444444' },
+      })
+      expect(await call(server, 'kv/put', { key, value: 'A'.repeat(1000) })).toMatchObject({
+        message: expect.stringContaining('too large'),
+      })
+      expect(server.log).toContain('4444444')
+    } finally {
+      delete process.env['ETCD_MAX_TXN_OPS']
+    }
+  })
+
+  it('throws when etcd does not serve in time', async () => {
+    const args = ['--listen-client-urls=http://127.0.0.1:0']
+    await expect(EtcdServer.start({ args, startTimeoutMs: 500 })).rejects.toThrow(
+      /did not serve on .* in time \(.*REFUSED/,
+    )
   })
 })
