@@ -32,8 +32,13 @@ while (!ending.signal.aborted) {
       await held.release()
     }
   } catch (error) {
-    // The end was asked for, or the lock was lost: stop what was begun, and stand in the queue again.
-    if (!ending.signal.aborted) console.log(`${name} stops: ${error.message}`)
+    if (ending.signal.aborted) break
+    // What the end of `signal` has stopped throws an AbortError, whose cause says why: the lock was lost.
+    const { code, message } = error.cause?.code === 'LOCK_LOST' ? error.cause : error
+    if (code !== 'LOCK_LOST' && code !== 'ETCD_UNAVAILABLE') throw error
+    console.log(`${name} stops: ${message}`)
+    // Then it stands in the queue again, but not in a busy loop.
+    await setTimeout(1000, undefined, { signal: ending.signal }).catch(() => {})
   }
 }
 await lock.close()

@@ -10,6 +10,7 @@ import { loadConfig } from '../../lib/config/load.js'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { lockAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
+import { isInstalled } from '../support/installed.js'
 import { STAND_IN_OF_PYRELUKKO, STAND_IN_OF_SPICERACK } from '../support/python-stand-ins.js'
 import { type Block, blocksOf, pages, root } from './doc-blocks.js'
 import { ExampleRunner } from './example-runner.js'
@@ -135,8 +136,10 @@ describe.each(Object.keys(EXAMPLES))('%s', page => {
         expect(readFileSync(join(root, example.elsewhere), 'utf8')).toContain(basename(page))
       })
     } else {
-      const test = needsPython(block) && !isPython('sys') ? it.skip : it
-      test(`${title} ${'does' in example ? example.does : 'runs'}`, () => execute(block, example))
+      const missing = missingFor(block)
+      const test = missing === undefined ? it : it.skip
+      const why = missing === undefined ? '' : `, but there is no ${missing}`
+      test(`${title} ${'does' in example ? example.does : 'runs'}${why}`, () => execute(block, example))
     }
   }
 })
@@ -159,8 +162,12 @@ async function execute(
   expect((await runner.python(block.code)).stdout).toMatch(example.python)
 }
 
-function needsPython({ language, code }: Block): boolean {
-  return language === 'python' || code.includes('with-spicerack-lock')
+/** The program that the example needs and this machine does not have. */
+function missingFor({ language, code }: Block): string | undefined {
+  const needsPython = language === 'python' || code.includes('with-spicerack-lock')
+  if (needsPython && !isPython('sys')) return 'python3'
+  const needsCurl = language === 'sh' && /\bcurl -/.test(code)
+  return needsCurl && !isInstalled('curl') ? 'curl' : undefined
 }
 
 function isPython(module: string): boolean {

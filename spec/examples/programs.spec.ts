@@ -5,10 +5,13 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { unconditionally } from '../../lib/kv/transaction.js'
+import { lockKey } from '../../lib/protocol/lock-name.js'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { root } from '../support/bundle.js'
-import { useEtcdServer } from '../support/etcd.js'
+import { lockAt, storeAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
+import { isInstalled } from '../support/installed.js'
 import { STAND_IN_OF_PYRELUKKO } from '../support/python-stand-ins.js'
 
 const KEY = 'a-long-and-secret-key'
@@ -122,6 +125,28 @@ describe('Examples of the library', () => {
     expect(tokens).toEqual(tokens.toSorted((a, b) => a - b))
   }, 40_000)
 
+  it('stop work when the lock is lost, and stand in the queue again', async () => {
+    await using lock = lockAt(etcd.get().endpoint)
+    const ann = example('singleton-worker', 'ann')
+    await ann.said(/ann works/)
+    const [holder] = (await lock.inspect('worker')).holders
+    await lock.forceRelease('worker', holder!.id, { reason: 'to see' })
+    await ann.said(/ann stops: The lock .*\nann waits\nann holds, with token \d+\nann works/)
+    ann.child.kill('SIGTERM')
+    await ann.ended()
+  }, 30_000)
+
+  it('end on an error that does not pass by itself', async () => {
+    const store = storeAt(etcd.get().endpoint)
+    const { path } = lockKey('custom', 'worker')
+    const put = { type: 'put', key: path, value: 'not a lock' } as const
+    await store.commit(unconditionally(put))
+    const ann = example('singleton-worker', 'ann')
+    expect((await ann.ended(1)).output).toMatch(/LOCK_UNREADABLE/)
+    await store.commit(unconditionally({ type: 'delete', key: path }))
+    await store.close()
+  }, 30_000)
+
   it('migrate two databases at a time, over all processes', async () => {
     const lines: string[] = []
     for (const program of alone.migrations) lines.push(...(await program.ended()).lines)
@@ -185,10 +210,31 @@ describe('Examples over HTTP', () => {
   })
   afterAll(() => server.close())
 
-  const held = async (): Promise<unknown> =>
-    (await fetch(`${env['LOCKS_URL']}/v1/locks`, { headers: { 'x-api-key': KEY } })).json()
+  /** The locks of these examples; those that run by themselves may hold others. */
+  const held = async (): Promise<unknown[]> => {
+    const answer = await fetch(`${env['LOCKS_URL']}/v1/locks`, { headers: { 'x-api-key': KEY } })
+    const all = (await answer.json()) as { lock_name: string }[]
+    return all.filter(lock => lock.lock_name.startsWith('deploy'))
+  }
 
-  it('let one CI job at a time deploy, and hand on its exit code', async () => {
+  const take = async (name: string): Promise<string> => {
+    const headers = { 'x-api-key': KEY, 'content-type': 'application/json' }
+    const body = JSON.stringify({ lock_name: name, creator: 'first' })
+    const answer = await fetch(`${env['LOCKS_URL']}/v1/locks`, { method: 'POST', headers, body })
+    expect(answer.status).toBe(201)
+    return ((await answer.json()) as { id: string }).id
+  }
+
+  const release = async (id: string): Promise<void> => {
+    const headers = { 'x-api-key': KEY }
+    const answer = await fetch(`${env['LOCKS_URL']}/v1/locks/${id}`, { method: 'DELETE', headers })
+    expect(answer.status).toBe(200)
+  }
+
+  const withCurl = isInstalled('curl') ? it : it.skip
+  const needsCurl = isInstalled('curl') ? '' : ', but there is no curl'
+
+  withCurl(`let one CI job at a time deploy, and hand on its exit code${needsCurl}`, async () => {
     const busy = join(folder, 'busy')
     // mkdir fails when another job is in there.
     const script = `mkdir ${busy} && sleep 0.3 && rmdir ${busy} && echo deployed; exit 3`
@@ -200,7 +246,7 @@ describe('Examples over HTTP', () => {
     expect(await held()).toEqual([])
   })
 
-  it('stop a CI job that is cancelled, and release its lock after that', async () => {
+  withCurl(`stop a CI job that is cancelled, and release its lock after that${needsCurl}`, async () => {
     const script = 'trap "echo cleaned up; exit 5" TERM; echo runs; while :; do sleep 0.1; done'
     const job = start('examples/ci-job.sh', ['deploy', 'sh', '-c', script], env)
     await job.said(/^runs$/m)
@@ -210,9 +256,45 @@ describe('Examples over HTTP', () => {
     expect(await held()).toEqual([])
   })
 
-  const python = spawnSync('python3', ['--version']).status === 0 ? it : it.skip
+  withCurl(`leave the queue with a CI job that is cancelled while it waits${needsCurl}`, async () => {
+    const first = await take('deploy')
+    const job = start('examples/ci-job.sh', ['deploy', 'echo', 'deployed'], env)
+    await using lock = lockAt(etcd.get().endpoint)
+    const waiters = async (): Promise<number> => (await lock.inspect('deploy')).waiters.length
+    await eventually(async () => expect(await waiters()).toBe(1))
+    job.child.kill('SIGTERM')
+    expect((await job.ended(143)).output).toBe('')
+    await eventually(async () => expect(await waiters()).toBe(0))
+    await release(first)
+    expect(await held()).toEqual([])
+  })
 
-  python('take a lock with pyrelukko', async () => {
+  withCurl(`stop a CI job once when its lock is lost, and hand on its exit code${needsCurl}`, async () => {
+    // What the script takes for a minute is a moment.
+    const bin = join(folder, 'bin')
+    await mkdir(bin)
+    const quick = '#!/bin/sh\n[ "$1" != 60 ] || set -- 0.2\nPATH=${PATH#*:} exec sleep "$@"\n'
+    await writeFile(join(bin, 'sleep'), quick, { mode: 0o755 })
+    const cleanUp = 'echo stopping; for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done; exit 0'
+    const script = `trap "${cleanUp}" TERM; echo runs; while :; do sleep 0.1; done`
+    const PATH = `${bin}:${process.env['PATH']}`
+    const job = start('examples/ci-job.sh', ['deploy', 'sh', '-c', script], { ...env, PATH })
+    await job.said(/^runs$/m)
+    const [{ id }] = (await held()) as [{ id: string }]
+    await release(id)
+    const { lines } = await job.ended(0)
+    expect(lines.filter(line => !line.startsWith('curl: '))).toEqual([
+      'deploy is locked',
+      'runs',
+      'stopping',
+      'deploy is not released',
+    ])
+  })
+
+  const python = isInstalled('python3') ? it : it.skip
+  const needsPython = isInstalled('python3') ? '' : ', but there is no python3'
+
+  python(`take a lock with pyrelukko${needsPython}`, async () => {
     const there = spawnSync('python3', ['-c', 'import pyrelukko']).status === 0
     const modules = join(folder, 'modules')
     await mkdir(modules)
