@@ -21,7 +21,7 @@ export interface Store {
    */
   watch(ranges: KeyRange | readonly KeyRange[], listener: WatchListener): Watch
   readonly leases: Leases
-  /** Ends watches and connections. Calls afterwards reject with a StoreError `closed`. */
+  /** Ends watches and connections. May be repeated; all other calls afterwards reject with a StoreError `closed`. */
   close(): Promise<void>
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { type Dirent, existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -62,10 +62,12 @@ describe('CONTRIBUTING.md', () => {
 
   it('has every folder of lib, and names files and folders that there are', async () => {
     const layers = await readdir(join(root, 'lib'), { withFileTypes: true })
-    const rooms = await readdir(join(root, 'lib/lock'))
-    const folders = layers.filter(entry => entry.isDirectory()).map(({ name }) => `lib/${name}`)
+    const rooms = await readdir(join(root, 'lib/lock'), { withFileTypes: true })
+    const namesOf = (entries: Dirent[]): string[] =>
+      entries.filter(entry => entry.isDirectory()).map(({ name }) => name)
+    const folders = namesOf(layers).map(name => `lib/${name}`)
     expect(namesIn(text)).toEqual(expect.arrayContaining(folders))
-    expect(rooms.filter(room => !text.includes(`lock/${room}`))).toEqual([])
+    expect(namesOf(rooms).filter(room => !text.includes(`lock/${room}`))).toEqual([])
     const paths = namesIn(text).filter(name =>
       /^(lib|lock|time|protocol|spec|bench|examples)\/[\w./-]*$/.test(name),
     )
@@ -76,10 +78,16 @@ describe('CONTRIBUTING.md', () => {
 })
 
 describe('docs/command.md', () => {
-  it('has every exit code, with no other', async () => {
+  it('has every exit code, with no other, of the same commands', async () => {
     const help = (await helpOf()).split('Exit codes')[1]!
-    const told = [...help.matchAll(/^ {2}([\dN+]+) /gm)].map(([, code]) => code)
-    expect(rowsOf('docs/command.md', 'code').map(([code]) => code)).toEqual(told)
+    const lines = [...help.matchAll(/^ {2}([\dN+]+) +(.*)$/gm)].map(([, code, meaning]) => [code, meaning])
+    /** The commands of which something is told: `run: …`, or `run --dry-run: …`. */
+    const commandsIn = (meaning: string): string[] =>
+      [...meaning.replaceAll('`', '').matchAll(/(?<=^|; )[a-z]+(?: --[a-z-]+)?(?=: )/g)].map(([name]) => name)
+    const told = lines.map(([code, meaning]) => [code, commandsIn(meaning!)])
+    expect(told).toContainEqual(['128+N', ['run', 'watch']])
+    const rows = rowsOf('docs/command.md', 'code')
+    expect(rows.map(([code, meaning]) => [code, commandsIn(meaning!)])).toEqual(told)
   })
 
   it('has the options of run, with their defaults', async () => {

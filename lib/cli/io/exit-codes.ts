@@ -31,13 +31,16 @@ const MEANINGS: readonly (readonly [code: string, meaning: string])[] = [
   [String(EXIT.unreachable), 'etcd cannot be reached, or does not serve'],
   [String(EXIT.unexpected), 'unexpected failure'],
   [String(EXIT.output), 'stdout cannot be written; all else may have been done'],
-  [String(EXIT.unavailable), 'others hold the lock, and the time to wait for them is over'],
+  [
+    String(EXIT.unavailable),
+    'others hold the lock, and the time to wait is over; run --dry-run: it is not free',
+  ],
   [String(EXIT.lost), 'run: the lock was lost; the command was stopped for it, but for --on-lost warn'],
   [String(EXIT.dismissed), 'run: the place in the queue was taken by force; the command was not run'],
   [String(EXIT.refused), 'release: it is not this user on this host who holds the lock; see --force'],
   [String(EXIT.notExecutable), 'run: the command cannot be executed'],
   [String(EXIT.notFound), 'run: the command is not found'],
-  ['128+N', 'run: signal N ended the command, or the wait for the lock'],
+  ['128+N', 'run: signal N ended the command, or the wait for the lock; watch: signal N ended it'],
 ]
 
 export const EXIT_CODES_HELP = [

@@ -17,8 +17,9 @@ import { type NoopTerms, NoopLockHandle, NoopLockSetHandle } from '../hold/noop-
 const NOBODY = { prefix: COOKBOOKS_CUSTOM_PREFIX, owner: 'nobody' }
 
 /**
- * A {@link Lock} that locks nothing, where locking is disabled by configuration. It checks its arguments as a Lock does, with
- * the same errors, and never talks to etcd. Its ids are empty, and its handles are never lost before their ttl.
+ * A {@link Lock} that locks nothing, where locking is disabled by configuration. It checks its arguments as a Lock of the
+ * prefix `custom` does, with the same errors, but for the prefix of `list`: it does not know which prefixes are allowed. It
+ * never talks to etcd. Its ids are empty, and its handles are never lost before their ttl.
  */
 export class NoLock extends LockShortcuts implements Pick<Lock, keyof Lock> {
   readonly prefix = ''

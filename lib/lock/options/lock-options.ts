@@ -3,7 +3,7 @@ import type { LockConfig } from '../../config/schema.js'
 import type { Store } from '../../store/store.js'
 
 export interface LockOptions {
-  /** How to reach etcd, see the README; http://127.0.0.1:2379 when neither this nor `store` is given. Connects at the first call. */
+  /** How to reach etcd, see docs/configuration.md; http://127.0.0.1:2379 when neither this nor `store` is given. Connects at the first call. */
   readonly config?: LockConfig
   /**
    * Instead of `config`: a store of your own, which must pass `storeContract` of `spicelock/testing`. It stays open when this

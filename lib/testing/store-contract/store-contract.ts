@@ -32,7 +32,10 @@ export function storeContract(open: () => Store | Promise<Store>): StoreCase[] {
     'a transaction': transactionCases,
     'a lease': leaseCases,
     'a watch': watchCases,
-    'a store': { 'refuses calls after it was closed': refusesWhenClosed },
+    'a store': {
+      'refuses calls after it was closed': refusesWhenClosed,
+      'may be closed again': closesTwice,
+    },
   }
   return Object.entries(groups).flatMap(([group, cases]) =>
     Object.entries(cases).map(([name, run]) => ({
@@ -49,6 +52,11 @@ async function inScene(open: () => Store | Promise<Store>, run: StoreCaseRun): P
   } finally {
     await store.close()
   }
+}
+
+async function closesTwice(scene: StoreScene): Promise<void> {
+  await scene.store.close()
+  await scene.store.close()
 }
 
 async function refusesWhenClosed(scene: StoreScene): Promise<void> {
