@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import type { Store, WatchListener } from '../../../lib/store/store.js'
+import { StoreError } from '../../../lib/store/store-error.js'
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
 import { storeContract } from '../../../lib/testing/index.js'
 
@@ -45,6 +46,20 @@ describe('The contract of a store', () => {
       'answers after it was closed',
       () => ({ close: () => Promise.resolve() }),
       'a store: refuses calls after it was closed',
+    ],
+    [
+      'cannot be closed again',
+      right => {
+        let isClosed = false
+        return {
+          close: async () => {
+            if (isClosed) throw new StoreError('closed', 'The store is closed.')
+            isClosed = true
+            await right.close()
+          },
+        }
+      },
+      'a store: may be closed again',
     ],
   ])('is failed by one that %s', async (_what, change, name) => {
     const [demand] = storeContract(() => wrong(change)).filter(one => one.name === name)
