@@ -83,7 +83,7 @@ export function watchedBy({ key, tickets }: Snapshot, uuid: string): KeyRange[] 
   return [{ key: key.holder(uuid) }, { key: key.ticket(ahead) }, dismissal]
 }
 
-/** What a waiter for several locks watches: those that it waits for. It is handed none of them by itself. */
+/** What a waiter for several locks watches. Not its own holder keys: no release hands it a single one of them. */
 export function watchedByAll(targets: readonly TargetState[], now: Timestamp): KeyRange[] {
   if (targets.length === 1) return watchedBy(targets[0]!.snapshot, targets[0]!.terms.uuid)
   return targets.flatMap(({ snapshot, terms }) => {

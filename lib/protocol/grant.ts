@@ -37,6 +37,7 @@ export function grant(
   const lock = lockOf(request, created)
   const keyLocks = keyLocksOf(snapshot)
   const expired = keyLocks.add(lock, { now, alive: new Set(holders.keys()) })
+  // `add` has set it to now.
   lock.updateCreated(created)
   const leases = new Map([...holders].map(([id, kv]) => [id, kv.lease]))
   leases.set(request.uuid, request.holderLease)

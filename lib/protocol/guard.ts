@@ -4,7 +4,7 @@ import { LockUnreadableError } from '../model/errors.js'
 import { KeyLocks } from '../model/key-locks.js'
 import type { LockKey } from './lock-key.js'
 
-/** A write to etcd for the holder of a lock to make. */
+/** A write that only the holder of a lock may make. */
 export interface GuardedWrite {
   /** Further conditions. */
   readonly compare?: readonly Compare[]
@@ -52,11 +52,11 @@ export function verification(guards: readonly Guard[]): GuardedWrite {
 }
 
 /** A holding that is not valid any more. */
-export interface Fallen {
+export interface InvalidHolding {
   readonly at: number
   /** What is gone from etcd. */
   readonly what: 'holder key' | 'entry'
-  /** Of the youngest holder instead. */
+  /** The fencing token of the newest holder now. */
   readonly currentToken: bigint | undefined
 }
 
@@ -64,7 +64,7 @@ export interface Fallen {
 export function firstInvalid(
   guards: readonly Guard[],
   { succeeded, results }: TransactionResult,
-): Fallen | undefined {
+): InvalidHolding | undefined {
   if (succeeded) return undefined
   for (const [at, { key, uuid, token }] of guards.entries()) {
     const [holders, keyLocks] = results.slice(2 * at) as [OpResult, OpResult]
@@ -76,12 +76,15 @@ export function firstInvalid(
 }
 
 /** Which of the holdings has no entry, after a {@link verification} that went through. */
-export function withoutEntry(guards: readonly Guard[], { results }: TransactionResult): Fallen | undefined {
+export function withoutEntry(
+  guards: readonly Guard[],
+  { results }: TransactionResult,
+): InvalidHolding | undefined {
   const at = guards.findIndex(({ key, uuid }, index) => !hasEntry(results[index + 1]![0], key, uuid))
   return at < 0 ? undefined : { at, what: 'entry', currentToken: undefined }
 }
 
-/** One that cannot be read says nothing of its entries. */
+/** A KeyLocks that cannot be read proves nothing: it counts as having the entry. */
 function hasEntry(keyLocks: KeyValue | undefined, key: LockKey, uuid: string): boolean {
   try {
     return keyLocks !== undefined && KeyLocks.fromJson(key.path, keyLocks.value).locks.has(uuid)

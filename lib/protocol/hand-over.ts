@@ -7,8 +7,11 @@ import { hasRoom } from './room.js'
 import type { Snapshot } from './snapshot.js'
 import { formatTerms, parseTerms } from './terms.js'
 
-/** Seconds. A waiter may have died just before it is handed the lock, which it then holds for as long as its lease lasts. */
-const LONGEST_TTL = 60
+/**
+ * Seconds. Waiters with a longer ttl take the lock by themselves: a waiter that has just died would hold what it is handed for as
+ * long as its lease lasts.
+ */
+const LONGEST_HANDED_TTL = 60
 /** Bounds one transaction. The waiters beyond it take the lock by themselves. */
 const MOST_AT_ONCE = 16
 
@@ -67,7 +70,7 @@ function successorOf(uuid: string, ticket: KeyValue, now: Timestamp): Successor 
   const renewed = terms.renewed === true
   try {
     const lock = ConcurrentLock.toWrite(uuid, { concurrency, owner, ttl, created: now })
-    return ttl <= LONGEST_TTL ? { uuid, ticket, lock, lease, renewed } : undefined
+    return ttl <= LONGEST_HANDED_TTL ? { uuid, ticket, lock, lease, renewed } : undefined
   } catch {
     return undefined
   }

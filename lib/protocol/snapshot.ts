@@ -3,7 +3,7 @@ import type { Op, OpResult, Range, Transaction, TransactionResult } from '../kv/
 import { KeyLocks } from '../model/key-locks.js'
 import type { LockKey } from './lock-key.js'
 
-/** All that etcd knows of one lock at one revision, or what this process believes that it knows. */
+/** All keys of one lock: of one revision when they were read, later once events were applied. */
 export interface Snapshot {
   readonly key: LockKey
   readonly revision: bigint
@@ -15,7 +15,7 @@ export interface Snapshot {
   readonly tickets: ReadonlyMap<string, KeyValue>
 }
 
-/** The guess of one who knows nothing: nobody holds, nobody waits. */
+/** The guess when nothing is known: no holder, no waiter. */
 export function emptySnapshot(key: LockKey): Snapshot {
   return { key, revision: 0n, keyLocks: undefined, holders: new Map(), tickets: new Map() }
 }
@@ -59,7 +59,7 @@ export function applyEvent(snapshot: Snapshot, event: KeyEvent): Snapshot {
   const key = eventKey(event)
   const kv = event.type === 'put' ? event.kv : undefined
   const { path, holders, tickets, markers } = snapshot.key
-  if (key === path) return { ...snapshot, keyLocks: kv && reborn(kv, snapshot.keyLocks) }
+  if (key === path) return { ...snapshot, keyLocks: kv && withOldCreateRevision(kv, snapshot.keyLocks) }
   if (key.startsWith(holders.key)) {
     return { ...snapshot, holders: replaced(snapshot.holders, key.slice(holders.key.length), kv) }
   }
@@ -102,13 +102,13 @@ function replaced(
   kv: KeyValue | undefined,
 ): Map<string, KeyValue> {
   const changed = new Map(keys)
-  if (kv) changed.set(id, reborn(kv, keys.get(id)))
+  if (kv) changed.set(id, withOldCreateRevision(kv, keys.get(id)))
   else changed.delete(id)
   return changed
 }
 
-/** A put over a key that stands keeps its create revision. */
-function reborn(kv: KeyValue, before: KeyValue | undefined): KeyValue {
+/** A put over a key that exists keeps its create revision. */
+function withOldCreateRevision(kv: KeyValue, before: KeyValue | undefined): KeyValue {
   return before ? { ...kv, createRevision: before.createRevision } : kv
 }
 

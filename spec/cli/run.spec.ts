@@ -404,7 +404,7 @@ it.concurrent('a ttl that is shorter than etcd grants is told of, once', async (
   const { code, stderr } = await run([`${name} too`, '--ttl', '1', '--', 'true'])
   expect(code).toBe(0)
   expect(stderr).toMatch(
-    /^spicelock: warn: etcd grants no lease shorter than 2 s: what asks for less lasts so long \(asked=1, granted=2\)\n$/,
+    /^spicelock: warn: etcd grants no lease under 2 s: a lock with a shorter ttl lasts 2 s \(asked=1, granted=2\)\n$/,
   )
   expect(await run(['--quiet', '--ttl', '1', '--', 'true'])).toEqual({ code: 0, stdout: '', stderr: '' })
 })

@@ -11,7 +11,7 @@ import type { Holding } from '../engine/holdings.js'
 import { translated } from '../../store/retry.js'
 import { releaseById } from '../release/release.js'
 import { WaitDeadline } from '../../time/wait-deadline.js'
-import { unavailable } from './unavailable.js'
+import { unavailable } from './unavailable-error.js'
 import { QueueWatcher } from './queue-watcher.js'
 
 /** How long an attempt that does not wait repeats its calls while etcd is unreachable: its members may elect a leader meanwhile. */
@@ -47,10 +47,12 @@ export async function acquire(
   const attempt = new AcquireAttempt(engine, targets, waitMs > 0)
   const waiting = new QueueWatcher(engine, stop.signal, onWait && SHOWN_REREAD_MS)
   try {
-    const pursuit = approach(engine, attempt, waiting, stop.signal, onWait).finally(() => waiting.close())
+    const pursuit = waitUntilHeld(engine, attempt, waiting, stop.signal, onWait).finally(() =>
+      waiting.close(),
+    )
     const work = finish(engine, attempt, stop, pursuit).finally(() => engine.waits.delete(stop))
     engine.waits.set(stop, work)
-    const patience = (): number => (engine.hasAnsweredFor(IMPATIENT_MS) ? LEAVE_SOON_MS : LEAVE_MS)
+    const patience = (): number => (engine.hasAnsweredWithin(IMPATIENT_MS) ? LEAVE_SOON_MS : LEAVE_MS)
     const step = await within(engine.clock, patience, stop.signal, work)
     if (step?.kind === 'held') {
       const { holdings } = attempt
@@ -69,7 +71,7 @@ export async function acquire(
 }
 
 /** Until the lock is held, known to be blocked, or the wait is stopped. */
-async function approach(
+async function waitUntilHeld(
   engine: Engine,
   attempt: AcquireAttempt,
   waiting: QueueWatcher,
@@ -140,7 +142,7 @@ async function finish(
  */
 function reasonOf(failure: unknown, engine: Engine, attempt: AcquireAttempt): unknown {
   const isEtcd = failure instanceof EtcdLockUnavailableError
-  if (!isEtcd || !engine.hasAnsweredFor(IMPATIENT_MS) || !attempt.isBlocked) return failure
+  if (!isEtcd || !engine.hasAnsweredWithin(IMPATIENT_MS) || !attempt.isBlocked) return failure
   return unavailable(attempt.seen, engine.clock.now())
 }
 

@@ -8,12 +8,15 @@ import type { TargetSnapshot } from '../options/lock-target.js'
 import type { Engine } from '../engine/engine.js'
 import { translated } from '../../store/retry.js'
 
-/** How often etcd is read again although no watch has told anything: a net under the watches. */
+/** How often etcd is read again although no watch has reported anything, in case one has missed a change. */
 const REREAD_MS = 30_000
-/** How long to wait for the other half of a transaction, which another watch tells. It is seldom late at all. */
-const HALF_MS = 20
+/**
+ * One transaction changes the KeyLocks and a holder key, and two watches report them: how long to wait for the second
+ * report. It is seldom late at all.
+ */
+const SECOND_REPORT_MS = 20
 
-/** Watches, for one waiter, what concerns its place in the queue, and says what is true now. */
+/** Watches, for one waiter, the keys that concern its place in the queue, and returns the current snapshots. */
 export class QueueWatcher implements WatchListener {
   private readonly watches = new Map<string, Watch>()
   private events: KeyEvent[] = []
@@ -32,19 +35,20 @@ export class QueueWatcher implements WatchListener {
 
   /**
    * Waits until something may have changed since it was `seen`, at the latest until an entry expires at
-   * `until`. Returns at once with the truth when the place in the queue is a new one to watch.
+   * `until`. When other keys
+   * must be watched than before, it opens those watches, reads etcd and returns.
    * @throws EtcdLockUnavailableError, LockError
    */
   async next(seen: readonly TargetSnapshot[], until: Timestamp | undefined): Promise<readonly Snapshot[]> {
     const snapshots = seen.map(({ snapshot }) => snapshot)
     if (this.moveTo(watchedByAll(seen, this.engine.clock.now()))) {
-      // Wait until every watch is established; early events are not enough: what happened before the last of them is told by none.
+      // Reads only when every watch is established: no watch reports a change that was made before it.
       await Promise.race([this.watching(snapshots), this.stopped])
       return this.read(snapshots)
     }
     if (this.events.length === 0 && !this.stale) await this.woken(this.msUntil(until))
     // A waiter that saw a holder key go before the KeyLocks changes would try a grant that must fail: one wasted call at each hand-over.
-    if (!this.stale && !this.seesWhole(snapshots)) await this.woken(HALF_MS)
+    if (!this.stale && !this.seesWhole(snapshots)) await this.woken(SECOND_REPORT_MS)
     if (this.stale || this.events.length === 0) return this.read(snapshots)
     const news = this.events.splice(0)
     return snapshots.map(snapshot =>
@@ -52,7 +56,7 @@ export class QueueWatcher implements WatchListener {
     )
   }
 
-  /** Something happened that no watch tells: read again. */
+  /** Something may have happened that no watch reports: etcd is read again. */
   look(): void {
     this.stale = true
     this.wake()
@@ -119,7 +123,7 @@ export class QueueWatcher implements WatchListener {
     return fresh
   }
 
-  /** Whether the news of each lock whose KeyLocks is watched are of whole transactions. */
+  /** Whether both watches of each lock whose KeyLocks is watched have reported the same last transaction. */
   private seesWhole(snapshots: readonly Snapshot[]): boolean {
     return snapshots.every(({ key }) => !this.watches.has(key.path) || areWhole(key, this.events))
   }

@@ -11,21 +11,21 @@ interface Frame {
 
 const frames = new AsyncLocalStorage<Frame>()
 
-/** Runs `fn`, which is known to hold these locks for as long as it runs, also in what it calls and awaits. */
+/** Runs `fn`, and records for all that it calls and awaits that it holds these locks. */
 export function runHolding<T>(
   locks: readonly { readonly key: string; readonly concurrency: number }[],
   isHeld: () => boolean,
   fn: () => T,
 ): T {
-  const within = locks.reduce<Frame | undefined>(
+  const innermost = locks.reduce<Frame | undefined>(
     (outer, { key, concurrency }) => ({ key, concurrency, isHeld, outer }),
     frames.getStore(),
   )
-  return within ? frames.run(within, fn) : fn()
+  return innermost ? frames.run(innermost, fn) : fn()
 }
 
 /**
- * Refuses to wait for what the waiting code itself holds, and will hold for as long as it waits.
+ * Throws when the caller would wait for a lock that it holds itself.
  * @throws LockReentryError
  */
 export function checkReentry(key: string, concurrency: number): void {
@@ -36,8 +36,8 @@ export function checkReentry(key: string, concurrency: number): void {
   const limit = Math.min(...[...limits, concurrency].map(most => most || Infinity))
   if (limits.length === 0 || limits.length < limit) return
   throw new LockReentryError(
-    `The lock ${key} is held by the code that asks for it, which would wait for itself. Pass on what is held, or ` +
-      'allow it with allowReentry where somebody else will release it.',
+    `The code that asks for the lock ${key} holds it already, and would wait for itself. Pass the handle on, or ` +
+      'set allowReentry if other code releases it.',
     { key },
   )
 }

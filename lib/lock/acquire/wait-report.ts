@@ -5,7 +5,7 @@ import type { TargetSnapshot } from '../options/lock-target.js'
 import type { Engine } from '../engine/engine.js'
 import { stateOrProblem } from '../observe/lock-state.js'
 
-/** Tells a caller who waits about the first of its locks that is not free. What the caller throws is logged. */
+/** Tells a caller who waits about the first of its locks that is not free. What `onWait` throws is logged. */
 export function waitReport(
   engine: Engine,
   onWait: (status: WaitStatus) => void,

@@ -130,19 +130,19 @@ export class Engine {
   }
 
   /** Whether etcd has answered anything in so many milliseconds before now. */
-  hasAnsweredFor(ms: number): boolean {
+  hasAnsweredWithin(ms: number): boolean {
     return this.answeredAt !== undefined && this.clock.monotonic() - this.answeredAt <= ms
   }
 
   /**
-   * Repeats `work` while etcd cannot be reached, with growing pauses, for as long as the budget lasts, to which it must keep.
-   * It must find out by itself what an attempt before it has left.
+   * Repeats `work` while etcd cannot be reached, with growing pauses, for as long as the budget lasts.
+   * `work` must keep to the budget, and must first find out whether a failed attempt was applied.
    * @throws EtcdLockUnavailableError when the time is over, LockError when etcd refuses.
    */
   retry<T>(
     key: { readonly path: string },
     work: (within: Budget) => Promise<T>,
-    { signal, budget = this.budget() }: PersistOptions = {},
+    { signal, budget = this.budget() }: RetryOptions = {},
   ): Promise<T> {
     return retry(work, { key: key.path, budget, signal })
   }
@@ -166,7 +166,7 @@ export class Engine {
   }
 }
 
-interface PersistOptions {
+interface RetryOptions {
   readonly signal?: AbortSignal | undefined
   readonly budget?: Budget | undefined
 }

@@ -25,7 +25,7 @@ export interface TransferResult<T> {
   /** By lock: the lease that the holding is on. */
   readonly leases: readonly Lease[]
   readonly outcome: T
-  /** The revision of the holder keys: what was seen of them up to it is old. */
+  /** The revision at which the holdings got these leases: events of a watch up to it are out of date. */
   readonly revision: bigint
 }
 

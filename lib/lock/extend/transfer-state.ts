@@ -71,14 +71,14 @@ export function nextTransfer<T>(state: TransferState<T>, event: TransferEvent<T>
       return moved(attempt)
     case 'unreachable':
       return { ...unchanged, state: { phase: 'unanswered', attempt } }
-    // What was sent before and had no answer stays unanswered: this time may have failed because that time was applied.
+    // An earlier send without an answer may have been applied, and made this one fail: the phase stays, the next read tells.
     case 'not-applied':
       return { ...unchanged, state }
     // It says nothing of what was sent before and had no answer, which may have been applied, or may be yet.
     case 'refused':
     case 'closed':
       return { ...unchanged, state }
-    // etcd answers so only what it would have applied: the holdings are where they were when the plan was made.
+    // etcd looks for leases only after all compares have held, so no earlier send was applied: the holdings are where they were.
     case 'lease-not-found':
       return { state: UNPLANNED, ...leave(state, attempt.left) }
     case 'abandoned':

@@ -32,8 +32,8 @@ export interface MonitorListener {
 }
 
 /**
- * Looks after one holding from its grant to its end: renews its lease, and notices its loss before anybody else can hold. What
- * follows from what is decided by {@link next}; this has the timer, the watch and the lease keeper, and does it.
+ * Looks after one holding from its grant to its end: renews its lease, and notices its loss before anybody else can hold. {@link next}
+ * decides; this class owns the timer, the watch and the lease keeper, and carries the effects out.
  */
 export class HoldingMonitor {
   private state: MonitorState
@@ -97,7 +97,7 @@ export class HoldingMonitor {
     this.dispatch({ type: 'moved', lease, revision })
   }
 
-  /** The holding is of no use any more. From now on it lasts for its ttl at most, so that work can be wound up. */
+  /** Another lock of the same handle is lost: renews this lease once more, so that work can be wound up, and then never. */
   stopRenewing(): void {
     if (this.state.kind === 'over' || !this.keeper) return
     this.keeper.stop()
@@ -114,7 +114,7 @@ export class HoldingMonitor {
     this.lose('closed', 'its Lock was closed')
   }
 
-  /** Stops looking after it, without a word. */
+  /** The holder releases it: no listener is called. */
   end(): void {
     this.dispatch({ type: 'ended' })
   }
@@ -150,7 +150,7 @@ export class HoldingMonitor {
     }
   }
 
-  /** Not while an answer of etcd is awaited: its timer goes on. */
+  /** Does nothing while etcd is being asked: that question has its own timer. */
   private schedule(): void {
     const { remaining, options } = this
     if (this.state.kind === 'expiring' && remaining > options.expiringMs) this.dispatch({ type: 'recovered' })
@@ -197,7 +197,10 @@ export class HoldingMonitor {
     this.dispatch({ type: 'explained', marker, lease: isAlive ? 'alive' : ended })
   }
 
-  /** To renew what is not kept alive would promise more than whoever extends it next may know of. */
+  /**
+   * Without keepAlive the lease is read only, and not renewed: a process that extends the holding by its id assumes that it was
+   * never renewed.
+   */
   private async adopt(id: LeaseId, revision: bigint): Promise<void> {
     const { pool } = this.engine
     const learning = this.options.keepAlive ? pool.adopt(id) : pool.learn(id)
@@ -205,7 +208,7 @@ export class HoldingMonitor {
     if (lease) this.moveTo(lease, revision)
   }
 
-  /** @param leases those on which the holding may be, the last that is known first. */
+  /** @param leases all leases that the holding may be on, the confirmed one first. */
   private tellLoss(cause: LossCause, leases: readonly [Lease, ...Lease[]]): void {
     const { engine, holding, listener } = this
     const { key, uuid, token } = holding

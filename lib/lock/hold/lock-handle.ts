@@ -2,7 +2,7 @@ import type { TransactionResult } from '../../kv/transaction.js'
 import type { LockLostError } from '../../model/errors.js'
 import { withJson } from '../../model/printed.js'
 import {
-  type Fallen,
+  type InvalidHolding,
   firstInvalid,
   type GuardedWrite,
   guarded,
@@ -132,7 +132,7 @@ abstract class MonitoredHandle extends HandleBase {
     return this.invalidate({ at: 0, what: 'entry', currentToken: undefined })
   }
 
-  private invalidate({ at, what, currentToken }: Fallen): LockLostError {
+  private invalidate({ at, what, currentToken }: InvalidHolding): LockLostError {
     this.monitors[at]!.lose('released-elsewhere', `its ${what} is gone from etcd`, currentToken)
     return this.loss ?? this.notHeld(currentToken)
   }

@@ -9,7 +9,7 @@ export type MonitorState = Held | Expiring | Doubted | Gone | Over
 interface Known {
   /** The lease that the holding is on. */
   readonly lease: Lease
-  /** Of the last change of the holder key that is known: what the watch tells may be older. */
+  /** Mod revision of the newest known holder key; the watch may report older ones. */
   readonly revision: bigint
   /** The leases of extensions that were sent and not answered, in that order: the holding may be on any of them. */
   readonly pending: readonly Lease[]
@@ -67,7 +67,7 @@ export type MonitorEvent =
       readonly marker: ForceReleaseMarker | undefined
       readonly lease: 'alive' | 'ended' | 'past-deadline'
     }
-  /** The handle has found out. */
+  /** The handle has found it: a guarded write was refused, or its Lock was closed. */
   | { readonly type: 'lost'; readonly cause: LossCause }
   /** The holder gives it up. */
   | { readonly type: 'ended' }
@@ -75,7 +75,7 @@ export type MonitorEvent =
 export type LossCause =
   | { readonly kind: 'expired' }
   | { readonly kind: 'lease-ended' }
-  /** Nobody has told in time why the holder key is gone. */
+  /** etcd has not said in time why the holder key is gone. */
   | { readonly kind: 'key-gone' }
   | { readonly kind: 'released'; readonly marker: ForceReleaseMarker | undefined }
   | {
@@ -164,7 +164,7 @@ function lose({ lease, pending }: Alive, cause: LossCause): Transition {
   return to(OVER, { type: 'lose', cause, leases: [lease, ...pending] })
 }
 
-/** An extension that is sent now moves nothing: etcd refuses it, or its lease ends with the holder key. */
+/** The holding is over: the lease of an extension that is sent now is revoked. */
 function nextOver(state: Over, event: MonitorEvent): Transition {
   return event.type === 'moving' ? to(state, { type: 'discard', lease: event.lease }) : to(state)
 }

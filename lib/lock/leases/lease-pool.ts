@@ -9,7 +9,7 @@ import { Lease, sentNow } from './lease.js'
 import { LeaseKeeper } from './lease-keeper.js'
 import { retry } from '../../store/retry.js'
 
-/** How many idle leases make it worth looking which of them have ended. */
+/** How many different ttls of idle leases make it worth looking which of these leases have ended. */
 const SWEEP_FROM = 256
 /** How long a revocation is repeated while etcd cannot be reached. */
 const DISCARD_MS = 30_000
@@ -18,7 +18,7 @@ const CLOSE_MS = 1_000
 
 /**
  * Leases without keys, kept for the next lock of the same ttl, so that a steady stream of locks needs no
- * grants and revokes. An idle lease is not renewed: unused, it ends by itself.
+ * grants and revokes; and the calls that grant, renew and revoke leases. An idle lease is not renewed: unused, it ends by itself.
  */
 export class LeasePool {
   private readonly idle = new Map<number, Lease[]>()
@@ -144,7 +144,7 @@ export class LeasePool {
   private tellOfLonger(asked: number, granted: number): void {
     if (this.hasToldOfLonger) return
     this.hasToldOfLonger = true
-    const text = `etcd grants no lease shorter than ${granted} s: what asks for less lasts so long`
+    const text = `etcd grants no lease under ${granted} s: a lock with a shorter ttl lasts ${granted} s`
     this.log?.warn({ asked, granted }, text)
   }
 

@@ -71,6 +71,7 @@ function requestOf(
   const targets = keys.map((key, at) => {
     const { concurrency, ttl } = wanted[at]!
     const terms = { uuid: id, owner, concurrency, ttl }
+    // Checks the terms.
     new ConcurrentLock(terms)
     return { key, terms: { ...terms, renewed: options.keepAlive ?? false } }
   })

@@ -19,7 +19,7 @@ export interface PlannedRelease {
   readonly plan: Release
 }
 
-/** By lock that the view shows held by `uuid`, on a lease of which `isOurs` is true. */
+/** One release for each lock that the view shows held by `uuid`, on a lease for which `isOurs` is true. */
 export function planReleases(
   { snapshots, mostSuccessors }: ReleaseView,
   uuid: string,
@@ -55,12 +55,12 @@ export function afterAnswer(
 }
 
 /**
- * Whether a release fails again, that etcd has refused because a lease was gone. It does when it handed over to nobody, and a
- * read shows that the locks are as they were before: the lease is then that of what is written in the same transaction.
+ * Whether it is useless to repeat a release that etcd has refused because a lease was gone. It is when the release handed over
+ * to no waiter, and a read shows the locks unchanged: the missing lease is then that of `extraOps`.
  */
 export function isRefusedForGood(before: ReleaseView, now: readonly Snapshot[]): boolean {
-  const wasBare = before.mostSuccessors === 0 && before.source === 'etcd'
-  return wasBare && before.snapshots.every((snapshot, at) => isSame(snapshot, now[at]!))
+  const handedToNobody = before.mostSuccessors === 0 && before.source === 'etcd'
+  return handedToNobody && before.snapshots.every((snapshot, at) => isSame(snapshot, now[at]!))
 }
 
 /**

@@ -25,9 +25,9 @@ export interface ReleaseOptions {
   readonly budget?: Budget
   /** To be written in the same transaction. */
   readonly extraOps?: readonly Op[]
-  /** Whether to release what is on this lease; everything when not given. */
+  /** Only holdings on a lease for which this is true are released; all when not given. */
   readonly isOurs?: (lease: LeaseId) => boolean
-  /** Asked when an answer was lost and nothing is held afterwards: whether what was sent was applied. Taken to be when not given. */
+  /** Called when an answer was lost and nothing is held afterwards: did our release do it? Taken as yes when not given. */
   readonly wasApplied?: (within: CallOptions) => Promise<boolean>
 }
 

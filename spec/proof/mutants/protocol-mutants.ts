@@ -56,7 +56,7 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'handing over, for hours, to a waiter that may be dead',
     file: 'lib/protocol/hand-over.ts',
-    right: 'ttl <= LONGEST_TTL ?',
+    right: 'ttl <= LONGEST_HANDED_TTL ?',
     wrong: 'ttl <= 1e9 ?',
     specs: ['spec/contracts/memory-lock', 'spec/faults/processes'],
   },

@@ -23,7 +23,7 @@ export async function checkAvailable(engine: Engine, targets: readonly LockTarge
   if (decideAll(seen, now).kind !== 'grant') throw unavailable(seen, now)
 }
 
-/** The error that says who stands in the way of each lock: the holders, and those who came before. */
+/** The error that says who stands in the way of each lock: the holders, and the waiters ahead. */
 export function unavailable(seen: readonly TargetSnapshot[], now: Timestamp): LockUnavailableError {
   const blocked = seen.filter(part => decide(part.snapshot, part.terms, now, seen.length).kind !== 'grant')
   const [first, ...others] = blocked.length > 0 ? blocked : seen
@@ -34,7 +34,7 @@ export function unavailable(seen: readonly TargetSnapshot[], now: Timestamp): Lo
   return new (isFull ? LockFullError : LockUnavailableError)(message, { key: first!.key.path })
 }
 
-/** Undefined where the limits, or those who came before, are in the way. */
+/** Undefined where the limits, or the waiters ahead, are in the way. */
 function explainFull(
   { key, terms, snapshot }: TargetSnapshot,
   now: Timestamp,
@@ -46,7 +46,7 @@ function explainFull(
   const share = locks === 1 ? '' : `, of which each of ${locks} that are taken at once has its share`
   return (
     `The lock ${key.path} is full: its ${keyLocks.live(liveness).length} holders take ${bytesOf(keyLocks, liveness)} bytes, ` +
-    `and one more is added up to ${MOST_BYTES}${share}. ` +
+    `and one more is added only up to ${MOST_BYTES} bytes${share}. ` +
     'Let some release it, give owners shorter names, or spread the holders over several locks.'
   )
 }
