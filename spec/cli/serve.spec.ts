@@ -4,7 +4,7 @@ import { get } from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { describe, expect, it } from '@jest/globals'
+import { expect, it } from '@jest/globals'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
 import { writeChain } from '../support/certificates.js'
 import { CommandProcess, type Ended } from '../support/command.js'
@@ -182,8 +182,9 @@ together('starts while etcd is down, and serves when it is up', async () => {
   await server.stop()
 })
 
-describe('--embedded', () => {
-  together('serves on an etcd of its own, with secrets that it makes up, until it ends', async () => {
+together(
+  'with --embedded, it serves on an etcd of its own, with secrets that it makes up, until it ends',
+  async () => {
     const { command, url } = await startWith(['--embedded'], {})
     const found = (pattern: RegExp): string => pattern.exec(command.stderr)![1]!
     const key = found(/RELUKKO_API_KEY (\S+)/)
@@ -207,9 +208,12 @@ describe('--embedded', () => {
     command.child.kill('SIGTERM')
     expect(await command.ended()).toBe(0)
     await expect(fetch(`${endpoint}/health`)).rejects.toThrow()
-  })
+  },
+)
 
-  together('keeps to the secrets that are given, and does not ask how another etcd is reached', async () => {
+together(
+  'with --embedded, it keeps to the secrets that are given, and does not ask how another etcd is reached',
+  async () => {
     const secrets = { RELUKKO_API_KEY: KEY, RELUKKO_USER: 'ada', RELUKKO_PASSWORD: 'another secret' }
     const env = { ...secrets, SPICELOCK_CONFIG: '/no/such/file', SPICELOCK_ENDPOINTS: 'http://127.0.0.1:1' }
     const { command } = await startWith(['--embedded'], env)
@@ -217,8 +221,8 @@ describe('--embedded', () => {
     expect(await command.ended()).toBe(0)
     for (const secret of [KEY, env.RELUKKO_PASSWORD]) expect(command.stderr).not.toContain(secret)
     expect(command.stderr).not.toMatch(/RELUKKO_/)
-  })
-})
+  },
+)
 
 it.each(['--endpoints', '--config'])('--embedded is not for %s', async option => {
   const { code, stderr } = await runHere(['serve', '--embedded', option, 'http://127.0.0.1:1'])

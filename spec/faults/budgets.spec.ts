@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { describe, expect, it } from '@jest/globals'
+import { expect, it } from '@jest/globals'
 import type { Lock } from '../../lib/index.js'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
 import { freshName, lockAt } from '../support/etcd.js'
@@ -82,60 +82,58 @@ it.concurrent.each([{}, { read_timeout: 60 }])(
   30_000,
 )
 
-describe('when the time to wait is over while etcd hangs', () => {
-  const waitFor = async (
-    budget: Budget,
-    seconds: number,
-  ): Promise<{ start: number; acquiring: Promise<Outcome> }> => {
-    const { name } = budget
-    const [holder, waiter] = [budget.lock(), budget.lock({}, 'waiter')]
-    await holder.acquire(name, exclusive)
-    const start = performance.now()
-    const acquiring = outcomeOf(waiter.acquire(name, { ...exclusive, wait: seconds }))
-    await eventually(async () => expect((await holder.inspect(name)).waiters).toHaveLength(1))
-    return { start, acquiring }
-  }
+const waitFor = async (
+  budget: Budget,
+  seconds: number,
+): Promise<{ start: number; acquiring: Promise<Outcome> }> => {
+  const { name } = budget
+  const [holder, waiter] = [budget.lock(), budget.lock({}, 'waiter')]
+  await holder.acquire(name, exclusive)
+  const start = performance.now()
+  const acquiring = outcomeOf(waiter.acquire(name, { ...exclusive, wait: seconds }))
+  await eventually(async () => expect((await holder.inspect(name)).waiters).toHaveLength(1))
+  return { start, acquiring }
+}
 
-  it.concurrent(
-    'for a moment: others hold, as etcd has said',
-    async () => {
-      await using budget = await Budget.start()
-      const { start, acquiring } = await waitFor(budget, 3)
-      await delay(start + 2_000 - performance.now())
-      await budget.etcd.pause()
-      const { ms, code, message } = await acquiring
-      expect(code).toBe('LOCK_UNAVAILABLE')
-      expect(message).toContain('1 holder')
-      expect(ms).toBeLessThan(3_900)
-    },
-    30_000,
-  )
+it.concurrent(
+  'when the time to wait is over while etcd hangs for a moment: others hold, as etcd has said',
+  async () => {
+    await using budget = await Budget.start()
+    const { start, acquiring } = await waitFor(budget, 3)
+    await delay(start + 2_000 - performance.now())
+    await budget.etcd.pause()
+    const { ms, code, message } = await acquiring
+    expect(code).toBe('LOCK_UNAVAILABLE')
+    expect(message).toContain('1 holder')
+    expect(ms).toBeLessThan(3_900)
+  },
+  30_000,
+)
 
-  it.concurrent(
-    'for long: etcd is the reason',
-    async () => {
-      await using budget = await Budget.start()
-      const { acquiring } = await waitFor(budget, 8)
-      await budget.etcd.pause()
-      const { ms, code } = await acquiring
-      expect(code).toBe('ETCD_UNAVAILABLE')
-      expect(ms).toBeLessThan(9_900)
-    },
-    30_000,
-  )
+it.concurrent(
+  'when the time to wait is over while etcd hangs for long: etcd is the reason',
+  async () => {
+    await using budget = await Budget.start()
+    const { acquiring } = await waitFor(budget, 8)
+    await budget.etcd.pause()
+    const { ms, code } = await acquiring
+    expect(code).toBe('ETCD_UNAVAILABLE')
+    expect(ms).toBeLessThan(9_900)
+  },
+  30_000,
+)
 
-  it.concurrent(
-    'not any more: others hold',
-    async () => {
-      await using budget = await Budget.start()
-      const { acquiring } = await waitFor(budget, 6)
-      await budget.etcd.pause()
-      await delay(2_000)
-      await budget.etcd.resume()
-      const { ms, code } = await acquiring
-      expect(code).toBe('LOCK_UNAVAILABLE')
-      expect(ms).toBeLessThan(6_900)
-    },
-    30_000,
-  )
-})
+it.concurrent(
+  'when the time to wait is over and etcd hangs no more: others hold',
+  async () => {
+    await using budget = await Budget.start()
+    const { acquiring } = await waitFor(budget, 6)
+    await budget.etcd.pause()
+    await delay(2_000)
+    await budget.etcd.resume()
+    const { ms, code } = await acquiring
+    expect(code).toBe('LOCK_UNAVAILABLE')
+    expect(ms).toBeLessThan(6_900)
+  },
+  30_000,
+)

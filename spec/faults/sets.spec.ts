@@ -9,9 +9,9 @@ import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
 import { spawnTs } from '../support/run-ts.js'
 import type { SetTakerOptions, SetTakerReport } from '../support/set-taker.js'
 
-const PROCESSES = 6
-const TAKERS_OF_EACH = 4
-const SETS_OF_EACH = 25
+const PROCESSES = 4
+const TAKERS_OF_EACH = 6
+const SETS_OF_EACH = 15
 const NAMES = 24
 
 const etcd = useEtcdServer()
