@@ -169,6 +169,8 @@ it.each(['http', 'ws'])(
     const elsewhere = node.url.replace('http', scheme)
     balancer.server.on('upgrade', (request, socket: Duplex) => {
       balancer.note(request)
+      // The client has done with it, and may cut it before this has been read.
+      socket.on('error', () => {})
       socket.end(`HTTP/1.1 307 Temporary Redirect\r\nlocation: ${elsewhere}${request.url}\r\n\r\n`)
     })
     const sockets = new WebSocketServer({ server: node.server })
