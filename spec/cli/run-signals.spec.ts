@@ -37,6 +37,8 @@ class Running {
     const args = ['run', name, '--endpoints', etcd.get().endpoint, ...options, '--', 'sh', '-c', script, file]
     running.command = await CommandProcess.start(args)
     await eventually(() => expect(running.command.stdout).toMatch(/started \d+/), 30_000)
+    // The watchdog is told of the command right after its start: by then `run` waits for events.
+    await eventually(() => expect(running.states(running.pid)).toBe('S'))
     return running
   }
 
