@@ -30,11 +30,12 @@ export async function tryMutant(copy: string, mutant: Mutant): Promise<string | 
 }
 
 function failingTest(cwd: string, specs: readonly string[]): Promise<string | undefined> {
-  return new Promise(resolve => {
+  return new Promise((resolve, reject) => {
     const args = [...JEST, ...specs, '--bail', '--forceExit', '--silent']
     const options = { cwd, timeout: TIMEOUT_MS, maxBuffer: 2 ** 26 }
     execFile(process.execPath, args, options, (error, _, stderr) => {
       if (!error) return resolve(undefined)
+      if (/● Test suite failed to run/.test(stderr)) return reject(new Error(`A spec cannot run:\n${stderr}`))
       resolve(error.killed ? 'a run that does not end' : (/● (.*)/.exec(stderr)?.[1] ?? 'a spec that fails'))
     })
   })
