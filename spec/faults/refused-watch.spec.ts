@@ -105,6 +105,21 @@ describe('a holder key that was deleted and put again by hand', () => {
     await eventually(() => expect(held.signal.reason).toMatchObject({ reason: 'released-elsewhere' }), 4_000)
   })
 
+  it('is not that of the holding either when both changes are told at once', async () => {
+    const held = await watched(1)
+    const key = new LockKey('custom', 'held').holder(held.id)
+    const range = { type: 'range' as const, key }
+    const { results, revision } = await memory.commit({ compare: [], success: [range], failure: [] })
+    const [own] = results[0]!
+    const again = { ...own!, createRevision: revision + 2n, modRevision: revision + 2n }
+    const { listener } = [...line.open][0]!
+    listener.onEvents([
+      { type: 'delete', key, modRevision: revision + 1n },
+      { type: 'put', kv: again },
+    ])
+    await eventually(() => expect(held.signal.reason).toMatchObject({ reason: 'released-elsewhere' }), 4_000)
+  })
+
   it('does not keep an extension busy that was planned before', async () => {
     const held = await lock.hold('held', { concurrency: 2, ttl: 60 })
     await other.hold('held', { concurrency: 2, ttl: 60 })
@@ -128,6 +143,16 @@ describe('a holder key that was deleted and put again by hand', () => {
 it('a waiter whose watch etcd refuses leaves none of its others open', async () => {
   await other.hold('held', { concurrency: 1, ttl: 60 })
   line.isRefused = ({ key }) => key.includes('/forced/')
-  await lock.acquire('held', { concurrency: 1, ttl: 60, wait: 1 }).catch(() => {})
+  const waiting = lock.acquire('held', { concurrency: 1, ttl: 60, wait: 1 })
+  await expect(waiting).rejects.toMatchObject({ code: 'LOCK_ERROR' })
   expect(line.open.size).toBe(0)
+})
+
+it('an extension of a lock that cannot be read takes no lease', async () => {
+  const held = await lock.hold('held', { concurrency: 1, ttl: 60 })
+  const before = line.granted.size
+  const key = new LockKey('custom', 'held').path
+  await memory.commit({ compare: [], success: [{ type: 'put', key, value: 'no JSON' }], failure: [] })
+  await expect(held.extend(600)).rejects.toMatchObject({ code: 'LOCK_UNREADABLE' })
+  expect(line.granted.size).toBe(before)
 })
