@@ -24,9 +24,13 @@ export interface Delete extends KeyRange {
   readonly type: 'delete'
 }
 
-/** Reads a range, in the order of the keys. */
+/** Reads a range: all of it, or the first `limit` keys in the order asked for. */
 export interface Range extends KeyRange {
   readonly type: 'range'
+  /** At most so many keys, one or more. */
+  readonly limit?: number | undefined
+  /** By `key`, which is meant when nothing is said, or by ascending create revision: the oldest first. */
+  readonly order?: 'key' | 'create' | undefined
 }
 
 /** One operation of a {@link Transaction}. */

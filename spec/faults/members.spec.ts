@@ -37,7 +37,7 @@ class Ways implements AsyncDisposable {
 }
 
 const ask = (connection: Connection): Promise<unknown> =>
-  connection.call((client, options) => client.maintenance.status.call(client.maintenance, options), {})
+  connection.call(({ client }, options) => client.maintenance.status.call(client.maintenance, options), {})
 /** A call that the member takes and never answers, though it answers others. */
 const askInVain = (connection: Connection, timeoutMs: number): Promise<unknown> =>
   connection.call(() => delay(timeoutMs).then(() => Promise.reject(new Error('Deadline exceeded'))), {

@@ -1,5 +1,4 @@
 import type { CallOptions as GrpcOptions } from '@grpc/grpc-js'
-import type { Etcd3 } from 'etcd3'
 import type { CallOptions } from '../store.js'
 import { StoreError } from '../store-error.js'
 import { classify, UNEXPLAINED } from './classify.js'
@@ -63,7 +62,7 @@ export class Connection {
    * @throws StoreError
    */
   async call<T>(
-    work: (client: Etcd3, options: GrpcOptions) => Promise<T>,
+    work: (member: Member, options: GrpcOptions) => Promise<T>,
     { timeoutMs = Infinity }: CallOptions = {},
   ): Promise<T> {
     const withinMs = Math.max(0, Math.min(timeoutMs, this.options.callTimeoutMs))
@@ -72,8 +71,8 @@ export class Connection {
     const sentAt = performance.now()
     const stopWatching = this.expectAnswer(() => this.doubt(member), withinMs)
     try {
-      const answer = await work(member.client, { deadline }).catch((error: unknown) => {
-        if (this.isMendable(classify(error).message)) return work(member.client, { deadline })
+      const answer = await work(member, { deadline }).catch((error: unknown) => {
+        if (this.isMendable(classify(error).message)) return work(member, { deadline })
         throw error
       })
       member.answered()

@@ -15,8 +15,9 @@ import { LeaseStream } from './lease-stream.js'
 import { knownDefect } from './known-defects.js'
 import { MergedWatch } from './merged-watch.js'
 import type { EtcdOptions } from './options.js'
+import { encodeTransaction } from './proto/transaction-request.js'
+import { decodeTransaction } from './proto/transaction-response.js'
 import { WatchStream } from './watch-stream.js'
-import { decodeTransaction, encodeTransaction } from './wire.js'
 
 /** The store on a real etcd (v3 API, 3.4 or newer). Connects at the first call. */
 export class EtcdStore implements Store {
@@ -43,7 +44,7 @@ export class EtcdStore implements Store {
 
   async commit(transaction: Transaction, options?: CallOptions): Promise<TransactionResult> {
     const request = encodeTransaction(transaction)
-    const response = await this.connection.call((client, call) => client.kv.txn(request, call), options)
+    const response = await this.connection.call((member, call) => member.transact(request, call), options)
     if (!this.isInspected) void this.inspect()
     return decodeTransaction(response)
   }
@@ -78,7 +79,7 @@ export class EtcdStore implements Store {
 
   private async grant(ttl: number, options?: CallOptions): Promise<GrantedLease> {
     const { ID, TTL } = await this.connection.call(
-      (client, call) => client.leaseClient.leaseGrant({ TTL: ttl }, call),
+      ({ client }, call) => client.leaseClient.leaseGrant({ TTL: ttl }, call),
       options,
     )
     return { id: ID, ttl: Number(TTL) }
@@ -86,7 +87,7 @@ export class EtcdStore implements Store {
 
   private async remaining(id: LeaseId, options?: CallOptions): Promise<RemainingLease | undefined> {
     const { TTL, grantedTTL } = await this.connection.call(
-      (client, call) => client.leaseClient.leaseTimeToLive({ ID: id }, call),
+      ({ client }, call) => client.leaseClient.leaseTimeToLive({ ID: id }, call),
       options,
     )
     // etcd says -1 of a lease that it does not know.
@@ -95,7 +96,10 @@ export class EtcdStore implements Store {
 
   private async revoke(id: LeaseId, options?: CallOptions): Promise<void> {
     try {
-      await this.connection.call((client, call) => client.leaseClient.leaseRevoke({ ID: id }, call), options)
+      await this.connection.call(
+        ({ client }, call) => client.leaseClient.leaseRevoke({ ID: id }, call),
+        options,
+      )
     } catch (error) {
       if (!isStoreError(error, 'lease-not-found')) throw error
     }

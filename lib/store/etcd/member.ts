@@ -1,6 +1,14 @@
-import { credentials, InterceptingCall, type Interceptor, status } from '@grpc/grpc-js'
+import {
+  type CallOptions as GrpcOptions,
+  Client,
+  credentials,
+  InterceptingCall,
+  type Interceptor,
+  Metadata,
+  status,
+} from '@grpc/grpc-js'
 import { noop } from 'cockatiel'
-import { Etcd3 } from 'etcd3'
+import { castGrpcError, Etcd3 } from 'etcd3'
 import { isStoreError } from '../store-error.js'
 import { classify } from './classify.js'
 import type { EtcdOptions } from './options.js'
@@ -24,9 +32,14 @@ let opened = 0
  */
 const distinct = (): object => ({ 'grpc.primary_user_agent': `spicelock-${++opened}` })
 
+const asIs = (bytes: Buffer): Buffer => bytes
+
 /** A client on one endpoint, with one connection. It connects at the first call. */
 export class Member {
   readonly client: Etcd3
+  /** For calls that are encoded here; grpc-js lets it share the connection of {@link client}, whose options are the same. */
+  private readonly raw: Client
+  private readonly token: Token | undefined
   isClosed = false
   /** When it was last heard of, on the monotonic clock. */
   heardAt = -Infinity
@@ -39,25 +52,41 @@ export class Member {
     readonly endpoint: string,
     { tls, auth, callTimeoutMs }: EtcdOptions,
   ) {
-    const token =
+    this.token =
       auth && new Token(() => this.client.auth.authenticate({ name: auth.username, password: auth.password }))
+    const options = {
+      ...grpcOptions,
+      ...distinct(),
+      ...(tls && new TlsCredentials(endpoint, tls).clientOptions),
+    }
     this.client = new Etcd3({
       // What etcd3 would make of https is replaced.
       hosts: [endpoint.replace(/^https/, 'http')],
-      grpcOptions: {
-        ...grpcOptions,
-        ...distinct(),
-        ...(tls && new TlsCredentials(endpoint, tls).clientOptions),
-      },
+      grpcOptions: options,
       faultHandling: { host: () => noop, global: noop },
-      defaultCallOptions: ({ isStream, method }) => {
-        const bearer = method === 'authenticate' ? undefined : token?.bearer(method)
-        return {
-          interceptors: [this.trackCall, ...(bearer ? [bearer.interceptor] : [])],
-          ...(bearer && { credentials: bearer.credentials }),
-          ...(!isStream && { deadline: Date.now() + callTimeoutMs }),
-        }
-      },
+      defaultCallOptions: ({ isStream, method }) => ({
+        ...this.optionsOf(method),
+        ...(!isStream && { deadline: Date.now() + callTimeoutMs }),
+      }),
+    })
+    this.raw = new Client(endpoint.replace(/^https?:\/\//, ''), credentials.createInsecure(), options)
+  }
+
+  /** A transaction, encoded, and its answer as it came. Rejects as etcd3 does. */
+  transact(request: Buffer, options: GrpcOptions): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      this.raw.makeUnaryRequest(
+        '/etcdserverpb.KV/Txn',
+        asIs,
+        asIs,
+        request,
+        new Metadata(),
+        { ...this.optionsOf('txn'), ...options },
+        (error, response) => {
+          if (error) reject(castGrpcError(error))
+          else resolve(response!)
+        },
+      )
     })
   }
 
@@ -93,7 +122,15 @@ export class Member {
   close(reason: string): void {
     this.isClosed = true
     this.client.close()
+    this.raw.close()
     for (const call of this.calls) call.cancelWithStatus(status.UNAVAILABLE, reason)
+  }
+
+  private optionsOf(method: string): GrpcOptions {
+    const bearer = method === 'authenticate' ? undefined : this.token?.bearer(method)
+    return bearer
+      ? { interceptors: [this.trackCall, bearer.interceptor], credentials: bearer.credentials }
+      : { interceptors: [this.trackCall] }
   }
 
   private readonly trackCall: Interceptor = (options, nextCall) => {

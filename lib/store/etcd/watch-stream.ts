@@ -147,7 +147,7 @@ export class WatchStream {
   private async question(watch: EtcdWatch): Promise<void> {
     const { id, range, next } = watch
     try {
-      const { header } = await this.connection.call((client, call) =>
+      const { header } = await this.connection.call(({ client }, call) =>
         client.kv.range({ ...encodeRange(range), limit: '1', keys_only: true }, call),
       )
       if (isBeyond(next, header.revision) && this.watches.get(id) === watch) this.restart(watch)

@@ -6,7 +6,7 @@ import {
   type KeyValue,
   type LeaseId,
 } from '../../kv/key-value.js'
-import type { Compare, Op, OpResult, Transaction, TransactionResult } from '../../kv/transaction.js'
+import type { Compare, Op, OpResult, Range, Transaction, TransactionResult } from '../../kv/transaction.js'
 import { StoreError } from '../store-error.js'
 
 /** The keys of a small etcd, with its rules for revisions and transactions. */
@@ -39,10 +39,17 @@ export class KeySpace {
     return [...this.keys.values()].filter(kv => isWithin(kv.key, range)).sort((a, b) => byBytes(a.key, b.key))
   }
 
+  private read({ order, limit, ...range }: Range): KeyValue[] {
+    const found = this.range(range)
+    // The sort is stable: keys of one create revision stay in the order of the keys.
+    if (order === 'create') found.sort((a, b) => Number(a.createRevision - b.createRevision))
+    return found.slice(0, limit)
+  }
+
   private apply(op: Op, revision: bigint, events: KeyEvent[]): OpResult {
     switch (op.type) {
       case 'range':
-        return this.range(op)
+        return this.read(op)
       case 'put': {
         const { key, value, lease } = op
         const createRevision = this.keys.get(key)?.createRevision ?? revision

@@ -81,6 +81,24 @@ export const transactionCases: Readonly<Record<string, StoreCaseRun>> = {
     deepEqual(await scene.names(), names)
   },
 
+  'reads the first keys of a range, in the order of the keys or of their creation': async scene => {
+    for (const name of ['c', 'a', 'b']) await scene.commit(scene.put(name))
+    await scene.commit(scene.put('c', 'changed'), scene.put('e'), scene.put('d'))
+    const read = { type: 'range', ...scene.all } as const
+    const { results } = await scene.commit(
+      { ...read, limit: 2 },
+      { ...read, limit: 2, order: 'key' },
+      { ...read, order: 'create' },
+      { ...read, limit: 2, order: 'create' },
+      { ...read, limit: 9, order: 'create' },
+      { type: 'range', key: scene.key('a'), limit: 1, order: 'create' },
+    )
+    deepEqual(
+      results.map(found => found.map(({ key }) => key.at(-1)).join('')),
+      ['ab', 'ab', 'cabde', 'ca', 'cabde', 'a'],
+    )
+  },
+
   'refuses to write a key twice in one branch, and applies nothing': async scene => {
     await scene.rejects(scene.commit(scene.put('a'), scene.put('a')), 'refused')
     await scene.rejects(scene.commit(scene.put('a'), scene.delete('a')), 'refused')
