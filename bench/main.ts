@@ -1,23 +1,20 @@
-import { resolve } from 'node:path'
-import { Backends } from './backends/backends.js'
-import { work } from './load/worker.js'
+import { findEtcd } from '../lib/testing/etcd-binary/find-etcd.js'
 import { type BenchOptions, benchOptions, USAGE } from './options.js'
-import { ON_REDIS } from './peers/index.js'
+import { BEFORE } from './peers/spicelock-kinds.js'
+import { ROLES } from './processes/roles.js'
 import { writeChart } from './report/chart.js'
 import { losses } from './report/compare.js'
-import { readResults, type Result, resultOf, writeResult } from './report/result.js'
+import { gateFailures } from './report/gate.js'
+import { readResults, type Result, resultOf, writeBaseline, writeResult } from './report/result.js'
 import { tablesOf } from './report/table.js'
-import { cycle } from './scenarios/cycle.js'
-import { handoff } from './scenarios/handoff.js'
-import { parallel } from './scenarios/parallel.js'
-import { runVariant } from './scenarios/run-variant.js'
-import type { Outcome, Scenario } from './scenarios/scenario.js'
+import { scenariosNamed } from './scenarios/index.js'
+import type { Scenario } from './scenarios/scenario.js'
 
-const RESULTS = resolve('bench/results')
-const SCENARIOS = [cycle, parallel, handoff]
+const progress = (line: string): void => void process.stderr.write(`${line}\n`)
 
 const args = process.argv.slice(2)
-if (args[0] === 'worker') await work(args[1]!, JSON.parse(args[2]!) as Parameters<typeof work>[1])
+const role = ROLES[args[0]!]
+if (role) await role(JSON.parse(args[1]!) as never)
 else {
   try {
     const options = benchOptions(args)
@@ -30,44 +27,38 @@ else {
 }
 
 async function bench(options: BenchOptions): Promise<void> {
-  const wanted = scenariosOf(options.scenarios)
-  const before = options.compare === undefined ? [] : await readResults(options.compare)
-  await using backends = await Backends.start()
-  const lost: string[] = []
+  const { scenarios, settings, compare, baseline, results } = options
+  const wanted = scenariosNamed(scenarios)
+  // For the processes that run the peers.
+  if (options.before !== undefined) process.env[BEFORE] = options.before
+  const before = compare === undefined ? [] : await readResults(compare)
+  const { version } = await findEtcd(progress)
+  const done: Result[] = []
   for (const scenario of wanted) {
-    const result = await run(scenario, backends, options)
-    console.log(tablesOf(result))
-    const overlapping = result.variants.flatMap(({ name, peers }) =>
-      Object.entries(peers).flatMap(([peer, { violations }]) =>
-        violations > 0 && peer.startsWith('spicelock')
-          ? [`${name}: ${peer} let ${violations} holdings overlap`]
-          : [],
-      ),
-    )
-    lost.push(...overlapping, ...losses(before, result))
+    const result = await run(scenario, settings, version)
+    console.log(tablesOf(result, scenario.shown.figure))
+    await writeResult(results, result)
+    await writeChart(results, scenario, result)
+    done.push(result)
   }
-  if (lost.length > 0) throw new Error(`it has become worse:\n${lost.join('\n')}`)
+  if (baseline !== undefined) await writeBaseline(baseline, done)
+  const worse = done.flatMap(result => [
+    ...overlapsOfOurs(result),
+    ...losses(before, result),
+    ...(settings.mode === 'gate' ? gateFailures(result) : []),
+  ])
+  if (worse.length > 0) throw new Error(`this is not as it must be:\n${worse.join('\n')}`)
 }
 
-function scenariosOf(names: readonly string[]): Scenario[] {
-  const all = SCENARIOS.map(({ name }) => name)
-  const unknown = names.find(name => !all.includes(name))
-  if (unknown !== undefined) throw new Error(`there is no scenario '${unknown}'; there are ${all.join(', ')}`)
-  return SCENARIOS.filter(({ name }) => names.length === 0 || names.includes(name))
+async function run(scenario: Scenario, settings: BenchOptions['settings'], etcd: string): Promise<Result> {
+  const outcomes = await scenario.run({ settings, progress: text => progress(`${scenario.name}: ${text}`) })
+  return resultOf(scenario, outcomes, settings, etcd)
 }
 
-async function run(scenario: Scenario, backends: Backends, options: BenchOptions): Promise<Result> {
-  const peers = scenario.peers.filter(
-    peer => !ON_REDIS.includes(peer) || (backends.stores.redis !== undefined && !options.quick),
+function overlapsOfOurs({ scenario, variants }: Result): string[] {
+  return variants.flatMap(({ name, peers }) =>
+    Object.entries(peers)
+      .filter(([peer, { overlaps }]) => peer.startsWith('spicelock') && (overlaps?.most ?? 0) > 0)
+      .map(([peer, { overlaps }]) => `${scenario}, ${name}: ${peer} let ${overlaps!.most} holdings overlap`),
   )
-  const outcomes: Outcome[] = []
-  const progress = (text: string): void => void process.stderr.write(`${scenario.name}: ${text}\n`)
-  for (const variant of scenario.variants) {
-    outcomes.push(await runVariant(variant, peers, backends, options, progress))
-  }
-  const { rounds, warmSeconds, seconds } = options
-  const result = resultOf(scenario, outcomes, { rounds, warmSeconds, seconds }, backends.etcdVersion)
-  await writeResult(RESULTS, result)
-  await writeChart(RESULTS, scenario, result)
-  return result
 }

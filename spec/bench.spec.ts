@@ -1,43 +1,114 @@
 import { describe, expect, it } from '@jest/globals'
+import { trafficIn } from '../bench/backends/traffic.js'
+import type { Load } from '../bench/load/load.js'
 import { overlaps } from '../bench/load/overlaps.js'
+import { runLoad } from '../bench/load/run-load.js'
 import { benchOptions } from '../bench/options.js'
 import { fieldOf } from '../bench/peers/etcd-calls.js'
+import type { PeerClient, PeerProcess } from '../bench/peers/peer.js'
+import { byIds } from '../bench/peers/spicelock.js'
 import { losses } from '../bench/report/compare.js'
+import { gateFailures } from '../bench/report/gate.js'
 import { type Result, resultOf } from '../bench/report/result.js'
 import { tablesOf } from '../bench/report/table.js'
 import { cycle } from '../bench/scenarios/cycle.js'
-import type { Figures } from '../bench/scenarios/scenario.js'
+import { type Round, roundOf, unfairnessOf } from '../bench/scenarios/figures.js'
+import { scenariosNamed } from '../bench/scenarios/index.js'
+import { type Outcome, ratioOf, spreadOf } from '../bench/scenarios/scenario.js'
+import { Lock } from '../lib/index.js'
+import { MemoryStore } from '../lib/testing/index.js'
 
-const settings = { rounds: 1, warmSeconds: 0, seconds: 1 }
+const settings = { mode: 'quick', rounds: 1, warmSeconds: 0, seconds: 1 } as const
+const NO_COSTS = { ms: 1000, etcdCpuMs: 0, redisCpuMs: 0, calls: 0, bytes: 0 }
+
+const spread = (median: number) => ({ median, least: median, most: median, each: [median] })
 
 /** Every peer has the same figures, but for the p50 of its cycles. */
-function outcome(p50: Readonly<Record<string, number>>): ReadonlyMap<string, Figures> {
-  const same = (median: number) => ({ median, least: median, most: median })
-  return new Map(
-    cycle.peers.map(({ name }) => [
-      name,
-      {
-        cyclesPerSecond: same(100),
-        cycleP50: same(p50[name] ?? 2),
-        cycleP99: same(9),
-        waitP99: same(5),
-        clientCpu: same(0.5),
-        serverCpu: same(0.25),
-        unfairness: same(1),
-        violations: 0,
-      },
-    ]),
-  )
+function outcome(p50: Readonly<Record<string, number>>): Outcome {
+  const peers = cycle.peers.map(({ name }) => [
+    name,
+    { cycleP50: spread(p50[name] ?? 2), cycleP99: spread(9) },
+  ])
+  return { name: cycle.variants[0]!.name, peers: Object.fromEntries(peers) as Outcome['peers'] }
 }
 
 const result = (p50: Readonly<Record<string, number>>): Result =>
   resultOf(cycle, [outcome(p50)], settings, '3.5.0')
 
+/** What a load of this client, in one process, comes to. */
+async function measured(client: PeerClient, changes: Partial<Load> = {}): Promise<Round> {
+  const load: Load = {
+    names: ['wanted'],
+    take: 1,
+    clients: 4,
+    firstClient: 0,
+    holdMs: 0,
+    until: 'time',
+    gathers: false,
+    warmSeconds: 0,
+    seconds: 0.1,
+    ...changes,
+  }
+  const peer: PeerProcess = { client: () => Promise.resolve(client), close: () => Promise.resolve() }
+  return roundOf([await runLoad(peer, load)], load.names, NO_COSTS)
+}
+
+function lockInMemory(): Lock {
+  return new Lock({ store: new MemoryStore(), prefix: 'custom', owner: 'bench', dryRun: false })
+}
+
 describe('The bench', () => {
+  const held = (limit: number, ...times: number[]) => ({ limit, times: Float64Array.from(times) })
+
   it('counts holdings that overlap, whichever process had them', () => {
-    expect(overlaps([Float64Array.of(0, 10, 20, 30), Float64Array.of(10, 20)])).toBe(0)
-    expect(overlaps([Float64Array.of(0, 10, 20, 30), Float64Array.of(9, 12)])).toBe(1)
-    expect(overlaps([Float64Array.of(0, 100), Float64Array.of(10, 20), Float64Array.of(30, 40)])).toBe(2)
+    expect(overlaps([held(1, 0, 10, 20, 30), held(1, 10, 20)])).toBe(0)
+    expect(overlaps([held(1, 0, 10, 20, 30), held(1, 9, 12)])).toBe(1)
+    expect(overlaps([held(1, 0, 100), held(1, 10, 20), held(1, 30, 40)])).toBe(2)
+  })
+
+  it('lets as many overlap as the limit says, and readers, but no reader and writer', () => {
+    expect(overlaps([held(2, 0, 10), held(2, 5, 15), held(2, 10, 20)])).toBe(0)
+    expect(overlaps([held(2, 0, 10), held(2, 5, 15), held(2, 9, 20)])).toBe(1)
+    const readers = [held(Infinity, 0, 10), held(Infinity, 5, 15)]
+    expect(overlaps([...readers, held(1, 15, 20)])).toBe(0)
+    expect(overlaps([...readers, held(1, 14, 20)])).toBe(1)
+    expect(overlaps([...readers, held(1, 20, 30), held(Infinity, 29, 40)])).toBe(1)
+  })
+
+  it('finds that a peer does not lock, and nothing of one that does', async () => {
+    const careless: PeerClient = { acquire: () => Promise.resolve(() => Promise.resolve()) }
+    expect((await measured(careless)).overlaps).toBeGreaterThan(0)
+    await using lock = lockInMemory()
+    const locked = await measured(byIds(lock, 1))
+    expect(locked.overlaps).toBe(0)
+    expect(locked.cyclesPerSecond).toBeGreaterThan(0)
+    expect((await measured({ ...byIds(lock, 8), limit: 1 })).overlaps).toBeGreaterThan(0)
+  })
+
+  it('lets each client hold once, for its time', async () => {
+    await using lock = lockInMemory()
+    const { elapsed, cyclesPerSecond, unfairness } = await measured(byIds(lock, 1), {
+      until: 'all-served',
+      holdMs: 5,
+    })
+    // A timer of Node may fire a part of a millisecond early.
+    expect(elapsed).toBeGreaterThan(4 * 4)
+    expect((cyclesPerSecond * elapsed) / 1000).toBeCloseTo(4)
+    expect(unfairness).toBe(1)
+  })
+
+  it('takes a turn more than others have for no unfairness, and starving for infinite', () => {
+    expect([[], [3, 3], [1, 2]].map(unfairnessOf)).toEqual([1, 1, 1])
+    expect(unfairnessOf([20, 22])).toBe(21 / 20)
+    expect(unfairnessOf([0, 2])).toBe(Infinity)
+  })
+
+  it('takes the median of ratios round by round', () => {
+    // The machine was ten times as slow in the first round, and twice as slow in the second half of the third.
+    const [ours, theirs] = [spreadOf([1, 10, 10]), spreadOf([2, 20, 10])]
+    expect(ratioOf(ours, theirs)).toBe(0.5)
+    expect(ratioOf(ours, undefined)).toBeUndefined()
+    expect(spreadOf([3, NaN, 1, 2])).toMatchObject({ median: 2, least: 1, most: 3 })
   })
 
   it('says of each target whether it holds', () => {
@@ -50,7 +121,17 @@ describe('The bench', () => {
       ['spicelock, handle: p50 / Lock RPC', false],
       ['spicelock, handle: p99 / Lock RPC', true],
     ])
-    expect(tablesOf(result({ spicelock: 2.2 }))).toMatch(/spicelock: p50 \/ Lock RPC .* 1\.10 .* MISSED/)
+    expect(tablesOf(result({ spicelock: 2.2 }), 'cycleP50')).toMatch(
+      /spicelock: p50 \/ Lock RPC .* 1\.10 .* MISSED/,
+    )
+  })
+
+  it('has no target of what was not measured, and misses that of what was measured in vain', () => {
+    const { name, peers } = outcome({ spicelock: NaN })
+    const few = Object.entries(peers).filter(([peer]) => peer !== 'two raw puts')
+    const { targets } = resultOf(cycle, [{ name, peers: Object.fromEntries(few) }], settings, '3.5.0')
+    expect(targets[0]).toMatchObject({ name: 'spicelock: p50 / Lock RPC', value: NaN, holds: false })
+    expect(targets.filter(({ name }) => name.includes('raw puts'))).toEqual([])
   })
 
   it('finds the ratios that are a fifth worse than before, and no others', () => {
@@ -60,7 +141,25 @@ describe('The bench', () => {
       'cycle, spicelock: p50 / two raw puts: 1.25, was 1.00',
       'cycle, spicelock: p50 / Lock RPC: 1.25, was 1.00',
     ])
+    expect(losses(before, result({ spicelock: NaN }))).toHaveLength(2)
     expect(losses([], result({ spicelock: 9 }))).toEqual([])
+  })
+
+  it('fails the gate where a ratio to the Lock RPC is beyond twice its target, or below half of it', () => {
+    const one = (name: string, value: number, limit: number, bound: 'at least' | 'at most') => ({
+      ...result({}),
+      scenario: 'a scenario',
+      targets: [{ name, value, limit, bound, holds: false, isGate: true }],
+    })
+    expect(gateFailures(one('rate', 2, 4, 'at least'))).toEqual([])
+    expect(gateFailures(one('rate', 1.99, 4, 'at least'))).toEqual([
+      'a scenario, rate: 1.99, must be at least 2',
+    ])
+    expect(gateFailures(one('p50', 2, 1, 'at most'))).toEqual([])
+    expect(gateFailures(one('p50', 2.01, 1, 'at most'))).toEqual(['a scenario, p50: 2.01, must be at most 2'])
+    expect(gateFailures(one('p50', NaN, 1, 'at most'))).toHaveLength(1)
+    // What is no part of the gate is too noisy for it.
+    expect(gateFailures(result({ 'two raw puts': 0.01 }))).toEqual([])
   })
 
   it('reads the fields of a message of etcd', () => {
@@ -73,11 +172,25 @@ describe('The bench', () => {
     ])
   })
 
-  it('names an option that it cannot use', () => {
+  it('reads what etcd was asked, and what went over its connections', () => {
+    const metrics = `# TYPE grpc_server_msg_received_total counter
+grpc_server_msg_received_total{grpc_method="Txn",grpc_service="etcdserverpb.KV",grpc_type="unary"} 3
+grpc_server_msg_received_total{grpc_method="Watch",grpc_service="etcdserverpb.Watch",grpc_type="bidi_stream"} 2
+grpc_server_msg_sent_total{grpc_method="Txn",grpc_service="etcdserverpb.KV",grpc_type="unary"} 3
+etcd_network_client_grpc_received_bytes_total 1000
+etcd_network_client_grpc_sent_bytes_total 1.5e+06`
+    expect(trafficIn(metrics)).toEqual({ calls: 5, bytes: 1_501_000 })
+  })
+
+  it('names an option or a scenario that it cannot use', () => {
     expect(() => benchOptions(['--rounds', '0'])).toThrow(
       "--rounds must be a whole number from 1 to 100, got '0'",
     )
-    expect(benchOptions(['cycle', '--quick'])).toMatchObject({ scenarios: ['cycle'], rounds: 3, seconds: 1 })
+    expect(benchOptions(['cycle', '--quick'])).toMatchObject({
+      scenarios: ['cycle'],
+      settings: { mode: 'quick', rounds: 3, seconds: 1 },
+    })
     expect(benchOptions(['--help'])).toBeUndefined()
+    expect(() => scenariosNamed(['cycles'])).toThrow("there is no scenario 'cycles'; there are cycle,")
   })
 })

@@ -1,34 +1,43 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { EtcdServer } from '../../lib/testing/etcd-server.js'
 import type { Stores } from '../peers/peer.js'
 import { cpuMsOf } from './cpu.js'
+import { etcdOf, type Etcds, separateEtcds } from './etcds.js'
 import { RedisServer, type RedisSync } from './redis-server.js'
+import { type Traffic, trafficOf } from './traffic.js'
 
 /** Not in /tmp, which is memory on some machines: a commit is to reach a disk. */
 const FOLDER = resolve('bench/data')
 
+export interface BackendNeeds {
+  /** Of the one etcd, or of each. */
+  readonly members?: number
+  /** How many etcds there are that know nothing of each other; 1 when it is not given. Only for those of one member. */
+  readonly etcds?: number
+  readonly redis?: boolean
+}
+
 /** The servers that all peers of a run share, with their data on the disk of this checkout. */
 export class Backends implements AsyncDisposable {
-  /** By how they sync; none where there is no Redis. */
-  private readonly redis = new Map<RedisSync, RedisServer>()
-
   private constructor(
     private readonly folder: string,
-    private readonly etcd: EtcdServer,
+    private readonly etcds: Etcds,
+    /** By how they sync; none where there is no Redis. */
+    private readonly redis: ReadonlyMap<RedisSync, RedisServer>,
   ) {}
 
-  static async start(): Promise<Backends> {
+  static async start({ members = 1, etcds = 1, redis = false }: BackendNeeds = {}): Promise<Backends> {
     await mkdir(FOLDER, { recursive: true })
     const folder = await mkdtemp(join(FOLDER, 'run-'))
-    const dirs = Object.fromEntries(['etcd', 'none', 'always'].map(name => [name, join(folder, name)]))
-    for (const dir of Object.values(dirs)) await mkdir(dir)
-    const etcd = await EtcdServer.start({ dataDir: dirs['etcd']! })
-    const backends = new Backends(folder, etcd)
+    const started = members === 1 ? await separateEtcds(etcds, folder) : await etcdOf(members, folder)
+    const servers = new Map<RedisSync, RedisServer>()
+    const backends = new Backends(folder, started, servers)
     try {
-      for (const sync of ['none', 'always'] as const) {
-        const redis = await RedisServer.start(sync, dirs[sync]!)
-        if (redis) backends.redis.set(sync, redis)
+      for (const sync of redis ? (['none', 'always'] as const) : []) {
+        const dir = join(folder, sync)
+        await mkdir(dir)
+        const server = await RedisServer.start(sync, dir)
+        if (server) servers.set(sync, server)
       }
       return backends
     } catch (error) {
@@ -37,26 +46,41 @@ export class Backends implements AsyncDisposable {
     }
   }
 
-  get stores(): Stores {
+  /** What the process of this number among those of a peer uses. */
+  storesOf(process: number): Stores {
+    const { endpoints } = this.etcds
     const [none, always] = [this.redis.get('none'), this.redis.get('always')]
     const redis = none && always && { none: none.address, always: always.address }
-    return { etcd: this.etcd.endpoint, ...(redis && { redis }) }
+    return { etcd: endpoints[process % endpoints.length]!, ...(redis && { redis }) }
+  }
+
+  get hasRedis(): boolean {
+    return this.redis.size > 0
   }
 
   get etcdVersion(): string {
-    return this.etcd.version
+    return this.etcds.version
   }
 
-  /** Milliseconds of CPU of all servers so far. */
-  async cpuMs(): Promise<number> {
-    const pids = [this.etcd.pid, ...[...this.redis.values()].map(({ pid }) => pid)]
-    const each = await Promise.all(pids.map(cpuMsOf))
-    return each.reduce((sum, ms) => sum + ms, 0)
+  /** Milliseconds of CPU of all servers of a kind so far. */
+  async cpuMs(): Promise<{ readonly etcd: number; readonly redis: number }> {
+    const redis = [...this.redis.values()].map(({ pid }) => pid)
+    const [etcdMs, redisMs] = await Promise.all([sumOf(this.etcds.pids), sumOf(redis)])
+    return { etcd: etcdMs, redis: redisMs }
+  }
+
+  traffic(): Promise<Traffic> {
+    return trafficOf(this.etcds.endpoints)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.etcd.stop()
+    await this.etcds.stop()
     for (const redis of this.redis.values()) await redis[Symbol.asyncDispose]()
     await rm(this.folder, { recursive: true, force: true })
   }
+}
+
+async function sumOf(pids: readonly (number | undefined)[]): Promise<number> {
+  const each = await Promise.all(pids.map(cpuMsOf))
+  return each.reduce((sum, ms) => sum + ms, 0)
 }

@@ -1,54 +1,74 @@
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import type { PeerClient, PeerProcess } from '../peers/peer.js'
 import type { Load, Measured } from './load.js'
+import { now, TurnLog } from './turn-log.js'
 
-/** Comparable between the processes of one machine. */
-const now = (): number => Number(process.hrtime.bigint()) / 1e6
+/** How long the clients may take until all of them wait. */
+const GATHER_MS = 120_000
+const POLL_MS = 100
 
 /** Runs a load to its end, which is a moment after its time: what has begun is finished. */
 export async function runLoad(peer: PeerProcess, load: Load): Promise<Measured> {
-  const waits: number[] = []
-  const cycles: number[] = []
-  const holdings = new Map<string, number[]>()
-  const served = Array.from({ length: load.clients }, () => 0)
-  const run = { counts: false, isOver: false }
-  const cycleForever = async (client: PeerClient, index: number): Promise<void> => {
-    const name = load.names[(load.firstClient + index) % load.names.length]!
-    const held = holdings.get(name) ?? []
-    holdings.set(name, held)
-    while (!run.isOver) {
-      const start = now()
-      const release = await client.acquire(name)
-      const got = now()
-      const counts = run.counts
-      const end = now()
-      await release()
-      held.push(got, end)
-      if (!counts || run.isOver) continue
-      waits.push(got - start)
-      cycles.push(now() - start)
-      served[index]!++
-    }
-  }
-  const clients = await Promise.all(served.map(() => peer.client()))
-  const all = clients.map(cycleForever)
-  await lapse(load.warmSeconds)
-  const [start, cpu] = [now(), process.cpuUsage()]
-  run.counts = true
-  await lapse(load.seconds)
-  run.isOver = true
-  const { user, system } = process.cpuUsage(cpu)
+  const clients = await Promise.all(
+    Array.from({ length: load.clients }, (_, at) => peer.client(load.firstClient + at)),
+  )
+  const run = { counts: load.until === 'all-served', isOver: false }
+  const logs = clients.map(client => new TurnLog(client))
+  const open = load.gathers ? await shut(peer, clients[0]!, load) : undefined
+  let [start, cpu] = [now(), process.cpuUsage()]
+  const all = Promise.all(clients.map((client, at) => takeTurns(client, logs[at]!, at, load, run)))
+  await open?.()
+  if (load.until === 'time') {
+    await Promise.race([delay(load.warmSeconds * 1000), all])
+    ;[start, cpu] = [now(), process.cpuUsage()]
+    run.counts = true
+    await Promise.race([delay(load.seconds * 1000), all])
+    run.isOver = true
+  } else await all
   const ms = now() - start
-  await Promise.all(all)
-  return {
-    waits: Float64Array.from(waits),
-    cycles: Float64Array.from(cycles),
-    holdings: Object.fromEntries([...holdings].map(([name, times]) => [name, Float64Array.from(times)])),
-    served,
-    cpuMs: (user + system) / 1000,
-    ms,
-  }
+  const { user, system } = process.cpuUsage(cpu)
+  if (!load.gathers) await all
+  return { clients: logs.map(log => log.turns), cpuMs: (user + system) / 1000, ms }
 }
 
-function lapse(seconds: number): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, seconds * 1000))
+async function takeTurns(
+  client: PeerClient,
+  log: TurnLog,
+  at: number,
+  load: Load,
+  run: { readonly counts: boolean; readonly isOver: boolean },
+): Promise<void> {
+  do {
+    const names = namesOf(load, at)
+    const asked = now()
+    const release = await client.acquire(names)
+    const held = now()
+    const { counts } = run
+    await (load.holdMs > 0 ? delay(load.holdMs) : turn())
+    const leaving = now()
+    await release()
+    const left = now()
+    log.add(names, { asked, held, leaving, left }, counts && !run.isOver)
+    if (client.pauseMs) await delay(client.pauseMs)
+  } while (!run.isOver && load.until === 'time')
+}
+
+function namesOf({ names, take, firstClient }: Load, at: number): string[] {
+  if (take === 1) return [names[(firstClient + at) % names.length]!]
+  const left = [...names]
+  return Array.from({ length: take }, () => left.splice(Math.floor(Math.random() * left.length), 1)[0]!)
+}
+
+/** Holds the lock that all clients want. Resolves to what lets them in, once all of them wait. */
+async function shut(peer: PeerProcess, first: PeerClient, load: Load): Promise<() => Promise<void>> {
+  const release = await first.acquire(load.names)
+  return async () => {
+    const end = now() + GATHER_MS
+    for (;;) {
+      const waiting = await peer.waiting!(load.names[0]!)
+      if (waiting >= load.clients) return release()
+      if (now() > end) throw new Error(`${waiting} of ${load.clients} wait after ${GATHER_MS / 1000} s`)
+      await delay(POLL_MS)
+    }
+  }
 }

@@ -8,7 +8,7 @@ export const etcd3Lock: Peer = {
   name: 'etcd3 lock()',
   open({ etcd }) {
     const etcd3 = new Etcd3({ hosts: etcd })
-    const acquire = async (name: string): Promise<() => Promise<void>> => {
+    const acquire = async ([name]: readonly string[]): Promise<() => Promise<void>> => {
       for (;;) {
         const lock = etcd3.lock(`bench/etcd3/${name}`).ttl(60)
         try {

@@ -2,8 +2,21 @@ import { etcd3Lock } from './etcd3-lock.js'
 import { lockRpc } from './lock-rpc.js'
 import type { Peer } from './peer.js'
 import { rawPuts } from './raw-puts.js'
-import { redisSemaphore, redlock } from './redis.js'
+import { redisSemaphore, redisSemaphoreOf, redlock } from './redis.js'
 import { spicelock, spicelockHandle } from './spicelock.js'
+import {
+  BEFORE,
+  LIMIT,
+  readersAlone,
+  readersAndWriter,
+  semaphoreBefore,
+  spicelockOwners,
+  spicelockSemaphore,
+  spicelockSequence,
+  spicelockSet,
+  spicelockShared,
+} from './spicelock-kinds.js'
+import { inSequence } from './in-sequence.js'
 
 export const ON_ETCD: readonly Peer[] = [spicelock, spicelockHandle, lockRpc, etcd3Lock]
 export const ON_REDIS: readonly Peer[] = [
@@ -12,11 +25,44 @@ export const ON_REDIS: readonly Peer[] = [
   redlock('none'),
   redlock('always'),
 ]
+export const SEMAPHORES_ON_REDIS: readonly Peer[] = [
+  redisSemaphoreOf(LIMIT, 'none'),
+  redisSemaphoreOf(LIMIT, 'always'),
+]
 export const FLOOR: readonly Peer[] = [rawPuts]
+/** What CI compares. */
+export const IN_GATE: readonly Peer[] = [spicelock, lockRpc]
+export const lockRpcSequence = inSequence(lockRpc)
+
+const ALL: readonly Peer[] = [
+  ...ON_ETCD,
+  ...ON_REDIS,
+  ...SEMAPHORES_ON_REDIS,
+  ...FLOOR,
+  spicelockSemaphore,
+  semaphoreBefore,
+  spicelockShared,
+  readersAlone,
+  readersAndWriter,
+  spicelockSet,
+  spicelockSequence,
+  lockRpcSequence,
+  ...spicelockOwners.values(),
+]
 
 /** @throws Error for a name that no peer has. */
 export function peerNamed(name: string): Peer {
-  const found = [...ON_ETCD, ...ON_REDIS, ...FLOOR].find(peer => peer.name === name)
+  const found = ALL.find(peer => peer.name === name)
   if (!found) throw new Error(`there is no peer '${name}'`)
   return found
+}
+
+/** Whether it can be run: an earlier build is there only when it is given. */
+export function isGiven(peer: Peer): boolean {
+  return peer !== semaphoreBefore || Boolean(process.env[BEFORE])
+}
+
+/** Whether it needs a Redis. */
+export function isOnRedis(peer: Peer): boolean {
+  return [...ON_REDIS, ...SEMAPHORES_ON_REDIS].includes(peer)
 }

@@ -9,7 +9,7 @@ export const lockRpc: Peer = {
     const client = async (): Promise<PeerClient> => {
       const lease = await calls.lease()
       return {
-        async acquire(name) {
+        async acquire([name]) {
           const answer = await calls.call('v3lockpb.Lock/Lock', [
             [1, `bench/rpc/${name}`],
             [2, lease],

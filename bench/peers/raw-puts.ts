@@ -11,9 +11,9 @@ export const rawPuts: Peer = {
         [1, `bench/raw/${name}`],
         [2, 'x'.repeat(100)],
       ])
-    const acquire = async (name: string): Promise<() => Promise<void>> => {
-      await put(name)
-      return async () => void (await put(name))
+    const acquire = async ([name]: readonly string[]): Promise<() => Promise<void>> => {
+      await put(name!)
+      return async () => void (await put(name!))
     }
     return Promise.resolve({
       client: () => Promise.resolve({ acquire }),

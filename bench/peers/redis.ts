@@ -8,11 +8,12 @@ interface Redis {
   disconnect(): void
 }
 type NewRedis = new (port: number, host: string) => Redis
-type NewMutex = new (
-  redis: Redis,
-  name: string,
-  options: object,
-) => { acquire(): Promise<void>; release(): Promise<void> }
+interface Acquirable {
+  acquire(): Promise<void>
+  release(): Promise<void>
+}
+type NewMutex = new (redis: Redis, name: string, options: object) => Acquirable
+type NewSemaphore = new (redis: Redis, name: string, limit: number, options: object) => Acquirable
 type NewRedlock = new (
   clients: Redis[],
   options: object,
@@ -23,24 +24,36 @@ const TTL_MS = 60_000
 const RETRY_MS = 10
 const FOREVER = 2 ** 31 - 1
 
+const OPTIONS = {
+  lockTimeout: TTL_MS,
+  acquireTimeout: FOREVER,
+  retryInterval: RETRY_MS,
+  refreshInterval: 0,
+}
+
 /** redis-semaphore's Mutex on one Redis. */
 export const redisSemaphore = (sync: Sync): Peer =>
   peer(`redis-semaphore (${syncName(sync)})`, sync, redis => {
     const { Mutex } = required<{ Mutex: NewMutex }>('redis-semaphore')
-    const options = {
-      lockTimeout: TTL_MS,
-      acquireTimeout: FOREVER,
-      retryInterval: RETRY_MS,
-      refreshInterval: 0,
-    }
-    return {
-      async acquire(name) {
-        const mutex = new Mutex(redis, name, options)
-        await mutex.acquire()
-        return () => mutex.release()
-      },
-    }
+    return takes(name => new Mutex(redis, name, OPTIONS))
   })
+
+/** redis-semaphore's Semaphore, for so many holders, on one Redis. */
+export const redisSemaphoreOf = (limit: number, sync: Sync): Peer =>
+  peer(`redis-semaphore, semaphore (${syncName(sync)})`, sync, redis => {
+    const { Semaphore } = required<{ Semaphore: NewSemaphore }>('redis-semaphore')
+    return { ...takes(name => new Semaphore(redis, name, limit, OPTIONS)), limit }
+  })
+
+function takes(made: (name: string) => Acquirable): PeerClient {
+  return {
+    async acquire([name]) {
+      const lock = made(name!)
+      await lock.acquire()
+      return () => lock.release()
+    },
+  }
+}
 
 /** redlock on one Redis, which is no Redlock, but its cheapest use. */
 export const redlock = (sync: Sync): Peer =>
@@ -48,7 +61,7 @@ export const redlock = (sync: Sync): Peer =>
     const { default: Redlock } = required<{ default: NewRedlock }>('redlock')
     const lock = new Redlock([redis], { retryCount: -1, retryDelay: RETRY_MS, retryJitter: RETRY_MS / 2 })
     return {
-      async acquire(name) {
+      async acquire([name]) {
         const held = await lock.acquire([`redlock:${name}`], TTL_MS)
         return async () => void (await held.release())
       },

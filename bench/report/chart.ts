@@ -5,7 +5,7 @@ import type { Result } from './result.js'
 
 const [BAR, GAP, LEFT, WIDTH, RIGHT] = [16, 6, 190, 420, 110]
 
-/** Bars for each variant: the median, and a line from the least to the most. */
+/** A bar for the median of each peer, in a group for each load. Loads without the figure are left out. */
 export async function writeChart(folder: string, scenario: Scenario, result: Result): Promise<void> {
   const { figure, unit } = scenario.shown
   const lines: string[] = []
@@ -18,9 +18,11 @@ export async function writeChart(folder: string, scenario: Scenario, result: Res
   for (const { name, peers } of result.variants) {
     y += 24
     text(10, y - 6, name, 'start', 'bold')
-    const most = Math.max(...Object.values(peers).map(each => each[figure].median))
-    for (const [peer, figures] of Object.entries(peers)) {
-      const { median } = figures[figure]
+    const shown = Object.entries(peers).flatMap(([peer, { [figure]: spread }]) =>
+      spread ? [[peer, spread.median] as const] : [],
+    )
+    const most = Math.max(...shown.map(([, median]) => median))
+    for (const [peer, median] of shown) {
       const width = Math.max(1, (WIDTH * median) / most)
       const fill = peer.startsWith('spicelock') ? '#0b6e4f' : '#9aa5b1'
       text(LEFT - 8, y + BAR - 4, peer, 'end')

@@ -1,31 +1,36 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
-import { join } from 'node:path'
-import type { Figures, Outcome, Scenario, Target } from '../scenarios/scenario.js'
-import type { Rounds } from '../scenarios/run-variant.js'
+import { dirname, join } from 'node:path'
+import type { Outcome, Scenario, Target } from '../scenarios/scenario.js'
+import type { Settings } from '../scenarios/settings.js'
+
+/** A target that was measured. */
+export interface Verdict extends Target {
+  readonly value: number
+  readonly holds: boolean
+}
 
 /** What `bench/results/<scenario>.json` holds. */
 export interface Result {
   readonly scenario: string
+  readonly measures: string
   readonly machine: { readonly cpu: string; readonly cores: number; readonly gigabytes: number }
   readonly versions: { readonly node: string; readonly etcd: string }
-  readonly settings: Rounds
-  readonly variants: readonly {
-    readonly name: string
-    readonly peers: Readonly<Record<string, Figures>>
-  }[]
-  readonly targets: readonly (Target & { readonly holds: boolean })[]
+  readonly settings: Settings
+  readonly variants: readonly Outcome[]
+  readonly targets: readonly Verdict[]
 }
 
 export function resultOf(
   scenario: Scenario,
   outcomes: readonly Outcome[],
-  settings: Rounds,
+  settings: Settings,
   etcd: string,
 ): Result {
   const [first] = cpus()
   return {
     scenario: scenario.name,
+    measures: scenario.measures,
     machine: {
       cpu: first?.model ?? 'unknown',
       cores: cpus().length,
@@ -33,18 +38,31 @@ export function resultOf(
     },
     versions: { node: process.version, etcd },
     settings,
-    variants: scenario.variants.map(({ name }, at) => ({ name, peers: Object.fromEntries(outcomes[at]!) })),
-    targets: scenario.targets(outcomes).map(target => ({ ...target, holds: holds(target) })),
+    variants: outcomes,
+    targets: scenario.targets(outcomes).flatMap(verdictOf),
   }
 }
 
-function holds({ value, limit, bound }: Target): boolean {
-  return bound === 'at least' ? value >= limit : value <= limit
+function verdictOf({ value, ...target }: Target): Verdict[] {
+  if (value === undefined) return []
+  const holds = target.bound === 'at least' ? value >= target.limit : value <= target.limit
+  return [{ ...target, value, holds }]
 }
 
 export async function writeResult(folder: string, result: Result): Promise<void> {
   await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, `${result.scenario}.json`), `${JSON.stringify(result, null, 2)}\n`)
+  await writeJson(join(folder, `${result.scenario}.json`), result)
+}
+
+/** Replaces the results of these scenarios in a file, which is made when there is none. */
+export async function writeBaseline(file: string, results: readonly Result[]): Promise<void> {
+  const before = await readResults(file).catch((error: Error) => {
+    if ((error.cause as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  })
+  const kept = before.filter(old => results.every(({ scenario }) => scenario !== old.scenario))
+  await mkdir(dirname(file), { recursive: true })
+  await writeJson(file, [...kept, ...results])
 }
 
 /** The results of one file, or of each scenario in it. @throws Error naming the file when it is none. */
@@ -57,4 +75,8 @@ export async function readResults(file: string): Promise<Result[]> {
       cause: error,
     })
   }
+}
+
+function writeJson(file: string, value: unknown): Promise<void> {
+  return writeFile(file, `${JSON.stringify(value, null, 2)}\n`)
 }

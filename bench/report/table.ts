@@ -1,31 +1,60 @@
 import Table from 'cli-table3'
-import type { Figures, Spread } from '../scenarios/scenario.js'
+import type { Spread } from '../scenarios/scenario.js'
 import type { Result } from './result.js'
 
-const HEAD = ['', '/s', 'p50 ms', 'p99 ms', 'wait p99', 'client CPU', 'server CPU', 'most/least', 'overlaps']
+/** What a figure is called in a table, and by how much it is multiplied; others stand under their own name. */
+const HEADS: Readonly<Record<string, readonly [head: string, factor: number]>> = {
+  cyclesPerSecond: ['/s', 1],
+  cycleP50: ['p50 ms', 1],
+  cycleP99: ['p99 ms', 1],
+  waitP99: ['wait p99', 1],
+  apartWaitMost: ['writer waits', 1],
+  clientCpu: ['client CPU %', 100],
+  etcdCpu: ['etcd CPU %', 100],
+  redisCpu: ['redis CPU %', 100],
+  clientMicros: ['CPU µs/cycle', 1],
+  calls: ['calls/cycle', 1],
+  bytes: ['bytes/cycle', 1],
+  unfairness: ['most/least', 1],
+  elapsed: ['all ms', 1],
+}
 
-/** A table for each variant, and one of the targets. */
-export function tablesOf(result: Result): string {
+/** Only one line below the head, and none between the rows. */
+const STYLE = {
+  style: { head: [], border: [], compact: true },
+}
+
+/** A table for each load, and one of the targets. */
+export function tablesOf(result: Result, shown: string): string {
   const variants = result.variants.map(({ name, peers }) => {
-    const table = new Table({ head: HEAD, style: { head: [], border: [] } })
-    for (const [peer, figures] of Object.entries(peers)) table.push([peer, ...cells(figures)])
+    const all = Object.values(peers)
+    const keys = [...new Set(all.flatMap(figures => Object.keys(figures)))].filter(
+      key =>
+        key === shown ||
+        (key !== 'elapsed' && all.some(figures => figures[key]?.most !== 0 || key === 'overlaps')),
+    )
+    const table = new Table({ head: ['', ...keys.map(key => HEADS[key]?.[0] ?? key)], ...STYLE })
+    for (const [peer, figures] of Object.entries(peers)) {
+      table.push([peer, ...keys.map(key => cell(figures[key], HEADS[key]?.[1] ?? 1, key === shown))])
+    }
     return `${result.scenario}, ${name}\n${table.toString()}`
   })
-  const targets = new Table({ head: ['target', 'is', 'limit', ''], style: { head: [], border: [] } })
-  for (const { name, value, limit, bound, holds } of result.targets) {
-    targets.push([name, value.toFixed(2), `${bound} ${limit}`, holds ? 'holds' : 'MISSED'])
+  const targets = new Table({ head: ['target', 'is', 'limit', ''], ...STYLE })
+  for (const { name, value, limit, bound, unit = '', holds } of result.targets) {
+    targets.push([name, round(value), `${bound} ${limit} ${unit}`.trimEnd(), holds ? 'holds' : 'MISSED'])
   }
-  return [...variants, targets.toString()].join('\n\n')
+  return [...variants, ...(result.targets.length > 0 ? [targets.toString()] : [])].join('\n\n')
 }
 
-function cells(figures: Figures): string[] {
-  const { cyclesPerSecond, cycleP50, cycleP99, waitP99, clientCpu, serverCpu, unfairness } = figures
-  const ms = [cycleP50, cycleP99, waitP99].map(spread => spread.median.toFixed(2))
-  const percent = [clientCpu, serverCpu].map(spread => `${(100 * spread.median).toFixed(0)} %`)
-  const served = Number.isFinite(unfairness.median) ? unfairness.median.toFixed(2) : 'starved'
-  return [rate(cyclesPerSecond), ...ms, ...percent, served, String(figures.violations)]
+/** The median, and of the figure that is shown the least and the most. */
+function cell(spread: Spread | undefined, factor: number, isShown: boolean): string {
+  if (spread === undefined) return ''
+  const [median, least, most] = [spread.median, spread.least, spread.most].map(value => round(value * factor))
+  return isShown && least !== most ? `${median} (${least}-${most})` : median!
 }
 
-function rate({ median, least, most }: Spread): string {
-  return `${median.toFixed(0)} (${least.toFixed(0)}-${most.toFixed(0)})`
+/** With two digits after the point where they tell something. */
+export function round(value: number): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'not reached' : 'starved'
+  return value !== 0 && Math.abs(value) < 100 ? value.toFixed(2) : value.toFixed(0)
 }

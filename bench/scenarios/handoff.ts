@@ -1,44 +1,47 @@
 import { ON_ETCD, ON_REDIS } from '../peers/index.js'
 import { lockRpc } from '../peers/lock-rpc.js'
 import { spicelock } from '../peers/spicelock.js'
-import { ratio, type Scenario, type Target } from './scenario.js'
+import { loadScenario } from './load-scenario.js'
+import { figureOf, ratioOf, type Spread, type Target } from './scenario.js'
 
-/** Of the rate of etcd's Lock RPC, what is to be reached at least. */
-const VARIANTS = [
-  { processes: 1, clients: 16, limit: 4 },
-  { processes: 1, clients: 100, limit: 1.6 },
-  { processes: 4, clients: 16, limit: 3 },
-  { processes: 4, clients: 100, limit: 1.5 },
+/** `limit`: of the rate of etcd's Lock RPC, what is to be reached at least. */
+const LOADS = [
+  { name: '16 waiters, 1 process', processes: 1, clients: 16, limit: 4 },
+  { name: '100 waiters, 1 process', processes: 1, clients: 100, limit: 1.6 },
+  { name: '16 waiters, 4 processes', processes: 4, clients: 16, limit: 3 },
+  { name: '100 waiters, 4 processes', processes: 4, clients: 100, limit: 1.5 },
 ]
 const MOST_UNFAIR = 1.05
 
-export const handoff: Scenario = {
+export const handoff = loadScenario({
   name: 'handoff',
   measures: 'one exclusive lock that all clients want',
   peers: [...ON_ETCD, ...ON_REDIS],
-  variants: VARIANTS.map(({ processes, clients }) => ({
-    name: `${clients} waiters, ${processes} process${processes === 1 ? '' : 'es'}`,
+  variants: LOADS.map(({ name, processes, clients }) => ({
+    name,
     processes,
     clients,
     names: 1,
+    isGate: processes === 1,
   })),
   shown: { figure: 'cyclesPerSecond', unit: 'hand-offs a second' },
   targets: outcomes =>
-    outcomes.flatMap((outcome, at): Target[] => {
-      const { name } = handoff.variants[at]!
+    LOADS.flatMap(({ name, limit }): Target[] => {
+      const of = (peer: string, figure: string): Spread | undefined => figureOf(outcomes, name, peer, figure)
       return [
         {
           name: `${name}: rate / Lock RPC`,
-          value: ratio(outcome, 'cyclesPerSecond', spicelock.name, lockRpc.name),
-          limit: VARIANTS[at]!.limit,
+          value: ratioOf(of(spicelock.name, 'cyclesPerSecond'), of(lockRpc.name, 'cyclesPerSecond')),
+          limit,
           bound: 'at least',
+          isGate: true,
         },
         {
           name: `${name}: most / least served`,
-          value: outcome.get(spicelock.name)!.unfairness.median,
+          value: of(spicelock.name, 'unfairness')?.median,
           limit: MOST_UNFAIR,
           bound: 'at most',
         },
       ]
     }),
-}
+})

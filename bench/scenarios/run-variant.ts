@@ -1,18 +1,11 @@
 import type { Backends } from '../backends/backends.js'
-import type { Measured } from '../load/load.js'
-import { overlaps } from '../load/overlaps.js'
-import { Worker } from '../load/worker.js'
+import type { Load, Measured } from '../load/load.js'
 import type { Peer } from '../peers/peer.js'
-import { quantile } from '../quantile.js'
-import type { Figures, Outcome, Spread, Variant } from './scenario.js'
-
-export interface Rounds {
-  readonly rounds: number
-  readonly warmSeconds: number
-  readonly seconds: number
-}
-
-type Round = { readonly [Figure in keyof Figures]: number }
+import { Child } from '../processes/child.js'
+import { figuresOf, type RoundCosts, type Round, roundOf } from './figures.js'
+import type { Bench, Outcome } from './scenario.js'
+import type { Settings } from './settings.js'
+import type { Variant } from './variant.js'
 
 /**
  * Lets the peers run a variant in turns, so that a noisy moment of the machine strikes all alike. The first round is not counted:
@@ -22,87 +15,76 @@ export async function runVariant(
   variant: Variant,
   peers: readonly Peer[],
   backends: Backends,
-  { rounds, warmSeconds, seconds }: Rounds,
-  progress: (text: string) => void,
+  { settings, progress }: Bench,
 ): Promise<Outcome> {
-  const teams = new Map<string, Worker[]>()
+  const { rounds } = settings
+  const teams = new Map<string, Child[]>()
   const counted = new Map<string, Round[]>(peers.map(({ name }) => [name, []]))
   try {
-    for (let round = 0; round <= rounds; round++) {
+    for (let round = variant.gathers ? 1 : 0; round <= rounds; round++) {
       for (const { name } of peers) {
         progress(`${variant.name}, round ${round} of ${rounds}: ${name}`)
-        const team = teams.get(name) ?? (await startTeam(name, variant.processes, backends))
+        const team = teams.get(name) ?? (await startTeam(name, variant.processes, backends, settings))
         teams.set(name, team)
-        const figures = await runOnce(team, variant, backends, { warmSeconds, seconds })
-        if (round > 0) counted.get(name)!.push(figures)
+        const measured = await runOnce(team, variant, backends, settings)
+        if (round > 0) counted.get(name)!.push(measured)
+        if (!variant.gathers) continue
+        teams.delete(name)
+        await Promise.all(team.map(child => child.kill()))
       }
     }
   } finally {
-    await Promise.all([...teams.values()].flat().map(worker => worker.stop()))
+    await Promise.all([...teams.values()].flat().map(child => child[Symbol.asyncDispose]()))
   }
-  return new Map([...counted].map(([name, each]) => [name, figuresOf(each)]))
+  const peersFigures = [...counted].map(([name, each]) => [name, figuresOf(each)] as const)
+  return { name: variant.name, peers: Object.fromEntries(peersFigures) }
 }
 
-function startTeam(peer: string, processes: number, { stores }: Backends): Promise<Worker[]> {
-  return Promise.all(Array.from({ length: processes }, () => Worker.start(peer, stores)))
+function startTeam(
+  peer: string,
+  processes: number,
+  backends: Backends,
+  { profiles }: Settings,
+): Promise<Child[]> {
+  const isOurs = peer.startsWith('spicelock')
+  const flags = isOurs && profiles !== undefined ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : []
+  return Promise.all(
+    Array.from({ length: processes }, (_, at) =>
+      Child.start('peer', { peer, stores: backends.storesOf(at) }, flags),
+    ),
+  )
 }
 
 let runs = 0
 
 async function runOnce(
-  team: readonly Worker[],
-  { clients, names }: Variant,
+  team: readonly Child[],
+  variant: Variant,
   backends: Backends,
-  times: { readonly warmSeconds: number; readonly seconds: number },
+  { warmSeconds, seconds }: Settings,
 ): Promise<Round> {
+  const { clients, names, take = 1, holdMs = 0, until = 'time', gathers = false } = variant
   const run = ++runs
   const all = Array.from({ length: names }, (_, at) => `bench-${process.pid}-${run}-${at}`)
   const each = clients / team.length
-  const before = await backends.cpuMs()
+  const load = { names: all, take, holdMs, until, gathers, warmSeconds, seconds, clients: each }
+  const begun = await costsSoFar(backends)
   const measured = await Promise.all(
-    team.map((worker, at) => worker.run({ ...times, names: all, clients: each, firstClient: at * each })),
+    team.map((child, at) => child.ask<Measured>({ ...load, firstClient: at * each } satisfies Load)),
   )
-  const serverCpuMs = (await backends.cpuMs()) - before
-  return roundOf(measured, all, serverCpuMs, times.warmSeconds + times.seconds)
+  const ended = await costsSoFar(backends)
+  return roundOf(measured, all, differenceOf(begun, ended))
 }
 
-function roundOf(
-  measured: readonly Measured[],
-  names: readonly string[],
-  serverCpuMs: number,
-  seconds: number,
-): Round {
-  const cycles = measured.flatMap(each => [...each.cycles])
-  const waits = measured.flatMap(each => [...each.waits])
-  const served = measured.flatMap(each => each.served)
-  return {
-    cyclesPerSecond: measured.reduce((sum, each) => sum + (each.cycles.length / each.ms) * 1000, 0),
-    cycleP50: quantile(cycles, 0.5),
-    cycleP99: quantile(cycles, 0.99),
-    waitP99: quantile(waits, 0.99),
-    clientCpu: measured.reduce((sum, each) => sum + each.cpuMs / each.ms, 0),
-    serverCpu: serverCpuMs / seconds / 1000,
-    unfairness: Math.max(...served) / Math.min(...served),
-    violations: names.reduce(
-      (sum, name) => sum + overlaps(measured.flatMap(each => each.holdings[name] ?? [])),
-      0,
-    ),
-  }
+async function costsSoFar(backends: Backends): Promise<RoundCosts> {
+  const [cpu, traffic] = await Promise.all([backends.cpuMs(), backends.traffic()])
+  return { ms: performance.now(), etcdCpuMs: cpu.etcd, redisCpuMs: cpu.redis, ...traffic }
 }
 
-function figuresOf(rounds: readonly Round[]): Figures {
-  const spread = (figure: keyof Round): Spread => {
-    const values = rounds.map(round => round[figure])
-    return { median: quantile(values, 0.5), least: Math.min(...values), most: Math.max(...values) }
-  }
-  return {
-    cyclesPerSecond: spread('cyclesPerSecond'),
-    cycleP50: spread('cycleP50'),
-    cycleP99: spread('cycleP99'),
-    waitP99: spread('waitP99'),
-    clientCpu: spread('clientCpu'),
-    serverCpu: spread('serverCpu'),
-    unfairness: spread('unfairness'),
-    violations: rounds.reduce((sum, round) => sum + round.violations, 0),
-  }
+function differenceOf(begun: RoundCosts, ended: RoundCosts): RoundCosts {
+  const keys = Object.keys(begun) as (keyof RoundCosts)[]
+  return Object.fromEntries(keys.map(key => [key, ended[key] - begun[key]])) as Record<
+    keyof RoundCosts,
+    number
+  >
 }

@@ -1,68 +1,77 @@
-import type { Peer } from '../peers/peer.js'
+import { quantile } from '../quantile.js'
+import type { Settings } from './settings.js'
 
-/** One load, which all peers run in turns. */
-export interface Variant {
-  /** For example `64 names`. */
-  readonly name: string
-  readonly processes: number
-  /** Of all processes together. */
-  readonly clients: number
-  /** How many different locks they take. */
-  readonly names: number
-}
-
-/** What a peer has reached with a variant: medians of its rounds, with the least and the most. */
-export interface Figures {
-  readonly cyclesPerSecond: Spread
-  /** Milliseconds of an acquisition and its release. */
-  readonly cycleP50: Spread
-  readonly cycleP99: Spread
-  /** Milliseconds until it is held. */
-  readonly waitP99: Spread
-  /** Share of one core. */
-  readonly clientCpu: Spread
-  readonly serverCpu: Spread
-  /** How often the client that was served most held, for each time of the one that was served least. */
-  readonly unfairness: Spread
-  /** Holdings that overlapped, of all rounds. */
-  readonly violations: number
-}
-
+/** Of several rounds. */
 export interface Spread {
   readonly median: number
   readonly least: number
   readonly most: number
+  /** In the order of the rounds; NaN where a round has no such figure. */
+  readonly each: readonly number[]
 }
 
-/** Figures of a variant, by the name of the peer. */
-export type Outcome = ReadonlyMap<string, Figures>
+/** What a peer has reached, by the name of the figure. */
+export type Figures = Readonly<Record<string, Spread>>
+
+/** What the peers have reached under one load. */
+export interface Outcome {
+  /** The load, for example `64 names`. */
+  readonly name: string
+  readonly peers: Readonly<Record<string, Figures>>
+}
 
 export interface Target {
   readonly name: string
-  readonly value: number
+  /** Undefined when it was not measured, because a peer or a load was left out. NaN when it was, in vain. */
+  readonly value: number | undefined
   /** `value` is to be at least, or at most, this. */
   readonly limit: number
   readonly bound: 'at least' | 'at most'
+  /** Of `value`, for example `ms`; none for a ratio, which other machines reach as well. */
+  readonly unit?: string
+  /** Whether CI looks at it. */
+  readonly isGate?: boolean
+}
+
+/** What a scenario works with. */
+export interface Bench {
+  readonly settings: Settings
+  readonly progress: (text: string) => void
 }
 
 export interface Scenario {
   readonly name: string
   /** A sentence for people. */
   readonly measures: string
-  readonly peers: readonly Peer[]
-  readonly variants: readonly Variant[]
-  /** The figure that the chart shows. */
-  readonly shown: { readonly figure: 'cyclesPerSecond' | 'cycleP50'; readonly unit: string }
-  /** @param outcomes one for each variant, in their order. */
+  /** The figure that the chart shows, and its unit. */
+  readonly shown: { readonly figure: string; readonly unit: string }
+  run(bench: Bench): Promise<Outcome[]>
   targets(outcomes: readonly Outcome[]): Target[]
 }
 
-/** The median of a figure of one peer, divided by that of another. */
-export function ratio(
-  outcome: Outcome,
-  figure: Exclude<keyof Figures, 'violations'>,
+/** A figure of a peer under a load; undefined when one of them was left out. */
+export function figureOf(
+  outcomes: readonly Outcome[],
+  load: string,
   peer: string,
-  other: string,
-): number {
-  return outcome.get(peer)![figure].median / outcome.get(other)![figure].median
+  figure: string,
+): Spread | undefined {
+  return outcomes.find(({ name }) => name === load)?.peers[peer]?.[figure]
+}
+
+/**
+ * The median of one figure by another, round by round: a noisy moment of the machine strikes both. Undefined when one of them
+ * was left out.
+ */
+export function ratioOf(figure: Spread | undefined, other: Spread | undefined): number | undefined {
+  if (!figure || !other) return undefined
+  const each = figure.each.map((value, round) => value / other.each[round]!)
+  return spreadOf(each).median
+}
+
+/** The spread of these numbers. */
+export function spreadOf(each: readonly number[]): Spread {
+  const known = each.filter(value => !Number.isNaN(value))
+  const [median, least, most] = [0.5, 0, 1].map(share => quantile(known, share))
+  return { median: median!, least: least!, most: most!, each }
 }

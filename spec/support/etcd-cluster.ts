@@ -7,7 +7,7 @@ interface Status {
   readonly version: string
 }
 
-/** Three members of one etcd. */
+/** Several members of one etcd. */
 export class EtcdCluster {
   private constructor(
     readonly members: readonly EtcdProcess[],
@@ -15,21 +15,25 @@ export class EtcdCluster {
     readonly endpoints: readonly string[],
   ) {}
 
-  static async start(size = 3): Promise<EtcdCluster> {
+  /** @param parent folder for the data of the members; one for temporary files by default. */
+  static async start(size = 3, parent?: string): Promise<EtcdCluster> {
     const urls = (await freePorts(2 * size)).map(port => `http://127.0.0.1:${port}`)
     const [clients, peers] = [urls.slice(0, size), urls.slice(size)]
     const cluster = peers.map((peer, index) => `m${index}=${peer}`).join(',')
     const members = await Promise.all(
       clients.map((client, index) =>
-        EtcdProcess.start([
-          `--name=m${index}`,
-          `--listen-client-urls=${client}`,
-          `--advertise-client-urls=${client}`,
-          `--listen-peer-urls=${peers[index]}`,
-          `--initial-advertise-peer-urls=${peers[index]}`,
-          `--initial-cluster=${cluster}`,
-          `--initial-cluster-token=${cluster}`,
-        ]),
+        EtcdProcess.start(
+          [
+            `--name=m${index}`,
+            `--listen-client-urls=${client}`,
+            `--advertise-client-urls=${client}`,
+            `--listen-peer-urls=${peers[index]}`,
+            `--initial-advertise-peer-urls=${peers[index]}`,
+            `--initial-cluster=${cluster}`,
+            `--initial-cluster-token=${cluster}`,
+          ],
+          parent,
+        ),
       ),
     )
     return new EtcdCluster(members, clients)

@@ -13,14 +13,19 @@ export class EtcdProcess {
     private readonly flags: readonly string[],
   ) {}
 
-  /** Resolves when it runs, which may be before it serves. */
-  static async start(flags: readonly string[]): Promise<EtcdProcess> {
-    const dataDir = await mkdtemp(join(tmpdir(), 'spicelock-spec-etcd-'))
+  /** Resolves when it runs, which may be before it serves. Its data are in a folder of their own within `parent`. */
+  static async start(flags: readonly string[], parent = tmpdir()): Promise<EtcdProcess> {
+    const dataDir = await mkdtemp(join(parent, 'spicelock-spec-etcd-'))
     const { path } = await findEtcd(line => process.stderr.write(`${line}\n`))
     const watchdog = new EtcdWatchdog(path, dataDir, etcdEnvironment())
     const etcd = new EtcdProcess(watchdog, dataDir, [...flags, `--data-dir=${dataDir}`, '--logger=zap'])
     await etcd.restart()
     return etcd
+  }
+
+  /** Of etcd itself, while it runs. */
+  get pid(): number | undefined {
+    return this.watchdog.pid
   }
 
   /** SIGKILL, as in a crash; the data stay. */

@@ -1,0 +1,35 @@
+import { ON_ETCD, ON_REDIS } from '../peers/index.js'
+import { spicelock } from '../peers/spicelock.js'
+import { loadScenario } from './load-scenario.js'
+import { figureOf, type Target } from './scenario.js'
+
+const HOLD_MS = 10
+
+const LOADS = [16, 100].map(clients => ({
+  name: `${clients} clients`,
+  clients,
+  names: 1,
+  processes: 1,
+  holdMs: HOLD_MS,
+  until: 'all-served' as const,
+}))
+
+export const drain = loadScenario({
+  name: 'drain',
+  measures: 'clients that start together and hold one exclusive lock once, each for 10 ms',
+  peers: [...ON_ETCD, ...ON_REDIS],
+  variants: LOADS,
+  shown: { figure: 'elapsed', unit: 'ms until all have held' },
+  targets: outcomes =>
+    LOADS.flatMap(({ name, clients }): Target[] => {
+      const elapsed = figureOf(outcomes, name, spicelock.name, 'elapsed')
+      return [
+        {
+          name: `${name}: time / time of the holdings`,
+          value: elapsed && elapsed.median / (clients * HOLD_MS),
+          limit: 1.1,
+          bound: 'at most',
+        },
+      ]
+    }),
+})

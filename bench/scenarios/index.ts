@@ -1,0 +1,21 @@
+import { cycle } from './cycle.js'
+import { handoff } from './handoff.js'
+import { parallel } from './parallel.js'
+import { processes } from './processes.js'
+import { drain } from './drain.js'
+import { semaphore } from './semaphore.js'
+import { sets } from './sets.js'
+import { shared } from './shared.js'
+import type { Scenario } from './scenario.js'
+
+const ALL: readonly Scenario[] = [cycle, parallel, processes, handoff, drain, semaphore, shared, sets]
+
+/** All scenarios when none is named. @throws Error for a name that none has. */
+export function scenariosNamed(names: readonly string[]): Scenario[] {
+  const known = ALL.map(({ name }) => name)
+  const unknown = names.find(name => !known.includes(name))
+  if (unknown !== undefined) {
+    throw new Error(`there is no scenario '${unknown}'; there are ${known.join(', ')}`)
+  }
+  return ALL.filter(({ name }) => names.length === 0 || names.includes(name))
+}
