@@ -1,9 +1,9 @@
-import { DateTime } from 'luxon'
 import { INSPECT } from './printed.js'
 
 const FORM =
-  /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6})0{0,3})?(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?$/
+  /^(\d{4}-\d\d-\d\d)[ T]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,6})0{0,3})?(?:Z|([+-])([01]\d|2[0-3]):?([0-5]\d))?$/
 const MICROS_PER_SECOND = 1_000_000n
+const DAY_MS = 86_400_000
 /** What Python's `datetime.fromisoformat` reads: also a day alone, no colons, any separator, and an offset to the microsecond. */
 const ISO =
   /^(\d{4}-\d\d-\d\d|\d{8}|\d{4}-W\d\d(?:-[1-7])?|\d{4}W\d\d[1-7]?)(?:.([01]\d|2[0-3])(?::?([0-5]\d)(?::?([0-5]\d)(?:[.,](\d+))?)?)?(Z|[+-].+)?)?$/su
@@ -32,14 +32,15 @@ export class Timestamp {
    * @throws RangeError
    */
   static parse(text: string): Timestamp {
-    const [, date, time, fraction = '', offset = 'Z'] = FORM.exec(text) ?? []
-    const seconds = DateTime.fromISO(`${date}T${time}${offset}`, { zone: 'utc' })
-    if (!seconds.isValid || time?.startsWith('24') || seconds.year < 1 || seconds.year > 9999) {
+    const [, date = '', hour, minute, second, fraction, sign, ...away] = FORM.exec(text) ?? []
+    const local = millisOfDay(date) + millisOf(hour, minute, second)
+    const millis = sign === '-' ? local + millisOf(...away) : local - millisOf(...away)
+    if (!(millis >= FIRST_MS && millis <= LAST_MS)) {
       throw new RangeError(
         `${JSON.stringify(text)} is not a time: expected a form like 2023-07-16 16:46:52.161053+00:00`,
       )
     }
-    return new Timestamp(BigInt(seconds.toMillis()) * 1000n + BigInt(fraction.padEnd(6, '0')))
+    return new Timestamp(BigInt(millis) * 1000n + microsOf(fraction))
   }
 
   /**
@@ -54,8 +55,9 @@ export class Timestamp {
     if (Number.isNaN(day) || (!sign && offset !== 'Z')) {
       throw new RangeError(`${JSON.stringify(text)} is not a time.`)
     }
-    const local = BigInt(day) * 1000n + microsOf(hour, minute, second, fraction)
-    const ahead = microsOf(...away)
+    const local = BigInt(day + millisOf(hour, minute, second)) * 1000n + microsOf(fraction)
+    const [hours, minutes, seconds, fractionAway] = away
+    const ahead = BigInt(millisOf(hours, minutes, seconds)) * 1000n + microsOf(fractionAway)
     return new Timestamp(sign === '-' ? local + ahead : local - ahead)
   }
 
@@ -129,16 +131,42 @@ export class Timestamp {
 /** Times are read often, and nearly all are of the same day. */
 let lastDay = { text: '', ms: NaN }
 
-/** NaN for what is no day in the years from 1 on. */
+/** Of a day in a form of {@link ISO}; NaN for what is no day in the years from 1 on. */
 function millisOfDay(text: string): number {
-  if (text !== lastDay.text) {
-    const day = DateTime.fromISO(text, { zone: 'utc' })
-    lastDay = { text, ms: day.isValid && day.year >= 1 ? day.toMillis() : NaN }
-  }
+  if (text !== lastDay.text) lastDay = { text, ms: text.includes('W') ? weekDay(text) : calendarDay(text) }
   return lastDay.ms
 }
 
-function microsOf(hour = '0', minute = '0', second = '0', fraction = ''): bigint {
-  const seconds = (BigInt(hour) * 60n + BigInt(minute)) * 60n + BigInt(second)
-  return seconds * MICROS_PER_SECOND + BigInt(fraction.slice(0, 6).padEnd(6, '0'))
+function calendarDay(text: string): number {
+  const iso = text.length === 8 ? `${text.slice(0, 4)}-${text.slice(4, 6)}-${text.slice(6)}` : text
+  const ms = iso < '0001' ? NaN : Date.parse(`${iso}T00:00:00Z`)
+  // JavaScript takes February 31 for a day in March.
+  return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== iso ? NaN : ms
+}
+
+/** Of ISO 8601: the first week of a year is that of January 4, and begins on Monday. */
+function weekDay(text: string): number {
+  const [year, week, day = 1] = text
+    .replaceAll('-', '')
+    .match(/^\d{4}|(?<=W)\d\d|\d$/g)!
+    .map(Number)
+  const monday = firstMonday(year!) + (week! - 1) * 7 * DAY_MS
+  if (year! < 1 || week! < 1 || monday >= firstMonday(year! + 1)) return NaN
+  return monday + (day - 1) * DAY_MS
+}
+
+function firstMonday(year: number): number {
+  const fourth = new Date(0)
+  // Date.UTC takes the years up to 99 for those from 1900 on.
+  fourth.setUTCFullYear(year, 0, 4)
+  return fourth.getTime() - ((fourth.getUTCDay() + 6) % 7) * DAY_MS
+}
+
+function millisOf(hour = '0', minute = '0', second = '0'): number {
+  return ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1000
+}
+
+/** Of the digits behind the point, as far as a microsecond. */
+function microsOf(fraction = ''): bigint {
+  return BigInt(fraction.slice(0, 6).padEnd(6, '0'))
 }

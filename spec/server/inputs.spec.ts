@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { pino } from 'pino'
+import WebSocket from 'ws'
 import type { RelukkoJson } from '../../lib/relukko/relukko-dto.js'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
@@ -311,7 +313,12 @@ it('gives each answer an id: that of the request, when it can be logged', async 
 })
 
 it('tells Prometheus what it does', async () => {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws/broadcast`, { headers: { 'x-api-key': KEY } })
+  await once(socket, 'open')
+  const heard = once(socket, 'message')
   await take()
+  await heard
+  socket.terminate()
   const text = await (await fetch(`${url}/metrics`)).text()
   expect(text).toMatch(
     /spicelock_http_request_seconds_count\{method="POST",route="\/v1\/locks",status="201"\} \d+/,

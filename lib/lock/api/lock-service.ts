@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { KeyRange, LeaseId } from '../../kv/key-value.js'
+import type { KeyRange, KeyValue, LeaseId } from '../../kv/key-value.js'
 import { type Op, readsOf } from '../../kv/transaction.js'
 import type { ConcurrentLock } from '../../model/concurrent-lock.js'
 import type { LockState } from '../../model/lock-state.js'
@@ -141,6 +141,24 @@ export class LockService {
   async release(keys: readonly LockKey[], id: string, patience: Patience = {}): Promise<ConcurrentLock[]> {
     checkId(id)
     return releaseById(this.engine, keys, id, this.within(patience))
+  }
+
+  /**
+   * Releases one lock by id, and reads in the same transaction what stood at a key that belongs to no lock. Throws as
+   * {@link release}; when etcd could not be reached it may be repeated. `kv` is undefined, too, when the answer of etcd was lost.
+   */
+  async releaseBeside(
+    key: LockKey,
+    id: string,
+    path: string,
+    patience: Patience = {},
+  ): Promise<{ readonly released: boolean; readonly kv: KeyValue | undefined }> {
+    checkId(id)
+    let kv: KeyValue | undefined
+    const beside = { key: path, onRead: (found: KeyValue | undefined): void => void (kv = found) }
+    const options = { ...this.within(patience), beside, mayBeRepeated: true }
+    const released = await releaseById(this.engine, [key], id, options)
+    return { released: released.length > 0, kv }
   }
 
   /**

@@ -71,19 +71,19 @@ export class Engine {
 
   /**
    * One attempt at transactions, all of them or none. Each is made from the snapshot in `before` that has its index;
-   * the rest depends on none. Resolves to what is true after it. @throws StoreError
+   * the rest depends on none. Resolves to what is true after it, and to the results of the rest. @throws StoreError
    */
   async commitTracked(
     before: readonly Snapshot[],
     transactions: readonly Transaction[],
     within?: CallOptions,
-  ): Promise<{ succeeded: boolean; after: Snapshot[] }> {
+  ): Promise<{ succeeded: boolean; after: Snapshot[]; rest: TransactionResult[] }> {
     for (const { key } of before) this.snapshots.delete(key)
     const result = await this.commit(combine(transactions), within)
     const results = split(transactions, result)
     const after = before.map((snapshot, at) => applyResult(snapshot, transactions[at]!, results[at]!))
     for (const snapshot of after) this.snapshots.set(snapshot)
-    return { succeeded: result.succeeded, after }
+    return { succeeded: result.succeeded, after, rest: results.slice(before.length) }
   }
 
   /** The truth, linearizably, of one revision. One attempt. @throws StoreError */

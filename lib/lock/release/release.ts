@@ -1,6 +1,7 @@
-import type { LeaseId } from '../../kv/key-value.js'
-import { type Op, unconditionally } from '../../kv/transaction.js'
+import type { KeyValue, LeaseId } from '../../kv/key-value.js'
+import { type Op, readsOf, unconditionally } from '../../kv/transaction.js'
 import type { ConcurrentLock } from '../../model/concurrent-lock.js'
+import { EtcdLockUnavailableError } from '../../model/errors.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { successorsOfEach } from '../../protocol/lock-set.js'
 import { hasRecord } from '../../protocol/record.js'
@@ -25,10 +26,20 @@ export interface ReleaseOptions {
   readonly budget?: Budget
   /** To be written in the same transaction. */
   readonly extraOps?: readonly Op[]
+  /** A key that belongs to none of the locks: read in the same transaction, as it was before it. */
+  readonly beside?: KeyBeside
+  /** Whether the holdings stay as they are when etcd cannot be reached, since the caller will repeat it. Otherwise their leases are revoked. */
+  readonly mayBeRepeated?: boolean
   /** Only holdings on a lease for which this is true are released; all when not given. */
   readonly isOurs?: (lease: LeaseId) => boolean
   /** Called when an answer was lost and nothing is held afterwards: did our release do it? Taken as yes when not given. */
   readonly wasApplied?: (within: CallOptions) => Promise<boolean>
+}
+
+export interface KeyBeside {
+  readonly key: string
+  /** Is told what the release has found there; not called when its answer was lost. */
+  readonly onRead: (kv: KeyValue | undefined) => void
 }
 
 /**
@@ -66,14 +77,19 @@ class ReleaseAttempt {
     const holdings = keys.map(key => engine.holdings.take(key, uuid)).filter(holding => holding !== undefined)
     this.view = { ...this.view, snapshots: await Promise.all(keys.map(key => engine.cached(key))) }
     let confirmed: readonly PlannedRelease[] = []
+    let isKept = false
     try {
       const released = await engine.retry({ path: keys.join(', ') }, within => this.advance(within), {
         budget,
       })
       if (!this.unanswered) confirmed = released
       return released.flatMap(({ plan }) => plan.released ?? [])
+    } catch (error) {
+      isKept = this.options.mayBeRepeated === true && error instanceof EtcdLockUnavailableError
+      throw error
     } finally {
-      this.returnLeases(holdings, confirmed)
+      if (isKept) for (const holding of holdings) engine.holdings.add(holding)
+      else this.returnLeases(holdings, confirmed)
     }
   }
 
@@ -105,7 +121,10 @@ class ReleaseAttempt {
   private async send(planned: readonly PlannedRelease[], within: CallOptions): Promise<boolean> {
     const before = planned.map(({ snapshot }) => snapshot)
     const releases = planned.map(({ plan }) => plan.transaction)
-    const transactions = [...releases, unconditionally(...this.extraOps(planned))]
+    const { beside } = this.options
+    // Before the writes, which an operation behind them would see.
+    const read = readsOf(...(beside ? [{ key: beside.key }] : []))
+    const transactions = [...releases, read, unconditionally(...this.extraOps(planned))]
     const answer = await this.engine.commitTracked(before, transactions, within).catch(asStoreError)
     if (answer instanceof StoreError) {
       await this.onFailure(answer, planned, within)
@@ -113,6 +132,7 @@ class ReleaseAttempt {
     }
     this.view = afterAnswer(this.view, planned, answer.after)
     if (!answer.succeeded) return false
+    beside?.onRead(answer.rest[0]!.results[0]?.[0])
     for (const { snapshot, plan } of planned) logExpired(this.engine.log, snapshot.key, plan.expired)
     return true
   }

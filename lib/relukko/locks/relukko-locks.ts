@@ -7,7 +7,8 @@ import { LockKey } from '../../protocol/lock-key.js'
 import { RelukkoNotFoundError } from '../errors.js'
 import { NEW_SECONDS, ttlUntil } from './expiry.js'
 import { checkCreator, idOf, keyOf } from './inputs.js'
-import { formatRecord } from './record.js'
+import { type RecentLock, RecentLocks } from './recent-locks.js'
+import { formatRecord, parseRecord } from './record.js'
 import { RelukkoDTO } from '../relukko-dto.js'
 import { BOUND_MS, notFound, type Seen, RelukkoReader } from './relukko-reader.js'
 
@@ -33,6 +34,7 @@ export interface Taken {
 /** Relukko's locks in etcd: exclusive ones under one prefix, each with a record in the same transaction. */
 export class RelukkoLocks {
   private readonly sight: RelukkoReader
+  private readonly recent = new RecentLocks()
 
   constructor(
     readonly locks: LockService,
@@ -70,7 +72,7 @@ export class RelukkoLocks {
   /** @throws RelukkoNotFoundError, EtcdLockUnavailableError */
   async find(given: string): Promise<Seen> {
     const id = idOf(given)
-    return this.sight.see(await this.sight.keyOf(id), id)
+    return this.sight.see(await this.keyOf(id), id)
   }
 
   /**
@@ -84,13 +86,15 @@ export class RelukkoLocks {
     const id = idOf(given)
     const changeAt = (lock: RelukkoDTO, now: Timestamp): RelukkoDTO =>
       new RelukkoDTO({ ...lock, ...changed(lock, now), updatedAt: now })
-    return this.rewrite(await this.sight.keyOf(id), id, changeAt)
+    return this.rewrite(await this.keyOf(id), id, changeAt)
   }
 
   /** Resolves to what it was. @throws RelukkoNotFoundError, EtcdLockUnavailableError */
   async release(given: string): Promise<RelukkoDTO> {
-    const { lock, snapshot } = await this.find(given)
-    const { id } = lock
+    const id = idOf(given)
+    const recent = this.recent.get(id)
+    if (recent && this.locks.isHeldHere(recent.key, id)) return this.releaseOwn(id, recent)
+    const { lock, snapshot } = await this.find(id)
     const { key } = snapshot
     const isOurs = this.locks.isHeldHere(key, id)
     const released = await this.locks.release([key], id, { withinMs: BOUND_MS })
@@ -98,6 +102,21 @@ export class RelukkoLocks {
     const lease = snapshot.holders.get(id)?.lease
     if (!isOurs && lease !== undefined) this.locks.revoke(lease)
     return lock
+  }
+
+  /** In one call to etcd when nobody else has touched the lock. @throws RelukkoNotFoundError, EtcdLockUnavailableError */
+  private async releaseOwn(id: string, { key, lock }: RecentLock): Promise<RelukkoDTO> {
+    const { released, kv } = await this.locks.releaseBeside(key, id, LockKey.record(id), {
+      withinMs: BOUND_MS,
+    })
+    this.recent.delete(id)
+    if (!released) throw notFound(id)
+    return parseRecord(kv)?.lock ?? lock
+  }
+
+  /** @throws RelukkoNotFoundError */
+  private async keyOf(id: string): Promise<LockKey> {
+    return this.recent.get(id)?.key ?? (await this.sight.keyOf(id))
   }
 
   /** Puts a lock on a new lease, with what `changed` makes of its record. @throws RelukkoNotFoundError, EtcdLockUnavailableError */
@@ -123,6 +142,7 @@ export class RelukkoLocks {
       { withinMs: BOUND_MS },
     )
     if (!rewritten) throw notFound(id)
+    this.recent.set(key, rewritten)
     return rewritten
   }
 
@@ -143,8 +163,10 @@ export class RelukkoLocks {
     const holding = await this.locks.acquire(asker, key.name, terms, record)
     const { uuid: id, created, token: fencingToken } = holding
     // Of several attempts it is that which etcd has taken. None, when another server was asked for it, too, and knew it.
-    const lock = written.find(({ createdAt }) => String(createdAt) === created)
-    return { lock: lock ?? (await this.sight.see(key, id)).lock, fencingToken }
+    const lock =
+      written.find(({ createdAt }) => String(createdAt) === created) ?? (await this.sight.see(key, id)).lock
+    this.recent.set(holding.key, lock)
+    return { lock, fencingToken }
   }
 
   /**

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 
 /** The clients that may use the server, each with a key of its own. */
 export class ApiKeys {
@@ -18,5 +18,5 @@ export class ApiKeys {
 }
 
 function digestOf(key: string): Buffer {
-  return createHash('sha256').update(key).digest()
+  return hash('sha256', key, 'buffer')
 }

@@ -35,7 +35,8 @@ export function openHttp({ tls, trustedProxies, ending, logger }: HttpOptions): 
   const http = fastify({
     https: tls ? httpsOf(typeof tls === 'function' ? tls() : tls) : null,
     bodyLimit: BODY_LIMIT,
-    trustProxy: [...trustedProxies],
+    // For an empty list it would look for an address in the headers of each request, and trust none.
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     genReqId: requestIdOf,

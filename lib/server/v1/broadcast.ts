@@ -3,8 +3,14 @@ import type { WebSocket } from 'ws'
 import type { KeyEvent } from '../../kv/key-value.js'
 import type { ChangeMapper } from '../../lock/api/index.js'
 import type { LockService } from '../../lock/api/lock-service.js'
+import type { LiveKeys } from '../../protocol/lock-event.js'
 import { LockKey } from '../../protocol/lock-key.js'
-import { type LockChange, lockChangesOf, missedChanges } from '../../relukko/locks/relukko-change.js'
+import {
+  followLocks,
+  type LockChange,
+  lockChangesOf,
+  missedChanges,
+} from '../../relukko/locks/relukko-change.js'
 import { WriteYielder } from '../http/write-yielder.js'
 
 /** A client that does not read what is sent to it for so many bytes is cut off. */
@@ -84,15 +90,8 @@ export class Broadcast {
     const cursor = { liveKeys: new Map(), revision: 0n }
     while (!signal.aborted) {
       const mapper: ChangeMapper<LockChange> = {
-        seen: (changes, liveKeys) => {
-          this.forget(changes)
-          return lockChangesOf(this.prefix, changes, liveKeys)
-        },
-        missed: (now, since, liveKeys) => {
-          const changes = missedChanges(now, since, liveKeys)
-          this.forget(changes)
-          return lockChangesOf(this.prefix, changes, liveKeys)
-        },
+        seen: (changes, liveKeys) => this.changesOf(changes, liveKeys),
+        missed: (now, since, liveKeys) => this.changesOf(missedChanges(now, since, liveKeys), liveKeys),
       }
       const feed = this.locks.feed(ranges, mapper, cursor)
       try {
@@ -105,6 +104,14 @@ export class Broadcast {
         await delay(RETRY_MS, undefined, { signal }).catch(() => {})
       }
     }
+  }
+
+  /** What is to be told of changes: nothing while nobody listens. */
+  private changesOf(changes: readonly KeyEvent[], liveKeys: LiveKeys): LockChange[] {
+    this.forget(changes)
+    if (this.clients.size > 0) return lockChangesOf(this.prefix, changes, liveKeys)
+    followLocks(this.prefix, changes, liveKeys)
+    return []
   }
 
   /** What others have released is not held from here any more: its lease may have been meant to last for years. */
