@@ -5,7 +5,7 @@ import { EXIT, EXIT_CODES_HELP, exitCodeOf } from './io/exit-codes.js'
 import { printJson, say, writeError, writeOutput } from './io/output.js'
 import { declareLs } from './usage/ls.js'
 import { declareRelease } from './usage/release.js'
-import { declareRun } from './usage/run.js'
+import { declareRun, type RunOptions } from './usage/run.js'
 import { declareServe } from './usage/serve.js'
 import { CONNECTION_HELP, withSharedOptions } from './usage/shared-options.js'
 import { declareShow } from './usage/show.js'
@@ -24,11 +24,14 @@ ${CONNECTION_HELP}
 
 ${EXIT_CODES_HELP}`
 
-/** Does what a command line says, and resolves to the exit code. */
-export async function runProgram(argv: readonly string[]): Promise<number> {
+/**
+ * Does what a command line says, and resolves to the exit code.
+ * @param leave is called at the end of `run`, when calls to an etcd that hangs may still be under way.
+ */
+export async function runProgram(argv: readonly string[], leave: () => void = () => {}): Promise<number> {
   let exitCode: number = EXIT.ok
   try {
-    await declareProgram(argv, code => (exitCode = code)).parseAsync(argv, { from: 'user' })
+    await declareProgram(argv, leave, code => (exitCode = code)).parseAsync(argv, { from: 'user' })
     return exitCode
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
@@ -39,7 +42,11 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 /** Loads a command when it is called: help and version need none of them. */
 type Load<A extends unknown[]> = () => Promise<(...operands: A) => Promise<number>>
 
-function declareProgram(argv: readonly string[], end: (exitCode: number) => void): Command {
+function declareProgram(
+  argv: readonly string[],
+  leave: () => void,
+  end: (exitCode: number) => void,
+): Command {
   const program = withSharedOptions(new Command('spicelock'))
     .description('Distributed locks on etcd.')
     .version(VERSION)
@@ -51,7 +58,10 @@ function declareProgram(argv: readonly string[], end: (exitCode: number) => void
     <A extends unknown[]>(load: Load<A>) =>
     async (...operands: A): Promise<void> =>
       end(await (await load())(...operands))
-  declareRun(program).action(call(async () => (await import('./commands/run.js')).run.bind(undefined, argv)))
+  const run = call(async () => (await import('./commands/run.js')).run.bind(undefined, argv))
+  declareRun(program).action((names: readonly string[], options: RunOptions) =>
+    run(names, options).finally(leave),
+  )
   declareLs(program).action(call(async () => (await import('./commands/ls.js')).ls))
   declareShow(program).action(call(async () => (await import('./commands/show.js')).show))
   declareRelease(program).action(call(async () => (await import('./commands/release.js')).release))

@@ -17,8 +17,6 @@ import type { OnLost, RunOptions } from '../usage/run.js'
 
 /** How long the place in the queue may take to be given up after a signal; its lease ends within seconds anyway. */
 const GIVE_UP_MS = 2_000
-/** How long calls that are still under way at the end may keep this process alive. */
-const LINGER_MS = 50
 
 interface Task {
   readonly names: readonly string[]
@@ -106,8 +104,6 @@ async function acquireAndRun(task: Task, options: RunOptions): Promise<number> {
     await ending.within(lock.close())
     ending.close()
     interruption.close()
-    // A call to an etcd that hangs would keep this process alive.
-    setTimeout(() => process.exit(), LINGER_MS).unref()
   }
 }
 
