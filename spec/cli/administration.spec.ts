@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Lock } from '../../lib/index.js'
 import { defaultOwner } from '../../lib/cli/io/default-owner.js'
-import { CommandProcess, type Ended, runCommand } from '../support/command.js'
+import { CommandProcess, type Ended } from '../support/command.js'
 import { runHere } from '../support/program.js'
 import { freshName, lockAt, storeAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
@@ -124,7 +124,7 @@ describe('spicelock ls', () => {
 
   it('takes its options before the command, too', async () => {
     const id = await lock.acquire(name, terms)
-    const answer = await runCommand(['--endpoints', etcd.get().endpoint, '--json', 'ls'])
+    const answer = await runHere(['--endpoints', etcd.get().endpoint, '--json', 'ls'])
     expect(answer.stdout).toContain(id)
     await lock.release(name, id)
   })
@@ -291,16 +291,16 @@ describe('connecting', () => {
     const { hostname, port } = new URL(etcd.get().endpoint)
     writeFileSync(join(dir, 'etcd.yaml'), `host: ${hostname}\nport: ${port}\n`)
     const env = { SPICELOCK_ENDPOINTS: 'http://127.0.0.1:1' }
-    const { code } = await runCommand(['show', name, '--config', join(dir, 'etcd.yaml')], env)
+    const { code } = await runHere(['show', name, '--config', join(dir, 'etcd.yaml')], env)
     expect(code).toBe(0)
     rmSync(dir, { recursive: true })
   })
 
   it('--verbose logs what is done, as SPICELOCK_LOG does', async () => {
     const command = ['run', name, '--endpoints', etcd.get().endpoint]
-    const verbose = await runCommand([...command, '--verbose', '--', 'true'])
+    const verbose = await runHere([...command, '--verbose', '--', 'true'])
     expect(verbose.stderr).toMatch(/^spicelock: debug: Acquiring lock \(key=\/spicerack/)
-    const info = await runCommand([...command, '--', 'true'], { SPICELOCK_LOG: 'info' })
+    const info = await runHere([...command, '--', 'true'], { SPICELOCK_LOG: 'info' })
     expect(info.stderr).toMatch(/^spicelock: info: Acquired lock .*\nspicelock: info: Released lock .*\n$/)
   })
 })

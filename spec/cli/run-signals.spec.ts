@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, expect, it } from '@jest/globals'
 import type { Lock } from '../../lib/index.js'
 import { CommandProcess } from '../support/command.js'
 import { freshName, lockAt, useEtcdServer } from '../support/etcd.js'
@@ -67,11 +66,9 @@ class Running {
 
   /** The states of all processes of a group that have not ended. */
   states(group: number): string {
-    return execFileSync('ps', ['-e', '-o', 'pgid=,pid=,stat='], { encoding: 'utf8' })
-      .split('\n')
-      .map(line => line.trim().split(/\s+/))
-      .filter(([pgid, pid, stat]) => [pgid, pid].includes(String(group)) && !stat!.startsWith('Z'))
-      .map(([, , stat]) => stat![0])
+    return allProcesses()
+      .filter(each => [each.group, each.pid].includes(group) && each.state !== 'Z')
+      .map(({ state }) => state)
       .join('')
   }
 
@@ -93,11 +90,34 @@ class Running {
   }
 }
 
+interface ProcessState {
+  readonly pid: number
+  readonly group: number
+  readonly state: string
+}
+
+/** From /proc, and not by `ps`: to start that costs far more, and it is asked again and again. */
+function allProcesses(): ProcessState[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .flatMap(pid => {
+      try {
+        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+        return [{ pid: Number(pid), group: Number(group), state: state! }]
+      } catch {
+        // It has ended meanwhile.
+        return []
+      }
+    })
+}
+
 const BEATING = 'echo beat >> "$0"; echo started $$; while :; do printf . >> "$0"; sleep 0.02; done'
 const QUIET = 'echo started $$; sleep 60 & wait'
 
-describe('a signal that ends processes', () => {
-  it('is passed on when it can be caught', async () => {
+it.concurrent(
+  'a signal that ends processes is passed on when it can be caught',
+  async () => {
     const signals = 'ABRT ALRM VTALRM PROF XCPU IO PWR USR1 USR2'.split(' ')
     const traps = signals.map(signal => `trap 'echo ${signal} came' ${signal}`).join('; ')
     const running = await Running.start(`${traps}; echo started $$; while :; do sleep 0.05; done`)
@@ -105,24 +125,30 @@ describe('a signal that ends processes', () => {
       running.signal(`SIG${signal}` as NodeJS.Signals)
       await eventually(() => expect(running.command.stdout).toContain(`${signal} came`))
     }
-  }, 60_000)
+  },
+  60_000,
+)
 
-  it('and cannot be caught ends the command too, with all that it has started', async () => {
+it.concurrent(
+  'a signal that cannot be caught ends the command too, with all that it has started',
+  async () => {
     const stubborn = `trap '' TERM; echo started $$; while :; do sleep 0.1; done`
-    const [killed, wrong, realTime, stubborned] = await Promise.all([
-      Running.start(QUIET),
+    const [wrong, realTime, stubborned] = await Promise.all([
       Running.start(QUIET),
       Running.start(QUIET, ['--on-lost', 'kill']),
       Running.start(stubborn, ['--kill-after', '0.5']),
     ])
-    killed.signal('SIGKILL')
     wrong.signal('SIGSEGV')
     realTime.signal(40)
     stubborned.signal('SIGKILL')
-    await Promise.all([killed, wrong, realTime, stubborned].map(each => each.gone()))
-  }, 60_000)
+    await Promise.all([wrong, realTime, stubborned].map(each => each.gone()))
+  },
+  60_000,
+)
 
-  it('and cannot be caught leaves the command alone with --on-lost warn', async () => {
+it.concurrent(
+  'a signal that cannot be caught leaves the command alone with --on-lost warn',
+  async () => {
     const running = await Running.start(BEATING, ['--on-lost', 'warn'])
     const ended = once(running.command.child, 'exit')
     running.signal('SIGKILL')
@@ -130,25 +156,29 @@ describe('a signal that ends processes', () => {
     await running.beatsAgain()
     process.kill(-running.group, 'SIGKILL')
     await running.gone()
-  }, 30_000)
-})
+  },
+  30_000,
+)
 
-describe('a signal that stops processes', () => {
-  it.concurrent.each(['SIGTSTP', 'SIGTTIN', 'SIGTTOU'] as const)(
-    '%s stops the command first, and SIGCONT wakes both',
-    async signal => {
-      const running = await Running.start(`trap 'exit 7' USR1; ${BEATING}`)
+it.concurrent(
+  'a signal that stops processes stops the command first, and SIGCONT wakes both',
+  async () => {
+    const running = await Running.start(`trap 'exit 7' USR1; ${BEATING}`)
+    for (const signal of ['SIGTSTP', 'SIGTTIN', 'SIGTTOU'] as const) {
       running.signal(signal)
       await running.stopped()
       running.signal('SIGCONT')
       await running.beatsAgain()
-      running.signal('SIGUSR1')
-      expect(await running.command.ended()).toBe(7)
-    },
-    30_000,
-  )
+    }
+    running.signal('SIGUSR1')
+    expect(await running.command.ended()).toBe(7)
+  },
+  60_000,
+)
 
-  it('does not let the command go on when the lock was lost meanwhile', async () => {
+it.concurrent(
+  'a signal that stops does not let the command go on when the lock was lost meanwhile',
+  async () => {
     const running = await Running.start(BEATING)
     running.signal('SIGTSTP')
     await running.stopped()
@@ -157,50 +187,60 @@ describe('a signal that stops processes', () => {
     running.signal('SIGCONT')
     expect(await running.command.ended()).toBe(76)
     expect(running.beats).toBe(beats)
-  }, 30_000)
+  },
+  30_000,
+)
 
-  it('and cannot be caught: the command is ended afterwards when the lock was lost', async () => {
+it.concurrent(
+  'a stop that cannot be caught: the command is ended afterwards when the lock was lost',
+  async () => {
     const running = await Running.start(BEATING, ['--ttl', '2'])
     running.signal('SIGSTOP')
     await lock.release(running.name, await lock.acquire(running.name, { concurrency: 1, ttl: 2, wait: 20 }))
     running.signal('SIGCONT')
     expect(await running.command.ended()).toBe(76)
     await running.gone()
-  }, 30_000)
-})
+  },
+  30_000,
+)
 
-describe('SIGCONT', () => {
-  it('lets the command go on also while etcd hangs, as long as the lock is held by the clock', async () => {
-    const running = await Running.start(`trap 'exit 7' USR1; ${BEATING}`)
-    running.signal('SIGTSTP')
-    await running.stopped()
-    await etcd.get().pause()
+it.concurrent(
+  'what has ended, and nobody takes notice of, is not waited for after a loss',
+  async () => {
+    // A zombie in the group of the command, whose parent has left that.
+    const script = `sh -c 'sleep 0.1 & echo parent $$; exec setsid sleep 60' & echo started $$; sleep 60 & wait`
+    const running = await Running.start(script, ['--kill-after', '20'])
+    await eventually(() => expect(running.command.stdout).toMatch(/parent \d+/))
+    const parent = Number(/parent (\d+)/.exec(running.command.stdout)![1])
     try {
-      running.signal('SIGCONT')
-      await running.beatsAgain()
+      const { group } = running
+      const zombies = (): ProcessState[] =>
+        allProcesses().filter(each => each.group === group && each.state === 'Z')
+      await eventually(() => expect(zombies()).toHaveLength(1))
+      await running.release()
+      const from = performance.now()
+      const ended = once(running.command.child, 'exit')
+      expect(await ended).toEqual([76, null])
+      expect(performance.now() - from).toBeLessThan(10_000)
     } finally {
-      await etcd.get().resume()
+      process.kill(parent, 'SIGKILL')
     }
-    running.signal('SIGUSR1')
-    expect(await running.command.ended()).toBe(7)
-  }, 30_000)
-})
+  },
+  40_000,
+)
 
-it('what has ended, and nobody takes notice of, is not waited for after a loss', async () => {
-  // A zombie in the group of the command, whose parent has left that.
-  const script = `sh -c 'sleep 0.1 & echo parent $$; exec setsid sleep 60' & echo started $$; sleep 60 & wait`
-  const running = await Running.start(script, ['--kill-after', '20'])
-  await eventually(() => expect(running.command.stdout).toMatch(/parent \d+/))
-  const parent = Number(/parent (\d+)/.exec(running.command.stdout)![1])
+// etcd is that of all: it is stopped when the others have ended.
+it('SIGCONT lets the command go on also while etcd hangs, as long as the lock is held by the clock', async () => {
+  const running = await Running.start(`trap 'exit 7' USR1; ${BEATING}`)
+  running.signal('SIGTSTP')
+  await running.stopped()
+  await etcd.get().pause()
   try {
-    const table = (): string => execFileSync('ps', ['-e', '-o', 'pgid=,stat='], { encoding: 'utf8' })
-    await eventually(() => expect(table()).toMatch(new RegExp(`^ *${running.group} Z`, 'm')))
-    await running.release()
-    const from = performance.now()
-    const ended = once(running.command.child, 'exit')
-    expect(await ended).toEqual([76, null])
-    expect(performance.now() - from).toBeLessThan(10_000)
+    running.signal('SIGCONT')
+    await running.beatsAgain()
   } finally {
-    process.kill(parent, 'SIGKILL')
+    await etcd.get().resume()
   }
-}, 40_000)
+  running.signal('SIGUSR1')
+  expect(await running.command.ended()).toBe(7)
+}, 30_000)

@@ -45,7 +45,7 @@ it.concurrent.each(TIMES)(
 )
 
 it.concurrent.each(
-  TIMES.flatMap(times => [
+  TIMES.filter(times => times !== 1.5).flatMap(times => [
     { place: 'first', owners: ['paused', 'other'], times },
     { place: 'in the middle', owners: ['other', 'paused', 'last'], times },
   ]),

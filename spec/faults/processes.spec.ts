@@ -82,24 +82,22 @@ it.concurrent.each([-3600, 3600])(
     const held = await scene.hold('tester', { ttl: 30 })
     wrong.acquire()
     await eventually(() => expect(wrong.lines).toContain('failed LOCK_UNAVAILABLE'))
-    await wrong.release()
     await held.release()
 
-    const holder = await scene.contender('wrong clock', { ttl: 30, clockOffset })
-    holder.acquire()
-    await holder.held()
+    wrong.acquire()
+    await wrong.held()
     await expect(scene.hold('tester', { ttl: 30, wait: 0 })).rejects.toMatchObject({
       code: 'LOCK_UNAVAILABLE',
     })
-    await holder.release()
+    await wrong.release()
   },
   60_000,
 )
 
-it('50 contenders, some of them processes of their own, get one lock in the order in which they came', async () => {
+it('twenty contenders, some of them processes of their own, get one lock in the order in which they came', async () => {
   await using scene = newScene()
-  const names = Array.from({ length: 50 }, (_, index) => `contender ${index}`)
-  const isProcess = (index: number): boolean => index % 10 === 5
+  const names = Array.from({ length: 20 }, (_, index) => `contender ${index}`)
+  const isProcess = (index: number): boolean => index % 5 === 3
   const processes = new Map(
     await Promise.all(
       names

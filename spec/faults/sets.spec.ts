@@ -11,7 +11,7 @@ import type { SetTakerOptions, SetTakerReport } from '../support/set-taker.js'
 
 const PROCESSES = 4
 const TAKERS_OF_EACH = 6
-const SETS_OF_EACH = 15
+const SETS_OF_EACH = 9
 const NAMES = 24
 
 const etcd = useEtcdServer()

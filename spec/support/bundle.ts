@@ -9,14 +9,14 @@ export const bundles = join(root, 'node_modules/.cache/spicelock', `spec-${proce
 afterAll(() => rm(bundles, { recursive: true, force: true }))
 
 /** Optional packages, which are loaded when they are needed, and which look for files and packages of their own. */
-const EXTERNAL = ['fastify', '@fastify/*', 'prom-client', 'testcontainers', 'ws']
+const EXTERNAL = ['fastify', '@fastify/*', 'prom-client', 'testcontainers', 'undici', 'ws']
 /** What CommonJS modules expect to be there. */
 const REQUIRE = `import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);`
 /** Packages that read files beside themselves, such as the protocol of etcd, find them where they are installed. */
 const besideThemselves: Plugin = {
   name: 'beside themselves',
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /node_modules\/(etcd3|@grpc)\/.*\.js$/ }, async ({ path }) => {
+  setup: building =>
+    building.onLoad({ filter: /node_modules\/(etcd3|@grpc)\/.*\.js$/ }, async ({ path }) => {
       const code = await readFile(path, 'utf8')
       return { contents: code.replaceAll('__dirname', () => JSON.stringify(dirname(path))) }
     }),
