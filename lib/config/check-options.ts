@@ -32,13 +32,15 @@ export function checkOptions(
   if (typeof options !== 'object' || options === null) {
     throw refuse(`the options must be an object, got ${describeSetting(options)}.`)
   }
-  for (const [name, value] of Object.entries({ ...missing(required), ...options })) {
+  const given = required.length > 0 ? { ...missing(required), ...options } : options
+  for (const [name, value] of Object.entries(given)) {
     if (value === undefined && !required.includes(name)) continue
     const found = Object.hasOwn(checks, name) ? checks[name] : undefined
     if (!found) throw refuse(`unknown option '${name}'${suggestion(name, checks)}`)
     const [expected, isRight, secret] = found
+    if (isRight(value)) continue
     const got = secret ? '' : `, got ${describeSetting(value)}`
-    if (!isRight(value)) throw refuse(`the option '${name}' must be ${expected}${got}.`)
+    throw refuse(`the option '${name}' must be ${expected}${got}.`)
   }
 }
 

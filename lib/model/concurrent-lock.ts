@@ -26,29 +26,33 @@ export interface ConcurrentLockFields {
   readonly created?: Timestamp
 }
 
-type Field = keyof ConcurrentLockDict
-type Rules = Readonly<Record<Field, readonly [expected: string, isValid: (value: unknown) => boolean]>>
+const FIELDS: readonly string[] = ['concurrency', 'created', 'owner', 'ttl']
 
-const CREATED = 'a time like 2023-07-16 16:46:52.161053+00:00'
+/** What a field must be, in words, and whether it is; of `created` it is told which time it is. */
+type Rule = readonly [
+  field: keyof ConcurrentLockDict,
+  expected: string,
+  isValid: (value: unknown, created: Timestamp | undefined) => boolean,
+]
 
 /** What this software writes. */
-const OURS: Rules = {
-  concurrency: ['a non-negative integer', value => Number.isSafeInteger(value) && (value as number) >= 0],
-  created: [CREATED, value => isTime(value, text => Timestamp.parse(text))],
-  owner: [
+const OURS: readonly Rule[] = [
+  ['concurrency', 'a non-negative integer', value => Number.isSafeInteger(value) && (value as number) >= 0],
+  [
+    'owner',
     'a non-empty string of well-formed Unicode',
     value => typeof value === 'string' && value !== '' && value.isWellFormed(),
   ],
-  ttl: [TTL_EXPECTED, isTtl],
-}
+  ['ttl', TTL_EXPECTED, isTtl],
+]
 
 /** What Spicerack reads; other software, and people, may have written it. */
-const READABLE: Rules = {
-  concurrency: ['a non-negative number', value => Number.isFinite(value) && (value as number) >= 0],
-  created: [CREATED, value => isTime(value, text => Timestamp.read(text))],
-  owner: ['a string', value => typeof value === 'string'],
-  ttl: ['a positive number of seconds', value => Number.isFinite(value) && (value as number) > 0],
-}
+const READABLE: readonly Rule[] = [
+  ['concurrency', 'a non-negative number', value => Number.isFinite(value) && (value as number) >= 0],
+  ['created', 'a time like 2023-07-16 16:46:52.161053+00:00', (_value, created) => created !== undefined],
+  ['owner', 'a string', value => typeof value === 'string'],
+  ['ttl', 'a positive number of seconds', value => Number.isFinite(value) && (value as number) > 0],
+]
 
 /** One holder of a lock: an entry of its {@link KeyLocks}. */
 export class ConcurrentLock {
@@ -63,7 +67,8 @@ export class ConcurrentLock {
   /** @throws InvalidLockError naming the field, its value and what was expected. */
   constructor(fields: ConcurrentLockFields) {
     const { concurrency, owner, ttl, uuid = uuid4(), created = Timestamp.now() } = fields
-    check(uuid, { concurrency, owner, ttl, created: written(created) }, OURS)
+    checkWritable(created)
+    check(uuid, fields, OURS)
     if (uuid === '') throw invalid('uuid', uuid, 'a non-empty string')
     if (Timestamp.now().isBefore(created))
       throw invalid('created', String(created), 'a time that is not in the future')
@@ -80,12 +85,20 @@ export class ConcurrentLock {
    * @throws InvalidLockError
    */
   static fromDict(uuid: string, dict: unknown): ConcurrentLock {
-    check(uuid, dict, READABLE)
-    const { created, ...fields } = dict
-    const time = Timestamp.read(created)
-    const lock = ConcurrentLock.of({ ...fields, uuid }, time.printable)
-    if (!time.equals(lock.since)) lock.found = created
-    return lock
+    if (typeof dict !== 'object' || dict === null || Array.isArray(dict)) {
+      throw new InvalidLockError(
+        `Unable to create concurrent lock, expected an object, got ${describeValue(dict)}.`,
+      )
+    }
+    const fields = dict as ConcurrentLockDict
+    const time = timeOf(fields.created)
+    check(uuid, fields, READABLE, time)
+    const unknown = Object.keys(dict).find(field => !FIELDS.includes(field))
+    if (unknown !== undefined) {
+      throw invalid(unknown, dict[unknown as keyof object], `one of ${FIELDS.join(', ')}`)
+    }
+    const since = time!.printable
+    return ConcurrentLock.of(uuid, fields, since, time === since ? undefined : fields.created)
   }
 
   /**
@@ -94,18 +107,21 @@ export class ConcurrentLock {
    */
   static toWrite(
     uuid: string,
-    { created, ...fields }: Omit<ConcurrentLockDict, 'created'> & { readonly created: Timestamp },
+    fields: Omit<ConcurrentLockDict, 'created'> & { readonly created: Timestamp },
   ): ConcurrentLock {
-    check(uuid, { ...fields, created: written(created) }, OURS)
-    return ConcurrentLock.of({ ...fields, uuid }, created)
+    checkWritable(fields.created)
+    check(uuid, fields, OURS)
+    return ConcurrentLock.of(uuid, fields, fields.created)
   }
 
   private static of(
-    fields: Pick<ConcurrentLock, 'concurrency' | 'owner' | 'ttl' | 'uuid'>,
+    uuid: string,
+    { concurrency, owner, ttl }: Pick<ConcurrentLock, 'concurrency' | 'owner' | 'ttl'>,
     since: Timestamp,
+    found?: string,
   ): ConcurrentLock {
     const lock = Object.create(ConcurrentLock.prototype) as ConcurrentLock
-    return Object.assign(lock, fields, { since, found: undefined })
+    return Object.assign(lock, { concurrency, owner, ttl, uuid, since, found })
   }
 
   /** When the holding began, by the clock of its host. */
@@ -142,45 +158,35 @@ export class ConcurrentLock {
   }
 }
 
-function check(uuid: unknown, dict: unknown, rules: Rules): asserts dict is ConcurrentLockDict {
-  if (typeof dict !== 'object' || dict === null || Array.isArray(dict)) {
-    throw new InvalidLockError(
-      `Unable to create concurrent lock, expected an object, got ${describeValue(dict)}.`,
-    )
-  }
-  const values = dict as Readonly<Record<string, unknown>>
-  for (const [field, [expected, isValid]] of Object.entries(rules)) {
-    if (!isValid(values[field])) throw invalid(field, values[field], expected)
-  }
-  const unknown = Object.keys(values).find(field => !Object.hasOwn(rules, field))
-  if (unknown !== undefined) {
-    throw invalid(unknown, values[unknown], `one of ${Object.keys(rules).join(', ')}`)
+function check(
+  uuid: unknown,
+  fields: Partial<Readonly<Record<keyof ConcurrentLockDict, unknown>>>,
+  rules: readonly Rule[],
+  created?: Timestamp,
+): void {
+  for (const [field, expected, isValid] of rules) {
+    if (!isValid(fields[field], created)) throw invalid(field, fields[field], expected)
   }
   if (typeof uuid !== 'string') throw invalid('uuid', uuid, 'a non-empty string')
 }
 
-function written(created: unknown): string {
+function checkWritable(created: unknown): void {
   if (!(created instanceof Timestamp)) throw invalid('created', created, 'a Timestamp')
-  try {
-    return String(created)
-  } catch (cause) {
-    throw invalid('created', `${created.epochMicros} µs`, 'a time in the years 1 to 9999', cause)
+  if (created.printable !== created) {
+    throw invalid('created', `${created.epochMicros} µs`, 'a time in the years 1 to 9999')
   }
 }
 
-function isTime(value: unknown, read: (text: string) => Timestamp): boolean {
-  if (typeof value !== 'string') return false
+function timeOf(text: unknown): Timestamp | undefined {
   try {
-    read(value)
-    return true
+    return typeof text === 'string' ? Timestamp.read(text) : undefined
   } catch {
-    return false
+    return undefined
   }
 }
 
-function invalid(field: string, value: unknown, wanted: string, cause?: unknown): InvalidLockError {
+function invalid(field: string, value: unknown, wanted: string): InvalidLockError {
   return new InvalidLockError(
     `Unable to create concurrent lock, argument '${shorten(field)}' must be ${wanted}, got ${describeValue(value)}.`,
-    { cause },
   )
 }

@@ -16,18 +16,18 @@ export interface Liveness {
    * The ids whose holder key stands in etcd: they are live whatever the clock says. Any other id that was written together
    * with a holder key is dead. If this is not given, the clock decides.
    */
-  readonly alive?: ReadonlySet<string>
+  readonly alive?: Pick<ReadonlySet<string>, 'has'>
 }
 
 /** The value of a lock in etcd: its holders by id, in the order in which they came. */
 export class KeyLocks {
-  private readonly entries: Map<string, ConcurrentLock>
+  private readonly entries = new Map<string, ConcurrentLock>()
 
   constructor(
     readonly key: string,
     locks: Iterable<ConcurrentLock> = [],
   ) {
-    this.entries = new Map([...locks].map(lock => [lock.uuid, lock]))
+    for (const lock of locks) this.entries.set(lock.uuid, lock)
   }
 
   /** @throws LockUnreadableError when the text is not the JSON of a KeyLocks. */
@@ -71,9 +71,12 @@ export class KeyLocks {
 
   /** The dead entries: their holder key is gone, or they never had one and `created + ttl` has passed. */
   expired({ now = Timestamp.now(), alive }: Liveness = {}): ConcurrentLock[] {
-    return [...this.entries.values()].filter(({ uuid, expiresAt }) =>
-      alive && cameWithHolderKey(uuid) ? !alive.has(uuid) : !alive?.has(uuid) && expiresAt.isBefore(now),
-    )
+    return [...this.entries.values()].filter(lock => {
+      const { uuid } = lock
+      return alive && cameWithHolderKey(uuid)
+        ? !alive.has(uuid)
+        : !alive?.has(uuid) && lock.expiresAt.isBefore(now)
+    })
   }
 
   /** The entries that are not {@link expired}. */

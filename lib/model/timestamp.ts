@@ -2,7 +2,8 @@ import { INSPECT } from './printed.js'
 
 const FORM =
   /^(\d{4}-\d\d-\d\d)[ T]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,6})0{0,3})?(?:Z|([+-])([01]\d|2[0-3]):?([0-5]\d))?$/
-const MICROS_PER_SECOND = 1_000_000n
+const MICROS_PER_SECOND = 1_000_000
+const SECOND = BigInt(MICROS_PER_SECOND)
 const DAY_MS = 86_400_000
 /** What Python's `datetime.fromisoformat` reads: also a day alone, no colons, any separator, and an offset to the microsecond. */
 const ISO =
@@ -10,6 +11,7 @@ const ISO =
 const OFFSET = /^([+-])([01]\d|2[0-3])(?::?([0-5]\d)(?::?([0-5]\d)(?:[.,](\d+))?)?)?$/
 /** The years that can be printed. */
 const [FIRST_MS, LAST_MS] = [Date.parse('0001-01-01T00:00:00Z'), Date.parse('9999-12-31T23:59:59.999Z')]
+const [FIRST, LAST] = [BigInt(FIRST_MS) * 1000n, BigInt(LAST_MS) * 1000n + 999n]
 
 /** An instant to the microsecond, which is finer than a Date: what Python writes comes back unchanged. */
 export class Timestamp {
@@ -63,9 +65,8 @@ export class Timestamp {
 
   /** This, or the first or last time that can be printed. */
   get printable(): Timestamp {
-    const [first, last] = [BigInt(FIRST_MS) * 1000n, BigInt(LAST_MS) * 1000n + 999n]
-    if (this.epochMicros < first) return new Timestamp(first)
-    return this.epochMicros > last ? new Timestamp(last) : this
+    if (this.epochMicros < FIRST) return new Timestamp(FIRST)
+    return this.epochMicros > LAST ? new Timestamp(LAST) : this
   }
 
   /** @param seconds any finite number: entries of other software may name more than any time has. */
@@ -89,7 +90,7 @@ export class Timestamp {
 
   /** To the millisecond. */
   toDate(): Date {
-    return new Date(Number((this.epochMicros - (this.fraction % 1000n)) / 1000n))
+    return new Date(this.second * 1000 + Math.floor(this.fraction / 1000))
   }
 
   /**
@@ -97,9 +98,9 @@ export class Timestamp {
    * @throws RangeError when the year is not within 1 to 9999
    */
   toString(): string {
-    const micros = this.fraction
-    const fraction = micros === 0n ? '' : `.${String(micros).padStart(6, '0')}`
-    return `${this.seconds.replace('T', ' ')}${fraction}+00:00`
+    const { seconds, fraction } = this
+    const text = seconds.replace('T', ' ')
+    return fraction === 0 ? `${text}+00:00` : `${text}.${String(fraction).padStart(6, '0')}+00:00`
   }
 
   /** RFC 3339 with microseconds: `2023-07-16T16:46:52.161053Z`. */
@@ -115,21 +116,35 @@ export class Timestamp {
     return this.toISO()
   }
 
-  private get fraction(): bigint {
-    return ((this.epochMicros % MICROS_PER_SECOND) + MICROS_PER_SECOND) % MICROS_PER_SECOND
+  /** Since 1970, of the last full second. */
+  private get second(): number {
+    return Number((this.epochMicros - BigInt(this.fraction)) / SECOND)
+  }
+
+  /** Microseconds since the last full second. */
+  private get fraction(): number {
+    const micros = Number(this.epochMicros % SECOND)
+    return micros < 0 ? micros + MICROS_PER_SECOND : micros
   }
 
   /** Not printed by luxon, whose digits depend on settings that belong to the whole process. */
   private get seconds(): string {
-    const date = this.toDate()
-    const year = date.getUTCFullYear()
-    if (!(year >= 1 && year <= 9999)) throw new RangeError(`The time ${this.epochMicros} µs is out of range.`)
-    return date.toISOString().slice(0, 19)
+    const { second } = this
+    if (second !== lastSecond.second) {
+      const date = new Date(second * 1000)
+      const year = date.getUTCFullYear()
+      if (!(year >= 1 && year <= 9999)) {
+        throw new RangeError(`The time ${this.epochMicros} µs is out of range.`)
+      }
+      lastSecond = { second, text: date.toISOString().slice(0, 19) }
+    }
+    return lastSecond.text
   }
 }
 
-/** Times are read often, and nearly all are of the same day. */
+/** Times are read and printed often, and nearly all are of the same day, and of the same second. */
 let lastDay = { text: '', ms: NaN }
+let lastSecond = { second: NaN, text: '' }
 
 /** Of a day in a form of {@link ISO}; NaN for what is no day in the years from 1 on. */
 function millisOfDay(text: string): number {

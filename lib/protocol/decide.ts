@@ -32,17 +32,17 @@ export function decide(
   now: Timestamp,
   locks = 1,
 ): Step {
-  if (snapshot.holders.has(terms.uuid)) return { kind: 'held' }
-  const place = [...snapshot.tickets.keys()].indexOf(terms.uuid) + 1
+  const { holders, tickets } = snapshot
+  if (holders.has(terms.uuid)) return { kind: 'held' }
+  const place = tickets.has(terms.uuid) ? [...tickets.keys()].indexOf(terms.uuid) + 1 : 0
   if (place > 1) return { kind: 'wait', place, until: undefined }
-  const alive = new Set(snapshot.holders.keys())
   const keyLocks = keyLocksOf(snapshot)
   if (keyLocks.locks.has(terms.uuid)) return { kind: 'lost' }
-  if (place === 0 && snapshot.tickets.size > 0) return { kind: 'blocked' }
-  const liveness = { now, alive }
+  if (place === 0 && tickets.size > 0) return { kind: 'blocked' }
+  const liveness = { now, alive: holders }
   if (keyLocks.fits(terms, liveness) && hasRoom(snapshot, keyLocks, liveness, locks)) return { kind: 'grant' }
   if (place === 0) return { kind: 'blocked' }
-  const silent = keyLocks.live(liveness).filter(lock => !alive.has(lock.uuid))
+  const silent = keyLocks.live(liveness).filter(lock => !holders.has(lock.uuid))
   return { kind: 'wait', place, until: earliest(silent.map(lock => lock.expiresAt)) }
 }
 

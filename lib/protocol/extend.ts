@@ -60,8 +60,7 @@ export function extend(
     ...(owner !== undefined && { owner }),
   })
   const entries = [...current.locks.values()].map(entry => (entry === lock ? extended : entry))
-  const leases = new Map([...holders].map(([id, kv]) => [id, kv.lease]))
-  leases.set(uuid, lease)
+  const leaseOf = (id: string): LeaseId | undefined => (id === uuid ? lease : holders.get(id)?.lease)
   const record = putsRecord(extraOps) || hasRecord(snapshot, uuid)
   const renewed = isRenewed(holder)
   const since = String(sinceOf(holder, lock.created))
@@ -71,7 +70,7 @@ export function extend(
       { target: 'create', key: holder.key, is: '=', revision: holder.createRevision },
     ],
     success: [
-      putKeyLocks(new KeyLocks(key.path, entries), leases),
+      putKeyLocks(new KeyLocks(key.path, entries), leaseOf),
       { type: 'put', key: holder.key, value: formatTerms(extended, { record, since, renewed }), lease },
       ...extraOps,
     ],

@@ -1,3 +1,4 @@
+import type { LeaseId } from '../kv/key-value.js'
 import type { Compare, Op, Transaction } from '../kv/transaction.js'
 import { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { Timestamp } from '../model/timestamp.js'
@@ -36,11 +37,11 @@ export function grant(
   const { renewed = false } = request
   const lock = lockOf(request, created)
   const keyLocks = keyLocksOf(snapshot)
-  const expired = keyLocks.add(lock, { now, alive: new Set(holders.keys()) })
+  const expired = keyLocks.add(lock, { now, alive: holders })
   // `add` has set it to now.
   lock.updateCreated(created)
-  const leases = new Map([...holders].map(([id, kv]) => [id, kv.lease]))
-  leases.set(request.uuid, request.holderLease)
+  const leaseOf = (id: string): LeaseId | undefined =>
+    id === request.uuid ? request.holderLease : holders.get(id)?.lease
   const ticket = snapshot.tickets.get(request.uuid)
   return {
     expired,
@@ -48,7 +49,7 @@ export function grant(
       compare: [...unchanged(snapshot), ...isFirst(snapshot, request), ...noUnknownHolders(snapshot)],
       success: [
         ...extraOps,
-        putKeyLocks(keyLocks, leases),
+        putKeyLocks(keyLocks, leaseOf),
         {
           type: 'put',
           key: key.holder(request.uuid),

@@ -1,6 +1,7 @@
 import type { LeaseId } from '../kv/key-value.js'
-import type { Compare, Op } from '../kv/transaction.js'
+import type { Compare, Op, Put } from '../kv/transaction.js'
 import type { KeyLocks } from '../model/key-locks.js'
+import { remember } from './parsed-key-locks.js'
 import { modRevisionOf, type Snapshot } from './snapshot.js'
 
 /** The KeyLocks is as in the snapshot; with it stands all that was decided from it. */
@@ -9,12 +10,15 @@ export function unchanged(snapshot: Snapshot): Compare[] {
 }
 
 /**
- * Writes the KeyLocks, or deletes it when no holder is left. A sole holder's lease takes it along, so that a
+ * Writes the KeyLocks, which is not to be changed afterwards, or deletes it when no holder is left. A sole holder's lease takes it along, so that a
  * crash leaves nothing behind.
  */
-export function putKeyLocks(keyLocks: KeyLocks, leases: ReadonlyMap<string, LeaseId | undefined>): Op {
-  const [first, ...others] = keyLocks.locks.keys()
+export function putKeyLocks(keyLocks: KeyLocks, leaseOf: (uuid: string) => LeaseId | undefined): Op {
+  const { locks } = keyLocks
+  const [first] = locks.keys()
   if (first === undefined) return { type: 'delete', key: keyLocks.key }
-  const lease = others.length === 0 ? leases.get(first) : undefined
-  return { type: 'put', key: keyLocks.key, value: keyLocks.toJson(), lease }
+  const lease = locks.size === 1 ? leaseOf(first) : undefined
+  const put: Put = { type: 'put', key: keyLocks.key, value: keyLocks.toJson(), lease }
+  remember(put, keyLocks)
+  return put
 }

@@ -17,10 +17,8 @@ import type { Snapshot } from './snapshot.js'
  * with those behind, and every grant compares its ticket.
  */
 export function noUnknownHolders(snapshot: Snapshot): Compare[] {
-  const newest = [...snapshot.holders.values()].reduce(
-    (max, kv) => (kv.modRevision > max ? kv.modRevision : max),
-    0n,
-  )
+  let newest = 0n
+  for (const { modRevision } of snapshot.holders.values()) if (modRevision > newest) newest = modRevision
   return [{ target: 'mod', ...snapshot.key.holders, is: '<', revision: newest + 1n }]
 }
 
@@ -29,6 +27,7 @@ export function noUnknownHolders(snapshot: Snapshot): Compare[] {
  * There may be more of them than etcd takes operations, so that they go by the ranges between those that stay.
  */
 export function orphans({ key, holders }: Snapshot, keyLocks: KeyLocks, except?: string): Op[] {
+  if (holders.size === 0) return []
   const staying = [...keyLocks.locks.keys(), ...(except === undefined ? [] : [except])]
   const bounds = staying.map(id => key.holder(id)).sort(byBytes)
   const starts = [key.holders.key, ...bounds.map(bound => `${bound}\0`)]

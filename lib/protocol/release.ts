@@ -1,3 +1,4 @@
+import type { LeaseId } from '../kv/key-value.js'
 import type { Compare, Op, Transaction } from '../kv/transaction.js'
 import type { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { Timestamp } from '../model/timestamp.js'
@@ -30,14 +31,12 @@ export function release(
   const released = keyLocks.remove(uuid)
   const holder = holders.get(uuid)
   if (!released && !holder) return undefined
-  const dead = keyLocks.expired({ now, alive: new Set(holders.keys()) })
+  const dead = keyLocks.expired({ now, alive: holders })
   for (const lock of dead) keyLocks.remove(lock.uuid)
   const mayHandOver = mostSuccessors > 0
   const successors = handOver(snapshot, keyLocks, now, mostSuccessors)
-  const leases = new Map([
-    ...[...holders].map(([id, kv]) => [id, kv.lease] as const),
-    ...successors.map(({ uuid: id, lease }) => [id, lease] as const),
-  ])
+  const leaseOf = (id: string): LeaseId | undefined =>
+    successors.find(successor => successor.uuid === id)?.lease ?? holders.get(id)?.lease
   return {
     released,
     expired: dead,
@@ -49,7 +48,7 @@ export function release(
       ],
       success: [
         ...unlikeLease([
-          ...(released || successors.length > 0 ? [putKeyLocks(keyLocks, leases)] : []),
+          ...(released || successors.length > 0 ? [putKeyLocks(keyLocks, leaseOf)] : []),
           { type: 'delete', key: key.holder(uuid) },
         ]),
         ...putSuccessors(snapshot, successors),

@@ -2,6 +2,7 @@ import { eventKey, isWithin, type KeyEvent, type KeyValue } from '../kv/key-valu
 import type { Op, OpResult, Range, Transaction, TransactionResult } from '../kv/transaction.js'
 import { KeyLocks } from '../model/key-locks.js'
 import type { LockKey } from './lock-key.js'
+import { carryOver, parseKeyLocks } from './parsed-key-locks.js'
 
 /** All keys of one lock: of one revision when they were read, later once events were applied. */
 export interface Snapshot {
@@ -74,7 +75,7 @@ export function applyEvent(snapshot: Snapshot, event: KeyEvent): Snapshot {
 
 /** @throws LockUnreadableError when the value in etcd is not a KeyLocks. */
 export function keyLocksOf({ key, keyLocks }: Snapshot): KeyLocks {
-  return keyLocks ? KeyLocks.fromJson(key.path, keyLocks.value) : new KeyLocks(key.path)
+  return keyLocks ? parseKeyLocks(keyLocks) : new KeyLocks(key.path)
 }
 
 export function modRevisionOf({ keyLocks }: Snapshot): bigint {
@@ -85,7 +86,8 @@ function eventsOf(op: Op, { holders }: Snapshot, modRevision: bigint): KeyEvent[
   switch (op.type) {
     case 'put': {
       const { key, value, lease } = op
-      return [{ type: 'put', kv: { key, value, lease, createRevision: modRevision, modRevision } }]
+      const kv = { key, value, lease, createRevision: modRevision, modRevision }
+      return [{ type: 'put', kv: carryOver(op, kv) }]
     }
     case 'delete': {
       const gone = op.end === undefined ? [op.key] : [...holders.values()].map(({ key }) => key)
@@ -109,7 +111,7 @@ function replaced(
 
 /** A put over a key that exists keeps its create revision. */
 function withOldCreateRevision(kv: KeyValue, before: KeyValue | undefined): KeyValue {
-  return before ? { ...kv, createRevision: before.createRevision } : kv
+  return before ? carryOver(kv, { ...kv, createRevision: before.createRevision }) : kv
 }
 
 function byId(kvs: readonly KeyValue[], prefix: string): Map<string, KeyValue> {

@@ -22,9 +22,11 @@ export interface Terms {
 export type MoreTerms = Pick<Terms, 'lease' | 'record' | 'since' | 'renewed'>
 
 export function formatTerms(lock: ConcurrentLock, more: MoreTerms = {}): string {
-  const { lease, record, since, renewed } = more
-  const marks = { ...(record && { record }), ...(renewed && { renewed }) }
-  return JSON.stringify({ ...lock.toDict(), lease, since, ...marks })
+  const { concurrency, created, owner, ttl } = lock.toDict()
+  const { lease, since, record, renewed } = more
+  // JSON leaves out what is undefined.
+  const marks = { record: record || undefined, renewed: renewed || undefined }
+  return JSON.stringify({ concurrency, created, owner, ttl, lease, since, ...marks })
 }
 
 /** When a holding began, whose entry says `created`: an extension moves that, since its ttl counts from there. */

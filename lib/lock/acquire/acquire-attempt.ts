@@ -74,7 +74,7 @@ export class AcquireAttempt {
     this.within = within
     for (;;) {
       if (this.isUnsettled) await this.recover()
-      await this.leases.borrow(within)
+      if (!this.leases.borrowIdle()) await this.leases.borrow(within)
       const step = this.decide()
       if (step.kind === 'held') {
         if (await this.isKept()) return step

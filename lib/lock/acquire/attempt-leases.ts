@@ -47,6 +47,13 @@ export class AttemptLeases {
     this.revocationPending = false
   }
 
+  /** Takes the leases that are missing from the pool, as far as it has some. Whether all are there then. */
+  borrowIdle(): boolean {
+    this.ttls.forEach((ttl, at) => (this.holders[at] ??= this.takeIdle(ttl)))
+    if (this.hasTicket) this.ticket ??= this.takeIdle(TICKET_TTL)
+    return this.holders.every(Boolean) && (!this.hasTicket || this.ticket !== undefined)
+  }
+
   /** Borrows the leases that are missing. @throws StoreError */
   async borrow(within?: CallOptions): Promise<void> {
     const taking = this.ttls.map((ttl, at) => this.takeHolder(ttl, at, within))
@@ -67,14 +74,17 @@ export class AttemptLeases {
   async renewDue(within?: CallOptions): Promise<void> {
     const due = this.holders.filter(lease => lease && !lease.isFresh)
     if (this.ticket?.isAging) due.push(this.ticket)
-    await Promise.all(due.map(lease => this.pool.renew(lease!, within).catch(() => false)))
+    if (due.length > 0)
+      await Promise.all(due.map(lease => this.pool.renew(lease!, within).catch(() => false)))
   }
 
   /** Whether the leases of all holders are alive, and count from now. @throws StoreError */
   async areKept(within?: CallOptions): Promise<boolean> {
-    const isKept = async (lease: Lease | undefined): Promise<boolean> =>
-      lease !== undefined && (lease.isFresh || (await this.pool.renew(lease, within)))
-    const kept = await Promise.all(this.holders.map(isKept))
+    const old = this.holders.filter(lease => !lease?.isFresh)
+    if (old.length === 0) return true
+    const kept = await Promise.all(
+      old.map(async lease => lease !== undefined && this.pool.renew(lease, within)),
+    )
     return kept.every(Boolean)
   }
 
@@ -122,6 +132,12 @@ export class AttemptLeases {
   private async takeOne(ttl: number, within?: CallOptions): Promise<Lease> {
     const lease = await this.pool.borrow(ttl, within)
     this.taken.add(lease.id)
+    return lease
+  }
+
+  private takeIdle(ttl: number): Lease | undefined {
+    const lease = this.pool.borrowIdle(ttl)
+    if (lease) this.taken.add(lease.id)
     return lease
   }
 

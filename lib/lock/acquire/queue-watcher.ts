@@ -23,15 +23,14 @@ export class QueueWatcher implements WatchListener {
   private stale = false
   private wake: () => void = () => {}
   private stop: () => void = () => {}
-  private readonly stopped = new Promise<void>(resolve => (this.stop = resolve))
+  /** Resolves at the end of the wait. Made by the first {@link next}: most locks are granted without a wait. */
+  private stopped: Promise<void> | undefined
 
   constructor(
     private readonly engine: Engine,
     private readonly signal: AbortSignal,
     private readonly rereadMs: number = REREAD_MS,
-  ) {
-    signal.addEventListener('abort', this.onAbort)
-  }
+  ) {}
 
   /**
    * Waits until something may have changed since it was `seen`, at the latest until an entry expires at
@@ -41,6 +40,7 @@ export class QueueWatcher implements WatchListener {
    */
   async next(seen: readonly TargetSnapshot[], until: Timestamp | undefined): Promise<readonly Snapshot[]> {
     const snapshots = seen.map(({ snapshot }) => snapshot)
+    this.stopped ??= this.listen()
     if (this.moveTo(watchedByAll(seen, this.engine.clock.now()))) {
       // Reads only when every watch is established: no watch reports a change that was made before it.
       await Promise.race([this.watching(snapshots), this.stopped])
@@ -88,6 +88,14 @@ export class QueueWatcher implements WatchListener {
   private readonly onAbort = (): void => {
     this.stop()
     this.wake()
+  }
+
+  private listen(): Promise<void> {
+    this.signal.addEventListener('abort', this.onAbort)
+    return new Promise(resolve => {
+      this.stop = resolve
+      if (this.signal.aborted) resolve()
+    })
   }
 
   /** Opens the watches of these ranges and closes all others. Returns whether any was opened. */

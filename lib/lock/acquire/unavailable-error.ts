@@ -41,7 +41,7 @@ function explainFull(
   locks: number,
 ): string | undefined {
   const keyLocks = keyLocksOf(snapshot)
-  const liveness = { now, alive: new Set(snapshot.holders.keys()) }
+  const liveness = { now, alive: snapshot.holders }
   if (!keyLocks.fits(terms, liveness) || hasRoom(snapshot, keyLocks, liveness, locks)) return undefined
   const share = locks === 1 ? '' : `, of which each of ${locks} that are taken at once has its share`
   return (
@@ -52,8 +52,7 @@ function explainFull(
 }
 
 function explain({ key, terms, snapshot }: TargetSnapshot, now: Timestamp): string {
-  const alive = new Set(snapshot.holders.keys())
-  const holders = keyLocksOf(snapshot).live({ now, alive })
+  const holders = keyLocksOf(snapshot).live({ now, alive: snapshot.holders })
   const queue = [...snapshot.tickets]
     .filter(([id]) => id !== terms.uuid)
     .map(([, ticket]) => parseTerms(ticket.value))

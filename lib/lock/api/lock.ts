@@ -3,12 +3,11 @@ import { checkConfig } from '../../config/etcd-options.js'
 import { ALLOWED_PREFIXES } from '../../model/constants.js'
 import { describeValue } from '../../model/describe-value.js'
 import { EtcdLockUnavailableError, LockError, LockReadError } from '../../model/errors.js'
-import type { KeyLocks } from '../../model/key-locks.js'
+import { KeyLocks } from '../../model/key-locks.js'
 import type { LockState } from '../../model/lock-state.js'
 import { printAs } from '../../model/printed.js'
 import type { LockEvent } from '../../protocol/lock-event.js'
 import { checkAllowedPrefix, checkPrefix, lockKey } from '../../protocol/lock-name.js'
-import { keyLocksOf } from '../../protocol/snapshot.js'
 import { HANDLE_MS } from '../../time/budget.js'
 import { checkReentry } from '../acquire/reentry.js'
 import type { Holding } from '../engine/holdings.js'
@@ -80,7 +79,10 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     const key = lockKey(this.prefix, name)
     const locks = await this.open()
     try {
-      return await locks.read(key.path, async reader => keyLocksOf(await reader.snapshot(key)))
+      return await locks.read(key.path, async reader => {
+        const { keyLocks } = await reader.snapshot(key)
+        return KeyLocks.fromJson(key.path, keyLocks?.value ?? '{}')
+      })
     } catch (error) {
       if (!(error instanceof EtcdLockUnavailableError)) throw error
       throw new LockReadError(`Failed to get the key: ${error.message}`, { key: key.path, cause: error })
@@ -230,9 +232,10 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   }
 
   private open(): Promise<LockService> {
+    if (this.service) return this.service
     const { log: logger, host } = this
     const options = { ...this.options, logger, clock: host.clock }
-    this.service ??= LockService.open(options).catch((error: unknown) => {
+    this.service = LockService.open(options).catch((error: unknown) => {
       this.service = undefined
       throw error
     })

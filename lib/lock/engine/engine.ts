@@ -110,17 +110,17 @@ export class Engine {
     return snapshot!
   }
 
-  /** Reads in the background, so that the next guess from {@link cached} is right. */
+  /** Reads in the background, so that the next guess from {@link snapshots} is right. */
   prefetch(key: LockKey): void {
     const reading = this.readOne(key, { timeoutMs: LEARN_MS }).catch(() => {})
     this.learning.set(key.path, reading)
     void reading.finally(() => this.learning.delete(key.path))
   }
 
-  /** What was last seen of a lock. Waits for a {@link prefetch} that is under way. */
-  async cached(key: LockKey): Promise<Snapshot> {
-    await this.learning.get(key.path)
-    return this.snapshots.get(key)
+  /** The end of each {@link prefetch} of these locks that is under way; undefined when none is. */
+  prefetching(keys: readonly LockKey[]): Promise<unknown> | undefined {
+    const reading = keys.flatMap(({ path }) => this.learning.get(path) ?? [])
+    return reading.length > 0 ? Promise.all(reading) : undefined
   }
 
   /** The time of an operation that begins now: so many milliseconds, or two minutes (a few seconds before etcd has answered). */

@@ -34,7 +34,7 @@ export class Holdings {
   /** Notes that a holding is on another lease now. */
   move(key: LockKey, uuid: string, lease: Lease): void {
     const holding = this.byHolderKey.get(key.holder(uuid))
-    if (holding) this.add({ ...holding, ttl: lease.asked, lease })
+    if (holding && holding.lease !== lease) this.add({ ...holding, ttl: lease.asked, lease })
   }
 
   take(key: LockKey, uuid: string): Holding | undefined {

@@ -32,8 +32,9 @@ export abstract class HandleBase implements Held {
   /** Since {@link release} was called. */
   protected released: Promise<boolean> | undefined
   private readonly log: Logger | undefined
-  private readonly controller = new AbortController()
-  private readonly events = new EventEmitter<{ expiring: [] }>()
+  /** Made when they are asked for: most handles are released before anybody listens. */
+  private controller: AbortController | undefined
+  private events: EventEmitter<{ expiring: [] }> | undefined
 
   static {
     printAs(this, 'Held', held => describeHeld(held, held.released !== undefined))
@@ -49,6 +50,10 @@ export abstract class HandleBase implements Held {
   }
 
   get signal(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController()
+      if (this.loss) this.controller.abort(this.loss)
+    }
     return this.controller.signal
   }
 
@@ -63,13 +68,14 @@ export abstract class HandleBase implements Held {
 
   on(event: 'expiring', listener: () => void): this {
     checkListener('on', event, listener)
+    this.events ??= new EventEmitter()
     this.events.on(event, listener)
     return this
   }
 
   off(event: 'expiring', listener: () => void): this {
     checkListener('off', event, listener)
-    this.events.off(event, listener)
+    this.events?.off(event, listener)
     return this
   }
 
@@ -96,13 +102,13 @@ export abstract class HandleBase implements Held {
 
   protected lose(loss: LockLostError): void {
     this.loss = loss
-    this.controller.abort(loss)
+    this.controller?.abort(loss)
   }
 
   /** Tells that the deadline is near. What a listener throws must not end the process from a timer: it is logged. */
   protected tellExpiring(): void {
     try {
-      this.events.emit('expiring')
+      this.events?.emit('expiring')
     } catch (err) {
       this.log?.error({ key: this.path, id: this.id, err }, 'A listener to expiring has thrown')
     }

@@ -37,13 +37,20 @@ export class LeasePool {
 
   /** A lease of at least `ttl` seconds, which may need renewal ({@link Lease.isFresh}). @throws StoreError */
   async borrow(ttl: number, within?: CallOptions): Promise<Lease> {
-    const youngest = this.idle.get(ttl)?.pop()
-    if (youngest && !youngest.isOver) return youngest
-    this.idle.delete(ttl)
+    const idle = this.borrowIdle(ttl)
+    if (idle) return idle
     const sent = sentNow(this.clock)
     const granted = await this.leases.grant(ttl, within)
     if (granted.ttl > ttl) this.tellOfLonger(ttl, granted.ttl)
     return new Lease(granted.id, ttl, granted.ttl, this.clock, sent)
+  }
+
+  /** As {@link borrow}, when there is one without asking etcd. */
+  borrowIdle(ttl: number): Lease | undefined {
+    const youngest = this.idle.get(ttl)?.pop()
+    if (youngest && !youngest.isOver) return youngest
+    this.idle.delete(ttl)
+    return undefined
   }
 
   /** A lease that has its whole ttl before it. @throws StoreError */

@@ -13,9 +13,8 @@ import type { Left } from './leases-left.js'
  */
 export function stateOf(snapshot: Snapshot, now: Timestamp, left: Left = new Map()): LockState {
   const { prefix, name, path: key } = snapshot.key
-  const alive = new Set(snapshot.holders.keys())
   const holders = keyLocksOf(snapshot)
-    .live({ now, alive })
+    .live({ now, alive: snapshot.holders })
     .map(lock => {
       const holder = snapshot.holders.get(lock.uuid)
       const renewed = isRenewed(holder)

@@ -75,7 +75,9 @@ class ReleaseAttempt {
     const { engine, keys, uuid } = this
     const { budget = engine.budget() } = this.options
     const holdings = keys.map(key => engine.holdings.take(key, uuid)).filter(holding => holding !== undefined)
-    this.view = { ...this.view, snapshots: await Promise.all(keys.map(key => engine.cached(key))) }
+    const prefetching = engine.prefetching(keys)
+    if (prefetching) await prefetching
+    this.view = { ...this.view, snapshots: keys.map(key => engine.snapshots.get(key)) }
     let confirmed: readonly PlannedRelease[] = []
     let isKept = false
     try {
@@ -122,9 +124,11 @@ class ReleaseAttempt {
     const before = planned.map(({ snapshot }) => snapshot)
     const releases = planned.map(({ plan }) => plan.transaction)
     const { beside } = this.options
-    // Before the writes, which an operation behind them would see.
-    const read = readsOf(...(beside ? [{ key: beside.key }] : []))
-    const transactions = [...releases, read, unconditionally(...this.extraOps(planned))]
+    const extraOps = this.extraOps(planned)
+    // Reads before it writes, since an operation sees what those before it wrote.
+    const reads = beside ? [readsOf({ key: beside.key })] : []
+    const writes = extraOps.length > 0 ? [unconditionally(...extraOps)] : []
+    const transactions = [...releases, ...reads, ...writes]
     const answer = await this.engine.commitTracked(before, transactions, within).catch(asStoreError)
     if (answer instanceof StoreError) {
       await this.onFailure(answer, planned, within)
@@ -132,7 +136,7 @@ class ReleaseAttempt {
     }
     this.view = afterAnswer(this.view, planned, answer.after)
     if (!answer.succeeded) return false
-    beside?.onRead(answer.rest[0]!.results[0]?.[0])
+    beside?.onRead(answer.rest[0]!.results[0]![0])
     for (const { snapshot, plan } of planned) logExpired(this.engine.log, snapshot.key, plan.expired)
     return true
   }

@@ -51,9 +51,8 @@ export class RelukkoReader {
   /** Undefined when it is not held. One attempt. @throws StoreError */
   async look(reader: LockReader, key: LockKey, id: string): Promise<Seen | undefined> {
     const { snapshot, kv } = await reader.snapshotBeside(key, LockKey.record(id))
-    const alive = new Set(snapshot.holders.keys())
     const now = this.locks.now()
-    const live = keyLocksOf(snapshot).live({ now, alive })
+    const live = keyLocksOf(snapshot).live({ now, alive: snapshot.holders })
     const entry = live.find(({ uuid }) => uuid === id)
     if (!entry) return undefined
     const record = parseRecord(kv)

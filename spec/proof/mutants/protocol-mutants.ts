@@ -84,8 +84,8 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'a wall clock takes the lock from a living holder',
     file: 'lib/model/key-locks.ts',
-    right: '? !alive.has(uuid) : !alive?.has(uuid) && expiresAt.isBefore(now)',
-    wrong: '? !alive.has(uuid) || expiresAt.isBefore(now) : expiresAt.isBefore(now)',
+    right: ': !alive?.has(uuid) && lock.expiresAt.isBefore(now)',
+    wrong: '|| lock.expiresAt.isBefore(now) : lock.expiresAt.isBefore(now)',
     specs: ['spec/unit/model', 'spec/unit/protocol'],
   },
   {
@@ -154,14 +154,14 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'the lease of one holder takes the entries of all',
     file: 'lib/protocol/key-locks-ops.ts',
-    right: 'others.length === 0 ? leases.get(first) : undefined',
-    wrong: 'leases.get(first)',
+    right: 'locks.size === 1 ? leaseOf(first) : undefined',
+    wrong: 'leaseOf(first)',
     specs: protocol,
   },
   {
     mistake: 'a crash leaves the entry of the sole holder behind',
     file: 'lib/protocol/key-locks-ops.ts',
-    right: 'others.length === 0 ? leases.get(first) : undefined',
+    right: 'locks.size === 1 ? leaseOf(first) : undefined',
     wrong: 'undefined',
     specs: ['spec/unit/protocol', 'spec/faults/every-step'],
   },

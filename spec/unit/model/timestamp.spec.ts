@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { Settings } from 'luxon'
+import { DateTime, Settings } from 'luxon'
 import { Timestamp } from '../../../lib/index.js'
 
 const seed = 20_230_716
@@ -65,6 +65,32 @@ describe('Timestamp.parse', () => {
     })
     expect(() => Timestamp.parse(text)).toThrow(RangeError)
     expect(() => Timestamp.parse(text)).toThrow(named)
+  })
+})
+
+describe('a time of any day, clock and offset', () => {
+  const two = (most: number): fc.Arbitrary<string> =>
+    fc.integer({ min: 0, max: most }).map(n => String(n).padStart(2, '0'))
+  const year = fc.oneof(
+    fc.constantFrom('0000', '0001', '1900', '2000', '2024', '9999'),
+    fc.integer({ min: 0, max: 9999 }).map(n => String(n).padStart(4, '0')),
+  )
+  const offset = fc.constantFrom('Z', '+00:00', '-00:00', '+23:59', '-23:59', '+0530', '-0530')
+  const parts = fc.tuple(year, two(13), two(32), two(24), two(60), two(60), offset)
+
+  it.each(['parse', 'read'] as const)('is to Timestamp.%s what it is to luxon', method => {
+    fc.assert(
+      fc.property(parts, ([yyyy, mm, dd, h, m, s, zone]) => {
+        const text = `${yyyy}-${mm}-${dd}T${h}:${m}:${s}.5${zone}`
+        const time = DateTime.fromISO(text, { zone: 'utc' })
+        // luxon takes 24:00 for the end of the day, and has a year 0.
+        const isOurs = time.isValid && h !== '24' && yyyy !== '0000' && (method === 'read' || time.year >= 1)
+        const read = (): bigint => Timestamp[method](text).epochMicros
+        if (isOurs && time.year <= 9999) expect(read()).toBe(BigInt(time.toMillis()) * 1_000n)
+        else if (!isOurs || method === 'parse') expect(read).toThrow(RangeError)
+      }),
+      { seed, numRuns: 2_000 },
+    )
   })
 })
 
