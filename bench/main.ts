@@ -1,7 +1,7 @@
 import { findEtcd } from '../lib/testing/etcd-binary/find-etcd.js'
 import { type BenchOptions, benchOptions, USAGE } from './options.js'
 import { BEFORE } from './peers/spicelock-kinds.js'
-import { ROLES } from './processes/roles.js'
+import { play } from './processes/roles.js'
 import { writeChart } from './report/chart.js'
 import { losses } from './report/compare.js'
 import { gateFailures } from './report/gate.js'
@@ -13,8 +13,7 @@ import type { Scenario } from './scenarios/scenario.js'
 const progress = (line: string): void => void process.stderr.write(`${line}\n`)
 
 const args = process.argv.slice(2)
-const role = ROLES[args[0]!]
-if (role) await role(JSON.parse(args[1]!) as never)
+if (args[0] === 'role') await play(args[1]!, args[2]!)
 else {
   try {
     const options = benchOptions(args)

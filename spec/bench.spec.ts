@@ -19,7 +19,7 @@ import { Lock } from '../lib/index.js'
 import { MemoryStore } from '../lib/testing/index.js'
 
 const settings = { mode: 'quick', rounds: 1, warmSeconds: 0, seconds: 1 } as const
-const NO_COSTS = { ms: 1000, etcdCpuMs: 0, redisCpuMs: 0, calls: 0, bytes: 0 }
+const NO_COSTS = { ms: 1000, etcdCpuMs: 0, redisCpuMs: 0 }
 
 const spread = (median: number) => ({ median, least: median, most: median, each: [median] })
 
@@ -47,6 +47,7 @@ async function measured(client: PeerClient, changes: Partial<Load> = {}): Promis
     gathers: false,
     warmSeconds: 0,
     seconds: 0.1,
+    endpoints: [],
     ...changes,
   }
   const peer: PeerProcess = { client: () => Promise.resolve(client), close: () => Promise.resolve() }

@@ -4,7 +4,6 @@ import type { Stores } from '../peers/peer.js'
 import { cpuMsOf } from './cpu.js'
 import { etcdOf, type Etcds, separateEtcds } from './etcds.js'
 import { RedisServer, type RedisSync } from './redis-server.js'
-import { type Traffic, trafficOf } from './traffic.js'
 
 /** Not in /tmp, which is memory on some machines: a commit is to reach a disk. */
 const FOLDER = resolve('bench/data')
@@ -54,12 +53,13 @@ export class Backends implements AsyncDisposable {
     return { etcd: endpoints[process % endpoints.length]!, ...(redis && { redis }) }
   }
 
-  get hasRedis(): boolean {
-    return this.redis.size > 0
+  /** Of all members of all etcds. */
+  get endpoints(): readonly string[] {
+    return this.etcds.endpoints
   }
 
-  get etcdVersion(): string {
-    return this.etcds.version
+  get hasRedis(): boolean {
+    return this.redis.size > 0
   }
 
   /** Milliseconds of CPU of all servers of a kind so far. */
@@ -67,10 +67,6 @@ export class Backends implements AsyncDisposable {
     const redis = [...this.redis.values()].map(({ pid }) => pid)
     const [etcdMs, redisMs] = await Promise.all([sumOf(this.etcds.pids), sumOf(redis)])
     return { etcd: etcdMs, redis: redisMs }
-  }
-
-  traffic(): Promise<Traffic> {
-    return trafficOf(this.etcds.endpoints)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

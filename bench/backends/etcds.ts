@@ -8,7 +8,6 @@ import { eventually } from '../../lib/testing/eventually.js'
 export interface Etcds {
   readonly endpoints: readonly string[]
   readonly pids: readonly (number | undefined)[]
-  readonly version: string
   stop(): Promise<void>
 }
 
@@ -29,7 +28,6 @@ export async function separateEtcds(count: number, folder: string): Promise<Etcd
   return {
     endpoints: servers.map(({ endpoint }) => endpoint),
     pids: servers.map(({ pid }) => pid),
-    version: servers[0]!.version,
     stop,
   }
 }
@@ -39,11 +37,9 @@ export async function etcdOf(members: number, folder: string): Promise<Etcds> {
   const cluster = await EtcdCluster.start(members, folder)
   try {
     await eventually(() => cluster.leader())
-    const version = await cluster.version()
     return {
       endpoints: cluster.endpoints,
       pids: cluster.members.map(({ pid }) => pid),
-      version,
       stop: () => cluster.stop(),
     }
   } catch (error) {

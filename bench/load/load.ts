@@ -1,3 +1,5 @@
+import type { Used } from './meter.js'
+
 /** What each client of a process does for a while: acquire, hold, release, again. */
 export interface Load {
   /** The clients of all processes take these in turn: as many as clients, or one that all want. */
@@ -16,6 +18,8 @@ export interface Load {
   readonly gathers: boolean
   readonly warmSeconds: number
   readonly seconds: number
+  /** Etcds whose traffic this process tells; one of the processes does. */
+  readonly endpoints: readonly string[]
 }
 
 /** What one client has done. */
@@ -30,15 +34,9 @@ export interface Turns {
   readonly cycles: Float64Array
   /** When each holding began and ended, milliseconds of the machine's monotonic clock, by the name. */
   readonly holdings: Readonly<Record<string, Float64Array>>
-  /** Acquisitions, with those of the warm-up. */
-  readonly total: number
 }
 
-/** What a process tells of a load. */
-export interface Measured {
+/** What a process tells of a load: what was used is that of the time after the warm-up. */
+export interface Measured extends Used {
   readonly clients: readonly Turns[]
-  /** Of the process after the warm-up, user and system. */
-  readonly cpuMs: number
-  /** How long that was. */
-  readonly ms: number
 }

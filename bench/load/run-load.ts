@@ -1,7 +1,9 @@
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import type { PeerClient, PeerProcess } from '../peers/peer.js'
 import type { Load, Measured } from './load.js'
-import { now, TurnLog } from './turn-log.js'
+import { Meter, NOTHING_USED, type Used } from './meter.js'
+import { now } from '../now.js'
+import { TurnLog } from './turn-log.js'
 
 /** How long the clients may take until all of them wait. */
 const GATHER_MS = 120_000
@@ -12,32 +14,49 @@ export async function runLoad(peer: PeerProcess, load: Load): Promise<Measured> 
   const clients = await Promise.all(
     Array.from({ length: load.clients }, (_, at) => peer.client(load.firstClient + at)),
   )
-  const run = { counts: load.until === 'all-served', isOver: false }
   const logs = clients.map(client => new TurnLog(client))
-  const open = load.gathers ? await shut(peer, clients[0]!, load) : undefined
-  let [start, cpu] = [now(), process.cpuUsage()]
-  const all = Promise.all(clients.map((client, at) => takeTurns(client, logs[at]!, at, load, run)))
-  await open?.()
-  if (load.until === 'time') {
-    await Promise.race([delay(load.warmSeconds * 1000), all])
-    ;[start, cpu] = [now(), process.cpuUsage()]
-    run.counts = true
-    await Promise.race([delay(load.seconds * 1000), all])
-    run.isOver = true
-  } else await all
-  const ms = now() - start
-  const { user, system } = process.cpuUsage(cpu)
-  if (!load.gathers) await all
-  return { clients: logs.map(log => log.turns), cpuMs: (user + system) / 1000, ms }
+  const run: Run = { counts: load.until === 'all-served', isOver: false }
+  const turns = (): Promise<unknown> =>
+    Promise.all(clients.map((client, at) => takeTurns(client, logs[at]!, at, load, run)))
+  const used = await (load.until === 'all-served'
+    ? metered(turns, load.endpoints)
+    : timed(peer, clients, turns, load, run))
+  return { clients: logs.map(log => log.turns), ...used }
 }
 
-async function takeTurns(
-  client: PeerClient,
-  log: TurnLog,
-  at: number,
+interface Run {
+  counts: boolean
+  isOver: boolean
+}
+
+async function metered(turns: () => Promise<unknown>, endpoints: readonly string[]): Promise<Used> {
+  const meter = await Meter.start(endpoints)
+  await turns()
+  return meter.read()
+}
+
+async function timed(
+  peer: PeerProcess,
+  clients: readonly PeerClient[],
+  turns: () => Promise<unknown>,
   load: Load,
-  run: { readonly counts: boolean; readonly isOver: boolean },
-): Promise<void> {
+  run: Run,
+): Promise<Used> {
+  const release = load.gathers ? await clients[0]!.acquire(load.names) : undefined
+  const all = turns()
+  if (release && !(await haveGathered(peer, load))) return NOTHING_USED
+  await release?.()
+  await Promise.race([delay(load.warmSeconds * 1000), all])
+  const meter = await Meter.start(load.endpoints)
+  run.counts = true
+  await Promise.race([delay(load.seconds * 1000), all])
+  run.isOver = true
+  const used = await meter.read()
+  if (!load.gathers) await all
+  return used
+}
+
+async function takeTurns(client: PeerClient, log: TurnLog, at: number, load: Load, run: Run): Promise<void> {
   do {
     const names = namesOf(load, at)
     const asked = now()
@@ -59,16 +78,17 @@ function namesOf({ names, take, firstClient }: Load, at: number): string[] {
   return Array.from({ length: take }, () => left.splice(Math.floor(Math.random() * left.length), 1)[0]!)
 }
 
-/** Holds the lock that all clients want. Resolves to what lets them in, once all of them wait. */
-async function shut(peer: PeerProcess, first: PeerClient, load: Load): Promise<() => Promise<void>> {
-  const release = await first.acquire(load.names)
-  return async () => {
-    const end = now() + GATHER_MS
-    for (;;) {
-      const waiting = await peer.waiting!(load.names[0]!)
-      if (waiting >= load.clients) return release()
-      if (now() > end) throw new Error(`${waiting} of ${load.clients} wait after ${GATHER_MS / 1000} s`)
-      await delay(POLL_MS)
+/** Whether all clients wait in time. */
+async function haveGathered(peer: PeerProcess, load: Load): Promise<boolean> {
+  const end = now() + GATHER_MS
+  for (;;) {
+    // While a crowd comes in, this process may be too busy to hear an answer in time.
+    const waiting = await peer.waiting!(load.names[0]!).catch(() => 0)
+    if (waiting >= load.clients) return true
+    if (now() > end) {
+      process.stderr.write(`only ${waiting} of ${load.clients} wait after ${GATHER_MS / 1000} s\n`)
+      return false
     }
+    await delay(POLL_MS)
   }
 }

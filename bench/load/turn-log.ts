@@ -1,9 +1,6 @@
 import type { PeerClient } from '../peers/peer.js'
 import type { Turns } from './load.js'
 
-/** Milliseconds; comparable between the processes of one machine. */
-export const now = (): number => Number(process.hrtime.bigint()) / 1e6
-
 /** When a client asked for a lock, held it, began to release it and had released it. */
 export interface Turn {
   readonly asked: number
@@ -17,13 +14,11 @@ export class TurnLog {
   private readonly waits: number[] = []
   private readonly cycles: number[] = []
   private readonly holdings = new Map<string, number[]>()
-  private total = 0
 
   constructor(private readonly client: PeerClient) {}
 
   /** @param counts whether its times are told; that it held is told always, and so is each turn of a client that is told apart. */
   add(names: readonly string[], { asked, held, leaving, left }: Turn, counts: boolean): void {
-    this.total++
     for (const name of names) {
       const times = this.holdings.get(name) ?? []
       this.holdings.set(name, times)
@@ -41,7 +36,6 @@ export class TurnLog {
       waits: Float64Array.from(this.waits),
       cycles: Float64Array.from(this.cycles),
       holdings: Object.fromEntries([...this.holdings].map(([name, all]) => [name, Float64Array.from(all)])),
-      total: this.total,
     }
   }
 }

@@ -23,7 +23,7 @@ export class Child implements AsyncDisposable {
    * @param flags of Node.
    */
   static async start(role: string, argument: unknown, flags: readonly string[] = []): Promise<Child> {
-    const child = fork(process.argv[1]!, [role, JSON.stringify(argument)], {
+    const child = fork(process.argv[1]!, ['role', role, JSON.stringify(argument)], {
       serialization: 'advanced',
       execArgv: [...flags],
     })

@@ -17,6 +17,12 @@ const HEADS: Readonly<Record<string, readonly [head: string, factor: number]>> =
   bytes: ['bytes/cycle', 1],
   unfairness: ['most/least', 1],
   elapsed: ['all ms', 1],
+  heapMegabytes: ['heap MB', 1],
+  bytesEach: ['bytes/lock', 1],
+  cpu: ['CPU %', 100],
+  takenPerSecond: ['taken/s', 1],
+  takeoverMs: ['ms', 1],
+  processMs: ['ms', 1],
 }
 
 /** Only one line below the head, and none between the rows. */

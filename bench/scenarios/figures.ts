@@ -8,8 +8,6 @@ export interface RoundCosts {
   readonly ms: number
   readonly etcdCpuMs: number
   readonly redisCpuMs: number
-  readonly calls: number
-  readonly bytes: number
 }
 
 /** The figures of one peer in one round. */
@@ -44,7 +42,9 @@ export function roundOf(measured: readonly Measured[], names: readonly string[],
   const waits = others.flatMap(each => [...each.waits])
   const apart = clients.filter(({ isApart }) => isApart).flatMap(each => [...each.waits])
   const elapsed = Math.max(...measured.map(({ ms }) => ms))
-  const total = clients.reduce((sum, each) => sum + each.total, 0)
+  const turns = cycles.length + apart.length
+  const asked = (key: 'calls' | 'bytes'): number =>
+    measured.reduce((sum, { traffic }) => sum + traffic[key], 0) / (turns || NaN)
   const cpuMs = measured.reduce((sum, each) => sum + each.cpuMs, 0)
   return {
     cyclesPerSecond: (cycles.length / elapsed) * 1000,
@@ -55,9 +55,9 @@ export function roundOf(measured: readonly Measured[], names: readonly string[],
     clientCpu: cpuMs / elapsed,
     etcdCpu: costs.etcdCpuMs / costs.ms,
     redisCpu: costs.redisCpuMs / costs.ms,
-    clientMicros: (cpuMs * 1000) / (cycles.length + apart.length),
-    calls: costs.calls / total,
-    bytes: costs.bytes / total,
+    clientMicros: (cpuMs * 1000) / (turns || NaN),
+    calls: asked('calls'),
+    bytes: asked('bytes'),
     unfairness: unfairnessOf(others.map(each => each.cycles.length)),
     elapsed,
     overlaps: names.reduce((sum, name) => sum + overlaps(holdingsOf(name, clients)), 0),

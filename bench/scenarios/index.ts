@@ -1,14 +1,22 @@
 import { cycle } from './cycle.js'
+import { drain } from './drain.js'
 import { handoff } from './handoff.js'
+import { hold } from './hold.js'
 import { parallel } from './parallel.js'
 import { processes } from './processes.js'
-import { drain } from './drain.js'
+import type { Scenario } from './scenario.js'
 import { semaphore } from './semaphore.js'
+import { serve } from './serve.js'
 import { sets } from './sets.js'
 import { shared } from './shared.js'
-import type { Scenario } from './scenario.js'
+import { start } from './start.js'
+import { takeover } from './takeover.js'
+import { waiters } from './waiters.js'
 
-const ALL: readonly Scenario[] = [cycle, parallel, processes, handoff, drain, semaphore, shared, sets]
+const ALL: readonly Scenario[] = [
+  ...[cycle, parallel, processes, handoff, drain, semaphore, shared, sets],
+  ...[hold, waiters, takeover, serve, start],
+]
 
 /** All scenarios when none is named. @throws Error for a name that none has. */
 export function scenariosNamed(names: readonly string[]): Scenario[] {

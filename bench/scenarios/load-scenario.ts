@@ -20,7 +20,10 @@ async function runAll({ peers, variants }: Loads, bench: Bench): Promise<Outcome
   const { mode } = bench.settings
   const redis = mode === 'whole' && peers.some(isOnRedis)
   const outcomes: Outcome[] = []
-  for (const group of alike(variants.filter(({ isGate }) => mode !== 'gate' || isGate))) {
+  const wanted = variants.filter(({ isGate, isLarge }) =>
+    mode === 'gate' ? isGate : mode === 'whole' || !isLarge,
+  )
+  for (const group of alike(wanted)) {
     await using backends = await Backends.start({ ...group[0]!, redis })
     for (const variant of group) {
       const able = (variant.peers ?? peers).filter(peer => isAble(peer, mode, backends))

@@ -70,21 +70,24 @@ async function runOnce(
   const load = { names: all, take, holdMs, until, gathers, warmSeconds, seconds, clients: each }
   const begun = await costsSoFar(backends)
   const measured = await Promise.all(
-    team.map((child, at) => child.ask<Measured>({ ...load, firstClient: at * each } satisfies Load)),
+    team.map((child, at) => {
+      const endpoints = at === 0 ? backends.endpoints : []
+      return child.ask<Measured>({ ...load, firstClient: at * each, endpoints } satisfies Load)
+    }),
   )
   const ended = await costsSoFar(backends)
   return roundOf(measured, all, differenceOf(begun, ended))
 }
 
 async function costsSoFar(backends: Backends): Promise<RoundCosts> {
-  const [cpu, traffic] = await Promise.all([backends.cpuMs(), backends.traffic()])
-  return { ms: performance.now(), etcdCpuMs: cpu.etcd, redisCpuMs: cpu.redis, ...traffic }
+  const { etcd, redis } = await backends.cpuMs()
+  return { ms: performance.now(), etcdCpuMs: etcd, redisCpuMs: redis }
 }
 
 function differenceOf(begun: RoundCosts, ended: RoundCosts): RoundCosts {
-  const keys = Object.keys(begun) as (keyof RoundCosts)[]
-  return Object.fromEntries(keys.map(key => [key, ended[key] - begun[key]])) as Record<
-    keyof RoundCosts,
-    number
-  >
+  return {
+    ms: ended.ms - begun.ms,
+    etcdCpuMs: ended.etcdCpuMs - begun.etcdCpuMs,
+    redisCpuMs: ended.redisCpuMs - begun.redisCpuMs,
+  }
 }

@@ -18,6 +18,8 @@ export interface Variant extends Pick<BackendNeeds, 'members' | 'etcds'> {
   readonly until?: 'time' | 'all-served'
   /** Whether all clients wait in the queue before the time begins, each round with processes of its own. */
   readonly gathers?: boolean
+  /** Whether it takes long: only a whole run has it. */
+  readonly isLarge?: boolean
   /** Whether CI runs it. */
   readonly isGate?: boolean
   /** Those that run this load; all of the scenario's when it is not given. */

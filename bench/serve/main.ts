@@ -13,18 +13,14 @@ async function measure(options: MeasureOptions): Promise<void> {
 }
 
 async function measureOn(endpoints: readonly string[], options: MeasureOptions): Promise<void> {
-  const server = await Served.start(endpoints)
-  try {
-    for await (const [what, value] of new Measurement(server, options).figures()) {
-      console.log(`${what}: ${value}`)
-    }
-  } finally {
-    await server.stop()
+  await using server = await Served.start(endpoints)
+  for await (const { what, value } of new Measurement(server, options).readings()) {
+    console.log(`${what}: ${value}`)
   }
 }
 
 const args = process.argv.slice(2)
-if (args[0] === 'server') await serve(JSON.parse(args[1]!) as string[])
+if (args[0] === 'role') await serve(JSON.parse(args[2]!) as string[])
 else {
   try {
     const options = measureOptions(args)

@@ -7,6 +7,13 @@ import type { Served } from './served.js'
 /** How often the way from a DELETE to its frames is measured. */
 const DELETIONS = 100
 
+/** Something that was measured: in words, and its figures, each of several rounds or of one. */
+export interface Reading {
+  readonly what: string
+  readonly value: string
+  readonly figures: Readonly<Record<string, readonly number[]>>
+}
+
 /** What one server does, and what it needs. */
 export class Measurement {
   constructor(
@@ -14,16 +21,16 @@ export class Measurement {
     private readonly options: MeasureOptions,
   ) {}
 
-  /** Each figure as it is measured: what, and how much. */
-  async *figures(): AsyncGenerator<readonly [what: string, value: string], void> {
-    yield ['memory at the start', await this.memory()]
+  /** Each reading as soon as it is there. */
+  async *readings(): AsyncGenerator<Reading, void> {
+    yield await this.memory('memory at the start', 'memoryAtStart')
     yield* this.loads([1, 64])
     yield* this.delays()
     yield* this.crowds()
   }
 
   /** In turns, so that a noisy moment strikes all alike. The first is not counted: a young process is slow. */
-  private async *loads(connections: readonly number[]): AsyncGenerator<readonly [string, string], void> {
+  private async *loads(connections: readonly number[]): AsyncGenerator<Reading, void> {
     const { seconds, rounds } = this.options
     const loads = new Map<number, Load[]>(connections.map(count => [count, []]))
     for (let round = 0; round <= rounds; round++) {
@@ -36,14 +43,18 @@ export class Measurement {
     for (const [count, each] of loads) {
       const speeds = each.map(({ cyclesPerSecond }) => cyclesPerSecond)
       const speed = `${quantile(speeds, 0.5).toFixed(0)} cycles/s (${speeds.map(one => one.toFixed(0)).join(', ')})`
-      yield [
-        `POST and DELETE, connections: ${count}`,
-        `${speed}, a request ${spread(each.flatMap(load => load.latencies))}`,
-      ]
+      yield {
+        what: `POST and DELETE, connections: ${count}`,
+        value: `${speed}, a request ${spread(each.flatMap(load => load.latencies))}`,
+        figures: {
+          [`cyclesPerSecond${count}`]: speeds,
+          [`requestP50At${count}`]: each.map(({ latencies }) => quantile(latencies, 0.5)),
+        },
+      }
     }
   }
 
-  private async *delays(): AsyncGenerator<readonly [string, string], void> {
+  private async *delays(): AsyncGenerator<Reading, void> {
     const listeners = await Listeners.open(this.server.url, 1)
     const clients = new Clients(this.server.url, 1)
     const delays: number[] = []
@@ -56,33 +67,63 @@ export class Measurement {
     }
     listeners.close()
     await clients.close()
-    yield ['from the sending of DELETE to the frame of a WebSocket', spread(delays)]
+    yield {
+      what: 'from the sending of DELETE to the frame of a WebSocket',
+      value: spread(delays),
+      figures: { frameP50: [quantile(delays, 0.5)] },
+    }
   }
 
-  private async *crowds(): AsyncGenerator<readonly [string, string], void> {
+  private async *crowds(): AsyncGenerator<Reading, void> {
     const { locks, sockets } = this.options
     const clients = new Clients(this.server.url, 32)
     const start = performance.now()
     const ids = await clients.hold(locks)
     const seconds = (performance.now() - start) / 1000
-    yield [`memory with ${locks} locks, taken in ${seconds.toFixed(1)} s`, await this.memory()]
-    const listing = performance.now()
-    await clients.ask('GET', '/v1/locks')
-    yield [`GET /v1/locks of them`, `${(performance.now() - listing).toFixed(0)} ms`]
+    yield await this.memory(`memory with ${locks} locks, taken in ${seconds.toFixed(1)} s`, 'memoryWithLocks')
+    yield await this.listing(clients)
     const listeners = await Listeners.open(this.server.url, sockets)
-    yield [`memory with ${sockets} WebSockets besides`, await this.memory()]
+    yield await this.memory(`memory with ${sockets} WebSockets besides`, 'memoryWithSockets')
     const [id] = ids.splice(0, 1)
     const heard = listeners.heardOf(id!)
     const sent = performance.now()
     await clients.ask('DELETE', `/v1/locks/${id}`)
-    yield [`from DELETE to the last of ${sockets} frames`, `${((await heard) - sent).toFixed(0)} ms`]
+    const delay = (await heard) - sent
+    yield {
+      what: `from DELETE to the last of ${sockets} frames`,
+      value: `${delay.toFixed(0)} ms`,
+      figures: { lastFrame: [delay] },
+    }
     listeners.close()
     await clients.release(ids)
     await clients.close()
   }
 
-  private async memory(): Promise<string> {
-    return `${(await this.server.memory()).toFixed(0)} MB`
+  /** How long the list of all locks takes, and how long other requests wait for it at most. */
+  private async listing(clients: Clients): Promise<Reading> {
+    let isOver = false
+    const start = performance.now()
+    const listed = clients.skim('/v1/locks').then(() => {
+      isOver = true
+      return performance.now() - start
+    })
+    let longest = 0
+    while (!isOver) {
+      const asked = performance.now()
+      await clients.skim('/healthchecker')
+      longest = Math.max(longest, performance.now() - asked)
+    }
+    const list = await listed
+    return {
+      what: 'GET /v1/locks of them',
+      value: `${list.toFixed(0)} ms, another request meanwhile at most ${longest.toFixed(0)} ms`,
+      figures: { list: [list], besideList: [longest] },
+    }
+  }
+
+  private async memory(what: string, figure: string): Promise<Reading> {
+    const megabytes = await this.server.memory()
+    return { what, value: `${megabytes.toFixed(0)} MB`, figures: { [figure]: [megabytes] } }
   }
 }
 

@@ -1,0 +1,75 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Lock } from '../../lib/index.js'
+import { quantile } from '../quantile.js'
+import { now } from '../now.js'
+
+/** A renewal is due every third of it: with every pause of this length, each lock is renewed once. */
+const REST_MS = 10_000
+const TTL = 30
+const AT_ONCE = 64
+const CYCLES = 200
+
+/** What a process needs that holds so many locks. */
+export interface Needed {
+  /** Bytes on the heap, after a collection of what is not used. */
+  readonly heap: number
+  /** Share of one core while nothing but renewals happens. */
+  readonly cpu: number
+  /** Milliseconds of the acquisition and the release of one more. */
+  readonly cycleP50: number
+  /** How many a second were taken, to get here. */
+  readonly taken: number
+}
+
+/** A process that holds many locks, each with a handle that is renewed. Node must expose its garbage collection. */
+export class HoldingProcess {
+  private readonly lock: Lock
+  private count = 0
+
+  constructor(endpoint: string) {
+    this.lock = new Lock({
+      config: { endpoints: [endpoint] },
+      prefix: 'custom',
+      owner: 'bench',
+      dryRun: false,
+    })
+  }
+
+  /** Takes locks until there are so many. */
+  async hold(wanted: number): Promise<Needed> {
+    const [start, before] = [now(), this.count]
+    const take = async (): Promise<void> => {
+      while (this.count < wanted) await this.lock.exclusive(`held-${this.count++}`, { ttl: TTL })
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, take))
+    const taken = ((wanted - before) / (now() - start)) * 1000
+    return { taken, cycleP50: await this.cycleP50(), cpu: await restingCpu(), heap: await heap() }
+  }
+
+  private async cycleP50(): Promise<number> {
+    const times: number[] = []
+    while (times.length < CYCLES) {
+      const start = now()
+      const id = await this.lock.acquire('one-more', { concurrency: 1, ttl: TTL })
+      await this.lock.release('one-more', id)
+      times.push(now() - start)
+    }
+    return quantile(times, 0.5)
+  }
+}
+
+async function restingCpu(): Promise<number> {
+  const [start, cpu] = [now(), process.cpuUsage()]
+  await delay(REST_MS)
+  const { user, system } = process.cpuUsage(cpu)
+  return (user + system) / 1000 / (now() - start)
+}
+
+/** Twice, since what is finalized after one collection goes with the next. */
+async function heap(): Promise<number> {
+  for (let time = 0; time < 2; time++) {
+    globalThis.gc!()
+    await delay(10)
+  }
+  return process.memoryUsage().heapUsed
+}
