@@ -44,6 +44,12 @@ export interface Transaction {
   readonly compare: readonly Compare[]
   readonly success: readonly Op[]
   readonly failure: readonly Op[]
+  /**
+   * Names of what it touches, in whatever words: two transactions whose scopes share no name touch no key that both do, so that
+   * a store may send them in one call, as one write. Those that share a name run in the order of their commits. Without a
+   * scope it may touch anything, and goes by itself.
+   */
+  readonly scope?: readonly string[] | undefined
 }
 
 /** Runs these operations whatever the keys are. */

@@ -1,10 +1,11 @@
 import type { Transaction, TransactionResult } from '../kv/transaction.js'
 
 /** What transactions of different locks do, in one: all of them, or the `failure` of each. */
-export function combine(parts: readonly Transaction[]): Transaction {
+export function combine(parts: readonly Transaction[], scope?: readonly string[]): Transaction {
   const [first] = parts
-  if (first && parts.length === 1) return first
+  if (first && parts.length === 1) return { ...first, scope }
   return {
+    scope,
     compare: parts.flatMap(part => part.compare),
     success: parts.flatMap(part => part.success),
     failure: parts.flatMap(part => part.failure),

@@ -45,9 +45,7 @@ export class LockKey {
   }
 
   /** The records of those who hold through Relukko. */
-  static get records(): KeyRange {
-    return withPrefix(`${KEYS_BASE_PATH}/${RECORDS}/`)
-  }
+  static readonly records: KeyRange = withPrefix(`${KEYS_BASE_PATH}/${RECORDS}/`)
 
   /** Where it is said what Relukko's clients know of a holding; on its lease. */
   static record(uuid: string): string {

@@ -1,9 +1,11 @@
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { Etcd3, Range } from 'etcd3'
+import type { Transaction } from '../../lib/kv/transaction.js'
 import { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
 import type { Watch } from '../../lib/store/store.js'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
+import { outcomes } from '../support/crowd.js'
 import { QUICK_PASSWORDS, useJwtKeys } from '../support/etcd-auth.js'
 import { eventually } from '../support/eventually.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
@@ -59,6 +61,51 @@ it('a watch is opened although the token of the stream has expired', async () =>
   await put('/allowed/b')
   await eventually(() => expect(events).toBe(1))
 }, 15_000)
+
+describe('in a crowd of commits that travel in one call', () => {
+  const allowed = (count: number): Transaction[] =>
+    Array.from({ length: count }, (_, at) => ({
+      scope: [`a${at}`],
+      compare: [{ key: `/allowed/c${at}`, target: 'mod', is: '>', revision: -1n }],
+      success: [{ type: 'put', key: `/allowed/c${at}`, value: 'v' }],
+      failure: [],
+    }))
+  const commits = (transactions: readonly Transaction[]): Promise<string[]> =>
+    outcomes(transactions.map(each => store.commit(each)))
+  const nothing = { compare: [], success: [], failure: [] }
+
+  it.each<[string, Transaction]>([
+    ['writes', { ...nothing, success: [{ type: 'put', key: '/denied/x', value: 'v' }] }],
+    [
+      'writes only if it cannot what it may',
+      { ...nothing, failure: [{ type: 'put', key: '/denied/x', value: 'v' }] },
+    ],
+    ['reads', { ...nothing, success: [{ type: 'range', key: '/denied/x' }] }],
+    ['deletes', { ...nothing, success: [{ type: 'delete', key: '/allowed', end: '/denied0' }] }],
+    ['compares', { ...nothing, compare: [{ key: '/denied/x', target: 'mod', is: '>', revision: -1n }] }],
+  ])('one that %s what the user may not is refused, and no other', async (_, denied) => {
+    const ends = await commits([...allowed(20), { ...denied, scope: ['denied'] }, ...allowed(1)])
+    expect(ends).toEqual([...Array<string>(20).fill('applied'), 'refused', 'applied'])
+  })
+
+  it('those of a user without any right are all refused', async () => {
+    const nobody = allowed(20).map(each => ({
+      ...each,
+      compare: [],
+      success: [{ type: 'put' as const, key: '/denied/y', value: 'v' }],
+    }))
+    expect(await commits(nobody)).toEqual(Array(20).fill('refused'))
+  })
+
+  it('those without a user are all refused', async () => {
+    await store.close()
+    store = new EtcdStore({ endpoints: server.endpoints, callTimeoutMs: 5_000, failover: true })
+    const ends = await Promise.allSettled(allowed(20).map(each => store.commit(each)))
+    for (const end of ends) {
+      expect(end).toMatchObject({ reason: { message: expect.stringMatching('user name is empty') } })
+    }
+  })
+})
 
 describe('behind a proxy', () => {
   let proxy: TcpProxy

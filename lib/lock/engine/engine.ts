@@ -1,10 +1,11 @@
 import type { Logger } from 'pino'
 import { LockError } from '../../model/errors.js'
 import { combine, split } from '../../protocol/combine.js'
-import type { KeyValue } from '../../kv/key-value.js'
+import type { KeyRange, KeyValue } from '../../kv/key-value.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import { readSnapshot, applyResult, type Snapshot, snapshotReads } from '../../protocol/snapshot.js'
-import { readsOf, type Transaction, type TransactionResult } from '../../kv/transaction.js'
+import { scopeOf } from '../../protocol/scope.js'
+import { type OpResult, readsOf, type Transaction, type TransactionResult } from '../../kv/transaction.js'
 import type { CallOptions, Store } from '../../store/store.js'
 import { heard } from './heard.js'
 import { atMost } from '../../time/at-most.js'
@@ -79,7 +80,8 @@ export class Engine {
     within?: CallOptions,
   ): Promise<{ succeeded: boolean; after: Snapshot[]; rest: TransactionResult[] }> {
     for (const { key } of before) this.snapshots.delete(key)
-    const result = await this.commit(combine(transactions), within)
+    const keys = before.map(({ key }) => key)
+    const result = await this.commit(combine(transactions, scopeOf(keys, transactions)), within)
     const results = split(transactions, result)
     const after = before.map((snapshot, at) => applyResult(snapshot, transactions[at]!, results[at]!))
     for (const snapshot of after) this.snapshots.set(snapshot)
@@ -89,7 +91,7 @@ export class Engine {
   /** The truth, linearizably, of one revision. One attempt. @throws StoreError */
   async read(keys: readonly LockKey[], within?: CallOptions): Promise<Snapshot[]> {
     const reads = keys.map(key => readsOf(...snapshotReads(key)))
-    const results = split(reads, await this.commit(combine(reads), within))
+    const results = split(reads, await this.commit(combine(reads, scopeOf(keys, reads)), within))
     return this.noted(keys, results)
   }
 
@@ -100,8 +102,18 @@ export class Engine {
     within?: CallOptions,
   ): Promise<{ snapshots: Snapshot[]; kv: KeyValue | undefined }> {
     const reads = [...keys.map(key => readsOf(...snapshotReads(key))), readsOf({ key: path })]
-    const results = split(reads, await this.commit(combine(reads), within))
+    const results = split(reads, await this.commit(combine(reads, scopeOf(keys, reads)), within))
     return { snapshots: this.noted(keys, results), kv: results.at(-1)!.results[0]![0] }
+  }
+
+  /** What stands at these keys, which all belong to these locks, of one revision. One attempt. @throws StoreError */
+  async find(
+    of: readonly LockKey[],
+    ranges: readonly KeyRange[],
+    within?: CallOptions,
+  ): Promise<readonly OpResult[]> {
+    const scope = scopeOf(of, [])
+    return (await this.commit({ ...readsOf(...ranges), scope }, within)).results
   }
 
   /** As {@link read}, of one lock. */

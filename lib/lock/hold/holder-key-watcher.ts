@@ -1,5 +1,4 @@
 import type { KeyEvent, KeyValue } from '../../kv/key-value.js'
-import { readsOf } from '../../kv/transaction.js'
 import type { ForceReleaseMarker } from '../../protocol/force.js'
 import { isStoreError } from '../../store/store-error.js'
 import type { Watch, WatchListener } from '../../store/store.js'
@@ -48,8 +47,8 @@ export class HolderKeyWatcher implements WatchListener {
   /** The holder key as etcd has it now; undefined when it is gone. @throws StoreError */
   async find(): Promise<KeyValue | undefined> {
     const { key, uuid, token } = this.holding
-    const { results } = await this.engine.commit(readsOf({ key: key.holder(uuid) }))
-    return results[0]!.find(kv => kv.createRevision === token)
+    const [found] = await this.engine.find([key], [{ key: key.holder(uuid) }])
+    return found!.find(kv => kv.createRevision === token)
   }
 
   /** Who released the holding by force; undefined when nobody did, or etcd does not tell. */

@@ -1,4 +1,3 @@
-import { readsOf } from '../../kv/transaction.js'
 import { LockDismissedError } from '../../model/errors.js'
 import { type ForceReleaseMarker, parseMarker } from '../../protocol/force.js'
 import type { LockKey } from '../../protocol/lock-key.js'
@@ -13,8 +12,7 @@ export async function findMarker(
   within?: CallOptions,
 ): Promise<ForceReleaseMarker | undefined> {
   const markers = keys.map(key => ({ key: key.forced(uuid) }))
-  const { results } = await engine.commit(readsOf(...markers), within)
-  const [marker] = results.flat()
+  const [marker] = (await engine.find(keys, markers, within)).flat()
   return marker && parseMarker(marker.value)
 }
 

@@ -1,4 +1,4 @@
-import { type Put, readsOf, unconditionally } from '../../kv/transaction.js'
+import { type Put, unconditionally } from '../../kv/transaction.js'
 import { EtcdLockUnavailableError } from '../../model/errors.js'
 import { type ForceReleaseMarker, putMarker } from '../../protocol/force.js'
 import { giveUp } from '../../protocol/give-up.js'
@@ -51,7 +51,7 @@ async function takeFrom(
   budget: Budget,
 ): Promise<boolean> {
   // After a lost answer its holder may have released it: only the marker tells who did.
-  const wasApplied = (within: CallOptions): Promise<boolean> => isLeft(engine, marker, within)
+  const wasApplied = (within: CallOptions): Promise<boolean> => isLeft(engine, key, marker, within)
   for (;;) {
     const released = await releaseById(engine, [key], uuid, { budget, extraOps: [marker], wasApplied })
     if (released.length > 0) return true
@@ -84,11 +84,11 @@ async function dismiss(
     snapshot = after[0]!
   }
   if (snapshot.holders.has(uuid)) return 'granted'
-  return (await isLeft(engine, marker, within)) ? 'dismissed' : 'gone'
+  return (await isLeft(engine, key, marker, within)) ? 'dismissed' : 'gone'
 }
 
 /** Whether the marker that stands is ours, and not that of another administrator. @throws StoreError */
-async function isLeft(engine: Engine, marker: Put, within: CallOptions): Promise<boolean> {
-  const { results } = await engine.commit(readsOf({ key: marker.key }), within)
-  return results[0]![0]?.lease === marker.lease
+async function isLeft(engine: Engine, key: LockKey, marker: Put, within: CallOptions): Promise<boolean> {
+  const [found] = await engine.find([key], [{ key: marker.key }], within)
+  return found![0]?.lease === marker.lease
 }

@@ -10,13 +10,13 @@ import type {
   WatchListener,
 } from '../store.js'
 import { isStoreError } from '../store-error.js'
+import { Batcher } from './batch/batcher.js'
+import { Rights } from './batch/rights.js'
 import { Connection } from './connection.js'
 import { LeaseStream } from './lease-stream.js'
 import { knownDefect } from './known-defects.js'
 import { MergedWatch } from './merged-watch.js'
 import type { EtcdOptions } from './options.js'
-import { encodeTransaction } from './proto/transaction-request.js'
-import { decodeTransaction } from './proto/transaction-response.js'
 import { WatchStream } from './watch-stream.js'
 
 /** The store on a real etcd (v3 API, 3.4 or newer). Connects at the first call. */
@@ -28,6 +28,7 @@ export class EtcdStore implements Store {
     revoke: (id, options) => this.revoke(id, options),
   }
   private readonly connection: Connection
+  private readonly batcher: Batcher
   private readonly watches: WatchStream
   private readonly renewals: LeaseStream
   private isInspected = false
@@ -38,15 +39,14 @@ export class EtcdStore implements Store {
     private readonly warn: (message: string) => void = () => {},
   ) {
     this.connection = new Connection(options)
+    const isNamed = options.auth !== undefined || options.tls?.().cert !== undefined
+    this.batcher = new Batcher((...call) => this.send(...call), options.callTimeoutMs, new Rights(isNamed))
     this.watches = new WatchStream(this.connection, options.callTimeoutMs)
     this.renewals = new LeaseStream(this.connection, options.callTimeoutMs)
   }
 
-  async commit(transaction: Transaction, options?: CallOptions): Promise<TransactionResult> {
-    const request = encodeTransaction(transaction)
-    const response = await this.connection.call((member, call) => member.transact(request, call), options)
-    if (!this.isInspected) void this.inspect()
-    return decodeTransaction(response)
+  commit(transaction: Transaction, options?: CallOptions): Promise<TransactionResult> {
+    return this.batcher.commit(transaction, options)
   }
 
   watch(ranges: KeyRange | readonly KeyRange[], listener: WatchListener): Watch {
@@ -59,6 +59,12 @@ export class EtcdStore implements Store {
     this.renewals.close()
     this.connection.close()
     return Promise.resolve()
+  }
+
+  private async send(request: Buffer, options: CallOptions): Promise<Buffer> {
+    const response = await this.connection.call((member, call) => member.transact(request, call), options)
+    if (!this.isInspected) void this.inspect()
+    return response
   }
 
   /** In the background; a user without the right to ask is not warned. */

@@ -22,6 +22,8 @@ const grpcOptions = {
   'grpc.max_receive_message_length': -1,
   // A proxy of the environment is for the web.
   'grpc.enable_http_proxy': 0,
+  // Accounts of each call that nobody asks for.
+  'grpc.enable_channelz': 0,
 }
 
 let opened = 0

@@ -1,6 +1,7 @@
 import { doesNotReject } from 'node:assert/strict'
 import type { Store } from '../../store/store.js'
 import { leaseCases } from './lease-cases.js'
+import { scopeCases } from './scope-cases.js'
 import { StoreScene, type StoreCaseRun } from './store-scene.js'
 import { transactionCases } from './transaction-cases.js'
 import { watchCases } from './watch-cases.js'
@@ -31,6 +32,7 @@ export interface StoreCase {
 export function storeContract(open: () => Store | Promise<Store>): StoreCase[] {
   const groups = {
     'a transaction': transactionCases,
+    'commits at once': scopeCases,
     'a lease': leaseCases,
     'a watch': watchCases,
     'a store': {

@@ -233,10 +233,10 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/faults/races'],
   },
   {
-    mistake: 'the package retries transactions by itself',
-    file: 'lib/store/etcd/member.ts',
-    right: '      faultHandling: { host: () => noop, global: noop },\n',
-    wrong: '',
+    mistake: 'a transaction whose answer was lost is sent again',
+    file: 'lib/store/etcd/connection.ts',
+    right: 'if (this.isMendable(classify(error).message)) return work(member, { deadline })',
+    wrong: 'if (Date.now() < deadline) return work(member, { deadline })',
     specs: ['spec/faults/network'],
   },
   {

@@ -2,6 +2,7 @@ import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Table from 'cli-table3'
+import { batchMutants } from './batch-mutants.js'
 import { clientMutants } from './client-mutants.js'
 import { protocolMutants } from './protocol-mutants.js'
 import { tryMutant } from './try-mutant.js'
@@ -11,7 +12,7 @@ import { tryMutant } from './try-mutant.js'
  * notices. Ends with 1 when one survives. Arguments: words of the mistakes to make; all when there are none.
  */
 const words = process.argv.slice(2)
-const mutants = [...protocolMutants, ...clientMutants].filter(({ mistake }) =>
+const mutants = [...protocolMutants, ...clientMutants, ...batchMutants].filter(({ mistake }) =>
   words.every(word => mistake.includes(word)),
 )
 /** What the specs need that are named by mutants: one that cannot run would seem to notice every mistake. */

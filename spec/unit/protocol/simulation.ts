@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { expect } from '@jest/globals'
-import type { KeyValue, LeaseId } from '../../../lib/kv/key-value.js'
+import { byBytes, isWithin, type KeyRange, type KeyValue, type LeaseId } from '../../../lib/kv/key-value.js'
 import type { Transaction, TransactionResult } from '../../../lib/kv/transaction.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
 import { decide } from '../../../lib/protocol/decide.js'
@@ -199,6 +199,8 @@ export class Simulation {
   ): boolean {
     const isTrue = isDeepStrictEqual(textOf(before), textOf(this.read()))
     let result: TransactionResult
+    // Its scope tells of no other keys: it may travel in one call with others.
+    expect(keysOutside(transaction)).toEqual([])
     try {
       result = this.keySpace.run(transaction).result
     } catch (error) {
@@ -293,4 +295,15 @@ function textOf({ revision, keyLocks, holders, tickets }: Snapshot): Record<stri
     holders: texts(holders.values()).sort(),
     tickets: texts(tickets.values()),
   }
+}
+
+/** What it touches besides the keys of its lock. */
+function keysOutside({ compare, success, failure }: Transaction): string[] {
+  const own: readonly KeyRange[] = [{ key: key.path }, key.holders, key.tickets, key.markers]
+  const isOwn = (range: KeyRange): boolean =>
+    own.some(
+      each =>
+        isWithin(range.key, each) && (range.end === undefined || byBytes(range.end, each.end ?? '') <= 0),
+    )
+  return [...compare, ...success, ...failure].filter(each => !isOwn(each)).map(each => each.key)
 }

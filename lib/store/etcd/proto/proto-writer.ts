@@ -2,20 +2,27 @@
 const LENGTH_BYTES = 4
 /** A text up to so many UTF-16 units is written unit by unit: below, a call of the native encoder costs more. */
 const SHORT_TEXT = 64
+/** The buffer that is kept for the next use; a rare larger one is not. */
+const [FIRST_BYTES, MOST_KEPT_BYTES] = [16_384, 262_144]
 
 /**
  * Writes protobuf's wire format (https://protobuf.dev/programming-guides/encoding) into one buffer that grows and is used
  * again: what it returns is a copy. Tags are given as they are on the wire, `field << 3 | wire type`.
  */
 export class ProtoWriter {
-  private buffer = Buffer.allocUnsafeSlow(16_384)
+  private buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
   private at = 0
 
-  /** What was written since the last time. */
+  /** Forgets what was written, which may have failed half-way. */
+  begin(): void {
+    this.at = 0
+  }
+
+  /** A copy of what was written. */
   take(): Buffer {
     const taken = Buffer.allocUnsafe(this.at)
     this.buffer.copy(taken, 0, 0, this.at)
-    this.at = 0
+    if (this.buffer.length > MOST_KEPT_BYTES) this.buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
     return taken
   }
 

@@ -1,5 +1,6 @@
 import type { KeyRange, LeaseId } from '../../../kv/key-value.js'
 import type { Compare, Op, Range, Transaction } from '../../../kv/transaction.js'
+import { StoreError } from '../../store-error.js'
 import { ProtoWriter } from './proto-writer.js'
 
 // Names and numbers of the fields are those of etcd's api/etcdserverpb/rpc.proto.
@@ -15,11 +16,27 @@ const writer = new ProtoWriter()
 /** The lease of the last put, since those of one process share a few: its text is not parsed again. */
 let lastLease: { readonly id: LeaseId; readonly value: bigint } = { id: '0', value: 0n }
 
-/** A `TxnRequest`. */
+/** A `TxnRequest`. @throws StoreError `refused` for a lease that is no number. */
 export function encodeTransaction({ compare, success, failure }: Transaction): Buffer {
+  writer.begin()
   for (const each of compare) writeCompare(each)
   for (const op of success) writeOp(0x12, op)
   for (const op of failure) writeOp(0x1a, op)
+  return writer.take()
+}
+
+/**
+ * A `TxnRequest` that runs all of these, each by its own compares, and without any of its own. `asked` is the branch that
+ * does not run.
+ */
+export function encodeBatch(requests: readonly Buffer[], asked: readonly Op[]): Buffer {
+  writer.begin()
+  for (const request of requests) {
+    const nested = writer.open(0x12)
+    writer.bytes(0x22, request)
+    writer.close(nested)
+  }
+  for (const op of asked) writeOp(0x1a, op)
   return writer.take()
 }
 
@@ -64,6 +81,11 @@ function writeOrder({ limit, order }: Range): void {
 }
 
 function leaseOf(id: LeaseId): bigint {
-  if (id !== lastLease.id) lastLease = { id, value: BigInt(id) }
+  if (id !== lastLease.id) lastLease = { id, value: parseLease(id) }
   return lastLease.value
+}
+
+function parseLease(id: LeaseId): bigint {
+  if (/^-?\d+$/.test(id)) return BigInt(id)
+  throw new StoreError('refused', `A lease must be a decimal number, got ${JSON.stringify(id)}`)
 }

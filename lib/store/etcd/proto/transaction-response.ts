@@ -13,6 +13,37 @@ export function decodeTransaction(bytes: Buffer): TransactionResult {
   return readTransaction(reader, reader.length)
 }
 
+/**
+ * Of a `TxnResponse` to so many nested transactions. What each has written has the revision of the whole; etcd gives
+ * them none of their own. @throws Error when it is none.
+ */
+export function decodeBatch(bytes: Buffer, count: number): TransactionResult[] {
+  const reader = new ProtoReader(bytes)
+  let revision = 0n
+  const results: TransactionResult[] = []
+  while (reader.isBefore(reader.length)) {
+    const tag = reader.uint()
+    if (tag === 0x0a) revision = readHeader(reader, reader.message())
+    else if (tag === 0x1a) results.push(readNested(reader, reader.message()))
+    else reader.skip(tag)
+  }
+  if (results.length !== count)
+    throw new Error(`etcd has answered ${results.length} of ${count} transactions.`)
+  return results.map(result => ({ ...result, revision }))
+}
+
+/** A `ResponseOp` that answers a transaction. */
+function readNested(reader: ProtoReader, end: number): TransactionResult {
+  let result: TransactionResult | undefined
+  while (reader.isBefore(end)) {
+    const tag = reader.uint()
+    if (tag === 0x22) result = readTransaction(reader, reader.message())
+    else reader.skip(tag)
+  }
+  if (!result) throw new Error('etcd has answered something else than a transaction.')
+  return result
+}
+
 function readTransaction(reader: ProtoReader, end: number): TransactionResult {
   let revision = 0n
   let succeeded = false

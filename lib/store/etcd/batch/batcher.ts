@@ -1,0 +1,126 @@
+import type { Transaction, TransactionResult } from '../../../kv/transaction.js'
+import type { CallOptions } from '../../store.js'
+import type { StoreError } from '../../store-error.js'
+import { classify } from '../classify.js'
+import { encodeBatch, encodeTransaction } from '../proto/transaction-request.js'
+import { decodeBatch, decodeTransaction } from '../proto/transaction-response.js'
+import { type Call, CommitQueue } from './commit-queue.js'
+import { PendingCommit } from './pending-commit.js'
+import type { Rights } from './rights.js'
+
+/** Sends a `TxnRequest`; resolves to the `TxnResponse`. One attempt. @throws StoreError */
+export type Send = (request: Buffer, options: CallOptions) => Promise<Buffer>
+
+/** How much longer than its own time, in milliseconds, a commit may wait for a call: so much longer, a timer costs more. */
+const SLACK_MS = 10
+/** What etcd says to a call that is beyond the limits with which it was started. */
+const TOO_MUCH = /too many operations|request is too large|larger than max/
+
+/**
+ * Sends commits to etcd, those that come at about the same time in one call: to make a call costs Node more than to make the
+ * transactions in it, and etcd writes its log once for all of them. Which go together is decided by {@link CommitQueue}.
+ */
+export class Batcher {
+  private readonly queue = new CommitQueue<PendingCommit>()
+  private isPlanned = false
+  /** Those whose time nobody watches yet. */
+  private fresh: PendingCommit[] = []
+  private lateTimer: NodeJS.Timeout | undefined
+  private readonly onOver = (commit: PendingCommit): void => {
+    this.queue.remove(commit)
+    this.plan()
+  }
+
+  constructor(
+    private readonly send: Send,
+    private readonly longestMs: number,
+    private readonly rights: Rights,
+  ) {}
+
+  /** One attempt. @throws StoreError */
+  async commit(transaction: Transaction, options: CallOptions = {}): Promise<TransactionResult> {
+    if (transaction.scope === undefined) return this.sendPlain(encodeTransaction(transaction), options)
+    const timeoutMs = Math.max(0, Math.min(options.timeoutMs ?? Infinity, this.longestMs))
+    const commit = new PendingCommit(transaction, this.rights.of(transaction), timeoutMs, this.onOver)
+    this.fresh.push(commit)
+    this.queue.add(commit)
+    this.plan()
+    return commit.answer
+  }
+
+  /** At the end of this tick, so that what is committed in one go travels together. */
+  private plan(): void {
+    if (this.isPlanned) return
+    this.isPlanned = true
+    setImmediate(() => this.leave())
+  }
+
+  private leave(): void {
+    this.isPlanned = false
+    clearTimeout(this.lateTimer)
+    for (let call = this.queue.next(performance.now()); call; call = this.queue.next(performance.now())) {
+      void this.run(call)
+    }
+    for (const commit of this.fresh) if (!commit.isSent) commit.watchDeadline()
+    this.fresh = []
+    const { lateAt } = this.queue
+    if (lateAt !== undefined) this.lateTimer = setTimeout(() => this.leave(), lateAt - performance.now())
+  }
+
+  private async run(call: Call<PendingCommit>): Promise<void> {
+    for (const commit of call.commits) if (commit.leftAt(call.sentAt) === 0) commit.expire()
+    const commits = call.commits.filter(({ isOver }) => !isOver)
+    try {
+      if (commits.length === 1) await this.alone(commits[0]!)
+      else if (commits.length > 1) await this.together(commits, call.sentAt)
+    } catch (error) {
+      if (TOO_MUCH.test((error as StoreError).message)) this.queue.shrink(call)
+      // etcd has looked at all of them before it applied any. Only one may be at fault: by itself, each gets its own answer.
+      await Promise.all(commits.map(commit => this.alone(commit)))
+    } finally {
+      this.queue.ended(call)
+      this.plan()
+    }
+  }
+
+  /** @throws StoreError when etcd has refused, and so applied nothing; of what else goes wrong, all are told. */
+  private async together(commits: readonly PendingCommit[], now: number): Promise<void> {
+    const mostMs = Math.max(...commits.map(commit => commit.leftAt(now)))
+    const asked = this.rights.together(commits.map(({ asks }) => asks))
+    const request = encodeBatch(
+      commits.map(commit => commit.request),
+      asked,
+    )
+    for (const commit of commits) {
+      commit.isSent = true
+      if (mostMs - commit.leftAt(now) > SLACK_MS) commit.watchDeadline()
+    }
+    try {
+      const results = decodeBatch(await this.send(request, { timeoutMs: mostMs }), commits.length)
+      for (const [at, commit] of commits.entries()) commit.succeed(results[at]!)
+    } catch (error) {
+      const classified = classify(error)
+      if (classified.reason === 'lease-not-found' || classified.reason === 'refused') throw classified
+      for (const commit of commits) commit.fail(classified)
+    }
+  }
+
+  private async alone(commit: PendingCommit): Promise<void> {
+    if (commit.isOver) return
+    commit.isSent = true
+    try {
+      commit.succeed(await this.sendPlain(commit.request, { timeoutMs: commit.leftAt(performance.now()) }))
+    } catch (error) {
+      commit.fail(error)
+    }
+  }
+
+  /** @throws StoreError */
+  private async sendPlain(request: Buffer, options: CallOptions): Promise<TransactionResult> {
+    try {
+      return decodeTransaction(await this.send(request, options))
+    } catch (error) {
+      throw classify(error)
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import { isWithin, type KeyRange } from '../../../kv/key-value.js'
+import type { Op, Transaction } from '../../../kv/transaction.js'
+
+/**
+ * What a call asks of etcd besides its commits, in the branch that never runs. Before 3.4.42, 3.5.28 and 3.6.9, etcd looks at
+ * no rights of a user where a transaction is nested in another (GHSA-rfx7-8w68-q57q), and until later not at its own
+ * quota. It looks at both where the call itself names the keys, whether that branch runs or not. So a commit is refused
+ * in a crowd as it is alone.
+ */
+export class Rights {
+  /** @param isNamed whether there is a user, or a certificate: each of its commits may be refused for its own keys. */
+  constructor(private readonly isNamed: boolean) {}
+
+  /** What one commit has to ask for. Without a user little is enough: all is allowed, or nothing. */
+  of(transaction: Transaction): readonly Op[] {
+    return this.isNamed ? asksOf(transaction) : oneOf(transaction)
+  }
+
+  /** What a call asks for, of what its commits have to. */
+  together(asks: readonly (readonly Op[])[]): readonly Op[] {
+    const all = asks.flat()
+    if (this.isNamed) return all
+    // A put, where there is one: a full etcd refuses it, and lets keys be deleted.
+    return [all.find(({ type }) => type === 'put') ?? all[0]!]
+  }
+}
+
+function oneOf({ compare, success, failure }: Transaction): Op[] {
+  const ops = success.concat(failure)
+  const one = ops.find(({ type }) => type === 'put') ?? ops[0] ?? compare[0]
+  if (!one) return []
+  if ('type' in one && one.type === 'put') return [{ type: 'put', key: one.key, value: '' }]
+  return [{ type: 'range', ...rangeOf(one) }]
+}
+
+/** Each key and range that it reads or writes, once. etcd takes no put of a key that is deleted in the same branch. */
+function asksOf({ compare, success, failure }: Transaction): Op[] {
+  const ops = success.concat(failure)
+  const deletes = ops.filter(({ type }) => type === 'delete')
+  const asks = new Map<string, Op>()
+  for (const each of [...compare, ...ops]) {
+    const type = 'type' in each ? each.type : 'range'
+    if (type !== 'put') asks.set(`${type} ${each.key}\0${rangeOf(each).end}`, { type, ...rangeOf(each) })
+    else if (!deletes.some(range => isWithin(each.key, range))) {
+      asks.set(`${type} ${each.key}`, { type, key: each.key, value: '' })
+    }
+  }
+  return [...asks.values()]
+}
+
+function rangeOf(each: KeyRange): KeyRange {
+  return each.end === undefined ? { key: each.key } : { key: each.key, end: each.end }
+}
