@@ -1,18 +1,13 @@
-import { mkdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import WebSocket from 'ws'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
-import { root } from '../support/bundle.js'
-import { hasChromium, openChromium } from '../support/chromium.js'
 import { freshName } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
 
 const KEY = 'a secret of the test'
-const SCREENSHOTS = join(root, 'test-output')
 const store = new MemoryStore()
 let server: RelukkoServer
 let url: string
@@ -187,23 +182,4 @@ describe('says what is answered', () => {
     )
     expect(successes.filter(each => !told.has(each))).toEqual(['GET /v2/events 200'])
   })
-})
-
-;(hasChromium ? it : it.skip)('can be read by people', async () => {
-  await mkdir(SCREENSHOTS, { recursive: true })
-  const browser = await openChromium()
-  try {
-    const page = await browser.newPage()
-    const problems: string[] = []
-    page.on('console', message => message.type() === 'error' && problems.push(message.text()))
-    page.on('request', request => request.url().startsWith(url) || problems.push(request.url()))
-    await page.goto(`${url}/docs`)
-    await page.getByText('Take a lock').first().waitFor()
-    await page.screenshot({ path: join(SCREENSHOTS, 'openapi.png') })
-    expect(await page.locator('.opblock').count()).toBeGreaterThanOrEqual(18)
-    expect(problems).toEqual([])
-  } finally {
-    await browser.close()
-  }
-  expect((await readFile(join(SCREENSHOTS, 'openapi.png'))).length).toBeGreaterThan(10_000)
 })

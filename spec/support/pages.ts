@@ -48,6 +48,7 @@ type Preparation = (page: Page) => Promise<unknown>
 export class Pages implements AsyncDisposable {
   /** What the console of any page has told of errors. */
   readonly problems: string[] = []
+  private shared: Page | undefined
 
   private constructor(
     readonly store: MemoryStore,
@@ -78,9 +79,19 @@ export class Pages implements AsyncDisposable {
   async page(before?: Preparation, context = this.signedIn): Promise<Page> {
     const page = await this.blank(context)
     await before?.(page)
-    // What changes before all locks are read is read with them, and not by itself.
-    await Promise.all([page.waitForResponse('**/v2/locks'), page.goto(this.url), this.live(page)])
+    await this.load(page)
     return page
+  }
+
+  /**
+   * A tab that tests share which do nothing to a tab before it loads: it is loaded anew, without what the test before has done to its
+   * requests. To open a tab takes longer than most of these tests.
+   */
+  async again(): Promise<Page> {
+    if (!this.shared) return (this.shared = await this.page())
+    await this.shared.unrouteAll({ behavior: 'wait' })
+    await this.load(this.shared)
+    return this.shared
   }
 
   /** A browser context of a user who is signed in, for a test that changes cookies, the clock or the screen. */
@@ -143,6 +154,15 @@ export class Pages implements AsyncDisposable {
     await this.store.commit({ compare: [], success: [{ type: 'put', key, value }], failure: [] })
   }
 
+  private async load(page: Page): Promise<void> {
+    let isAnew = false
+    page.once('framenavigated', () => (isAnew = true))
+    // What changes before all locks are read is read with them, and not by itself.
+    const areRead = page.waitForResponse(answer => isAnew && answer.url() === `${this.url}/v2/locks`)
+    await Promise.all([areRead, page.goto(this.url)])
+    await this.live(page)
+  }
+
   private async blank(context: BrowserContext): Promise<Page> {
     const page = await context.newPage()
     page.on('pageerror', error => this.problems.push(error.message))
@@ -152,7 +172,7 @@ export class Pages implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.browser.close()
+    await this.signedIn.close()
     await this.server.close()
     await this.store.close()
   }

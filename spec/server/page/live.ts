@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { hasChromium } from '../support/chromium.js'
-import { eventually } from '../support/eventually.js'
-import { FaultyStore, lineFaults } from '../support/faulty-store.js'
-import { Pages, SIGN_IN } from '../support/pages.js'
+import { hasChromium } from '../../support/chromium.js'
+import { eventually } from '../../support/eventually.js'
+import { FaultyStore, lineFaults } from '../../support/faulty-store.js'
+import { Pages, SIGN_IN } from '../../support/pages.js'
 
 ;(hasChromium ? describe : describe.skip)('the page, live, in Chromium', () => {
   let pages: Pages
@@ -34,7 +34,7 @@ import { Pages, SIGN_IN } from '../support/pages.js'
   }, 30_000)
 
   it('reads again what it could not read', async () => {
-    await using page = await pages.page()
+    const page = await pages.again()
     await page.route('**/v2/locks/custom/missed', route => route.fulfill({ status: 503, body: '{}' }), {
       times: 1,
     })
@@ -50,7 +50,7 @@ import { Pages, SIGN_IN } from '../support/pages.js'
   }, 30_000)
 
   it('one lock that cannot be read keeps no other from being shown, and what is refused is not asked for again', async () => {
-    await using page = await pages.page()
+    const page = await pages.again()
     let asked = 0
     await page.route('**/v2/locks/custom/bad', route => route.fulfill({ status: 503, body: '{}' }))
     await page.route('**/v2/locks/custom/refused', route => {
@@ -74,7 +74,7 @@ import { Pages, SIGN_IN } from '../support/pages.js'
   }, 30_000)
 
   it('an answer that comes late does not hide a newer one', async () => {
-    await using page = await pages.page()
+    const page = await pages.again()
     let answer = (): void => {}
     const late = new Promise<void>(resolve => (answer = resolve))
     const { id } = await pages.take('overtaken', 'first')
@@ -106,7 +106,7 @@ import { Pages, SIGN_IN } from '../support/pages.js'
   }, 30_000)
 
   it('says when etcd does not answer, and when it does again', async () => {
-    await using page = await pages.page()
+    const page = await pages.again()
     faulty.befall(1, lineFaults[1]![1], 1_000_000)
     await pages.said(page, 'etcd does not answer')
     faulty.befall(1, lineFaults[1]![1], 0)
@@ -148,7 +148,7 @@ import { Pages, SIGN_IN } from '../support/pages.js'
   }, 30_000)
 
   it('takes no connection while nobody sees it: a browser has six for all tabs', async () => {
-    await using page = await pages.page()
+    const page = await pages.again()
     const show = (isHidden: boolean): Promise<unknown> =>
       page.evaluate(
         `Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { Page } from 'playwright-core'
-import { Lock } from '../../lib/index.js'
-import { hasChromium } from '../support/chromium.js'
-import { Pages, SCREENSHOTS } from '../support/pages.js'
+import { Lock } from '../../../lib/index.js'
+import { hasChromium } from '../../support/chromium.js'
+import { Pages, SCREENSHOTS } from '../../support/pages.js'
 
 const LONG =
   'a lock with quite a long name that goes on and on/and-on-without-any-place-where-it-could-be-broken-in-two'
@@ -88,7 +88,7 @@ const LONG =
   )
 
   it('fits every width', async () => {
-    await using page = await pages.page()
+    const page = await pages.again()
     await pages.row(page, 'a long name').waitFor()
     for (const width of [420, 600, 740, 800, 980, 1024, 1119, 1121, 1280]) {
       await page.setViewportSize({ width, height: 800 })
@@ -102,7 +102,8 @@ const LONG =
   it.each(['light', 'dark'] as const)(
     'can be told from what is around it: %s',
     async colorScheme => {
-      await using page = await pages.page(each => each.emulateMedia({ colorScheme }))
+      const page = await pages.again()
+      await page.emulateMedia({ colorScheme })
       await pages.row(page, 'rack 7').getByText('1 waiting').click()
       await pages.row(page, 'rack 7').getByText('patient').waitFor()
       await shot(page, colorScheme)

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { setTimeout } from 'node:timers/promises'
-import { Timestamp } from '../../lib/index.js'
-import { LockKey } from '../../lib/protocol/lock-key.js'
-import { hasChromium } from '../support/chromium.js'
-import { Pages, SCREENSHOTS } from '../support/pages.js'
+import { Timestamp } from '../../../lib/index.js'
+import { LockKey } from '../../../lib/protocol/lock-key.js'
+import { hasChromium } from '../../support/chromium.js'
+import { Pages, SCREENSHOTS } from '../../support/pages.js'
 
 const MANY = 10_000
 const BURST = 500
