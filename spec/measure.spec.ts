@@ -4,7 +4,7 @@ import { measureOptions } from '../bench/serve/options.js'
 import { runScript } from './support/run-script.js'
 
 it('measures speed, delay and memory of a server', async () => {
-  const args = ['--seconds', '1', '--rounds', '1', '--locks', '20', '--sockets', '3']
+  const args = ['--seconds', '0.2', '--rounds', '1', '--locks', '20', '--sockets', '3']
   const { exit, stdout, stderr } = await runScript('bench/serve/main.ts', args)
   // It may tell that it fetches etcd.
   expect([exit, stderr]).toEqual([0, expect.not.stringContaining('measure:')])
@@ -26,6 +26,9 @@ it('measures speed, delay and memory of a server', async () => {
 
 it('names an option that it cannot use', () => {
   expect(() => measureOptions(['--sockets', '-1'])).toThrow()
+  expect(() => measureOptions(['--seconds', '0'])).toThrow(
+    "--seconds must be a number from 0.1 to 3600, got '0'",
+  )
   expect(() => measureOptions(['--locks', 'many'])).toThrow(
     "--locks must be a whole number from 1 to 100000, got 'many'",
   )

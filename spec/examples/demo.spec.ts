@@ -16,19 +16,19 @@ const mostAtOnce = (stdout: string, name: string): number => Number(row(stdout, 
 
 describe('The demo', () => {
   it.concurrent('lets nobody in beside others, although a holder is killed', async () => {
-    const args = ['--seconds', '3', '--workers', '5']
+    const args = ['--seconds', '2', '--workers', '4']
     const { exit, stdout, stderr } = await runScript('examples/demo/main.ts', args)
     // It may tell that it fetches etcd.
     expect([exit, stderr]).toEqual([0, expect.not.stringMatching('FAILED|failed|BROKEN')])
-    expect(stdout).toMatch(/worker 5 was killed while holding demo-exclusive/)
-    expect(stdout).toMatch(/worker [1-4] got demo-exclusive \d+\.\d s after the kill/)
+    expect(stdout).toMatch(/worker 4 was killed while holding demo-exclusive/)
+    expect(stdout).toMatch(/worker [1-3] got demo-exclusive \d+\.\d s after the kill/)
     expect(stdout).toMatch(/^violations 0$/m)
     for (const { name } of LIMITS) expect(acquisitions(stdout, name)).toBeGreaterThan(0)
     expect(mostAtOnce(stdout, 'demo-exclusive')).toBe(1)
   })
 
   it.concurrent('finds violations and fails when the workers take no locks', async () => {
-    const args = ['--seconds', '1', '--workers', '3', '--without-locks']
+    const args = ['--seconds', '1', '--workers', '2', '--without-locks']
     const { exit, stdout, stderr } = await runScript('examples/demo/main.ts', args)
     expect(exit).toBe(1)
     expect(stderr).toMatch(/^LOCKING IS BROKEN: [1-9]\d* times/m)
