@@ -34,9 +34,17 @@ export function eventRevision(event: KeyEvent): bigint {
   return event.type === 'put' ? event.kv.modRevision : event.modRevision
 }
 
-/** As etcd orders keys. */
+/** As etcd orders keys: by their bytes as UTF-8, which is the order of their code points. */
 export function byBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+  const length = Math.min(a.length, b.length)
+  let at = 0
+  while (at < length && a.charCodeAt(at) === b.charCodeAt(at)) at++
+  return at < length ? rank(a.charCodeAt(at)) - rank(b.charCodeAt(at)) : a.length - b.length
+}
+
+/** The halves of what lies beyond U+FFFF come after all else, though their numbers do not. */
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit
 }
 
 export function isWithin(key: string, { key: start, end }: KeyRange): boolean {

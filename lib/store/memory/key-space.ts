@@ -11,11 +11,16 @@ import { StoreError } from '../store-error.js'
 
 /** The keys of a small etcd, with its rules for revisions and transactions. */
 export class KeySpace {
-  /** etcd starts at 1; the first write is 2. */
-  revision = 1n
-  private readonly keys = new Map<string, KeyValue>()
+  private readonly keys: Map<string, KeyValue>
 
-  constructor(private readonly isLease: (id: LeaseId) => boolean) {}
+  /** @param revision etcd starts at 1; the first write is 2. */
+  constructor(
+    private readonly isLease: (id: LeaseId) => boolean,
+    keys: readonly KeyValue[] = [],
+    public revision = 1n,
+  ) {
+    this.keys = new Map(keys.map(kv => [kv.key, kv]))
+  }
 
   /** Runs a transaction; `events` are its changes, all at the one revision that it made. */
   run(transaction: Transaction): { result: TransactionResult; events: KeyEvent[] } {

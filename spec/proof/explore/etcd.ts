@@ -49,12 +49,10 @@ export class Etcd {
 
   /** @throws StoreError when a put names a lease that is gone. */
   commit(transaction: Transaction): Change {
-    const keySpace = this.restored()
+    const keySpace = new KeySpace(lease => this.leases.has(lease), this.keys, this.revision)
     const { result, events } = keySpace.run(transaction)
     if (events.length === 0) return { after: this, result, events }
-    // A key that has not changed stays the same object, so that what was computed of it is found again.
-    const keys = keySpace.range(everything).map(kv => this.keys.find(old => isSame(old, kv)) ?? kv)
-    return { after: new Etcd(keys, keySpace.revision, this.leases), result, events }
+    return { after: new Etcd(keySpace.range(everything), keySpace.revision, this.leases), result, events }
   }
 
   withLease(lease: LeaseId): Etcd {
@@ -69,25 +67,4 @@ export class Etcd {
     const leases = new Set([...this.leases].filter(id => id !== lease))
     return { ...change, after: new Etcd(after.keys, after.revision, leases) }
   }
-
-  /** The keys come into being as they once did, at their old revisions. */
-  private restored(): KeySpace {
-    let isRestoring = true
-    const keySpace = new KeySpace(lease => isRestoring || this.leases.has(lease))
-    const putAt = (revision: bigint, { key, value, lease }: KeyValue): void => {
-      keySpace.revision = revision - 1n
-      keySpace.run({ compare: [], success: [{ type: 'put', key, value, lease }], failure: [] })
-    }
-    for (const kv of this.keys) {
-      putAt(kv.createRevision, kv)
-      if (kv.modRevision > kv.createRevision) putAt(kv.modRevision, kv)
-    }
-    keySpace.revision = this.revision
-    isRestoring = false
-    return keySpace
-  }
-}
-
-function isSame(a: KeyValue, b: KeyValue): boolean {
-  return a.key === b.key && a.modRevision === b.modRevision
 }

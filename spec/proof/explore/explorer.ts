@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { canonical } from './canonical.js'
 import { checkGuards, checkIdle, checkRest, checkWaits } from './final.js'
 import { Graph } from './graph.js'
@@ -102,7 +102,7 @@ export class Explorer {
   }
 
   private arrive(world: World, from: number, move: number): number {
-    const digest = createHash('md5').update(canonical(world)).digest('binary')
+    const digest = hash('md5', canonical(world), 'binary')
     const known = this.states.get(digest)
     if (known !== undefined) return known
     const state = this.graph.add()
