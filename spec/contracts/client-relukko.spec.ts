@@ -1,41 +1,33 @@
 import { afterAll, beforeAll, describe, it } from '@jest/globals'
 import { RelukkoClient } from '../../lib/relukko/index.js'
 import { RelukkoServer } from '../../lib/server/server.js'
-import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import type { Store } from '../../lib/store/store.js'
 import { storeAt, useEtcdServer } from '../support/etcd.js'
 import { isFreeAfterGrace, relukkoContract } from './relukko-contract.js'
 
 const etcd = useEtcdServer()
-const kinds: [string, () => Store][] = [
-  ['the memory store', () => new MemoryStore()],
-  ['etcd', () => storeAt(etcd.get().endpoint)],
-]
-const all = kinds.map(([name, makeStore]) => ({ name, make: useTwoServers(makeStore) }))
 
-describe('The Relukko client of two servers', () => {
-  it.concurrent.each(all)(
-    'on $name: a lock is free when its expiry has passed by the grace, and not before',
-    async ({ make }) => {
-      await using one = make()
-      await using other = make()
-      await isFreeAfterGrace(one, other)
-    },
-  )
+describe('The Relukko client of two servers on one etcd', () => {
+  const make = useTwoServers()
 
-  describe.each(all)('on $name', ({ make }) => relukkoContract(make))
+  it.concurrent('a lock is free when its expiry has passed by the grace, and not before', async () => {
+    await using one = make()
+    await using other = make()
+    await isFreeAfterGrace(one, other)
+  })
+
+  relukkoContract(make)
 })
 
 /** Servers of the same locks. Makes a client of one and of the other in turn. */
-function useTwoServers(makeStore: () => Store): () => RelukkoClient {
+function useTwoServers(): () => RelukkoClient {
   let stores: Store[]
   let servers: RelukkoServer[]
   let urls: string[]
   let clients = 0
 
   beforeAll(async () => {
-    const first = makeStore()
-    stores = first instanceof MemoryStore ? [first, first] : [first, makeStore()]
+    stores = [storeAt(etcd.get().endpoint), storeAt(etcd.get().endpoint)]
     servers = await Promise.all(
       stores.map(store => RelukkoServer.create({ store, apiKeys: { test: 'the key' } })),
     )

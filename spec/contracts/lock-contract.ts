@@ -130,7 +130,7 @@ export function lockContract(make: () => Promise<Store>): void {
       let inside = 0
       let most = 0
       await Promise.all(
-        Array.from({ length: 30 }, (_, index) =>
+        Array.from({ length: 16 }, (_, index) =>
           (index % 2 ? lock : other).acquired(name, exclusive, async () => {
             most = Math.max(most, ++inside)
             await Promise.resolve()
@@ -510,7 +510,7 @@ export function lockContract(make: () => Promise<Store>): void {
   it('leaves no key behind after many cycles with contention', async () => {
     await Promise.all(
       Array.from({ length: 8 }, async (_, worker) => {
-        for (let round = 0; round < 15; round++) {
+        for (let round = 0; round < 6; round++) {
           await (worker % 2 ? lock : other).acquired(
             name,
             { concurrency: (worker % 3) + 1, ttl: 30 },
