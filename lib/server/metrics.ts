@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { LockService } from '../lock/api/lock-service.js'
-import type { LockState } from '../model/lock-state.js'
 import { onAnswered } from './http/answered.js'
+import { visitInTurns } from './http/json-list.js'
 import type { Broadcast } from './v1/broadcast.js'
 
 /** Milliseconds. */
@@ -19,20 +19,33 @@ export function addMetrics(
   const registry = new Registry()
   addTimes(server, locks, [registry])
   addBroadcasts(broadcast, [registry])
-  const countLocks = lockGauges([registry])
-  let seeing: Promise<readonly LockState[] | undefined> | undefined
+  const setLocks = lockGauges([registry])
+  let counting: Promise<Counts | undefined> | undefined
   /** All locks are read for it, which is work: not more often than is of use. */
-  const seen = (): NonNullable<typeof seeing> => {
-    seeing ??= locks
-      .list(prefix)
+  const counted = (): NonNullable<typeof counting> => {
+    counting ??= countAll(locks, prefix)
       .catch(() => undefined)
-      .finally(() => setTimeout(() => (seeing = undefined), REREAD_MS).unref())
-    return seeing
+      .finally(() => setTimeout(() => (counting = undefined), REREAD_MS).unref())
+    return counting
   }
   server.get('/metrics', async (_request, reply) => {
-    countLocks(await seen())
+    setLocks(await counted())
     return reply.type(registry.contentType).send(await registry.metrics())
   })
+}
+
+interface Counts {
+  readonly held: number
+  readonly waiters: number
+}
+
+async function countAll(locks: LockService, prefix: string): Promise<Counts> {
+  let [held, waiters] = [0, 0]
+  await visitInTurns(await locks.states(prefix, false), state => {
+    held += state.holders.length
+    waiters += state.waiters.length
+  })
+  return { held, waiters }
 }
 
 function addTimes(server: FastifyInstance, locks: LockService, registers: Registry[]): void {
@@ -77,15 +90,15 @@ function addBroadcasts(broadcast: Broadcast, registers: Registry[]): void {
   })
 }
 
-/** Returns what sets the gauges to the states of all locks; undefined says that etcd has not told them. */
-function lockGauges(registers: Registry[]): (states: readonly LockState[] | undefined) => void {
+/** Returns what sets the gauges to the counts of all locks; undefined says that etcd has not told them. */
+function lockGauges(registers: Registry[]): (counts: Counts | undefined) => void {
   const held = new Gauge({ name: 'spicelock_locks_held', help: 'Locks held under the prefix.', registers })
   const waiters = new Gauge({ name: 'spicelock_waiters', help: 'Waiters under the prefix.', registers })
   const help = '1 when etcd has answered this time.'
   const reachable = new Gauge({ name: 'spicelock_etcd_up', help, registers })
-  return states => {
-    reachable.set(states ? 1 : 0)
-    held.set(states ? states.reduce((sum, { holders }) => sum + holders.length, 0) : NaN)
-    waiters.set(states ? states.reduce((sum, state) => sum + state.waiters.length, 0) : NaN)
+  return counts => {
+    reachable.set(counts ? 1 : 0)
+    held.set(counts?.held ?? NaN)
+    waiters.set(counts?.waiters ?? NaN)
   }
 }

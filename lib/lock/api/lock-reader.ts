@@ -1,5 +1,4 @@
 import type { KeyRange, KeyValue } from '../../kv/key-value.js'
-import { readsOf, type TransactionResult } from '../../kv/transaction.js'
 import type { LockState } from '../../model/lock-state.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
@@ -7,6 +6,7 @@ import type { CallOptions } from '../../store/store.js'
 import type { Engine } from '../engine/engine.js'
 import { leftOf } from '../observe/leases-left.js'
 import { stateOrProblem } from '../observe/lock-state.js'
+import { type Pages, readPages } from '../observe/pages.js'
 
 /** Linearizable reads of one attempt, each within the time of that attempt. All of them throw StoreErrors. */
 export class LockReader {
@@ -32,12 +32,12 @@ export class LockReader {
   async state(key: LockKey): Promise<{ readonly state: LockState; readonly revision: bigint }> {
     const now = this.engine.clock.now()
     const snapshot = await this.snapshot(key)
-    const state = stateOrProblem(snapshot, now, await leftOf(this.engine, [snapshot]))
+    const state = stateOrProblem(snapshot, now, await leftOf(this.engine, snapshot.holders.values()))
     return { state, revision: snapshot.revision }
   }
 
-  /** All keys of these ranges, at one revision. */
-  ranges(ranges: readonly KeyRange[]): Promise<TransactionResult> {
-    return this.engine.commit(readsOf(...ranges), this.within)
+  /** All keys of these ranges, at one revision, read in pages. */
+  ranges(ranges: readonly KeyRange[]): Promise<Pages> {
+    return readPages(this.engine, ranges, this.within)
   }
 }

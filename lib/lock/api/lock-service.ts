@@ -180,13 +180,21 @@ export class LockService {
   inspect(key: LockKey): Promise<LockState> {
     return reading(this.engine, key.path, async within => {
       const snapshot = await this.engine.readOne(key, within)
-      return stateOf(snapshot, this.now(), await leftOf(this.engine, [snapshot]))
+      return stateOf(snapshot, this.now(), await leftOf(this.engine, snapshot.holders.values()))
     })
   }
 
   /** All locks under a prefix that are held or waited for, by name. @throws EtcdLockUnavailableError, LockError */
-  list(prefix: string): Promise<LockState[]> {
-    return listStates(this.engine, prefix)
+  async list(prefix: string): Promise<LockState[]> {
+    return [...(await this.states(prefix))]
+  }
+
+  /**
+   * As {@link list}. Each state is made when it is asked for, so that a server can do other things in between.
+   * @param asksLeases whether etcd is asked what is left of leases; otherwise the terms tell.
+   */
+  states(prefix: string, asksLeases?: boolean): Promise<Iterable<LockState>> {
+    return listStates(this.engine, prefix, asksLeases)
   }
 
   /** What is read for a caller, repeated for five seconds while etcd cannot be reached. @throws EtcdLockUnavailableError, LockError */

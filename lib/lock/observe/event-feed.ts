@@ -17,6 +17,7 @@ import { reasonOf, throwIfAborted } from '../../time/abort-signal.js'
 import type { Engine } from '../engine/engine.js'
 import { reading } from '../engine/reading.js'
 import type { ChangeMapper } from './change-mapper.js'
+import { readPages } from './pages.js'
 import { type FeedEffect, type FeedEvent, type FeedState, nextFeed, OPENING } from './feed-state.js'
 
 /** How far a feed has told. Another feed that goes on from it misses nothing that happened in between. */
@@ -153,7 +154,7 @@ export class EventFeed<T> {
 
   private async read(number: number): Promise<void> {
     const { results, revision } = await reading(this.engine, this.path, within =>
-      this.engine.commit(readsOf(...this.ranges), within),
+      readPages(this.engine, this.ranges, within),
     )
     this.apply({ type: 'read', number, keys: results.flat(), revision })
   }

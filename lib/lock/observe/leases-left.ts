@@ -1,5 +1,4 @@
-import type { LeaseId } from '../../kv/key-value.js'
-import type { Snapshot } from '../../protocol/snapshot.js'
+import type { KeyValue, LeaseId } from '../../kv/key-value.js'
 import { isRenewed } from '../../protocol/terms.js'
 import { atMost } from '../../time/at-most.js'
 import type { Engine } from '../engine/engine.js'
@@ -12,13 +11,16 @@ const MOST_ASKED = 200
 /** How long to wait for the answers, milliseconds. */
 const PATIENCE_MS = 1_000
 
-/** What is left of the leases of all holders, as far as etcd tells within a second: to know less is no failure. Never rejects. */
+/**
+ * What is left of the leases of these holder keys, as far as etcd tells within a second: to know less is no failure. Never
+ * rejects.
+ */
 export async function leftOf(
   { store, clock }: Pick<Engine, 'store' | 'clock'>,
-  snapshots: readonly Snapshot[],
+  holders: Iterable<KeyValue>,
 ): Promise<Left> {
   const left = new Map<LeaseId, number>()
-  const asking = leasesOf(snapshots)
+  const asking = leasesOf([...holders])
     .slice(0, MOST_ASKED)
     .map(async lease => {
       const found = await store.leases.remaining(lease)
@@ -29,8 +31,7 @@ export async function leftOf(
 }
 
 /** Those of holders that renew come first: the terms of the others tell when they end, too. */
-function leasesOf(snapshots: readonly Snapshot[]): LeaseId[] {
-  const holders = snapshots.flatMap(snapshot => [...snapshot.holders.values()])
+function leasesOf(holders: readonly KeyValue[]): LeaseId[] {
   const renewed = holders.filter(isRenewed)
   return [...new Set([...renewed, ...holders].flatMap(({ lease }) => lease ?? []))]
 }

@@ -61,7 +61,7 @@ export class RelukkoAdapter implements Relukko {
 
   async getLocks(): Promise<RelukkoDTO[]> {
     if (isTrusted()) return [TRUSTED]
-    return (await this.open()).all()
+    return [...(await (await this.open()).all())]
   }
 
   async updateRelukko(id: string, change: RelukkoChange): Promise<RelukkoDTO> {

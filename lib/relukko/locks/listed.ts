@@ -8,33 +8,53 @@ import { isUuid } from './inputs.js'
 import { dtoOf, parseRecord } from './record.js'
 import type { RelukkoDTO } from '../relukko-dto.js'
 
-export interface Listed {
-  readonly key: LockKey
-  readonly lock: RelukkoDTO
-}
-
 /**
  * All locks that somebody holds under the prefix, at one revision; also those that were not taken through Relukko. Without
- * entries that others have written under an id that is no UUID: clients fail at the whole list for one.
+ * entries that others have written under an id that is no UUID: clients fail at the whole list for one. Each is made when it is
+ * asked for: thousands at once would keep all else waiting.
  */
-export async function listed(reader: LockReader, prefix: string, clock: () => Timestamp): Promise<Listed[]> {
-  const [allKeyLocks, allHolders] = LockKey.allUnder(prefix)
-  const { results } = await reader.ranges([allKeyLocks, allHolders, LockKey.records])
-  const now = clock()
+export async function listed(
+  reader: LockReader,
+  prefix: string,
+  clock: () => Timestamp,
+): Promise<Iterable<RelukkoDTO>> {
+  const { results } = await reader.ranges([...LockKey.allUnder(prefix).slice(0, 2), LockKey.records])
   const [keyLocks, holders, records] = results as [KeyValue[], KeyValue[], KeyValue[]]
-  const alive = new Set(holders.map(kv => LockKey.parse(kv.key)!.uuid))
-  const holderAt = new Map(holders.map(kv => [kv.key, kv]))
-  const recordOf = new Map(records.map(kv => [kv.key, parseRecord(kv)]))
-  return keyLocks.flatMap(kv => {
-    const key = new LockKey(prefix, kv.key.slice(allKeyLocks.key.length))
-    const live = readable(kv)?.live({ now, alive }) ?? []
-    const parsable = live.filter(({ uuid }) => isUuid(uuid))
-    return parsable.map(entry => {
+  return locksOf(prefix, keyLocks, [...holders, ...records], clock())
+}
+
+/** The lock under the prefix that lists this id, whether or not its holder is alive. */
+export async function keyListing(
+  reader: LockReader,
+  prefix: string,
+  id: string,
+): Promise<LockKey | undefined> {
+  const [all] = LockKey.allUnder(prefix)
+  const { results } = await reader.ranges([all])
+  // To look at the text first costs little, to parse thousands of them much.
+  const found = results[0]!.find(kv => kv.value.includes(id) && readable(kv)?.locks.has(id))
+  return found && isUuid(id) ? new LockKey(prefix, found.key.slice(all.key.length)) : undefined
+}
+
+function* locksOf(
+  prefix: string,
+  keyLocks: readonly KeyValue[],
+  others: readonly KeyValue[],
+  now: Timestamp,
+): Generator<RelukkoDTO> {
+  const byPath = new Map(others.map(kv => [kv.key, kv]))
+  const under = LockKey.allUnder(prefix)[0].key.length
+  for (const kv of keyLocks) {
+    const key = new LockKey(prefix, kv.key.slice(under))
+    const found = readable(kv)
+    const alive = new Set([...(found?.locks.keys() ?? [])].filter(id => byPath.has(key.holder(id))))
+    for (const entry of found?.live({ now, alive }) ?? []) {
       const { uuid } = entry
-      const [holder, record] = [holderAt.get(key.holder(uuid)), recordOf.get(LockKey.record(uuid))]
-      return { key, lock: dtoOf(key, entry, { holder, record, now }) }
-    })
-  })
+      if (!isUuid(uuid)) continue
+      const record = parseRecord(byPath.get(LockKey.record(uuid)))
+      yield dtoOf(key, entry, { holder: byPath.get(key.holder(uuid)), record, now })
+    }
+  }
 }
 
 /** One broken lock must not spoil the list. */

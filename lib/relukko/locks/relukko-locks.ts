@@ -65,7 +65,8 @@ export class RelukkoLocks {
     }
   }
 
-  all(): Promise<RelukkoDTO[]> {
+  /** All locks of one revision; each is made when it is asked for. @throws EtcdLockUnavailableError */
+  all(): Promise<Iterable<RelukkoDTO>> {
     return this.sight.all()
   }
 

@@ -3,7 +3,7 @@ import type { LockService } from '../../lock/api/lock-service.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { keyLocksOf, type Snapshot } from '../../protocol/snapshot.js'
 import { RelukkoNotFoundError } from '../errors.js'
-import { type Listed, listed } from './listed.js'
+import { keyListing, listed } from './listed.js'
 import { dtoOf, isForeign, parseRecord } from './record.js'
 import type { RelukkoDTO } from '../relukko-dto.js'
 
@@ -26,8 +26,9 @@ export class RelukkoReader {
     private readonly prefix: string,
   ) {}
 
-  async all(): Promise<RelukkoDTO[]> {
-    return (await this.list()).map(({ lock }) => lock)
+  /** Each lock is made when it is asked for. */
+  all(): Promise<Iterable<RelukkoDTO>> {
+    return this.locks.read(LockKey.records.key, reader => listed(reader, this.prefix, () => this.locks.now()))
   }
 
   /** The lock that is held under this id: of one without a record, it is looked for among all. @throws RelukkoNotFoundError */
@@ -36,9 +37,9 @@ export class RelukkoReader {
     const { results } = await this.locks.read(key, reader => reader.ranges([{ key }]))
     const record = parseRecord(results[0]![0])
     if (record) return new LockKey(this.prefix, record.name)
-    const found = (await this.list()).find(({ lock }) => lock.id === id)
+    const found = await this.locks.read(key, reader => keyListing(reader, this.prefix, id))
     if (!found) throw notFound(id)
-    return found.key
+    return found
   }
 
   /** @throws RelukkoNotFoundError, EtcdLockUnavailableError */
@@ -58,10 +59,6 @@ export class RelukkoReader {
     const record = parseRecord(kv)
     const lock = dtoOf(key, entry, { holder: snapshot.holders.get(id), record, now })
     return { lock, request: record?.request, isForeign: isForeign(lock), snapshot }
-  }
-
-  private list(): Promise<Listed[]> {
-    return this.locks.read(LockKey.records.key, reader => listed(reader, this.prefix, () => this.locks.now()))
   }
 }
 

@@ -6,6 +6,7 @@ import type { RelukkoLocks } from '../../relukko/locks/relukko-locks.js'
 import { describeValue } from '../../model/describe-value.js'
 import { bodyOf } from '../http/body.js'
 import { HttpError } from '../http/http-error.js'
+import { sendList } from '../http/json-list.js'
 import { untilDisconnected, waitOf } from '../http/until-disconnected.js'
 
 interface WithId {
@@ -34,7 +35,7 @@ export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks, endi
     return reply.status(201).header('x-fencing-token', String(fencingToken)).send(lock)
   })
 
-  server.get('/v1/locks', () => locks.all())
+  server.get('/v1/locks', async (_request, reply) => sendList(reply, await locks.all()))
   server.get<WithId>('/v1/locks/:id', async ({ params }) => (await locks.find(params.id)).lock)
   server.delete<WithId>('/v1/locks/:id', ({ params }) => locks.release(params.id))
 

@@ -14,6 +14,7 @@ import type { ShownEvent } from './events.js'
 import { lockJson, type RecordOf } from './json.js'
 import { EtcdHeartbeat } from './etcd-heartbeat.js'
 import { streamEvents } from './stream.js'
+import { sendList } from '../http/json-list.js'
 import { untilDisconnected, waitOf } from '../http/until-disconnected.js'
 
 interface OfLock {
@@ -82,10 +83,13 @@ function addStates({ server, locks, prefixes, checkKnown, keyOf }: V2): void {
     const { recordOf, revision } = await locks.read(LockKey.records.key, reader =>
       recordsOf(reader, [LockKey.records]),
     )
-    const states = await Promise.all(wanted.map(prefix => locks.list(prefix)))
+    const states = await Promise.all(wanted.map(prefix => locks.states(prefix)))
     const now = locks.now()
     void reply.header('x-revision', String(revision))
-    return states.flat().map(state => lockJson(state, recordOf, now, revision))
+    return sendList(
+      reply,
+      mapped(states, state => lockJson(state, recordOf, now, revision)),
+    )
   })
 
   server.get<OfLock>('/v2/locks/:prefix/:name', async request => {
@@ -99,13 +103,17 @@ function addStates({ server, locks, prefixes, checkKnown, keyOf }: V2): void {
   })
 }
 
+function* mapped<T, U>(lists: readonly Iterable<T>[], make: (item: T) => U): Generator<U> {
+  for (const list of lists) for (const item of list) yield make(item)
+}
+
 async function recordsOf(
   reader: LockReader,
   ranges: readonly KeyRange[],
 ): Promise<{ recordOf: RecordOf; revision: bigint }> {
   const { results, revision } = await reader.ranges(ranges)
-  const byId = new Map(results.flat().map(kv => [kv.key, parseRecord(kv)?.lock]))
-  return { recordOf: id => byId.get(LockKey.record(id)), revision }
+  const byPath = new Map(results.flat().map(kv => [kv.key, kv]))
+  return { recordOf: id => parseRecord(byPath.get(LockKey.record(id)))?.lock, revision }
 }
 
 function addAcquire({ server, locks, ending, checkKnown }: V2): void {

@@ -59,5 +59,7 @@ function reasonOf(error: unknown): StoreErrorReason {
   if (error instanceof ClientClosedError) return 'unreachable'
   if (error instanceof EtcdLeaseInvalidError) return 'lease-not-found'
   if (error instanceof Error && error.message.includes('too many requests')) return 'unreachable'
+  // A read of a revision that is gone, or is still to come; etcd3 has no class for it.
+  if (error instanceof Error && error.message.includes('mvcc: required revision')) return 'refused'
   return refusals.some(refusal => error instanceof refusal) ? 'refused' : 'unreachable'
 }

@@ -9,9 +9,22 @@ import {
 import type { Compare, Op, OpResult, Range, Transaction, TransactionResult } from '../../kv/transaction.js'
 import { StoreError } from '../store-error.js'
 
+/** Of so many changes of the past what was before is remembered: as if etcd were compacted all the time. */
+const MOST_REMEMBERED = 10_000
+
+/** A change, and what was there before it. */
+interface Change {
+  readonly revision: bigint
+  readonly key: string
+  readonly before: KeyValue | undefined
+}
+
 /** The keys of a small etcd, with its rules for revisions and transactions. */
 export class KeySpace {
   private readonly keys: Map<string, KeyValue>
+  private readonly past: Change[] = []
+  /** The oldest revision that can be read. */
+  private oldest: bigint
 
   /** @param revision etcd starts at 1; the first write is 2. */
   constructor(
@@ -20,6 +33,7 @@ export class KeySpace {
     public revision = 1n,
   ) {
     this.keys = new Map(keys.map(kv => [kv.key, kv]))
+    this.oldest = revision
   }
 
   /** Runs a transaction; `events` are its changes, all at the one revision that it made. */
@@ -44,11 +58,32 @@ export class KeySpace {
     return [...this.keys.values()].filter(kv => isWithin(kv.key, range)).sort((a, b) => byBytes(a.key, b.key))
   }
 
-  private read({ order, limit, ...range }: Range): KeyValue[] {
-    const found = this.range(range)
+  private read({ order, limit, revision, ...range }: Range): KeyValue[] {
+    const found = revision === undefined ? this.range(range) : this.rangeAt(range, revision)
     // The sort is stable: keys of one create revision stay in the order of the keys.
     if (order === 'create') found.sort((a, b) => Number(a.createRevision - b.createRevision))
     return found.slice(0, limit)
+  }
+
+  /** As it was after this revision. */
+  private rangeAt(range: KeyRange, revision: bigint): KeyValue[] {
+    if (revision < this.oldest) throw new StoreError('refused', 'required revision has been compacted')
+    if (revision > this.revision) throw new StoreError('refused', 'required revision is a future revision')
+    const found = new Map(this.range(range).map(kv => [kv.key, kv]))
+    for (const change of this.past.toReversed()) {
+      if (change.revision <= revision) break
+      if (!isWithin(change.key, range)) continue
+      if (change.before) found.set(change.key, change.before)
+      else found.delete(change.key)
+    }
+    return [...found.values()].sort((a, b) => byBytes(a.key, b.key))
+  }
+
+  private remember(revision: bigint, key: string): void {
+    this.past.push({ revision, key, before: this.keys.get(key) })
+    if (this.past.length <= 2 * MOST_REMEMBERED) return
+    this.past.splice(0, MOST_REMEMBERED)
+    this.oldest = this.past[0]!.revision
   }
 
   private apply(op: Op, revision: bigint, events: KeyEvent[]): OpResult {
@@ -59,12 +94,14 @@ export class KeySpace {
         const { key, value, lease } = op
         const createRevision = this.keys.get(key)?.createRevision ?? revision
         const kv = { key, value, createRevision, modRevision: revision, lease }
+        this.remember(revision, key)
         this.keys.set(key, kv)
         events.push({ type: 'put', kv })
         return []
       }
       case 'delete':
         for (const { key } of this.range(op)) {
+          this.remember(revision, key)
           this.keys.delete(key)
           events.push({ type: 'delete', key, modRevision: revision })
         }

@@ -99,6 +99,28 @@ export const transactionCases: Readonly<Record<string, StoreCaseRun>> = {
     )
   },
 
+  'reads what was there at a revision of the past': async scene => {
+    const { revision } = await scene.commit(scene.put('a'), scene.put('b'))
+    const later = await scene.commit(scene.put('a', 'changed'), scene.delete('b'), scene.put('c'))
+    const read = { type: 'range', ...scene.all } as const
+    const { results } = await scene.commit(
+      { ...read, revision },
+      { ...read, revision, limit: 1 },
+      { type: 'range', key: scene.key('c'), revision },
+      { ...read, revision: later.revision },
+    )
+    deepEqual(
+      results.map(found => found.map(({ key, value }) => key.at(-1)! + value).join(' ')),
+      ['av bv', 'av', '', 'achanged cv'],
+    )
+  },
+
+  'refuses to read a revision of the future': async scene => {
+    const { revision } = await scene.commit(scene.put('a'))
+    const read = { type: 'range', key: scene.key('a'), revision: revision + 1_000_000n } as const
+    await scene.rejects(scene.commit(read), 'refused')
+  },
+
   'refuses to write a key twice in one branch, and applies nothing': async scene => {
     await scene.rejects(scene.commit(scene.put('a'), scene.put('a')), 'refused')
     await scene.rejects(scene.commit(scene.put('a'), scene.delete('a')), 'refused')

@@ -73,8 +73,9 @@ function writeRange({ key, end }: KeyRange): void {
 }
 
 /** By key is what etcd does by itself: to ask for it costs a sort in some versions. */
-function writeOrder({ limit, order }: Range): void {
+function writeOrder({ limit, order, revision }: Range): void {
   if (limit !== undefined) writer.uint(0x18, limit)
+  if (revision !== undefined) writer.int64(0x20, revision)
   if (order !== 'create') return
   writer.uint(0x28, ASCEND)
   writer.uint(0x30, CREATE)

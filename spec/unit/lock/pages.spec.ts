@@ -1,0 +1,82 @@
+import { beforeEach, describe, expect, it } from '@jest/globals'
+import { withPrefix } from '../../../lib/kv/key-value.js'
+import { type Transaction, unconditionally } from '../../../lib/kv/transaction.js'
+import { PAGE, readPages } from '../../../lib/lock/observe/pages.js'
+import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
+import { StoreError } from '../../../lib/store/store-error.js'
+
+const ranges = [withPrefix('/many/'), withPrefix('/few/'), { key: '/one' }, withPrefix('/none/')]
+const names = (count: number): string[] =>
+  Array.from({ length: count }, (_, at) => String(at).padStart(5, '0'))
+let store: MemoryStore
+let reads: Transaction[]
+/** Happens before the read with that index. */
+let before: (read: number, transaction: Transaction) => Promise<void>
+const engine = {
+  commit: async (transaction: Transaction) => {
+    await before(reads.length, transaction)
+    reads.push(transaction)
+    return store.commit(transaction)
+  },
+}
+const put = (...keys: string[]): Promise<unknown> =>
+  store.commit(unconditionally(...keys.map(key => ({ type: 'put' as const, key, value: 'v' }))))
+const limits = (): number[] => reads.map(({ success }) => success.length)
+const shown = async (): Promise<[string[], bigint]> => {
+  const { results, revision } = await readPages(engine, ranges)
+  return [results.map(found => `${found.length} ${found.at(-1)?.key}`), revision]
+}
+
+beforeEach(async () => {
+  store = new MemoryStore()
+  reads = []
+  before = () => Promise.resolve()
+  await put(...names(2 * PAGE + 1).map(name => `/many/${name}`))
+  await put('/few/a', '/few/b', '/one')
+})
+
+describe('keys that are read in pages', () => {
+  it('are all that there are, each range for as long as there is more of it', async () => {
+    expect(await shown()).toEqual([[`${2 * PAGE + 1} /many/01000`, '2 /few/b', '1 /one', '0 undefined'], 3n])
+    expect(limits()).toEqual([4, 1, 1])
+    const { results } = await readPages(engine, [ranges[0]!])
+    expect(new Set(results[0]!.map(({ key }) => key)).size).toBe(2 * PAGE + 1)
+  })
+
+  it('need one read more when the last page is full', async () => {
+    await store.commit(unconditionally({ type: 'delete', key: '/many/01000' }))
+    expect((await shown())[0][0]).toBe(`${2 * PAGE} /many/00999`)
+    expect(limits()).toEqual([4, 1, 1])
+  })
+
+  it('are those of one revision, whatever is written meanwhile', async () => {
+    before = async read => {
+      if (read === 0) return
+      await put('/many/00000', '/many/00600', '/many/zz', `/few/${read}`)
+      await store.commit(unconditionally({ type: 'delete', key: '/many/00999' }))
+    }
+    expect(await shown()).toEqual([[`${2 * PAGE + 1} /many/01000`, '2 /few/b', '1 /one', '0 undefined'], 3n])
+  })
+
+  it('are read anew when a compaction has made the store forget their revision', async () => {
+    before = async read => {
+      if (read !== 1) return
+      for (let change = 0; change < 20_001; change++) await put('/few/b')
+    }
+    expect(await shown()).toEqual([
+      [`${2 * PAGE + 1} /many/01000`, '2 /few/b', '1 /one', '0 undefined'],
+      20_004n,
+    ])
+    expect(limits()).toEqual([4, 1, 4, 1, 1])
+  })
+
+  it('are given up when that happens again and again, and when even the first page is refused', async () => {
+    before = (_, { success }) => {
+      const isLater = success.some(op => op.type === 'range' && op.revision !== undefined)
+      return isLater ? Promise.reject(new StoreError('refused', 'compacted')) : Promise.resolve()
+    }
+    await expect(shown()).rejects.toMatchObject({ reason: 'unreachable' })
+    before = () => Promise.reject(new StoreError('refused', 'permission denied'))
+    await expect(shown()).rejects.toMatchObject({ reason: 'refused' })
+  })
+})
