@@ -60,7 +60,7 @@ export function unconditionally(...success: readonly Op[]): Transaction {
 }
 
 /** Reads these ranges at one revision; one result for each, in their order. Of none, it asks only whether etcd answers. */
-export function readsOf(...ranges: readonly KeyRange[]): Transaction {
+export function readsOf(...ranges: readonly Omit<Range, 'type'>[]): Transaction {
   return unconditionally(...ranges.map(range => ({ type: 'range' as const, ...range })))
 }
 

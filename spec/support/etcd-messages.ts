@@ -3,20 +3,21 @@ import { Etcd3 } from 'etcd3'
 
 type Message = Record<string, unknown>
 
-/** etcd3's own encoding of a transaction and of its answer, by protobufjs and etcd's rpc.proto. */
-const { Txn } = etcd3Service()
+/** etcd3's own encoding, by protobufjs and etcd's rpc.proto. */
+const { Txn } = serviceOf('KV')
+const { Watch } = serviceOf('Watch')
 
-export const readRequest = (bytes: Buffer): Message => Txn.requestDeserialize(bytes)
-export const writeRequest = (message: Message): Buffer => Txn.requestSerialize(message)
-export const readResponse = (bytes: Buffer): Message => Txn.responseDeserialize(bytes)
-export const writeResponse = (message: Message): Buffer => Txn.responseSerialize(message)
+export const readRequest = (bytes: Buffer): Message => Txn!.requestDeserialize(bytes)
+export const writeResponse = (message: Message): Buffer => Txn!.responseSerialize(message)
+export const readWatchRequest = (bytes: Buffer): Message => Watch!.requestDeserialize(bytes)
+export const writeWatchResponse = (message: Message): Buffer => Watch!.responseSerialize(message)
 
-function etcd3Service(): { Txn: MethodDefinition<Message, Message> } {
+function serviceOf(name: string): Record<string, MethodDefinition<Message, Message>> {
   const client = new Etcd3()
   const { hosts } = (client as unknown as { pool: { hosts: [{ getServiceClient(name: string): object }] } })
     .pool
-  const { service } = hosts[0].getServiceClient('KV').constructor as unknown as {
-    service: { Txn: MethodDefinition<Message, Message> }
+  const { service } = hosts[0].getServiceClient(name).constructor as unknown as {
+    service: Record<string, MethodDefinition<Message, Message>>
   }
   client.close()
   return service

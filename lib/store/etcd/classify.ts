@@ -36,6 +36,9 @@ export function classify(error: unknown): StoreError {
 /** Said when grpc-js does not know why either, which happens when an attempt ends before its error is noted. */
 export const UNEXPLAINED = 'no connection could be established'
 
+/** How it begins what is said of a call that was not answered in time. */
+export const SILENCE = 'no answer within'
+
 const TOO_LARGE =
   'this etcd takes no request of that size (--max-request-bytes, by default 1.5 MiB). ' +
   'Raise its limit, let fewer hold one lock, or give owners shorter names'
@@ -44,7 +47,7 @@ const TOO_LARGE =
 function inWords(message: string): string {
   return message
     .replace(/^\d+ [A-Z_]+: (Getting metadata from plugin failed with error: )?/, '')
-    .replace(/^Deadline exceeded after (\d+(?:\.\d*[1-9])?)\.?0*s.*$/s, 'no answer within $1 s')
+    .replace(/^Deadline exceeded after (\d+(?:\.\d*[1-9])?)\.?0*s.*$/s, `${SILENCE} $1 s`)
     .replace(/^No connection established\. Last error: (Error: )?/, '')
     .replace(/(?:\. )?Resolution note: .*$/s, '')
     .replace(/(user name is empty)$/, '$1: configure username and password')

@@ -1,7 +1,7 @@
 import type { CallOptions as GrpcOptions } from '@grpc/grpc-js'
 import type { CallOptions } from '../store.js'
 import { StoreError } from '../store-error.js'
-import { classify, UNEXPLAINED } from './classify.js'
+import { classify, SILENCE, UNEXPLAINED } from './classify.js'
 import { Endpoints } from './endpoints.js'
 import { firstAnswer } from './first-answer.js'
 import { Member } from './member.js'
@@ -33,6 +33,8 @@ export class Connection {
   private readonly candidates = new Set<Member>()
   /** What was said last of each endpoint that failed, for when nothing is said. */
   private readonly problems = new Map<string, string>()
+  /** Why no call got through to an endpoint, until one does: the last of them may have had too little time to learn it. */
+  private readonly causes = new Map<string, string>()
   private readonly failureListeners = new Set<() => void>()
 
   constructor(private readonly options: EtcdOptions) {
@@ -76,6 +78,7 @@ export class Connection {
         throw error
       })
       member.answered()
+      this.causes.delete(member.endpoint)
       return answer
     } catch (error) {
       if (this.isClosed) throw new StoreError('unreachable', 'The connection was closed during the call.')
@@ -209,7 +212,11 @@ export class Connection {
   }
 
   private unreachable({ endpoint }: Member, error: StoreError, preface = ''): StoreError {
-    if (error.message !== UNEXPLAINED) this.problems.set(endpoint, error.message)
+    const isSilence = error.message.startsWith(SILENCE)
+    const cause = isSilence ? this.causes.get(endpoint) : undefined
+    const said = cause === undefined ? error.message : `${error.message}; before that: ${cause}`
+    if (error.message !== UNEXPLAINED) this.problems.set(endpoint, said)
+    if (error.message !== UNEXPLAINED && !isSilence) this.causes.set(endpoint, error.message)
     const problem = this.problems.get(endpoint) ?? error.message
     return new StoreError('unreachable', `${endpoint}: ${preface}${problem}`, { cause: error })
   }

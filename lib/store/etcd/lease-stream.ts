@@ -18,7 +18,7 @@ export class LeaseStream {
     private readonly connection: Connection,
     private readonly longestMs: number,
   ) {
-    this.stream = new Stream(connection, client => client.leaseClient.leaseKeepAlive(), {
+    this.stream = new Stream(connection, ({ client }) => client.leaseClient.leaseKeepAlive(), {
       onData: response => this.answer(response),
       onDown: error => this.failAll(error),
     })

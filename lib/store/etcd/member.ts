@@ -1,6 +1,7 @@
 import {
   type CallOptions as GrpcOptions,
   Client,
+  type ClientDuplexStream,
   credentials,
   InterceptingCall,
   type Interceptor,
@@ -12,6 +13,8 @@ import { castGrpcError, Etcd3 } from 'etcd3'
 import { isStoreError } from '../store-error.js'
 import { classify } from './classify.js'
 import type { EtcdOptions } from './options.js'
+import { encodeWatchRequest, type WatchRequest } from './proto/watch-request.js'
+import { decodeWatchResponse, type WatchResponse } from './proto/watch-response.js'
 import { TlsCredentials } from './tls-credentials.js'
 import { Token } from './token.js'
 
@@ -90,6 +93,18 @@ export class Member {
         },
       )
     })
+  }
+
+  /** A stream of watches. It has no deadline. */
+  watch(): ClientDuplexStream<WatchRequest, WatchResponse> {
+    const options = this.optionsOf('watch')
+    return this.raw.makeBidiStreamRequest(
+      '/etcdserverpb.Watch/Watch',
+      encodeWatchRequest,
+      decodeWatchResponse,
+      new Metadata(),
+      options,
+    )
   }
 
   /**

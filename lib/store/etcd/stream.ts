@@ -1,5 +1,4 @@
 import { status } from '@grpc/grpc-js'
-import type { Etcd3 } from 'etcd3'
 import { StoreError } from '../store-error.js'
 import { classify } from './classify.js'
 import type { Connection } from './connection.js'
@@ -36,7 +35,7 @@ export class Stream<Request, Response> {
 
   constructor(
     private readonly connection: Connection,
-    private readonly open: (client: Etcd3) => Promise<Duplex<Request, Response>>,
+    private readonly open: (member: Member) => Duplex<Request, Response> | Promise<Duplex<Request, Response>>,
     private readonly listener: StreamListener<Response>,
   ) {
     connection.onFailure(() => this.fail(new Error('The connection to etcd was lost.')))
@@ -106,7 +105,7 @@ export class Stream<Request, Response> {
     this.connection.assertOpen()
     const duplex = this.connection.contact().then(member => {
       stream.member = member
-      return this.open(member.client)
+      return this.open(member)
     })
     const stream: Opened<Request, Response> = { member: undefined, duplex }
     const down = (error: Error): void => {

@@ -66,8 +66,8 @@ export class Token {
         new InterceptingCall(nextCall(options), {
           start: (metadata, _, next) =>
             next(metadata, {
-              onReceiveMessage: (message: { cancel_reason?: string } | null, nextMessage) => {
-                if (isTokenRefusal(message?.cancel_reason ?? '')) forget()
+              onReceiveMessage: (message: { cancelReason?: string } | null, nextMessage) => {
+                if (isTokenRefusal(message?.cancelReason ?? '')) forget()
                 nextMessage(message)
               },
               onReceiveStatus: (received, nextStatus) => {

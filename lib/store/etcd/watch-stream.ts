@@ -1,24 +1,27 @@
-import type { IWatchRequest, IWatchResponse } from 'etcd3'
 import type { KeyRange } from '../../kv/key-value.js'
+import { readsOf } from '../../kv/transaction.js'
 import type { Watch, WatchListener } from '../store.js'
 import { isStoreError, StoreError } from '../store-error.js'
 import { classify } from './classify.js'
 import type { Connection } from './connection.js'
+import { encodeTransaction } from './proto/transaction-request.js'
+import { decodeTransaction } from './proto/transaction-response.js'
+import type { WatchRequest } from './proto/watch-request.js'
+import type { WatchResponse } from './proto/watch-response.js'
 import { reconnectDelays } from './reconnect.js'
 import { Stream } from './stream.js'
 import { isTokenRefusal } from './token.js'
 import { EtcdWatch, isBeyond } from './watch.js'
-import { encodeRange } from './wire.js'
 
 /** What is said under this id concerns all. */
-const ALL_WATCHES = '-1'
+const ALL_WATCHES = -1
 
 /** All watches of this process on one stream, each resumed after a cut from the last revision it saw. */
 export class WatchStream {
-  private readonly watches = new Map<string, EtcdWatch>()
+  private readonly watches = new Map<number, EtcdWatch>()
   /** Those asked for on the stream and not answered, in the order in which etcd will answer. */
   private creating: EtcdWatch[] = []
-  private readonly stream: Stream<IWatchRequest, IWatchResponse>
+  private readonly stream: Stream<WatchRequest, WatchResponse>
   private readonly delays = reconnectDelays()
   private reopenTimer: NodeJS.Timeout | undefined
   private answerTimer: NodeJS.Timeout | undefined
@@ -32,7 +35,7 @@ export class WatchStream {
     private readonly connection: Connection,
     private readonly timeoutMs: number,
   ) {
-    this.stream = new Stream(connection, client => client.watchClient.watch(), {
+    this.stream = new Stream(connection, member => member.watch(), {
       onData: response => this.receive(response),
       onDown: error => {
         this.expectNothing()
@@ -53,7 +56,7 @@ export class WatchStream {
   /** Not while watches are being opened, of which etcd knows nothing yet. It may leave the question unanswered. */
   askProgress(): void {
     if (this.stream.isOpen && this.creating.length === 0 && !this.reopenTimer) {
-      this.stream.write({ progress_request: {} })
+      this.stream.write({ type: 'progress' })
     }
   }
 
@@ -66,7 +69,7 @@ export class WatchStream {
   }
 
   private enlist(watch: EtcdWatch): void {
-    watch.id = String(this.nextId++)
+    watch.id = this.nextId++
     this.watches.set(watch.id, watch)
     if (!this.reopenTimer) this.create(watch)
   }
@@ -74,7 +77,7 @@ export class WatchStream {
   private create(watch: EtcdWatch): void {
     try {
       if (!this.stream.isOpen) this.creating = []
-      this.stream.write({ create_request: watch.createRequest() })
+      this.stream.write({ type: 'create', watch: watch.createRequest() })
       this.creating.push(watch)
       if (!this.answerTimer) this.expectAnswer()
     } catch (error) {
@@ -116,27 +119,27 @@ export class WatchStream {
   }
 
   private cancel(watch: EtcdWatch): void {
-    if (this.stream.isOpen) this.stream.write({ cancel_request: { watch_id: watch.id } })
+    if (this.stream.isOpen) this.stream.write({ type: 'cancel', watchId: watch.id })
   }
 
-  private receive(response: IWatchResponse): void {
+  private receive(response: WatchResponse): void {
     // A watch that is refused is answered under no id.
-    const id = response.created ? this.creating.shift()?.id : response.watch_id
+    const id = response.created ? this.creating.shift()?.id : response.watchId
     if (response.created) this.expectAnswer()
     const watch = id !== undefined && this.watches.get(id)
-    if (response.watch_id === ALL_WATCHES && !response.created) return this.onProgress(response)
+    if (response.watchId === ALL_WATCHES && !response.created) return this.onProgress(response)
     if (!watch) return
     // "created" and "canceled" may come in one response: permission denied.
     if (response.canceled) return this.onCanceled(response, watch)
     this.delays.reset()
-    if (response.created && watch.isOfAnother(response.header.cluster_id)) return this.restart(watch)
+    if (response.created && watch.isOfAnother(response.clusterId)) return this.restart(watch)
     watch.receive(response)
-    if (response.created && isBeyond(watch.next, response.header.revision)) void this.question(watch)
+    if (response.created && isBeyond(watch.next, response.revision)) void this.question(watch)
   }
 
-  private onProgress({ header }: IWatchResponse): void {
+  private onProgress({ revision }: WatchResponse): void {
     if (this.creating.length > 0) return
-    for (const listener of this.progressListeners) listener(BigInt(header.revision), this.run)
+    for (const listener of this.progressListeners) listener(revision, this.run)
   }
 
   /**
@@ -147,10 +150,10 @@ export class WatchStream {
   private async question(watch: EtcdWatch): Promise<void> {
     const { id, range, next } = watch
     try {
-      const { header } = await this.connection.call(({ client }, call) =>
-        client.kv.range({ ...encodeRange(range), limit: '1', keys_only: true }, call),
-      )
-      if (isBeyond(next, header.revision) && this.watches.get(id) === watch) this.restart(watch)
+      const request = encodeTransaction(readsOf({ ...range, limit: 1 }))
+      const answer = await this.connection.call((member, call) => member.transact(request, call))
+      const { revision } = decodeTransaction(answer)
+      if (isBeyond(next, revision) && this.watches.get(id) === watch) this.restart(watch)
     } catch (error) {
       // The call has failed the stream if etcd is unreachable; the question is put again when the stream is open again.
       if (!isStoreError(error, 'unreachable')) this.stream.renew(error as Error)
@@ -165,12 +168,12 @@ export class WatchStream {
     this.enlist(watch)
   }
 
-  private onCanceled({ compact_revision, cancel_reason }: IWatchResponse, watch: EtcdWatch): void {
-    if (compact_revision !== '0') return this.restart(watch)
-    const reason = `etcd ended the watch: ${cancel_reason || 'no reason given'}`
+  private onCanceled({ compactRevision, cancelReason }: WatchResponse, watch: EtcdWatch): void {
+    if (compactRevision !== 0n) return this.restart(watch)
+    const reason = `etcd ended the watch: ${cancelReason || 'no reason given'}`
     // The stream keeps the token with which it was opened.
-    if (this.connection.isMendable(cancel_reason)) this.stream.renew(new Error(reason))
-    else if (isTokenRefusal(cancel_reason) || cancel_reason.includes('permission denied')) {
+    if (this.connection.isMendable(cancelReason)) this.stream.renew(new Error(reason))
+    else if (isTokenRefusal(cancelReason) || cancelReason.includes('permission denied')) {
       this.end(watch, new StoreError('refused', reason))
     } else this.stream.fail(new Error(reason))
   }

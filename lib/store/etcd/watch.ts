@@ -1,19 +1,19 @@
-import type { IWatchCreateRequest, IWatchResponse } from 'etcd3'
-import type { KeyRange } from '../../kv/key-value.js'
+import { eventRevision, type KeyRange } from '../../kv/key-value.js'
 import type { WatchListener } from '../store.js'
-import { decodeEvent, encodeRange } from './wire.js'
+import type { WatchCreateRequest } from './proto/watch-request.js'
+import type { WatchResponse } from './proto/watch-response.js'
 
 /** One watch: where it stands in the history, and whether it has missed something. */
 export class EtcdWatch {
   readonly ready: Promise<void>
   /** On the stream. */
-  id = ''
+  id = 0
   private markReady!: () => void
   private markFailed!: (error: Error) => void
   /** The first revision not seen yet; undefined until etcd has said where "now" is. */
   next: bigint | undefined
   /** Whose revisions it counts. */
-  private cluster: string | undefined
+  private cluster: bigint | undefined
   private missed = false
 
   constructor(
@@ -32,13 +32,8 @@ export class EtcdWatch {
    * where it stood. That moves on also while nothing happens to its keys, every ten minutes by etcd's defaults: otherwise
    * a compaction would have to be taken for a loss of events.
    */
-  createRequest(): IWatchCreateRequest {
-    return {
-      ...encodeRange(this.range),
-      watch_id: this.id,
-      progress_notify: true,
-      ...(this.next !== undefined && { start_revision: String(this.next) }),
-    }
+  createRequest(): WatchCreateRequest {
+    return { ...this.range, watchId: this.id, startRevision: this.next }
   }
 
   /** Whether etcd has ever taken it. */
@@ -46,18 +41,19 @@ export class EtcdWatch {
     return this.next !== undefined || this.missed
   }
 
-  receive({ created, header, events }: IWatchResponse): void {
-    if (created) this.onCreated(header.cluster_id, BigInt(header.revision))
-    const fresh = events.filter(({ kv }) => this.next === undefined || BigInt(kv.mod_revision) >= this.next)
+  receive({ created, clusterId, revision, events }: WatchResponse): void {
+    if (created) this.onCreated(clusterId, revision)
+    const { next } = this
+    const fresh = next === undefined ? events : events.filter(event => eventRevision(event) >= next)
     const last = fresh.at(-1)
-    if (!created && events.length === 0) this.onProgress(BigInt(header.revision))
+    if (!created && events.length === 0) this.onProgress(revision)
     if (!last) return
-    this.next = BigInt(last.kv.mod_revision) + 1n
-    this.listener.onEvents(fresh.map(decodeEvent))
+    this.next = eventRevision(last) + 1n
+    this.listener.onEvents(fresh)
   }
 
   /** Its revisions mean nothing to this cluster. Not every new cluster has another id: data may have been lost from an old one. */
-  isOfAnother(cluster: string): boolean {
+  isOfAnother(cluster: bigint): boolean {
     return this.cluster !== undefined && this.cluster !== cluster
   }
 
@@ -78,7 +74,7 @@ export class EtcdWatch {
     if (this.next !== undefined && this.next <= revision) this.next = revision + 1n
   }
 
-  private onCreated(cluster: string, revision: bigint): void {
+  private onCreated(cluster: bigint, revision: bigint): void {
     this.cluster = cluster
     this.next ??= revision + 1n
     this.markReady()
@@ -89,6 +85,6 @@ export class EtcdWatch {
 }
 
 /** Whether a history that ends at this revision lacks what was seen before the revision `next`. */
-export function isBeyond(next: bigint | undefined, revision: string): boolean {
-  return next !== undefined && next > BigInt(revision) + 1n
+export function isBeyond(next: bigint | undefined, revision: bigint): boolean {
+  return next !== undefined && next > revision + 1n
 }

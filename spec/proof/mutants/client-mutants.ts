@@ -178,15 +178,14 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'a watch goes on from now after a cut',
     file: 'lib/store/etcd/watch.ts',
-    right: '...(this.next !== undefined && { start_revision: String(this.next) }),',
-    wrong: '',
+    right: 'startRevision: this.next }',
+    wrong: 'startRevision: undefined }',
     specs: ['spec/faults/events', 'spec/faults/watches'],
   },
   {
     mistake: 'a watch waits for ever for revisions of data that were lost',
     file: 'lib/store/etcd/watch-stream.ts',
-    right:
-      '    if (response.created && isBeyond(watch.next, response.header.revision)) void this.question(watch)\n',
+    right: '    if (response.created && isBeyond(watch.next, response.revision)) void this.question(watch)\n',
     wrong: '',
     specs: ['spec/faults/watches'],
   },

@@ -5,7 +5,14 @@ import { ProtoReader } from '../../../lib/store/etcd/proto/proto-reader.js'
 import { ProtoWriter } from '../../../lib/store/etcd/proto/proto-writer.js'
 import { encodeTransaction } from '../../../lib/store/etcd/proto/transaction-request.js'
 import { decodeTransaction } from '../../../lib/store/etcd/proto/transaction-response.js'
-import { readRequest, writeResponse } from '../../support/etcd-messages.js'
+import { encodeWatchRequest } from '../../../lib/store/etcd/proto/watch-request.js'
+import { decodeWatchResponse } from '../../../lib/store/etcd/proto/watch-response.js'
+import {
+  readRequest,
+  readWatchRequest,
+  writeResponse,
+  writeWatchResponse,
+} from '../../support/etcd-messages.js'
 
 const int64 = fc.oneof(
   fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
@@ -133,6 +140,70 @@ describe('The answer to a transaction', () => {
     ['something else', Buffer.from('<html>'), 'no protobuf'],
   ])('is refused when it is %s', (_, bytes, message) => {
     expect(() => decodeTransaction(bytes)).toThrow(message)
+  })
+})
+
+describe('What a stream of watches is asked', () => {
+  it('is what etcd3 reads as that', () => {
+    const watchId = fc.integer({ min: 1, max: 2 ** 31 - 1 })
+    const startRevision = fc.option(int64, { nil: undefined })
+    fc.assert(
+      fc.property(range, watchId, startRevision, (keys, id, start) => {
+        const watch = { ...keys, watchId: id, startRevision: start }
+        expect(readWatchRequest(encodeWatchRequest({ type: 'create', watch }))).toMatchObject({
+          request_union: 'create_request',
+          create_request: {
+            key: Buffer.from(keys.key),
+            range_end: Buffer.from(keys.end ?? ''),
+            start_revision: String(start ?? 0),
+            progress_notify: true,
+            watch_id: String(id),
+          },
+        })
+        expect(readWatchRequest(encodeWatchRequest({ type: 'cancel', watchId: id }))).toMatchObject({
+          cancel_request: { watch_id: String(id) },
+        })
+      }),
+    )
+    expect(readWatchRequest(encodeWatchRequest({ type: 'progress' }))).toMatchObject({ progress_request: {} })
+  })
+})
+
+describe('What a stream of watches tells', () => {
+  const event = fc.record({ isDelete: fc.boolean(), kv })
+  const told = fc.record({
+    watchId: fc.constantFrom(-1, 0, 1, 2 ** 31),
+    revision: int64,
+    created: fc.boolean(),
+    canceled: fc.boolean(),
+    compactRevision: int64,
+    cancelReason: text,
+    events: fc.array(event, { maxLength: 3 }),
+  })
+
+  it('is read as etcd3 has written it', () => {
+    fc.assert(
+      fc.property(told, ({ events, ...rest }) => {
+        const bytes = writeWatchResponse({
+          header: { cluster_id: '17', member_id: '18', revision: String(rest.revision), raft_term: 9 },
+          watch_id: String(rest.watchId),
+          created: rest.created,
+          canceled: rest.canceled,
+          compact_revision: String(rest.compactRevision),
+          cancel_reason: rest.cancelReason,
+          events: events.map(each => ({ type: each.isDelete ? 'Delete' : 'Put', kv: keyValueOf(each.kv) })),
+        })
+        expect(decodeWatchResponse(bytes)).toEqual({
+          ...rest,
+          clusterId: 17n,
+          events: events.map(({ isDelete, kv: { lease: id, ...each } }) =>
+            isDelete
+              ? { type: 'delete', key: each.key, modRevision: each.modRevision }
+              : { type: 'put', kv: { ...each, lease: id === 0n ? undefined : String(id) } },
+          ),
+        })
+      }),
+    )
   })
 })
 
