@@ -3,15 +3,13 @@ import type { Store } from '../../store/store.js'
 
 /** A store that tells of each answer of etcd, also of a refusal. */
 export function heard(store: Store, onAnswer: () => void): Store {
-  const tell = async <T>(call: Promise<T>): Promise<T> => {
-    try {
-      const answer = await call
-      onAnswer()
-      return answer
-    } catch (error) {
-      if (isStoreError(error, 'refused') || isStoreError(error, 'lease-not-found')) onAnswer()
-      throw error
-    }
+  const onError = (error: unknown): void => {
+    if (isStoreError(error, 'refused') || isStoreError(error, 'lease-not-found')) onAnswer()
+  }
+  // Told before the caller, who listens later to the same promise.
+  const tell = <T>(call: Promise<T>): Promise<T> => {
+    call.then(onAnswer, onError)
+    return call
   }
   const { leases } = store
   return {

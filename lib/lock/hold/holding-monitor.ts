@@ -16,7 +16,7 @@ import {
   next,
 } from './monitor-state.js'
 
-/** What is held for less than this is not watched: the watch would cost more than the holding. */
+/** What is held for less than this is neither watched nor renewed: that would cost more than the holding. */
 const WATCH_AFTER_MS = 100
 /** How long etcd may take to say why a lease or a holder key is gone, before the loss is told without a reason. */
 const ANSWER_MS = 1_000
@@ -38,10 +38,14 @@ export interface MonitorListener {
 export class HoldingMonitor {
   private state: MonitorState
   private timer: Timer | undefined
+  /** When to watch and to renew at the latest, monotonic. */
+  private readonly watchAt: number
   /** When the timer was to fire, monotonic: its lateness tells of a pause. */
   private due = 0
   private readonly watcher: HolderKeyWatcher
   private keeper: LeaseKeeper | undefined
+  /** Another lock of the same handle is lost. */
+  private isWindingUp = false
 
   constructor(
     private readonly engine: Engine,
@@ -49,6 +53,7 @@ export class HoldingMonitor {
     private readonly options: MonitorOptions,
     private readonly listener: MonitorListener,
   ) {
+    this.watchAt = engine.clock.monotonic() + WATCH_AFTER_MS
     engine.dependants.add(this)
     engine.wakings.add(this)
     this.watcher = new HolderKeyWatcher(engine, holding, kv => this.dispatch({ type: 'seen', kv }))
@@ -99,8 +104,9 @@ export class HoldingMonitor {
 
   /** Another lock of the same handle is lost: renews this lease once more, so that work can be wound up, and then never. */
   stopRenewing(): void {
-    if (this.state.kind === 'over' || !this.keeper) return
-    this.keeper.stop()
+    if (this.state.kind === 'over' || !this.options.keepAlive || this.isWindingUp) return
+    this.isWindingUp = true
+    this.keeper?.stop()
     this.engine.pool.renew(this.state.lease).catch(() => {})
   }
 
@@ -130,7 +136,8 @@ export class HoldingMonitor {
       case 'schedule':
         return this.schedule()
       case 'watch':
-        return this.watcher.open()
+        this.watcher.open()
+        return this.keepAlive()
       case 'tell-expiring':
         return this.listener.onExpiring()
       case 'follow':
@@ -156,7 +163,8 @@ export class HoldingMonitor {
     if (this.state.kind === 'expiring' && remaining > options.expiringMs) this.dispatch({ type: 'recovered' })
     if (this.state.kind !== 'held' && this.state.kind !== 'expiring') return
     const untilNext = remaining - (this.state.kind === 'expiring' ? 0 : options.expiringMs)
-    this.arm(Math.max(0, Math.min(this.watcher.isOpen ? untilNext : WATCH_AFTER_MS, untilNext)))
+    const untilWatch = this.watcher.isOpen ? Infinity : this.watchAt - this.engine.clock.monotonic()
+    this.arm(Math.max(0, Math.min(untilWatch, untilNext)))
   }
 
   private arm(ms: number): void {
@@ -173,13 +181,21 @@ export class HoldingMonitor {
   }
 
   private follow(lease: Lease): void {
-    const { engine, holding, options } = this
+    const { engine, holding } = this
     engine.holdings.move(holding.key, holding.uuid, lease)
     this.keeper?.stop()
-    if (!options.keepAlive) return
+    this.keeper = undefined
+    if (this.watcher.isOpen || lease.untilRenewal <= WATCH_AFTER_MS) this.keepAlive()
+  }
+
+  /** Renews the lease that the holding is on until it is stopped. */
+  private keepAlive(): void {
+    const { state } = this
+    if (!this.options.keepAlive || this.isWindingUp || this.keeper || state.kind === 'over') return
+    const { lease } = state
     const onLost = (): void =>
       this.dispatch({ type: 'lease-ended', lease, isPastDeadline: lease.remaining <= 0 })
-    this.keeper = engine.pool.keepAlive(lease, onLost)
+    this.keeper = this.engine.pool.keepAlive(lease, onLost)
   }
 
   private async locate(lease: Lease): Promise<void> {
@@ -250,7 +266,7 @@ export class HoldingMonitor {
       const pause = `timers are ${(lag / 1000).toFixed(1)} s late: this process was paused, its event loop blocked, or the machine slept`
       return { reason: 'expired', detail: `${ttl}; ${pause}` }
     }
-    if (!this.keeper) return { reason: 'expired', detail: ttl }
+    if (!this.options.keepAlive) return { reason: 'expired', detail: ttl }
     return { reason: 'unreachable', detail: `${ttl}; etcd could not be reached to renew it` }
   }
 

@@ -25,7 +25,7 @@ import { HoldingMonitor } from './holding-monitor.js'
 abstract class MonitoredHandle extends HandleBase {
   readonly dryRun = false
   private readonly monitors: readonly HoldingMonitor[]
-  private extending: Promise<void> = Promise.resolve()
+  private extending: Promise<void> | undefined
 
   constructor(
     private readonly engine: Engine,
@@ -51,7 +51,7 @@ abstract class MonitoredHandle extends HandleBase {
 
   /** Extensions are serialized; the last one wins. */
   extend(ttl: number): Promise<void> {
-    const extending = this.extending.then(() => this.extendNow(ttl))
+    const extending = (this.extending ?? Promise.resolve()).then(() => this.extendNow(ttl))
     this.extending = extending.catch(() => {})
     return extending
   }
