@@ -1,14 +1,12 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect } from '@jest/globals'
 import { transform } from 'esbuild'
 import { writeChain } from '../support/certificates.js'
-import { eventually } from '../support/eventually.js'
 import { root } from './doc-blocks.js'
+import { ServingProcess } from './serving-process.js'
 
 const run = promisify(execFile)
 
@@ -34,6 +32,8 @@ export interface Output {
 
 /** A folder as a reader has it: spicelock is installed, and its command is on the PATH. */
 export class ExampleRunner {
+  private server: ServingProcess | undefined
+
   private constructor(
     readonly folder: string,
     private readonly places: Places,
@@ -50,13 +50,15 @@ export class ExampleRunner {
       `exec "${process.execPath}" "${join(root, 'dist/cli/main.js')}" "$@"`,
     )
     await runner.addCommand('npx', 'exec "$@"')
+    await runner.addCommand('spicelock-told', `env -0 > told-env; printf '%s\\0' "$@" > told-args`)
     await writeFile(join(folder, 'locks.yaml'), `endpoints: ["${places.etcd}"]\n`)
     await writeChain(folder)
     await copyFile(join(folder, 'ca.pem'), join(folder, 'clients-ca.pem'))
     return runner
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    await this.server?.close()
     return rm(this.folder, { recursive: true, force: true })
   }
 
@@ -97,24 +99,17 @@ export class ExampleRunner {
     return run('python3', ['-c', this.adapted(code)], this.options)
   }
 
-  /** A script whose last line is `spicelock serve …`, at a free port. Ends the server after `use`, which must end with 0. */
+  /**
+   * Scripts whose last line is `spicelock serve …`, one after the other in one process, which spares loading the server for each: at a free
+   * port, with the arguments and the environment that the shell makes of the script. A SIGTERM ends each after `use`, with 0.
+   */
   async serving(script: string, use: (url: string, log: () => string) => Promise<void>): Promise<void> {
-    const code = this.adapted(script).replace(/^(npx )?spicelock serve/m, 'exec spicelock serve --port 0')
-    const child: ChildProcess = spawn('sh', ['-ec', code], {
-      ...this.options,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    let log = ''
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => (log += text))
-    const end = once(child, 'close')
-    try {
-      await eventually(() => expect(log).toMatch(/serving on \S+ /))
-      await use(/serving on (\S+)/.exec(log)![1]!, () => log)
-    } finally {
-      child.kill('SIGTERM')
-      const ended = await end
-      expect([log, ended]).toEqual([log, [0, null]])
-    }
+    const code = this.adapted(script).replace(/^(npx )?spicelock serve/m, 'spicelock-told serve --port 0')
+    await this.shell(code)
+    const told = async (name: string): Promise<string[]> =>
+      (await readFile(join(this.folder, name), 'utf8')).split('\0').slice(0, -1)
+    const server = (this.server ??= new ServingProcess(this.options))
+    await server.serve({ args: await told('told-args'), env: await told('told-env') }, use)
   }
 
   private get options() {

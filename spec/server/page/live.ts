@@ -136,10 +136,9 @@ import { Pages, SIGN_IN } from '../../support/pages.js'
   }, 30_000)
 
   it('gives up a question that is not answered in time', async () => {
-    await using page = await pages.page(each =>
-      each.addInitScript(
-        'const own = AbortSignal.timeout; AbortSignal.timeout = () => own.call(AbortSignal, 300)',
-      ),
+    const page = await pages.again()
+    await page.evaluate(
+      'const own = AbortSignal.timeout; AbortSignal.timeout = () => own.call(AbortSignal, 300)',
     )
     await page.route('**/v2/locks/custom/slow', () => {}, { times: 1 })
     await pages.take('slow')
