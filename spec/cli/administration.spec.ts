@@ -208,7 +208,7 @@ describe('spicelock release', () => {
     await theirs.close()
   })
 
-  it('sends nobody away who waits, but with --force', () =>
+  it('sends no waiter away, but with --force', () =>
     withQueue(async () => {
       const [waiter] = (await lock.inspect(name)).waiters
       const refused = await spicelock('release', name, waiter!.id)

@@ -100,7 +100,7 @@ describe('spicelock release --force', () => {
     expect((await lock.get(name)).locks.size).toBe(1)
   })
 
-  it('sends one away who waits, whose command is not run', async () => {
+  it('sends a waiter away, whose command is not run', async () => {
     const held = await lock.acquire(name, terms)
     const run = await CommandProcess.start([...at('run', name), '--', 'echo', 'started'])
     await eventually(async () => expect((await lock.inspect(name)).waiters).toHaveLength(1))

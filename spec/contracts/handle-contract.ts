@@ -157,7 +157,7 @@ export function handleContract(make: () => Promise<Store>): void {
   })
 
   describe('what is lost', () => {
-    it('to one who releases it by its id is lost at once', async () => {
+    it('to a release by its id is lost at once', async () => {
       const held = await lock.hold(name, long)
       await other.release(name, held.id)
       expect(await lossOf(held)).toMatchObject({ reason: 'released-elsewhere' })
@@ -213,7 +213,7 @@ export function handleContract(make: () => Promise<Store>): void {
       held.assertHeld()
     })
 
-    it('refuses the write of one who does not know yet that he has lost the lock', async () => {
+    it('refuses the write of a holder that does not know yet that it has lost the lock', async () => {
       const held = await lock.hold(name, long)
       await other.release(name, held.id)
       const next = await other.hold(name, long)
@@ -290,7 +290,7 @@ export function handleContract(make: () => Promise<Store>): void {
     })
   })
 
-  describe('one who asks for what he holds', () => {
+  describe('a holder that asks for what it holds', () => {
     const reentry = { code: 'LOCK_REENTERED' }
 
     it('is told at once', async () => {
@@ -303,7 +303,7 @@ export function handleContract(make: () => Promise<Store>): void {
       await expect(deep).rejects.toMatchObject(reentry)
     })
 
-    it('gets what he need not wait for', async () => {
+    it('gets what it need not wait for', async () => {
       const two = { concurrency: 2, ttl: 60 }
       const third = lock.acquired(name, two, () =>
         lock.acquired(name, two, () => lock.acquired(name, two, () => 'inside')),

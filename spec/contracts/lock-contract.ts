@@ -233,7 +233,7 @@ export function lockContract(make: () => Promise<Store>): void {
       expect(commits).toEqual([])
     })
 
-    it('goes on behind one who gives up in the middle', async () => {
+    it('goes on behind a waiter that gives up in the middle', async () => {
       const first = await lock.acquire(name, exclusive)
       const controller = new AbortController()
       const second = other.acquire(name, { ...exclusive, signal: controller.signal })
@@ -305,7 +305,7 @@ export function lockContract(make: () => Promise<Store>): void {
       expect(granted).toBe(2)
     })
 
-    it('lets in all who fit, and nobody past one who does not', async () => {
+    it('lets in all waiters that fit, and none past one that does not', async () => {
       const first = await lock.acquire(name, brief)
       const readers = [0, 1, 2].map(() => other.hold(name, { concurrency: 0, ttl: 30 }))
       await queued(3)
@@ -327,7 +327,7 @@ export function lockContract(make: () => Promise<Store>): void {
       ['wants to hold for long', 61, {}],
       ['has a ticket that is not to be trusted', 30, 'junk'],
       ['has lost the lease for its holding', 30, { lease: '1234567' }],
-    ])('is not to one who %s, and who takes the lock by itself', async (_, ttl, ticket) => {
+    ])('is not to a waiter that %s, and that takes the lock by itself', async (_, ttl, ticket) => {
       const first = await lock.acquire(name, brief)
       const waiter = other.acquire(name, { concurrency: 1, ttl })
       await queued(1)
@@ -482,7 +482,7 @@ export function lockContract(make: () => Promise<Store>): void {
       expect(told).toMatchObject({ holders: [{ since }] })
     })
 
-    it('fails for one who does not hold', async () => {
+    it('fails under an id that does not hold', async () => {
       await expect(lock.extend(name, 'nobody', 60)).rejects.toMatchObject({ code: 'LOCK_ERROR', key: key() })
     })
   })

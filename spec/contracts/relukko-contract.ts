@@ -39,7 +39,7 @@ export function relukkoContract(make: () => Relukko): void {
       expect((await other.acquireRelukko(name, 'you', 0))?.creator).toBe('you')
     })
 
-    it('is got by one who waits when it is deleted', async () => {
+    it('is got by a waiter when it is deleted', async () => {
       const lock = (await relukko.acquireRelukko(name, 'me', 0))!
       const waiting = other.acquireRelukko(name, 'you', 30)
       await new Promise(resolve => setTimeout(resolve, 200))

@@ -126,7 +126,7 @@ export function setContract(make: () => Promise<Store>): void {
       await other.release(a, await later)
     })
 
-    it('who releases them lets in who waits for each', async () => {
+    it('their release lets in the waiter for each', async () => {
       const { store, commits } = counting()
       const held = await locks.make({ store }).acquireAll(each(a, b))
       const waiters = [other.hold(a, terms), other.hold(b, terms)]

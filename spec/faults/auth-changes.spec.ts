@@ -210,7 +210,7 @@ describe('with simple and with jwt tokens, beside each other:', () => {
   describe('when authentication is on', () => {
     beforeEach(() => forEach(({ etcd }) => etcd.enable()))
 
-    both('who has no user is refused, with calls and watches', async scene => {
+    both('a client without a user is refused, with calls and watches', async scene => {
       scene.open()
       await expect(scene.read('/a')).rejects.toMatchObject({
         reason: 'refused',
@@ -221,7 +221,7 @@ describe('with simple and with jwt tokens, beside each other:', () => {
       await scene.store.close()
     })
 
-    both('who has a wrong password is refused, with calls and watches', async scene => {
+    both('a client with a wrong password is refused, with calls and watches', async scene => {
       scene.open({ ...LOCKER, password: 'wrong' })
       await expect(scene.watch('/a').ready).rejects.toMatchObject({ reason: 'refused' })
       expect(scene.ended).toMatchObject({ message: expect.stringMatching(/authentication failed/) })

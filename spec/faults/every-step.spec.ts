@@ -102,7 +102,7 @@ const scenarios: [string, Scenario][] = [
   ],
 ]
 
-/** What one who was told that it holds may rely on, unless it lost its lease. */
+/** What a caller that was told that it holds may rely on, unless it lost its lease. */
 async function expectToHold(world: World, { uuid, token, lease }: Holding): Promise<void> {
   const isLost = (): boolean => world.line.lost.has(lease.id)
   if (isLost()) return

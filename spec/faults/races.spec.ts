@@ -477,7 +477,7 @@ it('a release by force claims what it has taken, when its answer is lost', async
   expect((await world.rival.readOne(world.key)).holders.size).toBe(0)
 })
 
-describe('one who is sent away by force', () => {
+describe('a waiter that is sent away by force', () => {
   const force = { by: 'them', reason: 'to see' }
   const appliedUnanswered: Fault = async work => {
     await work()
@@ -485,7 +485,7 @@ describe('one who is sent away by force', () => {
   }
   const isSentAway = { code: 'LOCK_DISMISSED', by: 'them', reason: 'to see' }
 
-  it('does not come back, though no answer to his request has come yet', async () => {
+  it('does not come back, though no answer to its request has come yet', async () => {
     const world = new World()
     await world.rivalHolds(1)
     const twoLeases = 2
@@ -516,7 +516,7 @@ describe('one who is sent away by force', () => {
     await sentAway
   })
 
-  it('loses what he was handed meanwhile', async () => {
+  it('loses what it was handed meanwhile', async () => {
     const world = new World()
     await world.rivalHolds(1)
     const acquiring = world.acquire(1)
@@ -549,7 +549,7 @@ it('a release between the look at a lock and the watch on it is not missed', asy
   expect(await world.stored()).toEqual([])
 })
 
-it('one who is handed the lock on a lease that is not his any more does not believe that he holds', async () => {
+it('a waiter that is handed the lock on a lease that is not its own any more does not believe that it holds', async () => {
   const world = new World()
   await world.rivalHolds(1)
   const acquiring = world.acquire(1)
@@ -584,7 +584,7 @@ it('a lease that comes slowly while another fails is not forgotten', async () =>
   for (const id of world.line.granted) expect(await world.memory.leases.renew(id)).toBe(0)
 })
 
-it('one who gives up far back in the queue is told who holds now', async () => {
+it('a waiter that gives up far back in the queue is told who holds now', async () => {
   const world = new World()
   const { uuid } = await world.acquire(2)
   await world.rivalHolds(2)

@@ -172,7 +172,7 @@ describe('a user with the role locker', () => {
     expect(problems()).toEqual([])
   })
 
-  it('is sent away while it waits, by one who may do so', async () => {
+  it('is sent away while it waits, by a user that may do so', async () => {
     await lock.acquire(name, terms)
     const waiting = lock.acquire(name, terms)
     waiting.catch(() => {})
@@ -298,7 +298,7 @@ describe('a user with the roles viewer and listener', () => {
     await staying.release()
   }, 15_000)
 
-  it('hears all in the order in which it happened, also over cuts, as one who may read everything', async () => {
+  it('hears all in the order in which it happened, also over cuts, as a user that may read everything', async () => {
     await using proxy = await TcpProxy.to(server.endpoint)
     const told = await follow(as('listener', {}, proxy.endpoint))
     const all = await follow(as('auditor'))

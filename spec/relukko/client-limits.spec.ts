@@ -101,7 +101,7 @@ describe('of a peer that', () => {
   )
 })
 
-describe('of a server of another kind, one who waits', () => {
+describe('a waiter of a server of another kind', () => {
   let server: HttpServer
   let url: string
   let posts: number

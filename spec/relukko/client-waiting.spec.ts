@@ -13,7 +13,7 @@ import { spawnTs } from '../support/run-ts.js'
 /** Seconds that no other timer takes. */
 const PAUSE = 61
 
-describe('One who waits', () => {
+describe('A waiter', () => {
   let server: Server
   let sockets: WebSocketServer | undefined
   let url: string

@@ -54,7 +54,7 @@ it('does not wait for long for a body that does not come', async () => {
   expect(await close()).toBeLessThan(7_000)
 })
 
-it('answers those who wait, and ends then', async () => {
+it('answers its waiters, and ends then', async () => {
   const headers = { 'x-api-key': KEY, 'content-type': 'application/json' }
   const post = (query: string): Promise<Response> =>
     fetch(`${url}/v1/locks${query}`, { method: 'POST', headers, body: '{"lock_name": "a"}' })

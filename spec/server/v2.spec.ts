@@ -71,7 +71,7 @@ it('takes, shows, extends and releases a lock of any prefix, with its limit', as
 it.each([
   ['/v1/locks?wait=30', 'custom'],
   ['/v2/locks/cookbooks/NAME?wait=30', 'cookbooks'],
-])('tells one who waits by %s that he is sent away', async (path, prefix) => {
+])('tells a waiter by %s that it is sent away', async (path, prefix) => {
   const name = freshName()
   const at = `/v2/locks/${prefix}/${name}`
   const { body: held } = await ask('POST', at, { owner: 'us' })

@@ -171,7 +171,7 @@ export class RelukkoLocks {
   }
 
   /**
-   * The lock of an exclusive holder who has asked in the same words; his answer may be lost. Unless it is known to be held
+   * The lock of an exclusive holder that has asked in the same words, and may not have got its answer. Unless it is known to be held
    * from here, it is put on a lease of our own: the server that took it may not know yet that it did, and gives up its lease.
    */
   private async takenBefore(key: LockKey, request: string): Promise<Taken | undefined> {

@@ -12,7 +12,7 @@ import { Request, type Terms } from './request.js'
 import type { Habits } from './habits.js'
 import type { World } from './world.js'
 
-/** Who waits for more than a second for his leave goes without: where it takes no longer than this, he never does. */
+/** A client that waits to leave for more than a second goes without: where it takes no longer than this, it never does. */
 const PROMPT_MS = 20
 
 /** Code of a process that uses its Lock, one call after the other, as the seed has it. */

@@ -13,7 +13,7 @@ export class Request {
   phase: 'waiting' | 'held' | 'over' = 'waiting'
   handle: Held | undefined
   isReleased = false
-  /** Somebody else has laid hands on it: he may have ended it at any time. */
+  /** Another client has laid hands on it, and may have ended it at any time. */
   isMeddledWith = false
   /** Its holder key was taken away, rightly: its holder cannot know at once. */
   isOverthrown = false

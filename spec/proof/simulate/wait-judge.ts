@@ -5,7 +5,7 @@ import type { World } from './world.js'
 
 /** The first in the queue takes a free lock within this many milliseconds, while its network works. */
 const WAKE_MS = 3_000
-/** Nobody renews the ticket of one who has left: it ends with its lease, and calls that were under way. */
+/** Nobody renews the ticket of a client that has left: it ends with its lease, and calls that were under way. */
 const TICKET_MS = 40_000
 
 /** Judges that nobody waits in vain. */

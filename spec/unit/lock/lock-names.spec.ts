@@ -92,7 +92,7 @@ describe('a name', () => {
     expect(await lock.list()).toEqual([])
   })
 
-  it('is listed under its own prefix, also by one who uses another', async () => {
+  it('is listed under its own prefix, also by a Lock that uses another', async () => {
     await lock.acquire('listed', options)
     const other = new Lock({ store, prefix: 'cookbooks', owner: 'other' })
     expect(await other.list()).toEqual([])

@@ -173,7 +173,7 @@ describe('KeyLocks.remove', () => {
     expect(ids(locks)).toEqual(['b'])
   })
 
-  it('returns nothing for one who does not hold', () => {
+  it('returns nothing for an id that does not hold', () => {
     const locks = held(0)
     expect(locks.remove('b')).toBeUndefined()
     expect(ids(locks)).toEqual(['a'])

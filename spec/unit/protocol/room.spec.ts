@@ -49,7 +49,7 @@ describe('A KeyLocks', () => {
     expect(decide(full, terms, now)).toEqual({ kind: 'blocked' })
   })
 
-  it('that is full lets one wait, who is told of those who leave', () => {
+  it('that is full lets a newcomer wait, which is told of the holders that leave', () => {
     const full = held(MOST_BYTES + 1, ['new'])
     expect(decide(full, terms, now)).toEqual({ kind: 'wait', place: 1, until: undefined })
     expect(watchedByAll([{ snapshot: full, terms }], now)).toEqual(

@@ -52,7 +52,7 @@ const remove = (at: string): boolean =>
   run({ compare: [], success: [{ type: 'delete', key: at }], failure: [] })
 const ids = (keys: ReadonlyMap<string, unknown>): string[] => [...keys.keys()]
 
-/** Asks as one who knows nothing: takes the lock or a ticket. */
+/** Asks as a client that knows nothing: takes the lock or a ticket. */
 function ask(uuid: string, concurrency: number): boolean {
   return run(grant(emptySnapshot(key), request(uuid, concurrency), now).transaction)
 }
@@ -264,7 +264,7 @@ describe('release', () => {
     expect(read().keyLocks).toBeUndefined()
   })
 
-  it('has nothing to do for one who does not hold', () => {
+  it('has nothing to do for an id that does not hold', () => {
     ask('a', 1)
     ask('b', 1)
     expect(release(read(), 'b', now)).toBeUndefined()
