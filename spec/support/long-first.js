@@ -7,25 +7,22 @@ const root = resolve(import.meta.dirname, '../..')
 /** Seconds that the longest suites take, for a machine that has not run them yet. What counts is their order. */
 const SECONDS = {
   'spec/server/page.spec.ts': 60,
-  'spec/faults/processes.spec.ts': 32,
-  'spec/cli/run.spec.ts': 31,
-  'spec/faults/pauses.spec.ts': 30,
   'spec/faults/cluster.spec.ts': 26,
   'spec/package.spec.ts': 26,
-  'spec/faults/leaks.spec.ts': 23,
+  'spec/faults/pauses.spec.ts': 25,
   'spec/docs/examples.spec.ts': 23,
+  'spec/faults/processes.spec.ts': 22,
   'spec/cli/serve.spec.ts': 22,
-  'spec/cli/run-signals.spec.ts': 21,
-  'spec/faults/sets.spec.ts': 19,
   'spec/examples/programs.spec.ts': 18,
   'spec/proof/simulate.spec.ts': 17,
   'spec/faults/auth-changes.spec.ts': 17,
+  'spec/cli/run.spec.ts': 16,
   'spec/testing/etcd-server.spec.ts': 15,
   'spec/faults/outage.spec.ts': 14,
-  'spec/contracts/etcd-lock.spec.ts': 14,
   'spec/measure.spec.ts': 13,
   'spec/server/sockets.spec.ts': 12,
   'spec/cli/run-end.spec.ts': 12,
+  'spec/cli/run-signals.spec.ts': 10,
 }
 
 /** Starts long suites first, lest one of them runs on alone at the end. What was measured before counts for more. */
