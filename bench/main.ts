@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { findEtcd } from '../lib/testing/etcd-binary/find-etcd.js'
 import { type BenchOptions, benchOptions, USAGE } from './options.js'
 import { BEFORE } from './peers/spicelock-kinds.js'
@@ -5,8 +6,9 @@ import { play } from './processes/roles.js'
 import { writeChart } from './report/chart.js'
 import { losses } from './report/compare.js'
 import { gateFailures } from './report/gate.js'
+import { writeCurves } from './report/lines.js'
 import { readResults, type Result, resultOf, writeBaseline, writeResult } from './report/result.js'
-import { tablesOf } from './report/table.js'
+import { profileTable, tablesOf } from './report/table.js'
 import { scenariosNamed } from './scenarios/index.js'
 import type { Scenario } from './scenarios/scenario.js'
 
@@ -34,10 +36,13 @@ async function bench(options: BenchOptions): Promise<void> {
   const { version } = await findEtcd(progress)
   const done: Result[] = []
   for (const scenario of wanted) {
+    if (settings.profiles !== undefined) await rm(settings.profiles, { recursive: true, force: true })
     const result = await run(scenario, settings, version)
     console.log(tablesOf(result, scenario.shown.figure))
     await writeResult(results, result)
-    await writeChart(results, scenario, result)
+    if (scenario.curves) await writeCurves(results, scenario.curves, result)
+    else await writeChart(results, scenario, result)
+    if (settings.profiles !== undefined) console.log(await profileTable(settings.profiles))
     done.push(result)
   }
   if (baseline !== undefined) await writeBaseline(baseline, done)

@@ -26,7 +26,7 @@ export const USAGE = `Usage: npm run bench -- [scenario …] [options]
   --compare FILE   fail when a ratio is 20 % worse than in these results
   --baseline FILE  put the results into this file, beside those of other scenarios that it has
   --before DIR     an earlier build, a folder with dist, that is measured as well where a scenario compares with it
-  --profile        write CPU profiles of our own clients to bench/results/profiles`
+  --profile        write CPU profiles of our own clients to bench/results/profiles, and tell who used it`
 
 const RESULTS = 'bench/results'
 /** Rounds, and seconds of each load and of its warm-up. */

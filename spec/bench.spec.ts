@@ -1,3 +1,6 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { trafficIn } from '../bench/backends/traffic.js'
 import type { Load } from '../bench/load/load.js'
@@ -9,6 +12,8 @@ import type { PeerClient, PeerProcess } from '../bench/peers/peer.js'
 import { byIds } from '../bench/peers/spicelock.js'
 import { losses } from '../bench/report/compare.js'
 import { gateFailures } from '../bench/report/gate.js'
+import { writeCurves } from '../bench/report/lines.js'
+import { sharesOf } from '../bench/report/profile.js'
 import { type Result, resultOf } from '../bench/report/result.js'
 import { tablesOf } from '../bench/report/table.js'
 import { cycle } from '../bench/scenarios/cycle.js'
@@ -181,6 +186,39 @@ grpc_server_msg_sent_total{grpc_method="Txn",grpc_service="etcdserverpb.KV",grpc
 etcd_network_client_grpc_received_bytes_total 1000
 etcd_network_client_grpc_sent_bytes_total 1.5e+06`
     expect(trafficIn(metrics)).toEqual({ calls: 5, bytes: 1_501_000 })
+  })
+
+  it('tells whose CPU time a profile shows, without the time in which nothing was done', () => {
+    const at = (functionName: string, url: string) => ({ functionName, url })
+    const frames = [
+      at('(idle)', ''),
+      at('release', 'file:///clone/node_modules/.cache/spicelock/bench-main.mjs'),
+      at('send', 'file:///clone/node_modules/@grpc/grpc-js/build/src/call.js'),
+      at('emit', 'node:events'),
+      at('(garbage collector)', ''),
+    ]
+    const nodes = frames.map((callFrame, id) => ({ id, callFrame }))
+    expect(sharesOf([{ nodes, samples: [0, 1, 2, 1, 3, 4], timeDeltas: [900, 30, 40, 10, 15, 5] }])).toEqual([
+      ['spicelock', 0.4],
+      ['@grpc/grpc-js', 0.4],
+      ['Node', 0.15],
+      ['(garbage collector)', 0.05],
+    ])
+  })
+
+  it('draws what a growth costs', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'spicelock-spec-bench-'))
+    const variants = [1, 10].map(at => ({
+      name: `names: ${at}`,
+      peers: { spicelock: { cyclesPerSecond: spread(at * 7) } },
+    }))
+    const points = [1, 10, 100].map(at => ({ at, load: `names: ${at}` }))
+    await writeCurves(folder, [{ what: 'names', points }], { ...result({}), scenario: 'curves', variants })
+    const svg = await readFile(join(folder, 'curves-names.svg'), 'utf8')
+    await rm(folder, { recursive: true })
+    // The first has a tenth of the most, and there is no third point.
+    expect(svg).toContain('<polyline points="0,135 230,0"')
+    expect(svg).toContain('>70.00</text>')
   })
 
   it('names an option or a scenario that it cannot use', () => {

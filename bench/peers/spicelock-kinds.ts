@@ -52,7 +52,7 @@ export const spicelockSet = spicelockBy('spicelock, acquireAll', lock => ({
 /** The same names, each in a transaction of its own. */
 export const spicelockSequence = inSequence(spicelock)
 
-const BYTES = [10, 100, 1000] as const
+const BYTES = [10, 100, 1000]
 
 /** By the bytes of their owner's name, which stands in every entry of a lock. */
 export const spicelockOwners = new Map(

@@ -1,5 +1,6 @@
 import Table from 'cli-table3'
 import type { Spread } from '../scenarios/scenario.js'
+import { sharesIn } from './profile.js'
 import type { Result } from './result.js'
 
 /** What a figure is called in a table, and by how much it is multiplied; others stand under their own name. */
@@ -50,6 +51,13 @@ export function tablesOf(result: Result, shown: string): string {
     targets.push([name, round(value), `${bound} ${limit} ${unit}`.trimEnd(), holds ? 'holds' : 'MISSED'])
   }
   return [...variants, ...(result.targets.length > 0 ? [targets.toString()] : [])].join('\n\n')
+}
+
+/** Where the CPU of our own clients went. */
+export async function profileTable(folder: string): Promise<string> {
+  const table = new Table({ head: ['CPU of our clients', '%'], ...STYLE })
+  for (const [who, share] of (await sharesIn(folder)).slice(0, 15)) table.push([who, round(100 * share)])
+  return `${table.toString()}\nprofiles for a browser's developer tools: ${folder}`
 }
 
 /** The median, and of the figure that is shown the least and the most. */

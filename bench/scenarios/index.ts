@@ -1,3 +1,4 @@
+import { curves } from './curves.js'
 import { cycle } from './cycle.js'
 import { drain } from './drain.js'
 import { handoff } from './handoff.js'
@@ -18,12 +19,13 @@ const ALL: readonly Scenario[] = [
   ...[hold, waiters, takeover, serve, start],
 ]
 
-/** All scenarios when none is named. @throws Error for a name that none has. */
+/** Those that are run when none is named. @throws Error for a name that none has. */
 export function scenariosNamed(names: readonly string[]): Scenario[] {
-  const known = ALL.map(({ name }) => name)
-  const unknown = names.find(name => !known.includes(name))
+  const known = [...ALL, curves]
+  const unknown = names.find(name => known.every(scenario => scenario.name !== name))
   if (unknown !== undefined) {
-    throw new Error(`there is no scenario '${unknown}'; there are ${known.join(', ')}`)
+    const list = known.map(({ name }) => name).join(', ')
+    throw new Error(`there is no scenario '${unknown}'; there are ${list}`)
   }
-  return ALL.filter(({ name }) => names.length === 0 || names.includes(name))
+  return names.length === 0 ? [...ALL] : known.filter(({ name }) => names.includes(name))
 }

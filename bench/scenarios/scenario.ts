@@ -39,12 +39,20 @@ export interface Bench {
   readonly progress: (text: string) => void
 }
 
+/** Loads in which one thing grows. */
+export interface Curve {
+  readonly what: string
+  readonly points: readonly { readonly at: number; readonly load: string }[]
+}
+
 export interface Scenario {
   readonly name: string
   /** A sentence for people. */
   readonly measures: string
   /** The figure that the chart shows, and its unit. */
   readonly shown: { readonly figure: string; readonly unit: string }
+  /** Charts of what grows; there are none but in the scenario that says so. */
+  readonly curves?: readonly Curve[]
   run(bench: Bench): Promise<Outcome[]>
   targets(outcomes: readonly Outcome[]): Target[]
 }
