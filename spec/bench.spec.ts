@@ -2,16 +2,17 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
+import { shareOf } from '../bench/backends/busy.js'
 import { trafficIn } from '../bench/backends/traffic.js'
 import type { Load } from '../bench/load/load.js'
 import { overlaps } from '../bench/load/overlaps.js'
 import { runLoad } from '../bench/load/run-load.js'
-import { benchOptions } from '../bench/options.js'
+import { benchOptions, USAGE } from '../bench/options.js'
 import { fieldOf } from '../bench/peers/etcd-calls.js'
 import type { PeerClient, PeerProcess } from '../bench/peers/peer.js'
 import { byIds } from '../bench/peers/spicelock.js'
 import { losses } from '../bench/report/compare.js'
-import { gateFailures } from '../bench/report/gate.js'
+import { canJudge, gateFailures } from '../bench/report/gate.js'
 import { writeCurves } from '../bench/report/lines.js'
 import { sharesOf } from '../bench/report/profile.js'
 import { type Result, resultOf } from '../bench/report/result.js'
@@ -22,6 +23,7 @@ import { scenariosNamed } from '../bench/scenarios/index.js'
 import { type Outcome, ratioOf, spreadOf } from '../bench/scenarios/scenario.js'
 import { Lock } from '../lib/index.js'
 import { MemoryStore } from '../lib/testing/index.js'
+import { rowsOf, textOf } from './docs/doc-blocks.js'
 
 const settings = { mode: 'quick', rounds: 1, warmSeconds: 0, seconds: 1 } as const
 const NO_COSTS = { ms: 1000, etcdCpuMs: 0, redisCpuMs: 0 }
@@ -168,6 +170,12 @@ describe('The bench', () => {
     expect(gateFailures(result({ 'two raw puts': 0.01 }))).toEqual([])
   })
 
+  it('judges no ratio on a machine that others use', () => {
+    const core = (user: number, idle: number) => ({ user, nice: 0, sys: 0, idle, irq: 0 })
+    expect(shareOf([core(100, 100), core(0, 500)], [core(150, 150), core(0, 600)])).toBe(0.25)
+    expect([[0.1, 0.3], [0.1, 0.9, 0.1], []].map(canJudge)).toEqual([true, false, true])
+  })
+
   it('reads the fields of a message of etcd', () => {
     const message = Buffer.from([0x0a, 2, 0x08, 1, 0x10, 0x96, 0x01, 0x1a, 1, 0x78])
     expect([1, 2, 3, 4].map(field => fieldOf(message, field))).toEqual([
@@ -219,6 +227,17 @@ etcd_network_client_grpc_sent_bytes_total 1.5e+06`
     // The first has a tenth of the most, and there is no third point.
     expect(svg).toContain('<polyline points="0,135 230,0"')
     expect(svg).toContain('>70.00</text>')
+  })
+
+  it('has a page with all scenarios, and with options that there are', () => {
+    const page = 'docs/performance.md'
+    const named = rowsOf(page, 'scenario').map(([name]) => name!.replaceAll('`', ''))
+    expect(named).toEqual(scenariosNamed([]).map(({ name }) => name))
+    const options = [...textOf(page).matchAll(/npm run bench -- .*?(--[a-z]+)|`(--[a-z]+)( [A-Z]+)?`/g)]
+    const used = options.map(([, inCommand, inText]) => inCommand ?? inText!)
+    expect(used).toContain('--compare')
+    const others = ['--version', '--help']
+    expect(used.filter(option => !others.includes(option) && !USAGE.includes(option))).toEqual([])
   })
 
   it('names an option or a scenario that it cannot use', () => {

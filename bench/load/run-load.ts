@@ -8,6 +8,8 @@ import { TurnLog } from './turn-log.js'
 /** How long the clients may take until all of them wait. */
 const GATHER_MS = 120_000
 const POLL_MS = 100
+/** Where some starve, they are not waited for. */
+const LONGEST_WARM_UP_MS = 3000
 
 /** Runs a load to its end, which is a moment after its time: what has begun is finished. */
 export async function runLoad(peer: PeerProcess, load: Load): Promise<Measured> {
@@ -15,7 +17,7 @@ export async function runLoad(peer: PeerProcess, load: Load): Promise<Measured> 
     Array.from({ length: load.clients }, (_, at) => peer.client(load.firstClient + at)),
   )
   const logs = clients.map(client => new TurnLog(client))
-  const run: Run = { counts: load.until === 'all-served', isOver: false }
+  const run: Run = { counts: load.until === 'all-served', isOver: false, served: 0 }
   const turns = (): Promise<unknown> =>
     Promise.all(clients.map((client, at) => takeTurns(client, logs[at]!, at, load, run)))
   const used = await (load.until === 'all-served'
@@ -27,6 +29,8 @@ export async function runLoad(peer: PeerProcess, load: Load): Promise<Measured> 
 interface Run {
   counts: boolean
   isOver: boolean
+  /** How many clients have had a turn. */
+  served: number
 }
 
 async function metered(turns: () => Promise<unknown>, endpoints: readonly string[]): Promise<Used> {
@@ -46,7 +50,7 @@ async function timed(
   const all = turns()
   if (release && !(await haveGathered(peer, load))) return NOTHING_USED
   await release?.()
-  await Promise.race([delay(load.warmSeconds * 1000), all])
+  await Promise.race([warmedUp(load, run), all])
   const meter = await Meter.start(load.endpoints)
   run.counts = true
   await Promise.race([delay(load.seconds * 1000), all])
@@ -56,8 +60,15 @@ async function timed(
   return used
 }
 
+/** Once the queue has formed: when every client has had a turn, where that comes soon. */
+async function warmedUp({ warmSeconds, clients }: Load, run: Run): Promise<void> {
+  const end = now() + LONGEST_WARM_UP_MS
+  await delay(warmSeconds * 1000)
+  while (run.served < clients && now() < end) await delay(10)
+}
+
 async function takeTurns(client: PeerClient, log: TurnLog, at: number, load: Load, run: Run): Promise<void> {
-  do {
+  for (let turns = 1; ; turns++) {
     const names = namesOf(load, at)
     const asked = now()
     const release = await client.acquire(names)
@@ -68,8 +79,10 @@ async function takeTurns(client: PeerClient, log: TurnLog, at: number, load: Loa
     await release()
     const left = now()
     log.add(names, { asked, held, leaving, left }, counts && !run.isOver)
+    if (turns === 1) run.served++
+    if (run.isOver || load.until === 'all-served') return
     if (client.pauseMs) await delay(client.pauseMs)
-  } while (!run.isOver && load.until === 'time')
+  }
 }
 
 function namesOf({ names, take, firstClient }: Load, at: number): string[] {

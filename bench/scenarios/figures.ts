@@ -47,7 +47,7 @@ export function roundOf(measured: readonly Measured[], names: readonly string[],
     measured.reduce((sum, { traffic }) => sum + traffic[key], 0) / (turns || NaN)
   const cpuMs = measured.reduce((sum, each) => sum + each.cpuMs, 0)
   return {
-    cyclesPerSecond: (cycles.length / elapsed) * 1000,
+    cyclesPerSecond: measured.reduce((sum, each) => sum + rateOf(each), 0),
     cycleP50: quantile(cycles, 0.5),
     cycleP99: quantile(cycles, 0.99),
     waitP99: quantile(waits, 0.99),
@@ -62,6 +62,12 @@ export function roundOf(measured: readonly Measured[], names: readonly string[],
     elapsed,
     overlaps: names.reduce((sum, name) => sum + overlaps(holdingsOf(name, clients)), 0),
   }
+}
+
+/** Each process has measured a time of its own. */
+function rateOf({ clients, ms }: Measured): number {
+  const turns = clients.filter(({ isApart }) => !isApart).reduce((sum, { cycles }) => sum + cycles.length, 0)
+  return (turns / ms) * 1000
 }
 
 function holdingsOf(name: string, clients: readonly Turns[]): Holdings[] {
