@@ -16,7 +16,7 @@ import { storeAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
 
 const KEY = 'a secret of the test'
-const MANY = 3_000
+const MANY = 2_000
 /** Locks that are written at once: etcd takes 128 operations. */
 const BATCH = 40
 const etcd = useEtcdServer()
@@ -61,8 +61,8 @@ describe(`of ${MANY} locks`, () => {
     expect(await (await get('/metrics')).text()).toContain(`spicelock_locks_held ${MANY}\n`)
   })
 
-  it.each(['/v1/locks', '/v2/locks', '/metrics'])('of %s is made in short turns', async path => {
-    await (await get(path)).text()
+  /** The longest turn of the event loop while a list is made, as a share of the whole time; and the other requests meanwhile. */
+  const measured = async (path: string): Promise<{ share: number; others: number }> => {
     const delay = monitorEventLoopDelay({ resolution: 1 })
     delay.enable()
     const start = performance.now()
@@ -77,9 +77,15 @@ describe(`of ${MANY} locks`, () => {
     }
     await list
     delay.disable()
-    // Shares, for the machine may be busy: made in one go, more than half of the time is one turn.
-    expect(delay.max / 1e6).toBeLessThan((performance.now() - start) / 3)
-    if (path !== '/metrics') expect(others).toBeGreaterThan(3)
+    return { share: delay.max / 1e6 / (performance.now() - start), others }
+  }
+
+  it.each(['/v1/locks', '/v2/locks'])('of %s is made in short turns', async path => {
+    // A busy machine makes turns longer, never shorter: the best of some counts. Made in one go, it is more than half.
+    const rounds = []
+    for (let round = 0; round < 3; round++) rounds.push(await measured(path))
+    expect(Math.min(...rounds.map(({ share }) => share))).toBeLessThan(0.3)
+    expect(Math.max(...rounds.map(({ others }) => others))).toBeGreaterThan(3)
   })
 
   it('finds a lock by an id that has no record, and none that is not held', async () => {
