@@ -59,7 +59,7 @@ export class PendingCommit implements Queued {
     const seconds = `${(this.timeoutMs / 1000).toFixed(1)} s`
     const problem = this.isSent
       ? `no answer within ${seconds}`
-      : `not sent within ${seconds}, since etcd has not answered what was sent before`
+      : `not sent within ${seconds}, which the calls before it, or this process, have taken; nothing was applied`
     this.fail(new StoreError('unreachable', problem))
   }
 
