@@ -3,6 +3,7 @@ import type { Compare, Op, Transaction } from '../kv/transaction.js'
 import { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { putKeyLocks, unchanged } from './key-locks-ops.js'
+import type { LockKey } from './lock-key.js'
 import { noUnknownHolders, orphans } from './orphans.js'
 import { putsRecord } from './record.js'
 import type { Request } from './request.js'
@@ -20,6 +21,8 @@ export interface GrantOptions {
   readonly created?: Timestamp
   /** To be written in the same transaction. */
   readonly extraOps?: readonly Op[] | undefined
+  /** How the truth is read: the whole queue when not given. */
+  readonly reads?: (key: LockKey) => readonly Op[]
 }
 
 /**
@@ -31,7 +34,7 @@ export function grant(
   snapshot: Snapshot,
   request: Request,
   now: Timestamp,
-  { created = now, extraOps = [] }: GrantOptions = {},
+  { created = now, extraOps = [], reads = snapshotReads }: GrantOptions = {},
 ): Grant {
   const { key, holders } = snapshot
   const { renewed = false } = request
@@ -59,9 +62,9 @@ export function grant(
         ...(ticket ? [{ type: 'delete' as const, key: ticket.key }] : []),
         ...orphans(snapshot, keyLocks),
         // Waiters that came meanwhile: the next release hands over to them, from this snapshot.
-        ...(ticket && request.handoffAllowed ? snapshotReads(key) : []),
+        ...(ticket && request.handoffAllowed ? reads(key) : []),
       ],
-      failure: [...(ticket ? [] : putTicket(snapshot, request, lock)), ...snapshotReads(key)],
+      failure: [...(ticket ? [] : putTicket(snapshot, request, lock)), ...reads(key)],
     },
   }
 }

@@ -3,6 +3,7 @@ import type { Compare, Op } from '../kv/transaction.js'
 import { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { KeyLocks } from '../model/key-locks.js'
 import type { Timestamp } from '../model/timestamp.js'
+import { toldTickets } from './queue.js'
 import { hasRoom } from './room.js'
 import type { Snapshot } from './snapshot.js'
 import { formatTerms, parseTerms } from './terms.js'
@@ -55,9 +56,20 @@ export function stillWait(successors: readonly Successor[]): Compare[] {
   }))
 }
 
-export function putSuccessors({ key }: Snapshot, successors: readonly Successor[]): Op[] {
+/** @param queue the tickets behind the successors, which their holder keys tell of; not where `isLocal` says that its process knows. */
+export function putSuccessors(
+  { key }: Snapshot,
+  successors: readonly Successor[],
+  { queue, isLocal }: { readonly queue: readonly KeyValue[]; readonly isLocal: (uuid: string) => boolean },
+): Op[] {
+  const told = successors.every(({ uuid }) => isLocal(uuid)) ? [] : toldTickets(key, queue)
   return successors.flatMap(({ uuid, lock, lease, renewed, ticket }): Op[] => [
-    { type: 'put', key: key.holder(uuid), value: formatTerms(lock, { renewed }), lease },
+    {
+      type: 'put',
+      key: key.holder(uuid),
+      value: formatTerms(lock, { renewed, queue: isLocal(uuid) ? [] : told }),
+      lease,
+    },
     { type: 'delete', key: ticket.key },
   ])
 }

@@ -41,7 +41,17 @@ export function lockEventsOf(
     if (now && kind !== 'keyLocks') liveKeys.set(path, now)
     else liveKeys.delete(path)
   }
-  return [...known.values()].flatMap(change => eventOf(change, known, liveLeases))
+  const events = [...known.values()].flatMap(change => eventOf(change, known, liveLeases))
+  return events.sort((a, b) => rankOf(a) - rankOf(b))
+}
+
+/**
+ * One transaction may end holdings, grant the lock to others and let further ones queue. Watches of several ranges tell of
+ * it in any order; a reader is told in this one.
+ */
+function rankOf({ type }: LockEvent): number {
+  if (type === 'queued') return 2
+  return type === 'granted' ? 1 : 0
 }
 
 /**

@@ -26,9 +26,13 @@ export function noUnknownHolders(snapshot: Snapshot): Compare[] {
  * Deletes the holder keys whose entry was removed by hand: that freed the lock, and its holder must see it.
  * There may be more of them than etcd takes operations, so that they go by the ranges between those that stay.
  */
-export function orphans({ key, holders }: Snapshot, keyLocks: KeyLocks, except?: string): Op[] {
+export function orphans(
+  { key, holders }: Snapshot,
+  keyLocks: KeyLocks,
+  except: readonly string[] = [],
+): Op[] {
   if (holders.size === 0) return []
-  const staying = [...keyLocks.locks.keys(), ...(except === undefined ? [] : [except])]
+  const staying = [...keyLocks.locks.keys(), ...except]
   const bounds = staying.map(id => key.holder(id)).sort(byBytes)
   const starts = [key.holders.key, ...bounds.map(bound => `${bound}\0`)]
   const gaps = starts.map((start, at) => ({ key: start, end: bounds[at] ?? key.holders.end! }))

@@ -17,6 +17,13 @@ export function hasRecord({ holders }: Snapshot, uuid: string): boolean {
   return parseTerms(holders.get(uuid)?.value ?? '')?.record === true
 }
 
+/** Deletes the records that stand beside these holder keys. */
+export function deleteRecords(snapshot: Snapshot, uuids: readonly string[]): Op[] {
+  return uuids
+    .filter(uuid => hasRecord(snapshot, uuid))
+    .map(uuid => ({ type: 'delete', key: LockKey.record(uuid) }))
+}
+
 /** The text of a record, of a lock that is extended: it expires then. As it was when it is no record. */
 export function extendedRecord(text: string, expiresAt: Timestamp, now: Timestamp): string {
   try {

@@ -1,11 +1,8 @@
-import type { LeaseId } from '../kv/key-value.js'
-import type { Compare, Op, Transaction } from '../kv/transaction.js'
+import type { Transaction } from '../kv/transaction.js'
 import type { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { Timestamp } from '../model/timestamp.js'
-import { handOver, putSuccessors, stillWait, type Successor } from './hand-over.js'
-import { putKeyLocks, unchanged } from './key-locks-ops.js'
-import { noUnknownHolders, orphans } from './orphans.js'
-import { keyLocksOf, type Snapshot, snapshotReads } from './snapshot.js'
+import { compose } from './compose.js'
+import { showsHolder, type Snapshot } from './snapshot.js'
 
 export interface Release {
   readonly transaction: Transaction
@@ -26,49 +23,8 @@ export function release(
   now: Timestamp,
   { mostSuccessors = Infinity } = {},
 ): Release | undefined {
-  const { key, holders } = snapshot
-  const keyLocks = keyLocksOf(snapshot)
-  const released = keyLocks.remove(uuid)
-  const holder = holders.get(uuid)
-  if (!released && !holder) return undefined
-  const dead = keyLocks.expired({ now, alive: holders })
-  for (const lock of dead) keyLocks.remove(lock.uuid)
-  const mayHandOver = mostSuccessors > 0
-  const successors = handOver(snapshot, keyLocks, now, mostSuccessors)
-  const leaseOf = (id: string): LeaseId | undefined =>
-    successors.find(successor => successor.uuid === id)?.lease ?? holders.get(id)?.lease
-  return {
-    released,
-    expired: dead,
-    transaction: {
-      compare: [
-        ...unchanged(snapshot),
-        ...(mayHandOver ? queueStands(snapshot, successors) : []),
-        ...(dead.length > 0 || successors.length > 0 ? noUnknownHolders(snapshot) : []),
-      ],
-      success: [
-        ...unlikeLease([
-          ...(released || successors.length > 0 ? [putKeyLocks(keyLocks, leaseOf)] : []),
-          { type: 'delete', key: key.holder(uuid) },
-        ]),
-        ...putSuccessors(snapshot, successors),
-        ...(successors.length > 0 ? orphans(snapshot, keyLocks, uuid) : []),
-      ],
-      failure: snapshotReads(key),
-    },
-  }
-}
-
-/**
- * The end of a lease deletes its keys in ascending order, on every member alike. A release deletes them in descending order,
- * so that every watcher can tell the two apart.
- */
-function unlikeLease(ops: readonly Op[]): Op[] {
-  return ops.toSorted((a, b) => (a.key < b.key ? 1 : -1))
-}
-
-/** A holder whose snapshot shows no waiters must not leave them behind: the transaction fails, and reads them. */
-function queueStands({ key, tickets }: Snapshot, successors: readonly Successor[]): Compare[] {
-  if (tickets.size > 0) return stillWait(successors)
-  return [{ target: 'create', ...key.tickets, is: '=', revision: 0n }]
+  if (!showsHolder(snapshot, uuid)) return undefined
+  const wanted = { releases: [uuid], joins: [], mostSuccessors, isLocal: () => false }
+  const { transaction, released, expired } = compose(snapshot, wanted, now)
+  return { transaction, released: released.get(uuid), expired }
 }

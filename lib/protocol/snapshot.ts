@@ -12,13 +12,15 @@ export interface Snapshot {
   readonly keyLocks: KeyValue | undefined
   /** Holder keys by id. */
   readonly holders: ReadonlyMap<string, KeyValue>
-  /** Tickets by id, first come first. */
+  /** The beginning of the queue: tickets by id, first come first. */
   readonly tickets: ReadonlyMap<string, KeyValue>
+  /** Whether `tickets` is the whole queue. Otherwise others may wait behind them, and are not known. */
+  readonly isWhole: boolean
 }
 
 /** The guess when nothing is known: no holder, no waiter. */
 export function emptySnapshot(key: LockKey): Snapshot {
-  return { key, revision: 0n, keyLocks: undefined, holders: new Map(), tickets: new Map() }
+  return { key, revision: 0n, keyLocks: undefined, holders: new Map(), tickets: new Map(), isWhole: true }
 }
 
 /** The operations that read a snapshot. Put last in a branch, {@link readSnapshot} finds their answer. */
@@ -30,7 +32,12 @@ export function snapshotReads(key: LockKey): Range[] {
   ]
 }
 
-export function readSnapshot(key: LockKey, { revision, results }: TransactionResult): Snapshot {
+/** @param limit how many tickets were asked for; all when not given. */
+export function readSnapshot(
+  key: LockKey,
+  { revision, results }: TransactionResult,
+  limit = Infinity,
+): Snapshot {
   const [keyLocks, holders, tickets] = results.slice(-3) as [OpResult, OpResult, OpResult]
   return {
     key,
@@ -38,6 +45,7 @@ export function readSnapshot(key: LockKey, { revision, results }: TransactionRes
     keyLocks: keyLocks[0],
     holders: byId(holders, key.holders.key),
     tickets: byId([...tickets].sort(byCreation), key.tickets.key),
+    isWhole: tickets.length < limit,
   }
 }
 
@@ -47,7 +55,8 @@ export function readSnapshot(key: LockKey, { revision, results }: TransactionRes
  */
 export function applyResult(before: Snapshot, transaction: Transaction, result: TransactionResult): Snapshot {
   const ran = result.succeeded ? transaction.success : transaction.failure
-  if (ran.at(-1)?.type === 'range') return readSnapshot(before.key, result)
+  const last = ran.at(-1)
+  if (last?.type === 'range') return readSnapshot(before.key, result, last.limit)
   const events = transaction.success.flatMap(op => eventsOf(op, before, result.revision))
   return { ...events.reduce(applyEvent, before), revision: result.revision }
 }
@@ -78,8 +87,22 @@ export function keyLocksOf({ key, keyLocks }: Snapshot): KeyLocks {
   return keyLocks ? parseKeyLocks(keyLocks) : new KeyLocks(key.path)
 }
 
+/** Whether the KeyLocks or a holder key tells of this holder. @throws LockUnreadableError */
+export function showsHolder(snapshot: Snapshot, uuid: string): boolean {
+  return snapshot.holders.has(uuid) || keyLocksOf(snapshot).locks.has(uuid)
+}
+
 export function modRevisionOf({ keyLocks }: Snapshot): bigint {
   return keyLocks?.modRevision ?? 0n
+}
+
+/**
+ * The snapshot with the ticket of a waiter that is known to stand, though a read of the beginning of the queue does not show it: it is
+ * somewhere behind those that are shown.
+ */
+export function withTicket(snapshot: Snapshot, uuid: string, ticket: KeyValue): Snapshot {
+  if (snapshot.tickets.has(uuid)) return snapshot
+  return { ...snapshot, tickets: new Map([...snapshot.tickets, [uuid, ticket]]) }
 }
 
 function eventsOf(op: Op, { holders }: Snapshot, modRevision: bigint): KeyEvent[] {

@@ -17,16 +17,28 @@ export interface Terms {
   readonly since?: string
   /** Whether the holder renews its lease, at any time, until it learns that the holding is gone. */
   readonly renewed?: boolean
+  /** In a holder key that another process was handed: who waits next. */
+  readonly queue?: readonly ToldTicket[]
 }
 
-export type MoreTerms = Pick<Terms, 'lease' | 'record' | 'since' | 'renewed'>
+/**
+ * A ticket as a holder key tells of it: its id, its create revision, and its terms.
+ *
+ * Whoever is handed the lock can hand it on without a read, since the holder key tells who waited next. The list may be old: each
+ * hand-over compares that the ticket still stands. The queue grows at its end only, so the first of an old list that still stands
+ * is the first of all.
+ */
+export type ToldTicket = readonly [uuid: string, createRevision: string, terms: Terms]
+
+export type MoreTerms = Pick<Terms, 'lease' | 'record' | 'since' | 'renewed' | 'queue'>
 
 export function formatTerms(lock: ConcurrentLock, more: MoreTerms = {}): string {
   const { concurrency, created, owner, ttl } = lock.toDict()
-  const { lease, since, record, renewed } = more
+  const { lease, since, record, renewed, queue } = more
   // JSON leaves out what is undefined.
   const marks = { record: record || undefined, renewed: renewed || undefined }
-  return JSON.stringify({ concurrency, created, owner, ttl, lease, since, ...marks })
+  const told = queue && queue.length > 0 ? queue : undefined
+  return JSON.stringify({ concurrency, created, owner, ttl, lease, since, ...marks, queue: told })
 }
 
 /** When a holding began, whose entry says `created`: an extension moves that, since its ttl counts from there. */

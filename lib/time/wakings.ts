@@ -1,8 +1,8 @@
 import type { Clock } from './clock.js'
 
 const LOOK_MS = 1_000
-/** A timer that is later than this by the clock was kept from running. */
-const LATE_MS = 500
+/** A timer that is later than this by the clock was kept from running: a lease is counted for less by as much as that. */
+const LATE_MS = 50
 
 /** Waits for timers. */
 export interface Sleeper {

@@ -403,7 +403,7 @@ it('an event that comes before all watches stand is not taken for the truth abou
   let open: () => void = () => {}
   const opened = new Promise<void>(resolve => (open = resolve))
   world.line.watch = (range, listener) => {
-    if (!range.key.includes(contested.name)) return world.memory.watch(range, listener)
+    if (!('key' in range) || !range.key.includes(contested.name)) return world.memory.watch(range, listener)
     let watch: Watch | undefined
     const ready = opened.then(() => (watch = world.memory.watch(range, listener)).ready)
     return { ready, close: () => watch?.close() }

@@ -14,9 +14,9 @@ const refused = (): StoreError => new StoreError('refused', 'The test took the r
 /** Counts the watches that are open, and can refuse them. */
 class WatchedStore extends FaultyStore {
   readonly open = new Set<{ readonly watch: Watch; readonly listener: WatchListener }>()
-  isRefused: (range: KeyRange) => boolean = () => false
+  isRefused: (range: KeyRange | readonly KeyRange[]) => boolean = () => false
 
-  override watch(range: KeyRange, listener: WatchListener): Watch {
+  override watch(range: KeyRange | readonly KeyRange[], listener: WatchListener): Watch {
     if (this.isRefused(range)) {
       const ready = Promise.resolve().then(() => {
         listener.onEnd(refused())
@@ -143,7 +143,8 @@ describe('a holder key that was deleted and put again by hand', () => {
 
 it('a waiter whose watch etcd refuses leaves none of its others open', async () => {
   await other.hold('held', { concurrency: 1, ttl: 60 })
-  line.isRefused = ({ key }) => key.includes('/forced/')
+  const { path } = new LockKey('custom', 'held')
+  line.isRefused = range => 'key' in range && range.key === path
   const waiting = lock.acquire('held', { concurrency: 1, ttl: 60, wait: 1 })
   await expect(waiting).rejects.toMatchObject({ code: 'LOCK_ERROR' })
   expect(line.open.size).toBe(0)

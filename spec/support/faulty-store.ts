@@ -90,7 +90,7 @@ export class FaultyStore implements Store {
     return this.call(() => this.store.commit(transaction, options))
   }
 
-  watch(range: KeyRange, listener: WatchListener): Watch {
+  watch(range: KeyRange | readonly KeyRange[], listener: WatchListener): Watch {
     return this.store.watch(range, listener)
   }
 

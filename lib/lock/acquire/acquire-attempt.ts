@@ -5,6 +5,8 @@ import { giveUp } from '../../protocol/give-up.js'
 import { grant } from '../../protocol/grant.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import { release } from '../../protocol/release.js'
+import { heldSnapshot } from '../../protocol/held-snapshot.js'
+import { queueReads } from '../../protocol/queue.js'
 import { emptySnapshot, keyLocksOf, type Snapshot } from '../../protocol/snapshot.js'
 import { parseTerms } from '../../protocol/terms.js'
 import type { CallOptions } from '../../store/store.js'
@@ -15,6 +17,7 @@ import { checkDismissal } from '../release/force-release-marker.js'
 import type { Holding } from '../engine/holdings.js'
 import type { Lease } from '../leases/lease.js'
 import { logExpired } from '../engine/log-expired.js'
+import type { QueueWatcher } from './queue-watcher.js'
 import type { LockTarget, TargetSnapshot } from '../options/lock-target.js'
 
 /**
@@ -47,11 +50,16 @@ export class AcquireAttempt {
     private readonly engine: Engine,
     private readonly targets: readonly LockTarget[],
     readonly mayWait: boolean,
+    /** Is told what this process does to the queue of a single lock, once the attempt has a ticket. */
+    private readonly waiter: QueueWatcher,
   ) {
     this.uuid = targets[0]!.terms.uuid
     this.keys = targets.map(({ key }) => key)
     this.path = this.keys.join(', ')
     this.snapshots = this.keys.map(key => engine.snapshots.get(key))
+    // Whoever takes several looks at whole queues.
+    if (!this.isSingle)
+      this.snapshots = this.snapshots.map(seen => (seen.isWhole ? seen : emptySnapshot(seen.key)))
     const ttls = targets.map(({ terms }) => terms.ttl)
     this.leases = new AttemptLeases(engine.pool, ttls, mayWait)
   }
@@ -88,7 +96,8 @@ export class AcquireAttempt {
       if (step.kind === 'blocked' && !this.isGuess && !this.mayWait) return step
       if (!this.isGuess && !this.hasAllTickets)
         await checkDismissal(this.engine, this.keys, this.uuid, within)
-      if (step.kind === 'grant') await this.attempt(this.snapshots)
+      if (this.isSingle && !this.hasTickets) await this.join()
+      else if (step.kind === 'grant') await this.attempt(this.snapshots)
       // Another process has deleted one of our tickets: leave all queues, and join them anew at one revision.
       else if (this.hasTickets) await this.leave()
       else await this.attempt(this.keys.map(emptySnapshot))
@@ -138,9 +147,24 @@ export class AcquireAttempt {
     return this.leases.isOwn(lease)
   }
 
-  /** Whether a release of another process granted the lock: what waits behind us is not known then. */
-  get gotByHandoff(): boolean {
-    return !this.isGrantedByUs
+  /**
+   * What it was granted is released from what is known of it. When a release of another process has granted it, the holder
+   * key tells; where it does not, etcd is read in the background.
+   */
+  shareWhatItSaw(): void {
+    if (this.isGrantedByUs) return
+    for (const { key, holders } of this.snapshots) {
+      const seen = this.engine.snapshots.get(key)
+      const holder = holders.get(this.uuid)!
+      if (seen.holders.get(this.uuid)?.createRevision === holder.createRevision) continue
+      const told = heldSnapshot(key, holder)
+      if (told) this.engine.snapshots.set(told)
+      else this.engine.prefetch(key)
+    }
+  }
+
+  private get isSingle(): boolean {
+    return this.targets.length === 1
   }
 
   private get hasTickets(): boolean {
@@ -184,6 +208,37 @@ export class AcquireAttempt {
     return decideAll(this.seen, this.engine.clock.now())
   }
 
+  /** Takes the lock, or a ticket, in one transaction with whatever else this process wants of it. */
+  private async join(): Promise<void> {
+    const [{ key, terms, extraOps }] = this.targets as readonly [LockTarget]
+    const holder = this.leases.holders[0]!
+    const created = holder.isFresh ? holder.since : this.engine.clock.now()
+    const request = {
+      ...terms,
+      holderLease: holder.id,
+      ticketLease: this.leases.ticket?.id,
+      handoffAllowed: !extraOps,
+    }
+    const join = { request, created, extraOps: extraOps?.(holder.id, created) ?? [] }
+    const renewals = this.leases.renewDue(this.within)
+    const coordinator = this.engine.coordinator(key)
+    const intent = { uuid: this.uuid, join, from: this.snapshots[0]! }
+    await this.settled(async () => {
+      this.waiter.prepare()
+      const result = await coordinator.join(intent, this.within, this.mayWait ? this.waiter : undefined)
+      if (result.kind === 'unseen') return
+      this.snapshots = [result.after]
+      this.isGuess = false
+      this.isGrantedByUs = result.succeeded && result.composition.granted.has(this.uuid)
+    })
+    await renewals
+  }
+
+  /** Renews what a hand-over that is about to come relies on. */
+  renewLeases(): void {
+    void this.leases.renewDue(this.within)
+  }
+
   /**
    * One transaction that grants all locks if they are as in `guesses`, and joins the queues otherwise. The leases of the holders
    * are renewed at the same time, so that they last for their full ttl.
@@ -199,17 +254,26 @@ export class AcquireAttempt {
         ticketLease: this.leases.ticket?.id,
         handoffAllowed: this.targets.length === 1 && !extraOps,
       }
-      return grant(guesses[at]!, request, now, { created, extraOps: extraOps?.(lease.id, created) })
+      const reads = this.isSingle ? { reads: queueReads } : {}
+      return grant(guesses[at]!, request, now, { created, extraOps: extraOps?.(lease.id, created), ...reads })
     })
     const renewals = this.leases.renewDue(this.within)
-    this.isUnsettled = true
-    try {
+    await this.settled(async () => {
       const transactions = grants.map(({ transaction }) => transaction)
       const { succeeded, after } = await this.engine.commitTracked(guesses, transactions, this.within)
       this.snapshots = after
       this.isGuess = false
       this.isGrantedByUs = succeeded
       if (succeeded) grants.forEach(({ expired }, at) => logExpired(this.engine.log, this.keys[at]!, expired))
+    })
+    await renewals
+  }
+
+  /** Sends a grant, and knows afterwards what became of it; until then, or when no answer comes, nobody does. @throws StoreError */
+  private async settled(send: () => Promise<void>): Promise<void> {
+    this.isUnsettled = true
+    try {
+      await send()
     } catch (error) {
       if (isStoreError(error, 'unreachable')) throw error
       if (!isStoreError(error, 'lease-not-found')) {
@@ -220,7 +284,6 @@ export class AcquireAttempt {
       this.leases.discard(this.hasTickets ? this.leases.holders : this.leases.all)
     }
     this.isUnsettled = false
-    await renewals
   }
 
   /** Whether all holdings are on our leases, and these are alive and count from now. If not, a holding is lost. */
@@ -231,7 +294,8 @@ export class AcquireAttempt {
 
   /** Deletes the tickets that are known. Resolves to false when one of them was gone: then nothing was changed. */
   private async leave(): Promise<boolean> {
-    return this.change(snapshot => giveUp(snapshot, this.uuid))
+    const reads = this.isSingle ? queueReads : undefined
+    return this.change(snapshot => giveUp(snapshot, this.uuid, reads))
   }
 
   /** Commits the plans of all locks that have one, in one transaction. Resolves to false when etcd refused it. */
@@ -266,7 +330,10 @@ export class AcquireAttempt {
   }
 
   private async look(): Promise<void> {
-    this.snapshots = await this.engine.read(this.keys, this.within)
+    const { engine, keys, uuid, within } = this
+    this.snapshots = this.isSingle
+      ? [await engine.readQueue(keys[0]!, uuid, within)]
+      : await engine.read(keys, within)
     this.isGuess = false
   }
 

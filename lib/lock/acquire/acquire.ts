@@ -20,8 +20,6 @@ const IMPATIENT_MS = 5_000
 const LEAVE_MS = 1_000
 /** How long the caller waits for that when etcd has answered lately, so that the reason is known. */
 const LEAVE_SOON_MS = 500
-/** How often a waiter with `onWait` reads the state again. */
-const SHOWN_REREAD_MS = 2_000
 
 export interface WaitOptions {
   /** Milliseconds; 0 tries once. */
@@ -44,8 +42,12 @@ export async function acquire(
   const { signal, waitMs, onWait } = options
   throwIfAborted(signal)
   const stop = new WaitDeadline(signal, waitMs, engine.clock)
-  const attempt = new AcquireAttempt(engine, targets, waitMs > 0)
-  const waiting = new QueueWatcher(engine, stop.signal, onWait && SHOWN_REREAD_MS)
+  const onHandOver = (): void => attempt.renewLeases()
+  const waiting = new QueueWatcher(engine, targets, stop.signal, {
+    isShown: onWait !== undefined,
+    onHandOver,
+  })
+  const attempt = new AcquireAttempt(engine, targets, waitMs > 0, waiting)
   try {
     const pursuit = waitUntilHeld(engine, attempt, waiting, stop.signal, onWait).finally(() =>
       waiting.close(),
@@ -57,7 +59,7 @@ export async function acquire(
     if (step?.kind === 'held') {
       const { holdings } = attempt
       for (const holding of holdings) engine.holdings.add(holding)
-      if (attempt.gotByHandoff) attempt.keys.forEach(key => engine.prefetch(key))
+      attempt.shareWhatItSaw()
       return holdings
     }
     if (stop.isAbandoned) throw stop.reason

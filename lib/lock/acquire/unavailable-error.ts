@@ -65,7 +65,7 @@ function explain({ key, terms, snapshot }: TargetSnapshot, now: Timestamp): stri
           `${String(sinceOf(snapshot.holders.get(uuid), created))}: ${owner} (concurrency ${concurrency})`,
       ),
     ),
-    ...(queue.length > 0 ? [`${count(queue.length, 'waiter')}:`] : []),
+    ...(queue.length > 0 ? [`${snapshot.isWhole ? '' : 'at least '}${count(queue.length, 'waiter')}:`] : []),
     ...firstOf(queue.map(terms => (terms ? `${terms.created}: ${terms.owner}` : 'unknown'))),
   ]
   return lines.join('\n')

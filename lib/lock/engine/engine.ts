@@ -1,9 +1,16 @@
 import type { Logger } from 'pino'
 import { LockError } from '../../model/errors.js'
 import { combine, split } from '../../protocol/combine.js'
+import { MOST_READ, queueReads } from '../../protocol/queue.js'
 import type { KeyRange, KeyValue } from '../../kv/key-value.js'
 import type { LockKey } from '../../protocol/lock-key.js'
-import { readSnapshot, applyResult, type Snapshot, snapshotReads } from '../../protocol/snapshot.js'
+import {
+  readSnapshot,
+  applyResult,
+  type Snapshot,
+  snapshotReads,
+  withTicket,
+} from '../../protocol/snapshot.js'
 import { scopeOf } from '../../protocol/scope.js'
 import { type OpResult, readsOf, type Transaction, type TransactionResult } from '../../kv/transaction.js'
 import type { CallOptions, Store } from '../../store/store.js'
@@ -11,6 +18,7 @@ import { heard } from './heard.js'
 import { atMost } from '../../time/at-most.js'
 import { Budget } from '../../time/budget.js'
 import type { Clock } from '../../time/clock.js'
+import { Coordinator } from './coordinator.js'
 import { SnapshotCache } from './snapshot-cache.js'
 import { Holdings } from './holdings.js'
 import { LeasePool } from '../leases/lease-pool.js'
@@ -41,6 +49,7 @@ export class Engine {
   /** Is told how many seconds each transaction has taken. */
   onCommit: ((seconds: number, outcome: 'answered' | 'failed') => void) | undefined
   private readonly learning = new Map<string, Promise<unknown>>()
+  private readonly coordinators = new Map<string, Coordinator>()
   /** When etcd answered last, monotonic. */
   private answeredAt: number | undefined
 
@@ -122,9 +131,33 @@ export class Engine {
     return snapshot!
   }
 
-  /** Reads in the background, so that the next guess from {@link snapshots} is right. */
+  /**
+   * The truth about one lock, of whose queue it reads the beginning, and whether a ticket of this id stands anywhere in it. One
+   * attempt. @throws StoreError
+   */
+  async readQueue(key: LockKey, uuid?: string, within?: CallOptions): Promise<Snapshot> {
+    const own = uuid === undefined ? [] : [{ key: key.ticket(uuid) }]
+    const reads = { ...readsOf(...own, ...queueReads(key)), scope: scopeOf([key], []) }
+    const result = await this.commit(reads, within)
+    const snapshot = readSnapshot(key, result, MOST_READ)
+    this.snapshots.set(snapshot)
+    const ticket = own.length > 0 ? result.results[0]![0] : undefined
+    return ticket ? withTicket(snapshot, uuid!, ticket) : snapshot
+  }
+
+  /** Through it goes what this process wants of one lock. */
+  coordinator(key: LockKey): Coordinator {
+    let coordinator = this.coordinators.get(key.path)
+    if (!coordinator) {
+      coordinator = new Coordinator(this, key, () => this.coordinators.delete(key.path))
+      this.coordinators.set(key.path, coordinator)
+    }
+    return coordinator
+  }
+
+  /** Reads in the background, so that the next guess from {@link cached} is right. */
   prefetch(key: LockKey): void {
-    const reading = this.readOne(key, { timeoutMs: LEARN_MS }).catch(() => {})
+    const reading = this.readQueue(key, undefined, { timeoutMs: LEARN_MS }).catch(() => {})
     this.learning.set(key.path, reading)
     void reading.finally(() => this.learning.delete(key.path))
   }

@@ -20,6 +20,9 @@ export class SnapshotCache {
   /** Remembers the truth, for the locks used last. */
   set(snapshot: Snapshot): void {
     const { path } = snapshot.key
+    const known = this.seen.get(path)
+    // Of two answers that come at once the later may be the older.
+    if (known && known.revision > snapshot.revision) return
     this.seen.delete(path)
     this.seen.set(path, snapshot)
     const [oldest] = this.seen.keys()

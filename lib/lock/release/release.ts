@@ -5,6 +5,7 @@ import { EtcdLockUnavailableError } from '../../model/errors.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { successorsOfEach } from '../../protocol/lock-set.js'
 import { hasRecord } from '../../protocol/record.js'
+import type { Snapshot } from '../../protocol/snapshot.js'
 import { asStoreError, StoreError } from '../../store/store-error.js'
 import type { CallOptions } from '../../store/store.js'
 import type { Budget } from '../../time/budget.js'
@@ -99,13 +100,55 @@ class ReleaseAttempt {
   private async advance(within: CallOptions): Promise<readonly PlannedRelease[]> {
     if (this.unanswered) await this.read(within)
     for (;;) {
-      const now = this.engine.clock.now()
-      const planned = planReleases(this.view, this.uuid, now, this.options.isOurs)
+      if (this.isPlain) {
+        const sent = await this.sendTogether(within)
+        if (sent === 'nothing') return this.appliedUnanswered(within)
+        if (sent) return [sent]
+        continue
+      }
+      const planned = this.planned
       const step = nextStep(this.view, planned.length)
       if (step === 'stop') return this.appliedUnanswered(within)
       if (step === 'read') await this.read(within)
       else if (await this.send(planned, within)) return planned
     }
+  }
+
+  private get planned(): PlannedRelease[] {
+    return planReleases(this.view, this.uuid, this.engine.clock.now(), this.options.isOurs)
+  }
+
+  /** One lock is released, and nothing else is asked for: that may travel with whatever else this process wants of the lock. */
+  private get isPlain(): boolean {
+    const { beside, extraOps, isOurs } = this.options
+    return this.keys.length === 1 && !beside && !extraOps && !isOurs
+  }
+
+  /**
+   * Resolves to what etcd has released, or to `nothing` when it shows nothing that is held; undefined when another attempt is
+   * worthwhile.
+   */
+  private async sendTogether(within: CallOptions): Promise<PlannedRelease | 'nothing' | undefined> {
+    const { engine, uuid, view } = this
+    const [from] = view.snapshots as readonly [Snapshot]
+    const intent = { uuid, mostSuccessors: view.mostSuccessors, from }
+    const result = await engine.coordinator(from.key).release(intent, within).catch(asStoreError)
+    if (result instanceof StoreError) {
+      await this.onFailure(result, this.planned, within)
+      return undefined
+    }
+    if (result.kind === 'unseen') {
+      if (view.source === 'etcd') return 'nothing'
+      await this.read(within)
+      return undefined
+    }
+    const { succeeded, before, composition, after } = result
+    if (!succeeded) {
+      this.view = { ...view, snapshots: [after], source: 'etcd' }
+      return undefined
+    }
+    const released = composition.released.get(uuid)
+    return { snapshot: before, plan: { transaction: composition.transaction, released, expired: [] } }
   }
 
   private async appliedUnanswered(within: CallOptions): Promise<readonly PlannedRelease[]> {
@@ -115,7 +158,10 @@ class ReleaseAttempt {
   }
 
   private async read(within: CallOptions): Promise<void> {
-    const snapshots = await this.engine.read(this.keys, within)
+    const { engine, keys } = this
+    const snapshots = this.isPlain
+      ? [await engine.readQueue(keys[0]!, undefined, within)]
+      : await engine.read(keys, within)
     this.view = { ...this.view, snapshots, source: 'etcd' }
   }
 

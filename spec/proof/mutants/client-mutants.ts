@@ -114,15 +114,15 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'watch from now without a read: what happened before it stands is missed',
     file: 'lib/lock/acquire/queue-watcher.ts',
-    right: 'this.stopped])\n      return this.read(snapshots)\n',
-    wrong: 'this.stopped])\n      return snapshots\n',
+    right: 'this.stopped])\n        return this.read(snapshots)\n',
+    wrong: 'this.stopped])\n        return snapshots\n',
     specs: ['spec/faults/races'],
   },
   {
     mistake: 'a lock is looked at before all watches on it stand',
     file: 'lib/lock/acquire/queue-watcher.ts',
-    right: 'await Promise.race([this.watching(snapshots), this.stopped])',
-    wrong: 'await Promise.race([this.watching(snapshots), this.woken(undefined)])',
+    right: 'await Promise.race([this.watching(), this.stopped])',
+    wrong: 'await Promise.race([this.watching(), this.woken(1)])',
     specs: ['spec/faults/races'],
   },
   {

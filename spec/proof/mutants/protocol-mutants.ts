@@ -34,9 +34,9 @@ export const protocolMutants: readonly Mutant[] = [
   },
   {
     mistake: 'handing over without checking that the ticket stands',
-    file: 'lib/protocol/release.ts',
-    right: 'if (tickets.size > 0) return stillWait(successors)',
-    wrong: 'if (tickets.size > 0) return []',
+    file: 'lib/protocol/compose.ts',
+    right: '[noQueue(snapshot.key)] : stillWait(successors)',
+    wrong: '[noQueue(snapshot.key)] : []',
     specs: protocol,
   },
   {
@@ -91,22 +91,22 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'an entry whose holder key is gone is waited for until its time is over',
     file: 'lib/model/lock-id.ts',
-    right: 'return OURS.test(id)',
-    wrong: "return OURS.test(id) && id === ''",
+    right: 'return OURS.test(id)\n',
+    wrong: "return OURS.test(id) && id === ''\n",
     specs: ['spec/unit/model', 'spec/proof/explore', 'spec/contracts/memory-lock'],
   },
   {
     mistake: 'an entry of other software is dead since it has no holder key',
     file: 'lib/model/lock-id.ts',
-    right: 'return OURS.test(id)',
-    wrong: "return OURS.test(id) || id !== ''",
+    right: 'return OURS.test(id)\n',
+    wrong: "return OURS.test(id) || id !== ''\n",
     specs: ['spec/unit/model', 'spec/contracts/memory-lock'],
   },
   {
     mistake: 'a release drops an entry that is seen before its holder key',
-    file: 'lib/protocol/release.ts',
-    right: '...(dead.length > 0 || successors.length > 0 ? noUnknownHolders(snapshot) : [])',
-    wrong: '...(successors.length > 0 ? noUnknownHolders(snapshot) : [])',
+    file: 'lib/protocol/compose.ts',
+    right: '...(expired.length > 0 || successors.length > 0 ||',
+    wrong: '...(successors.length > 0 ||',
     specs: protocol,
   },
   {

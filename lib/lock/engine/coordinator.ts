@@ -1,0 +1,231 @@
+import type { Logger } from 'pino'
+import { applyComposition, type Composition, ticketOf } from '../../protocol/compose.js'
+import type { LockKey } from '../../protocol/lock-key.js'
+import { type Snapshot, withTicket } from '../../protocol/snapshot.js'
+import type { CallOptions, Store } from '../../store/store.js'
+import { isStoreError, StoreError } from '../../store/store-error.js'
+import type { Clock, Timer } from '../../time/clock.js'
+import type { Transaction, TransactionResult } from '../../kv/transaction.js'
+import { logExpired } from './log-expired.js'
+import { LocalQueue, type LocalWaiter } from './local-queue.js'
+import { OwnKeysWatch } from './own-keys-watch.js'
+import type { SnapshotCache } from './snapshot-cache.js'
+import { type Intent, type JoinIntent, MOST_JOINS, nextTurn, type ReleaseIntent, type Turn } from './turn.js'
+
+/**
+ * How long a request that would wait behind others of its process keeps its ticket back, milliseconds: it rides with their next
+ * release. It would stand behind its own kind anyway.
+ */
+const RIDE_MS = 5
+
+/** What a coordinator needs of the engine. */
+export interface CoordinatorEngine {
+  readonly store: Store
+  readonly clock: Clock
+  readonly log: Logger
+  readonly snapshots: SnapshotCache
+  commit(transaction: Transaction, within: CallOptions): Promise<TransactionResult>
+}
+
+/** What became of an intent. */
+export type TurnResult =
+  /** Nothing shows that the holder holds: whether it does is to be read. */
+  | { readonly kind: 'unseen' }
+  | {
+      readonly kind: 'answered'
+      readonly succeeded: boolean
+      /** What it was composed from, and what of. */
+      readonly before: Snapshot
+      readonly composition: Composition
+      /** What is true after it, for the caller: with its own ticket. */
+      readonly after: Snapshot
+    }
+
+/** An intent, and who is told what became of it. */
+type LineEntry = Intent & {
+  readonly within: CallOptions
+  /** Attends to the queue once the join has taken a ticket. */
+  readonly waiter?: LocalWaiter | undefined
+  readonly resolve: (result: TurnResult) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Makes one transaction at a time of all that this process wants of one lock. What comes while one is under way is composed
+ * into the next: releases and new requests of many callers cost one call, and never fail because of each other.
+ */
+export class Coordinator {
+  private readonly waiters = new LocalQueue()
+  private line: LineEntry[] = []
+  private isUnderWay = false
+  /** Requests that may wait. */
+  private requests = 0
+  private ride: Timer | undefined
+  /** Ends those whose time is over while a transaction is under way. */
+  private reaper: Timer | undefined
+  private underWay: readonly LineEntry[] = []
+  private watch: OwnKeysWatch | undefined
+
+  constructor(
+    private readonly engine: CoordinatorEngine,
+    readonly key: LockKey,
+    private readonly onIdle: () => void,
+  ) {}
+
+  /** Tells the waiters of this process of their own keys. */
+  get ownKeys(): OwnKeysWatch {
+    return (this.watch ??= new OwnKeysWatch(this.engine.store, this.key))
+  }
+
+  get isIdle(): boolean {
+    return !this.isUnderWay && this.line.length === 0 && this.requests === 0
+  }
+
+  /** Whether this process waits in the queue already. */
+  get hasWaiters(): boolean {
+    return this.waiters.size > 0
+  }
+
+  /** Takes a holder out of the lock. @throws StoreError, LockUnreadableError */
+  release(
+    intent: Omit<ReleaseIntent, 'kind'> & { readonly from: Snapshot },
+    within: CallOptions,
+  ): Promise<TurnResult> {
+    return this.submit({ kind: 'release', ...intent }, within)
+  }
+
+  /** Takes the lock, or a ticket. @throws StoreError, LockUnreadableError */
+  join(
+    intent: Omit<JoinIntent, 'kind'> & { readonly from: Snapshot },
+    within: CallOptions,
+    waiter: LocalWaiter | undefined,
+  ): Promise<TurnResult> {
+    return this.submit({ kind: 'join', ...intent }, within, waiter)
+  }
+
+  /** A request begins, which may wait: the coordinator stays until it {@link leave}s. */
+  enter(): void {
+    this.requests++
+  }
+
+  leave(uuid: string): void {
+    this.requests--
+    this.waiters.delete(uuid)
+    if (this.isIdle) this.end()
+  }
+
+  /** A ticket of this waiter stands, which it has found by itself. */
+  attend(uuid: string, waiter: LocalWaiter, revision: bigint): void {
+    this.waiters.add(uuid, waiter, revision)
+  }
+
+  private submit(intent: Intent, within: CallOptions, waiter?: LocalWaiter): Promise<TurnResult> {
+    return new Promise((resolve, reject) => {
+      this.line.push({ ...intent, within, waiter, resolve, reject })
+      this.goOn()
+      if (this.line.length > 0 || this.underWay.length > 1) this.watchTime()
+    })
+  }
+
+  /** Sends what is in the line, unless it may wait for a ride. */
+  private goOn(): void {
+    const isUrgent =
+      !this.hasWaiters ||
+      this.line.length >= MOST_JOINS ||
+      this.line.some(each => each.kind === 'release' || each.isAlone)
+    if (isUrgent) this.go()
+    else this.ride ??= this.engine.clock.timer(RIDE_MS, () => this.go())
+  }
+
+  private go(): void {
+    this.ride?.cancel()
+    this.ride = undefined
+    if (this.isUnderWay) return
+    const line = this.line
+    if (line.length === 0) return
+    try {
+      const { engine, key } = this
+      const isLocal = (uuid: string): boolean => this.waiters.has(uuid)
+      const { turn, unseen } = nextTurn(line, engine.snapshots.get(key), engine.clock.now(), isLocal)
+      this.line = line.filter(each => !unseen.includes(each) && !turn?.taken.includes(each))
+      for (const { resolve } of unseen) resolve({ kind: 'unseen' })
+      if (turn) void this.send(turn)
+    } catch (error) {
+      this.line = []
+      for (const { reject } of line) reject(error)
+    }
+  }
+
+  private async send(turn: Turn<LineEntry>): Promise<void> {
+    const { engine, waiters } = this
+    const { before, composition, taken } = turn
+    this.isUnderWay = true
+    this.underWay = taken
+    for (const uuid of composition.successors) waiters.get(uuid)?.onHandOver()
+    const timeoutMs = Math.max(...taken.map(({ within }) => within.timeoutMs ?? Infinity))
+    const result = await engine
+      .commit(composition.transaction, { timeoutMs })
+      .catch((error: unknown) => error as Error)
+    this.isUnderWay = false
+    this.underWay = []
+    if (result instanceof Error) this.onFailure(turn, result)
+    else {
+      const after = applyComposition(before, composition, result)
+      engine.snapshots.set(after)
+      if (result.succeeded) {
+        logExpired(engine.log, this.key, composition.expired)
+        for (const uuid of composition.successors) waiters.get(uuid)?.onGranted(after)
+      }
+      for (const each of taken) this.answer(each, turn, result, after)
+      waiters.first?.onProgress()
+    }
+    if (this.isIdle) this.end()
+    else this.goOn()
+  }
+
+  private end(): void {
+    this.reaper?.cancel()
+    this.reaper = undefined
+    this.onIdle()
+  }
+
+  /** Each has its own time, whatever the others have: when that is over, nobody knows whether it is applied. */
+  private watchTime(): void {
+    if (this.reaper) return
+    const left = (): LineEntry[] => [...this.underWay, ...this.line]
+    const soonest = Math.min(...left().map(({ within }) => within.timeoutMs ?? Infinity))
+    if (soonest === Infinity) return
+    this.reaper = this.engine.clock.timer(Math.max(Math.ceil(soonest), 1), () => {
+      this.reaper = undefined
+      const late = left().filter(({ within }) => (within.timeoutMs ?? Infinity) <= 0)
+      this.line = this.line.filter(each => !late.includes(each))
+      for (const { reject } of late)
+        reject(new StoreError('unreachable', 'no answer in the time that was left'))
+      if (left().length > late.length) this.watchTime()
+    })
+  }
+
+  private answer(
+    each: LineEntry,
+    { before, composition }: Turn<LineEntry>,
+    { succeeded, revision }: TransactionResult,
+    after: Snapshot,
+  ): void {
+    const isGranted = succeeded && composition.granted.has(each.uuid)
+    const ticket = each.kind === 'join' && !isGranted ? ticketOf(this.key, each.join, revision) : undefined
+    if (ticket && each.waiter) this.waiters.add(each.uuid, each.waiter, revision)
+    const seen = ticket ? withTicket(after, each.uuid, ticket) : after
+    each.resolve({ kind: 'answered', succeeded, before, composition, after: seen })
+  }
+
+  /**
+   * Etcd has said that it applied nothing: the fault is that of one, and each is sent again alone. When no answer came, all of it may
+   * have been applied, or may be yet.
+   */
+  private onFailure({ taken }: Turn<LineEntry>, error: Error): void {
+    this.engine.snapshots.delete(this.key)
+    const isRefused = isStoreError(error, 'lease-not-found') || isStoreError(error, 'refused')
+    if (!isRefused || taken.length === 1) for (const { reject } of taken) reject(error)
+    else this.line.unshift(...taken.map(each => ({ ...each, isAlone: true })))
+  }
+}

@@ -1,0 +1,214 @@
+import type { KeyValue, LeaseId } from '../kv/key-value.js'
+import type { Compare, Op, Transaction, TransactionResult } from '../kv/transaction.js'
+import { ConcurrentLock } from '../model/concurrent-lock.js'
+import type { KeyLocks } from '../model/key-locks.js'
+import type { Timestamp } from '../model/timestamp.js'
+import { handOver, putSuccessors, stillWait, type Successor } from './hand-over.js'
+import { putKeyLocks, unchanged } from './key-locks-ops.js'
+import type { LockKey } from './lock-key.js'
+import { noUnknownHolders, orphans } from './orphans.js'
+import { queueReads } from './queue.js'
+import { putsRecord } from './record.js'
+import type { Request } from './request.js'
+import { hasRoom } from './room.js'
+import { applyResult, keyLocksOf, type Snapshot } from './snapshot.js'
+import { formatTerms } from './terms.js'
+
+/** A request that comes to the lock: it is granted where nobody is before it, and takes a ticket otherwise if it may wait. */
+export interface Join {
+  readonly request: Request
+  /** Since when it holds, if it is granted. */
+  readonly created: Timestamp
+  /** Written with the grant. */
+  readonly extraOps: readonly Op[]
+}
+
+/** What a process wants of one lock at one time. */
+export interface Wanted {
+  /** The ids of holders that leave. The snapshot shows each of them. */
+  readonly releases: readonly string[]
+  /** In the order in which they came; no id twice. */
+  readonly joins: readonly Join[]
+  /** How many waiters may be handed the lock. */
+  readonly mostSuccessors: number
+  /** Whether this process itself waits under an id: it knows the queue then, and need not be told of it. */
+  readonly isLocal: (uuid: string) => boolean
+}
+
+/** One transaction for all that is wanted. */
+export interface Composition {
+  readonly transaction: Transaction
+  /** The entries of the holders that leave; none for a holder key whose entry was deleted by hand. */
+  readonly released: ReadonlyMap<string, ConcurrentLock>
+  /** Dead entries that it drops. */
+  readonly expired: readonly ConcurrentLock[]
+  /** The waiters that it hands the lock to. */
+  readonly successors: readonly string[]
+  /** The ids of the joins that are granted when the transaction succeeds. When it fails, none is. */
+  readonly granted: ReadonlySet<string>
+  /** Whether it succeeds only if nobody waits, so that the tickets which it takes are the whole queue. */
+  readonly findsNoQueue: boolean
+}
+
+/**
+ * Takes holders out of the lock, grants it to the first waiters that fit, and lets requests join: grants it to them where nobody is
+ * before them, puts the tickets of the others. If the snapshot is not true, nobody is granted anything and nobody leaves, the joins take
+ * their tickets, and the truth is read.
+ *
+ * The tickets of a transaction have one revision, so that all waiters see those that join together in the order of their ids.
+ * @throws LockUnreadableError
+ */
+export function compose(snapshot: Snapshot, wanted: Wanted, now: Timestamp): Composition {
+  const keyLocks = keyLocksOf(snapshot)
+  const released = removeAll(keyLocks, wanted.releases)
+  const expired = keyLocks.expired({ now, alive: snapshot.holders })
+  for (const { uuid } of expired) keyLocks.remove(uuid)
+  const mayHandOver = wanted.releases.length > 0 && wanted.mostSuccessors > 0
+  const successors = mayHandOver ? handOver(snapshot, keyLocks, now, wanted.mostSuccessors) : []
+  const granted = snapshot.tickets.size > 0 ? [] : admit(snapshot, keyLocks, wanted.joins, now)
+  const findsNoQueue = snapshot.tickets.size === 0 && (mayHandOver || granted.length > 0)
+  const change = { keyLocks, released, expired, successors, granted, findsNoQueue }
+  return {
+    released,
+    expired,
+    granted: new Set(granted.map(({ request }) => request.uuid)),
+    successors: successors.map(({ uuid }) => uuid),
+    findsNoQueue,
+    transaction: {
+      compare: comparesOf(snapshot, change),
+      success: writesOf(snapshot, wanted, change),
+      failure: [...wanted.joins.flatMap(join => putTicket(snapshot.key, join)), ...queueReads(snapshot.key)],
+    },
+  }
+}
+
+/** What is to become of the lock. */
+interface Change extends Pick<Composition, 'released' | 'expired' | 'findsNoQueue'> {
+  /** As it is to be. */
+  readonly keyLocks: KeyLocks
+  readonly successors: readonly Successor[]
+  readonly granted: readonly Join[]
+}
+
+function comparesOf(snapshot: Snapshot, change: Change): Compare[] {
+  const { expired, findsNoQueue, granted, successors } = change
+  return [
+    ...unchanged(snapshot),
+    ...(findsNoQueue ? [noQueue(snapshot.key)] : stillWait(successors)),
+    ...(expired.length > 0 || successors.length > 0 || granted.length > 0 ? noUnknownHolders(snapshot) : []),
+  ]
+}
+
+function writesOf(snapshot: Snapshot, { releases, joins, isLocal }: Wanted, change: Change): Op[] {
+  const { key } = snapshot
+  const { findsNoQueue, granted, keyLocks, released, successors } = change
+  const isGranting = successors.length > 0 || granted.length > 0
+  const left = [...snapshot.tickets].filter(([uuid]) => !successors.some(each => each.uuid === uuid))
+  return [
+    ...granted.flatMap(({ extraOps }) => extraOps),
+    ...unlikeLease([
+      ...(released.size > 0 || isGranting
+        ? [putKeyLocks(keyLocks, uuid => leaseAfter(uuid, snapshot, change))]
+        : []),
+      ...releases.map((uuid): Op => ({ type: 'delete', key: key.holder(uuid) })),
+    ]),
+    ...putSuccessors(snapshot, successors, { queue: left.map(([, ticket]) => ticket), isLocal }),
+    ...granted.map(join => putHolder(key, join)),
+    ...(isGranting ? orphans(snapshot, keyLocks, releases) : []),
+    ...joins.filter(join => !granted.includes(join)).flatMap(join => putTicket(key, join)),
+    // Who comes next is not known then: what this process releases next would have to read first.
+    ...(!findsNoQueue && left.length === 0 ? queueReads(key) : []),
+  ]
+}
+
+function leaseAfter(
+  uuid: string,
+  { holders }: Snapshot,
+  { granted, successors }: Change,
+): LeaseId | undefined {
+  const join = granted.find(({ request }) => request.uuid === uuid)
+  const successor = successors.find(each => each.uuid === uuid)
+  return join?.request.holderLease ?? successor?.lease ?? holders.get(uuid)?.lease
+}
+
+function removeAll(keyLocks: KeyLocks, ids: readonly string[]): Map<string, ConcurrentLock> {
+  return new Map(
+    ids.flatMap(uuid => {
+      const lock = keyLocks.remove(uuid)
+      return lock ? [[uuid, lock] as const] : []
+    }),
+  )
+}
+
+/** The first joins that fit beside the holders, up to the first that does not: nobody is passed. They are added to `keyLocks`. */
+function admit(snapshot: Snapshot, keyLocks: KeyLocks, joins: readonly Join[], now: Timestamp): Join[] {
+  const alive = new Set(snapshot.holders.keys())
+  const end = joins.findIndex(({ request, created }) => {
+    const liveness = { now, alive }
+    if (keyLocks.locks.has(request.uuid) || alive.has(request.uuid)) return true
+    if (!keyLocks.fits(request, liveness) || !hasRoom(snapshot, keyLocks, liveness)) return true
+    const lock = lockOf(request, created)
+    keyLocks.add(lock, liveness)
+    // `add` has set it to now.
+    lock.updateCreated(created)
+    alive.add(request.uuid)
+    return false
+  })
+  return end < 0 ? [...joins] : joins.slice(0, end)
+}
+
+function lockOf({ uuid, owner, concurrency, ttl }: Request, created: Timestamp): ConcurrentLock {
+  return ConcurrentLock.toWrite(uuid, { concurrency, created, owner, ttl })
+}
+
+function putHolder(key: LockKey, { request, created, extraOps }: Join): Op {
+  const { uuid, holderLease, renewed = false } = request
+  const value = formatTerms(lockOf(request, created), { record: putsRecord(extraOps), renewed })
+  return { type: 'put', key: key.holder(uuid), value, lease: holderLease }
+}
+
+function putTicket(key: LockKey, { request, created }: Join): Op[] {
+  const { uuid, ticketLease, holderLease, handoffAllowed, renewed = false } = request
+  if (ticketLease === undefined) return []
+  const value = formatTerms(lockOf(request, created), {
+    renewed,
+    ...(handoffAllowed && { lease: holderLease }),
+  })
+  return [{ type: 'put', key: key.ticket(uuid), value, lease: ticketLease }]
+}
+
+function noQueue({ tickets }: LockKey): Compare {
+  return { target: 'create', ...tickets, is: '=', revision: 0n }
+}
+
+/**
+ * The end of a lease deletes its keys in ascending order, on every member alike. A release deletes them in descending order,
+ * so that every watcher can tell the two apart.
+ */
+function unlikeLease(ops: readonly Op[]): Op[] {
+  return ops.toSorted((a, b) => (a.key < b.key ? 1 : -1))
+}
+
+/**
+ * What is true after a composition that was made from `before`. Its own tickets are shown only where no others can stand before
+ * them: waiters of other processes may have come since `before` was read.
+ */
+export function applyComposition(
+  before: Snapshot,
+  { transaction, findsNoQueue }: Composition,
+  result: TransactionResult,
+): Snapshot {
+  const after = applyResult(before, transaction, result)
+  const ran = result.succeeded ? transaction.success : transaction.failure
+  if (findsNoQueue || ran.at(-1)?.type === 'range') return after
+  const tickets = new Map([...after.tickets].filter(([uuid]) => before.tickets.has(uuid)))
+  return { ...after, tickets, isWhole: false }
+}
+
+/** The ticket of a join that was not granted, as a transaction of this revision has put it; undefined for one that does not wait. */
+export function ticketOf(key: LockKey, join: Join, revision: bigint): KeyValue | undefined {
+  const [ticket] = putTicket(key, join)
+  if (ticket?.type !== 'put') return undefined
+  const { value, lease } = ticket
+  return { key: ticket.key, value, lease, createRevision: revision, modRevision: revision }
+}
