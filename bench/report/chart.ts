@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Scenario } from '../scenarios/scenario.js'
 import type { Result } from './result.js'
 
-const [BAR, GAP, LEFT, WIDTH, RIGHT] = [16, 6, 190, 420, 110]
+const [BAR, GAP, LEFT, WIDTH, RIGHT] = [16, 6, 290, 420, 110]
 
 /** A bar for the median of each peer, in a group for each load. Loads without the figure are left out. */
 export async function writeChart(folder: string, scenario: Scenario, result: Result): Promise<void> {
@@ -16,15 +16,16 @@ export async function writeChart(folder: string, scenario: Scenario, result: Res
   }
   text(10, y - 6, `${scenario.name}: ${scenario.measures} (${unit})`, 'start', 'bold')
   for (const { name, peers } of result.variants) {
-    y += 24
-    text(10, y - 6, name, 'start', 'bold')
     const shown = Object.entries(peers).flatMap(([peer, { [figure]: spread }]) =>
       spread ? [[peer, spread.median] as const] : [],
     )
-    const most = Math.max(...shown.map(([, median]) => median))
+    if (shown.length === 0) continue
+    y += 24
+    text(10, y - 6, name, 'start', 'bold')
+    const most = Math.max(...shown.map(([, median]) => median)) || 1
     for (const [peer, median] of shown) {
       const width = Math.max(1, (WIDTH * median) / most)
-      const fill = peer.startsWith('spicelock') ? '#0b6e4f' : '#9aa5b1'
+      const fill = peer.includes('spicelock') && !peer.startsWith('earlier') ? '#0b6e4f' : '#9aa5b1'
       text(LEFT - 8, y + BAR - 4, peer, 'end')
       lines.push(`<rect x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" fill="${fill}"/>`)
       text(LEFT + width + 6, y + BAR - 4, median < 10 ? median.toFixed(2) : median.toFixed(0))

@@ -4,7 +4,7 @@ import type { Curve } from '../scenarios/scenario.js'
 import type { Result } from './result.js'
 import { round } from './table.js'
 
-const [WIDTH, HEIGHT, GAP, TOP] = [230, 150, 40, 60]
+const [WIDTH, HEIGHT, GAP, TOP] = [230, 150, 60, 60]
 
 /** What a chart of a growth shows side by side. */
 const PANELS = [
