@@ -48,11 +48,11 @@ export class Batcher {
     return commit.answer
   }
 
-  /** At the end of this tick, so that what is committed in one go travels together. */
+  /** When all that is ready to run has run, so that what is committed in one go travels together, and before any I/O. */
   private plan(): void {
     if (this.isPlanned) return
     this.isPlanned = true
-    setImmediate(() => this.leave())
+    process.nextTick(() => this.leave())
   }
 
   private leave(): void {
