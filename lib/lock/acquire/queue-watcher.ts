@@ -53,7 +53,7 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
   /** Of a single lock. */
   private readonly coordinator: Coordinator | undefined
   /** The watch of its own keys; undefined while there is none. */
-  private own: { readonly ready: Promise<void>; isNew: boolean } | undefined
+  private own: { readonly ready: Promise<unknown>; isNew: boolean } | undefined
   private granted: Snapshot | undefined
   /** Monotonic: since when it is the first waiter of its process; undefined while it is not. */
   private firstSince: number | undefined

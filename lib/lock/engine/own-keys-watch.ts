@@ -21,7 +21,7 @@ export class OwnKeysWatch {
   ) {}
 
   /** Tells of what changes from now on, once `ready` has resolved. */
-  add(listener: OwnKeysListener): { readonly ready: Promise<void>; readonly isReady: boolean } {
+  add(listener: OwnKeysListener): { readonly ready: Promise<unknown>; readonly isReady: boolean } {
     const id = processOf(listener.uuid) ?? listener.uuid
     let group = this.groups.get(id)
     if (!group) {
@@ -54,7 +54,8 @@ export class OwnKeysWatch {
 class Group implements WatchListener {
   readonly listeners = new Map<string, OwnKeysListener>()
   isReady = false
-  private readonly watch: Watch
+  readonly ready: Promise<unknown>
+  private readonly watches: readonly Watch[]
 
   constructor(
     store: Store,
@@ -62,15 +63,13 @@ class Group implements WatchListener {
     ranges: readonly KeyRange[],
     private readonly onClosed: () => void,
   ) {
-    this.watch = store.watch(ranges, this)
-    this.watch.ready.then(
+    // Not one watch of both: that would hold back a grant until it is known that no marker came before it.
+    this.watches = ranges.map(range => store.watch(range, this))
+    this.ready = Promise.all(this.watches.map(({ ready }) => ready))
+    this.ready.then(
       () => (this.isReady = true),
       () => {},
     )
-  }
-
-  get ready(): Promise<void> {
-    return this.watch.ready
   }
 
   onEvents(events: readonly KeyEvent[]): void {
@@ -82,12 +81,13 @@ class Group implements WatchListener {
   }
 
   onEnd(error: Error): void {
+    this.close()
     this.onClosed()
     for (const listener of this.listeners.values()) listener.onEnd(error)
   }
 
   close(): void {
-    this.watch.close()
+    for (const watch of this.watches) watch.close()
   }
 
   private idOf(event: KeyEvent): string {
