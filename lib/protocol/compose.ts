@@ -11,7 +11,7 @@ import { queueReads } from './queue.js'
 import { putsRecord } from './record.js'
 import type { Request } from './request.js'
 import { hasRoom } from './room.js'
-import { applyResult, keyLocksOf, type Snapshot } from './snapshot.js'
+import { applyResult, inOrder, keyLocksOf, type Snapshot } from './snapshot.js'
 import { formatTerms } from './terms.js'
 
 /** A request that comes to the lock: it is granted where nobody is before it, and takes a ticket otherwise if it may wait. */
@@ -61,12 +61,14 @@ export interface Composition {
 export function compose(snapshot: Snapshot, wanted: Wanted, now: Timestamp): Composition {
   const keyLocks = keyLocksOf(snapshot)
   const released = removeAll(keyLocks, wanted.releases)
-  const expired = keyLocks.expired({ now, alive: snapshot.holders })
-  for (const { uuid } of expired) keyLocks.remove(uuid)
+  const dead = keyLocks.expired({ now, alive: snapshot.holders })
+  for (const { uuid } of dead) keyLocks.remove(uuid)
   const mayHandOver = wanted.releases.length > 0 && wanted.mostSuccessors > 0
   const successors = mayHandOver ? handOver(snapshot, keyLocks, now, wanted.mostSuccessors) : []
   const granted = snapshot.tickets.size > 0 ? [] : admit(snapshot, keyLocks, wanted.joins, now)
   const findsNoQueue = snapshot.tickets.size === 0 && (mayHandOver || granted.length > 0)
+  const isWritten = released.size > 0 || successors.length > 0 || granted.length > 0
+  const expired = isWritten ? dead : []
   const change = { keyLocks, released, expired, successors, granted, findsNoQueue }
   return {
     released,
@@ -200,7 +202,13 @@ export function applyComposition(
 ): Snapshot {
   const after = applyResult(before, transaction, result)
   const ran = result.succeeded ? transaction.success : transaction.failure
-  if (findsNoQueue || ran.at(-1)?.type === 'range') return after
+  if (ran.at(-1)?.type === 'range') return after
+  if (findsNoQueue) {
+    const tickets = inOrder(after.tickets.values()).map(
+      kv => [kv.key.slice(before.key.tickets.key.length), kv] as const,
+    )
+    return { ...after, tickets: new Map(tickets) }
+  }
   const tickets = new Map([...after.tickets].filter(([uuid]) => before.tickets.has(uuid)))
   return { ...after, tickets, isWhole: false }
 }

@@ -56,22 +56,25 @@ export function stillWait(successors: readonly Successor[]): Compare[] {
   }))
 }
 
-/** @param queue the tickets behind the successors, which their holder keys tell of; not where `isLocal` says that its process knows. */
+/**
+ * @param queue the tickets behind the successors. The holder key of a sole holder tells of them, unless `isLocal` says that its process
+ * knows; several holders cannot know each other from their holder keys, and have to read anyway.
+ */
 export function putSuccessors(
   { key }: Snapshot,
   successors: readonly Successor[],
   { queue, isLocal }: { readonly queue: readonly KeyValue[]; readonly isLocal: (uuid: string) => boolean },
 ): Op[] {
-  const told = successors.every(({ uuid }) => isLocal(uuid)) ? [] : toldTickets(key, queue)
-  return successors.flatMap(({ uuid, lock, lease, renewed, ticket }): Op[] => [
-    {
-      type: 'put',
-      key: key.holder(uuid),
-      value: formatTerms(lock, { renewed, queue: isLocal(uuid) ? [] : told }),
-      lease,
-    },
-    { type: 'delete', key: ticket.key },
-  ])
+  const isTold = ({ uuid, lock }: Successor): boolean => lock.concurrency === 1 && !isLocal(uuid)
+  const told = successors.some(isTold) ? toldTickets(key, queue) : []
+  return successors.flatMap((successor): Op[] => {
+    const { uuid, lock, lease, renewed, ticket } = successor
+    const value = formatTerms(lock, { renewed, queue: isTold(successor) ? told : [] })
+    return [
+      { type: 'put', key: key.holder(uuid), value, lease },
+      { type: 'delete', key: ticket.key },
+    ]
+  })
 }
 
 /** Undefined for a ticket that is not to be handed the lock: its owner takes it by itself when it is first. */

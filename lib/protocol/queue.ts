@@ -33,7 +33,7 @@ export function parseTold(key: LockKey, told: unknown): Map<string, KeyValue> {
   const tickets = new Map<string, KeyValue>()
   for (const entry of Array.isArray(told) ? (told as unknown[]) : []) {
     const [uuid, revision, terms] = Array.isArray(entry) ? (entry as unknown[]) : []
-    if (typeof uuid !== 'string' || typeof revision !== 'string' || !/^\d{1,19}$/.test(revision)) break
+    if (typeof uuid !== 'string' || typeof revision !== 'string' || !/^[1-9]\d{0,18}$/.test(revision)) break
     const createRevision = BigInt(revision)
     const value = JSON.stringify(terms) ?? ''
     tickets.set(uuid, {

@@ -1,4 +1,4 @@
-import { eventKey, isWithin, type KeyEvent, type KeyValue } from '../kv/key-value.js'
+import { byBytes, eventKey, isWithin, type KeyEvent, type KeyValue } from '../kv/key-value.js'
 import type { Op, OpResult, Range, Transaction, TransactionResult } from '../kv/transaction.js'
 import { KeyLocks } from '../model/key-locks.js'
 import type { LockKey } from './lock-key.js'
@@ -44,7 +44,7 @@ export function readSnapshot(
     revision,
     keyLocks: keyLocks[0],
     holders: byId(holders, key.holders.key),
-    tickets: byId([...tickets].sort(byCreation), key.tickets.key),
+    tickets: byId(inOrder(tickets), key.tickets.key),
     isWhole: tickets.length < limit,
   }
 }
@@ -141,6 +141,14 @@ function byId(kvs: readonly KeyValue[], prefix: string): Map<string, KeyValue> {
   return new Map(kvs.map(kv => [kv.key.slice(prefix.length), kv]))
 }
 
-function byCreation(a: KeyValue, b: KeyValue): number {
-  return a.createRevision < b.createRevision ? -1 : a.createRevision > b.createRevision ? 1 : 0
+/**
+ * As all processes order a queue: tickets of one transaction by their keys, in whatever order etcd gives them, which is any. Two
+ * waiters that see each other as the elder would wait for each other.
+ */
+export function inOrder(tickets: Iterable<KeyValue>): KeyValue[] {
+  return [...tickets].sort((a, b) =>
+    a.createRevision === b.createRevision
+      ? byBytes(a.key, b.key)
+      : Number(a.createRevision - b.createRevision),
+  )
 }

@@ -144,6 +144,10 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
     if (this.firstSince !== undefined) this.firstSince = this.engine.clock.monotonic()
   }
 
+  onFreed(): void {
+    this.look()
+  }
+
   close(): void {
     this.signal.removeEventListener('abort', this.onAbort)
     this.closeWatches()

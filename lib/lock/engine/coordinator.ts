@@ -48,6 +48,8 @@ type LineEntry = Intent & {
   readonly waiter?: LocalWaiter | undefined
   readonly resolve: (result: TurnResult) => void
   readonly reject: (error: unknown) => void
+  /** Its time was over before an answer came: nobody waits for what becomes of it. */
+  isOver?: boolean
 }
 
 /**
@@ -150,9 +152,11 @@ export class Coordinator {
       this.line = line.filter(each => !unseen.includes(each) && !turn?.taken.includes(each))
       for (const { resolve } of unseen) resolve({ kind: 'unseen' })
       if (turn) void this.send(turn)
+      else if (this.isIdle) this.end()
     } catch (error) {
       this.line = []
       for (const { reject } of line) reject(error)
+      if (this.isIdle) this.end()
     }
   }
 
@@ -176,11 +180,18 @@ export class Coordinator {
         logExpired(engine.log, this.key, composition.expired)
         for (const uuid of composition.successors) waiters.get(uuid)?.onGranted(after)
       }
-      for (const each of taken) this.answer(each, turn, result, after)
-      waiters.first?.onProgress()
+      for (const each of taken) if (!each.isOver) this.answer(each, turn, result, after)
+      this.tellFirst(composition, result)
     }
     if (this.isIdle) this.end()
     else this.goOn()
+  }
+
+  /** What this process has just done tells the first that waits here more than a watch would. */
+  private tellFirst({ released, successors }: Composition, { succeeded }: TransactionResult): void {
+    const { first } = this.waiters
+    if (succeeded && successors.length > 0) first?.onProgress()
+    else if (succeeded && released.size > 0) first?.onFreed()
   }
 
   private end(): void {
@@ -192,16 +203,18 @@ export class Coordinator {
   /** Each has its own time, whatever the others have: when that is over, nobody knows whether it is applied. */
   private watchTime(): void {
     if (this.reaper) return
-    const left = (): LineEntry[] => [...this.underWay, ...this.line]
+    const left = (): LineEntry[] => [...this.underWay, ...this.line].filter(({ isOver }) => !isOver)
     const soonest = Math.min(...left().map(({ within }) => within.timeoutMs ?? Infinity))
     if (soonest === Infinity) return
     this.reaper = this.engine.clock.timer(Math.max(Math.ceil(soonest), 1), () => {
       this.reaper = undefined
       const late = left().filter(({ within }) => (within.timeoutMs ?? Infinity) <= 0)
       this.line = this.line.filter(each => !late.includes(each))
-      for (const { reject } of late)
-        reject(new StoreError('unreachable', 'no answer in the time that was left'))
-      if (left().length > late.length) this.watchTime()
+      for (const each of late) {
+        each.isOver = true
+        each.reject(new StoreError('unreachable', 'no answer in the time that was left'))
+      }
+      this.watchTime()
     })
   }
 
@@ -226,6 +239,6 @@ export class Coordinator {
     this.engine.snapshots.delete(this.key)
     const isRefused = isStoreError(error, 'lease-not-found') || isStoreError(error, 'refused')
     if (!isRefused || taken.length === 1) for (const { reject } of taken) reject(error)
-    else this.line.unshift(...taken.map(each => ({ ...each, isAlone: true })))
+    else this.line.unshift(...taken.filter(({ isOver }) => !isOver).map(each => ({ ...each, isAlone: true })))
   }
 }

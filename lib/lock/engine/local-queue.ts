@@ -1,3 +1,4 @@
+import { byBytes } from '../../kv/key-value.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
 
 /** A request of this process that waits in the queue. */
@@ -8,8 +9,10 @@ export interface LocalWaiter {
   onGranted(snapshot: Snapshot): void
   /** Of those that wait in this process it is the first now. */
   onFirst(): void
-  /** It is the first, and this process has changed the lock. */
+  /** It is the first, and a release of this process has handed the lock to a waiter before it. */
   onProgress(): void
+  /** It is the first, and a holder of this process has left without handing the lock to anybody. */
+  onFreed(): void
 }
 
 interface Place {
@@ -21,7 +24,6 @@ interface Place {
 /** The waiters of this process in the queue of one lock, in the order of their tickets. */
 export class LocalQueue {
   private places = new Map<string, Place>()
-  private last = 0n
 
   get size(): number {
     return this.places.size
@@ -46,8 +48,7 @@ export class LocalQueue {
     const { first } = this
     this.places.delete(uuid)
     this.places.set(uuid, { waiter, revision })
-    if (revision < this.last) this.sort()
-    else this.last = revision
+    this.sort()
     this.tellFirst(first)
   }
 
@@ -57,14 +58,23 @@ export class LocalQueue {
     this.tellFirst(first)
   }
 
-  /** The answer that told of a ticket was lost, and it is found late: it may stand before others. */
+  /**
+   * As all see the tickets: those of one transaction in the order of their keys. When the answer that told of a ticket was lost, it is
+   * found late, and may stand before others.
+   */
   private sort(): void {
-    const sorted = [...this.places].sort(([, a], [, b]) => Number(a.revision - b.revision))
-    this.places = new Map(sorted)
+    const places = [...this.places]
+    const [last, beforeLast] = [places.at(-1)!, places.at(-2)]
+    if (!beforeLast || compare(beforeLast, last) < 0) return
+    this.places = new Map(places.sort(compare))
   }
 
   private tellFirst(before: LocalWaiter | undefined): void {
     const { first } = this
     if (first && first !== before) first.onFirst()
   }
+}
+
+function compare([a, { revision: old }]: [string, Place], [b, { revision: young }]: [string, Place]): number {
+  return old === young ? byBytes(a, b) : Number(old - young)
 }
