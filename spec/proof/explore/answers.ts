@@ -44,6 +44,10 @@ export function answer(world: World, client: Client, lease?: string): void {
       else onRevoked(client)
       break
     }
+    // The process answers.
+    case 'together':
+      return
+    case 'turn':
     case 'grant':
     case 'leave queue':
     case 'clear':

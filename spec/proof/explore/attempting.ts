@@ -1,12 +1,14 @@
 import type { Step } from '../../../lib/protocol/decide.js'
 import { keyLocksOf, type Snapshot } from '../../../lib/protocol/snapshot.js'
 import type { Transaction } from '../../../lib/kv/transaction.js'
+import { queueReads } from '../../../lib/protocol/queue.js'
 import type { Commit } from './call.js'
 import type { Client } from './client.js'
 import { finish, hold } from './holding.js'
 import { nothingOf } from './lock-names.js'
 import { watchQueue } from './queue-watching.js'
 import { NOW } from './time.js'
+import { submit } from './turns.js'
 import type { Committed, World } from './world.js'
 
 /** Goes on as `AcquireAttempt.advance` and `AcquireAttempt.withdraw` do, up to the next call or wait. */
@@ -49,6 +51,7 @@ function decide({ rules }: World, client: Client): Step {
 /** The end of the attempt without the lock: nothing is watched any more. */
 export function stop(client: Client): void {
   client.goal = 'withdraw'
+  client.queuedAt = undefined
   client.watches = []
   client.timer = 'none'
   client.isStale = false
@@ -88,11 +91,26 @@ function isOnOurLeases({ rules }: World, { snapshots, uuid, holderLeases }: Clie
 }
 
 function attempt(world: World, client: Client, step: Step): void {
+  if (client.keys.length === 1 && !client.hasTickets) return join(world, client)
   if (step.kind === 'grant') return sendGrant(world, client, client.snapshots)
   if (!client.hasTickets) return sendGrant(world, client, client.keys.map(nothingOf))
   if (world.rules.rejoinsAllQueues) return leaveQueues(world, client)
   const beside = client.snapshots.map(({ key, tickets }) => ({ ...nothingOf(key), tickets }))
   sendGrant(world, client, beside)
+}
+
+/** Takes the lock, or a ticket, together with whatever else its process wants of it. */
+function join(world: World, client: Client): void {
+  const { terms, ticketLease, uuid } = client
+  const [holderLease] = client.holderLeases as [string]
+  const request = { ...terms, holderLease, ticketLease, handoffAllowed: true }
+  client.isUnsettled = world.rules.looksAfterLoss
+  submit(world, client, {
+    kind: 'join',
+    uuid,
+    join: { request, created: NOW, extraOps: [] },
+    from: client.snapshots[0]!,
+  })
 }
 
 function sendGrant({ rules }: World, client: Client, from: readonly Snapshot[]): void {
@@ -108,8 +126,9 @@ function sendGrant({ rules }: World, client: Client, from: readonly Snapshot[]):
 }
 
 function leaveQueues({ rules }: World, client: Client): void {
-  const { uuid } = client
-  client.send(changeOf(client, 'leave queue', snapshot => rules.giveUp(snapshot, uuid))!)
+  const { uuid, keys } = client
+  const reads = keys.length === 1 ? queueReads : undefined
+  client.send(changeOf(client, 'leave queue', snapshot => rules.giveUp(snapshot, uuid, reads))!)
 }
 
 /** A transition of those locks that have it, in one transaction. Undefined when none has. */
@@ -127,6 +146,7 @@ export function changeOf(
 
 /** The answer to a grant, or to leaving the queues. */
 export function onCommitted(client: Client, { kind }: Commit, { succeeded, after }: Committed): void {
+  for (const snapshot of after) if (snapshot) client.home.learn(snapshot)
   client.see(after)
   if (kind === 'grant') {
     client.isGrantedByUs = succeeded
@@ -159,7 +179,7 @@ export function onMarkerRead(world: World, client: Client): void {
 
 /** What an unanswered grant has done. When it has left nothing it may still come. */
 export function onRecoverRead(world: World, client: Client): void {
-  client.see(world.truths(client))
+  client.see(world.look(client))
   const { leases } = client
   if (!client.revocationPending && isValid(world, client)) onRecovered(client)
   else if (leases.length > 0 && world.rules.revokesWhatMayCome) {
@@ -177,7 +197,7 @@ export function onRevoked(client: Client): void {
 
 /** A grant whose lease is gone has left its entry. */
 export function onClearRead(world: World, client: Client): void {
-  client.see(world.truths(client))
+  client.see(world.look(client))
   const { uuid } = client
   const clearing = changeOf(
     client,

@@ -14,8 +14,10 @@ export interface Part {
 
 /** One transaction for one id. */
 export interface Commit {
-  readonly kind: 'grant' | 'leave queue' | 'clear' | 'release' | 'force release' | 'eviction'
+  readonly kind: 'turn' | 'grant' | 'leave queue' | 'clear' | 'release' | 'force release' | 'eviction'
   readonly uuid: string
+  /** Where it is for several. */
+  readonly members?: readonly string[]
   readonly parts: readonly Part[]
   /** What is written alongside, whatever stands. */
   readonly extra?: Transaction | undefined
@@ -27,9 +29,16 @@ export type Purpose = 'recover' | 'clear' | 'withdraw' | 'wait' | 'release' | 'e
 /** What a client, or the administrator, has sent and waits for. */
 export type Call =
   | Commit
+  /** In the line of its process, or in its transaction. */
+  | { readonly kind: 'together'; readonly what: 'join' | 'release' }
   | { readonly kind: 'read'; readonly why: Purpose }
   | { readonly kind: 'watch'; readonly ranges: readonly KeyRange[] }
   | { readonly kind: 'revoke'; readonly leases: readonly LeaseId[] }
+
+/** For whom it is. */
+export function membersOf({ uuid, members = [uuid] }: Commit): readonly string[] {
+  return members
+}
 
 export function isCommit(call: Call): call is Commit {
   return 'parts' in call

@@ -3,6 +3,9 @@ import type { Snapshot } from '../../../lib/protocol/snapshot.js'
 import { type Call, type Commit, isCommit } from './call.js'
 import type { Administrator } from './administrator.js'
 import type { Client } from './client.js'
+import { keyOf } from './lock-names.js'
+import type { Process } from './process.js'
+import type { ToldTicket } from '../../../lib/protocol/terms.js'
 import type { World } from './world.js'
 
 const texts = new Map<string, number>()
@@ -15,7 +18,7 @@ const snapshotTexts = new WeakMap<Snapshot, string>()
  * there are finitely many states.
  */
 export function canonical(world: World): string {
-  const { etcd, clients, strays, doomed, trouble, administrator } = world
+  const { etcd, clients, processes, strays, doomed, trouble, administrator } = world
   const parts = [
     etcd.keys.map(keyText).join(''),
     [...etcd.leases].sort().join(),
@@ -23,6 +26,7 @@ export function canonical(world: World): string {
     Object.values(trouble).join(),
     strays.map(callText).sort().join(';'),
     ...clients.map(clientText),
+    ...processes.map(processText),
     ...(administrator ? [administratorText(administrator)] : []),
   ]
   return ranked(parts.join('\n'))
@@ -37,7 +41,7 @@ function ranked(text: string): string {
 }
 
 function clientText(client: Client): string {
-  const { stage, goal, call, isStopped, time, snapshots, cached, watches } = client
+  const { stage, goal, call, isStopped, time, snapshots, watches } = client
   const flags = [
     client.isGuess,
     client.isUnsettled,
@@ -60,10 +64,29 @@ function clientText(client: Client): string {
     client.tokens.map(token => `@${token}`).join(),
     call ? callText(call) : '',
     snapshots.map(snapshotText).join('&'),
-    // Only those who watch ask how old it is.
-    watches.length > 0 ? snapshots.map(({ revision }) => `@${revision}`).join() : '',
-    cached.map((snapshot, at) => (snapshot === snapshots[at] ? '=' : snapshotText(snapshot))).join('&'),
+    // Only those who watch ask how old it is, and those who share what they know.
+    watches.length > 0 || client.home.isShared ? snapshots.map(({ revision }) => `@${revision}`).join() : '',
+    snapshots
+      .map(({ revision }, at) => Number(revision > client.home.cached(client.keys[at]!).revision))
+      .join(''),
+    client.granted ? snapshotText(client.granted) : '',
+    client.home.isShared ? `@${client.queuedAt ?? 0n}` : '',
+    client.home.isShared ? '' : client.cached.map(snapshotText).join('&'),
     ...watches.map(({ range, batches }) => `${range.key}:${batches.map(batchText).join('/')}`),
+  ].join('|')
+}
+
+function processText(process: Process): string {
+  const { isShared, line, underWay } = process
+  if (!isShared && !underWay) return ''
+  const seen = isShared ? process.cached(keyOf('x')) : undefined
+  return [
+    seen ? `${snapshotText(seen)}@${seen.revision}` : '',
+    ...line.map(
+      ({ kind, uuid, from, isAlone }) =>
+        `${kind}${uuid}${Number(isAlone ?? false)}${snapshotText(from)}@${from.revision}`,
+    ),
+    underWay ? callText(underWay.commit) + underWay.turn.taken.map(({ kind }) => kind).join() : '',
   ].join('|')
 }
 
@@ -78,6 +101,8 @@ function callText(call: Call): string {
     return `${call.kind}${call.uuid}${opsText(call)}${from.join('&')}`
   }
   switch (call.kind) {
+    case 'together':
+      return call.kind + call.what
     case 'read':
       return call.kind + call.why
     case 'watch':
@@ -92,8 +117,12 @@ function opsText(call: Commit): string {
   let text = opsTexts.get(call)
   if (text === undefined) {
     const { parts, extra } = call
-    const ops = parts.map(({ transaction: { success, failure } }) => [success, failure])
-    opsTexts.set(call, (text = short(JSON.stringify([ops, extra]))))
+    const ops = parts.flatMap(({ transaction: { success, failure } }) => [success, failure])
+    const plain = ops.map(some =>
+      some.map(op => (op.type === 'put' ? { ...op, value: plainText(op.value) } : op)),
+    )
+    const told = ops.flat().flatMap(op => (op.type === 'put' ? toldText(op.value) : []))
+    opsTexts.set(call, (text = short(JSON.stringify([plain, extra])) + told.join('')))
   }
   return text
 }
@@ -118,10 +147,22 @@ function snapshotText(snapshot: Snapshot): string {
 function keyText(kv: KeyValue): string {
   let text = keyTexts.get(kv)
   if (text === undefined) {
-    text = `${short([kv.key, kv.value, kv.lease].join(' '))}@${kv.createRevision}@${kv.modRevision}`
+    const plain = short([kv.key, plainText(kv.value), kv.lease].join(' '))
+    text = `${plain}@${kv.createRevision}@${kv.modRevision}${toldText(kv.value)}`
     keyTexts.set(kv, text)
   }
   return text
+}
+
+/** Without the revisions of the tickets that it tells of. */
+function plainText(value: string): string {
+  return value.replace(/,"queue":.*/, '')
+}
+
+function toldText(value: string): string {
+  if (!value.includes('"queue":')) return ''
+  const { queue = [] } = JSON.parse(value) as { queue?: ToldTicket[] }
+  return queue.map(([uuid, revision, terms]) => `${short(uuid + JSON.stringify(terms))}@${revision}`).join('')
 }
 
 /** A number for a text, and always the same one. */

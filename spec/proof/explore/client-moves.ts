@@ -19,6 +19,7 @@ export function clientMoves(world: World, client: Client): Move[] {
   })
   switch (client.stage) {
     case 'calling':
+      if (call?.kind === 'together') return []
       if (call?.kind === 'revoke')
         return call.leases.map(lease =>
           move(`revokes lease ${lease}`, (next, self) => answer(next, self, lease)),
@@ -65,7 +66,7 @@ function deliveries({ watches }: Client): number[][] {
 }
 
 function prefetch(world: World, client: Client): void {
-  client.cached = world.truths(client)
+  world.look(client)
   client.mayPrefetch = false
 }
 

@@ -4,6 +4,7 @@ import type { LockTerms } from '../../../lib/protocol/request.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
 import { agedCall, type Call, isCommit } from './call.js'
 import { keyOf, type LockName, nothingOf } from './lock-names.js'
+import type { Process } from './process.js'
 import { agedEvent, agedSnapshot } from './time.js'
 
 /** What one client asks for, each time. */
@@ -16,6 +17,8 @@ export interface AcquireRequest {
   readonly waits?: boolean
   /** How often; once when not given. */
   readonly times?: number
+  /** Clients with the same name here are of one process, and ask for x alone; others are alone in theirs. */
+  readonly process?: string
 }
 
 /** A watch that stands, and what it has not delivered yet. Changes of one revision come together. */
@@ -58,8 +61,10 @@ export class Client {
   time = 0
 
   snapshots: readonly Snapshot[]
-  /** What its process saw last. */
-  cached: readonly Snapshot[]
+  /** What a release of its process has granted it. */
+  granted: Snapshot | undefined
+  /** Since when its ticket stands, as far as its process knows; undefined while it does not wait. */
+  queuedAt: bigint | undefined
   isGuess = true
   isUnsettled = false
   /** A revocation was sent and not answered. */
@@ -87,9 +92,10 @@ export class Client {
   constructor(
     readonly index: number,
     readonly request: AcquireRequest,
+    public home: Process,
     readonly keys: readonly LockKey[] = (request.locks ?? ['x']).map(keyOf),
   ) {
-    this.snapshots = this.cached = keys.map(nothingOf)
+    this.snapshots = keys.map(nothingOf)
     this.holderLeases = this.idleHolders = keys.map(() => undefined)
   }
 
@@ -99,6 +105,15 @@ export class Client {
 
   get uuid(): string {
     return uuidOf(this.index, this.time)
+  }
+
+  /** What its process saw last. */
+  get cached(): Snapshot[] {
+    return this.keys.map(key => this.home.cached(key))
+  }
+
+  isQueuedAs(uuid: string): boolean {
+    return this.queuedAt !== undefined && this.uuid === uuid
   }
 
   get waits(): boolean {
@@ -137,7 +152,7 @@ export class Client {
   }
 
   copy(): Client {
-    return Object.assign(new Client(this.index, this.request, this.keys), this)
+    return Object.assign(new Client(this.index, this.request, this.home, this.keys), this)
   }
 
   /** The clock goes on. */
@@ -145,7 +160,7 @@ export class Client {
     if (this.timer === 'set') this.timer = 'due'
     this.call &&= agedCall(this.call)
     this.snapshots = this.snapshots.map(agedSnapshot)
-    this.cached = this.cached.map(agedSnapshot)
+    this.granted &&= agedSnapshot(this.granted)
     this.watches = this.watches.map(({ range, batches }) => ({
       range,
       batches: batches.map(batch => batch.map(agedEvent)),
@@ -156,14 +171,12 @@ export class Client {
     this.stage = 'calling'
     this.call = call
     if (!isCommit(call)) return
-    const written = new Set(call.parts.map(({ at }) => at))
-    this.cached = this.cached.map((snapshot, at) => (written.has(at) ? nothingOf(this.keys[at]!) : snapshot))
+    for (const { at } of call.parts) this.home.unlearn(this.keys[at]!)
   }
 
   /** Truths, by lock: of those that are not given the client knows what it knew. What happened up to them is no news. */
   see(fresh: readonly (Snapshot | undefined)[]): void {
     this.snapshots = this.snapshots.map((snapshot, at) => fresh[at] ?? snapshot)
-    this.cached = this.cached.map((snapshot, at) => fresh[at] ?? snapshot)
     this.isGuess = false
     if (this.watches.length === 0) return
     const oldest = this.snapshots.reduce(
@@ -178,9 +191,9 @@ export class Client {
 
   /** Forgets all but what the next time goes by. */
   forget(): void {
-    const { index, request, time, cached, idleHolders, idleTicket, minted, wentAway } = this
-    const kept = { time, cached, idleHolders, idleTicket, minted, wentAway }
-    Object.assign(this, new Client(index, request, this.keys), kept)
+    const { index, request, home, time, idleHolders, idleTicket, minted, wentAway } = this
+    const kept = { time, idleHolders, idleTicket, minted, wentAway }
+    Object.assign(this, new Client(index, request, home, this.keys), kept)
   }
 }
 

@@ -17,31 +17,36 @@ export interface Configuration {
   readonly byHand?: number
   /** What the administrator may do. */
   readonly force?: Force
+  /** How many tickets are read or told at once; all when not given. */
+  readonly lists?: number
 }
 
 /** The state in which all begin. */
-export function begin({ requests, trouble, byHand, force }: Configuration, by: Rules = rules): World {
+export function begin({ requests, trouble, byHand, force, lists }: Configuration, by: Rules = rules): World {
   const none = { losses: 0, ends: 0, stops: 0, crashes: 0 }
   const administrator = force && Administrator.for(force)
   const world = new World(by, requests, { ...none, ...trouble }, administrator, etcdWith(byHand))
+  if (lists !== undefined) world.lists = lists
   for (const client of world.clients) proceed(world, client)
   return world
 }
 
 /** As in `1, 2 x2, 0 ttl 90; losses 1`; of a request for several locks, as in `1 of y+x`. */
-export function nameOf({ requests, trouble = {}, byHand, force }: Configuration): string {
-  const asked = requests.map(({ concurrency, ttl, locks = ['x'], waits = true, times = 1 }) =>
+export function nameOf({ requests, trouble = {}, byHand, force, lists }: Configuration): string {
+  const asked = requests.map(({ concurrency, ttl, locks = ['x'], waits = true, times = 1, process }) =>
     [
       concurrency,
       locks.join() === 'x' ? '' : ` of ${locks.join('+')}`,
       ttl === 30 ? '' : ` ttl ${ttl}`,
       waits ? '' : ' at once',
       times === 1 ? '' : ` x${times}`,
+      process ? ` in ${process}` : '',
     ].join(''),
   )
   const extras = [
     ...(byHand === undefined ? [] : [`by hand ${byHand}`]),
     ...(force ? [`force ${'abcd'[force.client]}${force.lock ? ` of ${force.lock}` : ''}`] : []),
+    ...(lists === undefined ? [] : [`lists ${lists}`]),
     ...Object.entries(trouble).map(([kind, count]) => `${kind} ${count}`),
   ]
   return [asked.join(', '), ...extras].join('; ')

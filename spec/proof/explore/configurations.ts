@@ -10,6 +10,7 @@ const other: AcquireRequest = { ...one, locks: ['y'] }
 const long = (request: AcquireRequest): AcquireRequest => ({ ...request, ttl: 90 })
 const twice = (request: AcquireRequest): AcquireRequest => ({ ...request, times: 2 })
 const atOnce = (request: AcquireRequest): AcquireRequest => ({ ...request, waits: false })
+const together = (request: AcquireRequest): AcquireRequest => ({ ...request, process: 'p' })
 const kinds: readonly AcquireRequest[] = [zero, one, two, long(zero), long(one), long(two)]
 const first = { client: 0 }
 const second = { client: 1 }
@@ -43,6 +44,12 @@ export const few: readonly Configuration[] = [
   { requests: [twice(one), twice(one)] },
   { requests: [one, atOnce(one)], trouble: { losses: 1 } },
   { requests: [one, two, long(one)] },
+  // Clients of one process, and short lists.
+  { requests: [together(one), together(two)] },
+  { requests: [together(one), together(one)], trouble: { losses: 1 } },
+  { requests: [together(two), together(two)], trouble: { ends: 1 } },
+  { requests: [together(one), together(one), one], lists: 1 },
+  { requests: [twice(together(one)), twice(together(one))] },
   // Forced releases.
   ...forced([{ requests: [one, one] }, { requests: [one, long(one)] }, { requests: [two, two] }]),
   { requests: [one, long(one)], force: second, trouble: { stops: 1 } },
@@ -68,6 +75,28 @@ export const many: readonly Configuration[] = [
   { requests: [both, one, other], trouble: { losses: 1 } },
   { requests: [both, reversed], force: { client: 1, lock: 'y' } },
   { requests: [both, reversed, one], force: first },
+  // Clients of one process, and short lists.
+  ...mixes(2, kinds.map(together)),
+  ...mixes(2, [one, two, long(one)].map(together), { losses: 1 }),
+  ...mixes(2, [one, two, long(one)].map(together), { ends: 1 }),
+  ...mixes(2, [one, two].map(together), { stops: 1, crashes: 1 }),
+  ...mixes(3, [one, two, long(one)].map(together)),
+  ...mixes(2, [one, two, long(one)].map(together)).flatMap(mix =>
+    [one, two, long(one)].map(last => ({ requests: [...mix.requests, last], lists: 1 })),
+  ),
+  { requests: [together(one), together(one), one], trouble: { losses: 1 }, lists: 1 },
+  { requests: [together(one), together(one), one], trouble: { ends: 1 }, lists: 1 },
+  { requests: [together(two), together(two), two], trouble: { ends: 1 } },
+  { requests: [together(two), together(two), together(two)], trouble: { ends: 1 } },
+  { requests: [together(one), together(atOnce(one)), one], lists: 1 },
+  { requests: [twice(together(one)), twice(together(one))], trouble: { losses: 1 } },
+  { requests: [one, one, one, one], lists: 1 },
+  { requests: [one, one, one], lists: 1, trouble: { stops: 1 } },
+  { requests: [together(one), together(one), one, one], lists: 1 },
+  ...forced([
+    { requests: [together(one), together(one)] },
+    { requests: [together(one), together(one), one], lists: 1 },
+  ]),
   // Forced releases.
   ...forced(mixes(2, kinds)),
   ...forced(mixes(2, [one, long(one)], { losses: 1 })),

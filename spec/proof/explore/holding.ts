@@ -13,9 +13,23 @@ export function hold(world: World, client: Client): void {
   const { snapshots, uuid, isGrantedByUs, holderLeases, ticketLease } = client
   const tokens = snapshots.map(({ holders }) => holders.get(uuid)!.createRevision)
   tokens.forEach((token, at) => checkToken(world, client, at, token))
+  const mayPrefetch = !isGrantedByUs && !learnsFromHolderKeys(world, client)
   client.forget()
-  Object.assign(client, { stage: 'holding', tokens, holderLeases, mayPrefetch: !isGrantedByUs })
+  Object.assign(client, { stage: 'holding', tokens, holderLeases, mayPrefetch })
   client.idleTicket = ticketLease
+}
+
+/** Whether its process knows all locks, from its own releases or from what the holder keys tell: as `AcquireAttempt.shareWhatItSaw`. */
+function learnsFromHolderKeys({ rules }: World, { home, keys, snapshots, uuid }: Client): boolean {
+  return keys
+    .map((key, at) => {
+      const holder = snapshots[at]!.holders.get(uuid)!
+      if (home.cached(key).holders.get(uuid)?.createRevision === holder.createRevision) return true
+      const told = rules.heldSnapshot(key, holder)
+      if (told) home.learn(told)
+      return told !== undefined
+    })
+    .every(Boolean)
 }
 
 /** It is that of the holder key; those of exclusive holders differ, and the real holder has the greatest. */

@@ -1,7 +1,7 @@
 import type { LockKey } from '../../../lib/protocol/lock-key.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
 import { parseTerms } from '../../../lib/protocol/terms.js'
-import type { Commit } from './call.js'
+import { type Commit, membersOf } from './call.js'
 import { clientOf } from './client.js'
 import type { Etcd } from './etcd.js'
 import { NOW } from './time.js'
@@ -48,7 +48,7 @@ function checkLock(etcd: Etcd, key: LockKey): void {
 /** What a transaction that is made for an id may do. */
 export function checkChange(world: Before, after: Etcd, call: Commit): void {
   const { etcd: before, keys } = world
-  for (const key of keys) checkOthers(before.truth(key), after.truth(key), call.uuid)
+  for (const key of keys) checkOthers(before.truth(key), after.truth(key), membersOf(call))
   for (const key of keys) {
     const { holders } = before.truth(key)
     for (const [id, { createRevision }] of after.truth(key).holders) {
@@ -59,16 +59,17 @@ export function checkChange(world: Before, after: Etcd, call: Commit): void {
 }
 
 /** Who is granted the lock, and that nobody else loses anything. */
-function checkOthers(before: Snapshot, after: Snapshot, uuid: string): void {
+function checkOthers(before: Snapshot, after: Snapshot, members: readonly string[]): void {
+  const names = members.join(' and ')
   for (const [id, { createRevision }] of after.holders) {
     if (before.holders.get(id)?.createRevision !== createRevision) checkGrant(before, after, id)
   }
-  const robbed = [...before.holders.keys()].find(id => id !== uuid && !after.holders.has(id))
-  if (robbed) throw new Violation(`${uuid} takes away the holder key of ${robbed}`)
+  const robbed = [...before.holders.keys()].find(id => !members.includes(id) && !after.holders.has(id))
+  if (robbed) throw new Violation(`${names} takes away the holder key of ${robbed}`)
   const removed = [...before.tickets.keys()].find(
-    id => id !== uuid && !after.tickets.has(id) && !after.holders.has(id),
+    id => !members.includes(id) && !after.tickets.has(id) && !after.holders.has(id),
   )
-  if (removed) throw new Violation(`${uuid} takes away the ticket of ${removed}`)
+  if (removed) throw new Violation(`${names} takes away the ticket of ${removed}`)
 }
 
 /** Whoever comes by a holder key was the first of those who waited, and has the greatest token. */

@@ -3,15 +3,20 @@ import { isStoreError } from '../../../lib/store/store-error.js'
 import type { Client } from './client.js'
 import { clientMoves } from './client-moves.js'
 import { answerForce, beginForce } from './forcing.js'
+import { proceed } from './answers.js'
+import { promote } from './queue-watching.js'
+import { answerTurn, sendTurn } from './turn-answers.js'
 import type { Move } from './move.js'
 import { NOW } from './time.js'
-import { troublesOf, troublesOfForce } from './troubles.js'
+import { troublesOf, troublesOfForce, troublesOfTurns } from './troubles.js'
+import type { Process, TurnUnderWay } from './process.js'
 import type { World } from './world.js'
 
 /** What can happen when nothing befalls anybody, in an order that is always the same. */
 export function plainMoves(world: World): Move[] {
   return [
     ...world.clients.flatMap(client => clientMoves(world, client)),
+    ...turnMoves(world),
     ...administratorMoves(world),
     ...world.strays.map(({ uuid, kind }, at) => ({
       text: `the late ${kind} of ${uuid} arrives`,
@@ -33,9 +38,29 @@ export function optionalMoves(world: World): Move[] {
   }
   return [
     ...world.clients.flatMap(client => troublesOf(world, client)),
+    ...troublesOfTurns(world),
     ...troublesOfForce(world),
     ...(world.administrator?.stage === 'ready' ? [begin] : []),
   ]
+}
+
+function turnMoves({ processes }: World): Move[] {
+  return processes.flatMap(({ index, underWay, line, isShared }) => {
+    const move = (text: string, make: (world: World, home: Process) => void): Move => ({
+      text,
+      make: next => make(next, next.processes[index]!),
+    })
+    if (underWay) return [move(`for ${underWay.commit.uuid}: ${kindsOf(underWay)}`, answerTurn)]
+    if (!isShared || line.length === 0) return []
+    const first = move(`the process sends what ${line[0]!.uuid} wants`, (next, home) =>
+      sendTurn(next, home, 1),
+    )
+    return line.length > 1 ? [first, move('the process sends what is wanted', sendTurn)] : [first]
+  })
+}
+
+function kindsOf({ turn }: TurnUnderWay): string {
+  return turn.taken.map(({ kind }) => kind).join(' and ')
 }
 
 function administratorMoves({ administrator }: World): Move[] {
@@ -48,6 +73,7 @@ function administratorMoves({ administrator }: World): Move[] {
 export function after(world: World, move: Move): World {
   const next = world.copy()
   move.make(next)
+  for (const client of promote(next)) proceed(next, client)
   return next
 }
 

@@ -1,17 +1,65 @@
-import type { KeyRange } from '../../../lib/kv/key-value.js'
+import type { KeyEvent, KeyRange } from '../../../lib/kv/key-value.js'
+import type { LockKey } from '../../../lib/protocol/lock-key.js'
+import type { Snapshot } from '../../../lib/protocol/snapshot.js'
 import type { Timestamp } from '../../../lib/model/timestamp.js'
 import { type Client, revisionOf } from './client.js'
+import type { Process } from './process.js'
+import type { Rules } from './rules.js'
 import { NOW } from './time.js'
 import type { World } from './world.js'
 
-/** Watches what is to be watched from this place, as `QueueWatcher` does; when that stands already, waits for news. */
-export function watchQueue({ rules }: World, client: Client, until: Timestamp | undefined): void {
-  const ranges = rules.watchedBy(client.targetsIn(client.snapshots), NOW)
+/**
+ * Watches what is to be watched from this place, as `QueueWatcher` does; when that stands already, waits for news. Of a process only
+ * the first that waits watches those before it. (How long it leaves that to others is left out.)
+ */
+export function watchQueue(world: World, client: Client, until: Timestamp | undefined): void {
+  const ticket = client.snapshots[0]!.tickets.get(client.uuid)
+  client.queuedAt = ticket?.createRevision
+  if (client.granted) {
+    client.see([client.granted])
+    client.granted = undefined
+    return
+  }
+  const ranges = rangesOf(world, client)
   client.watches = client.watches.filter(({ range }) => ranges.some(({ key }) => key === range.key))
   const fresh = ranges.filter(({ key }) => !client.watches.some(({ range }) => key === range.key))
   if (fresh.length > 0) return client.send({ kind: 'watch', ranges: fresh })
   client.stage = 'waiting'
   client.timer = until ? 'set' : 'none'
+}
+
+function rangesOf(world: World, client: Client): KeyRange[] {
+  const { keys, uuid, snapshots } = client
+  const ranges = world.rules.watchedBy(client.targetsIn(snapshots), NOW)
+  if (!client.home.isShared || (firstOf(world, client.home) === client && world.rules.firstWatches))
+    return ranges
+  const [key] = keys as [LockKey]
+  return [{ key: key.holder(uuid) }, { key: key.forced(uuid) }]
+}
+
+/** The first of a process that waits. */
+function firstOf({ clients }: World, home: Process): Client | undefined {
+  const queued = clients.filter(each => each.home === home && each.queuedAt !== undefined)
+  return queued.reduce<Client | undefined>((first, each) => {
+    if (!first) return each
+    const isElder =
+      each.queuedAt === first.queuedAt ? each.uuid < first.uuid : each.queuedAt! < first.queuedAt!
+    return isElder ? each : first
+  }, undefined)
+}
+
+/** Whoever has become the first of its process that waits, watches those before it. */
+export function promote(world: World): Client[] {
+  return world.processes.flatMap(home => {
+    const first = home.isShared ? firstOf(world, home) : undefined
+    if (first?.stage !== 'waiting' || first.timer !== 'none') return []
+    const isWatching = rangesOf(world, first).every(({ key }) =>
+      first.watches.some(({ range }) => range.key === key),
+    )
+    if (isWatching) return []
+    first.stage = 'running'
+    return [first]
+  })
 }
 
 /** The watches stand. */
@@ -23,7 +71,7 @@ export function onWatching({ rules }: World, client: Client, ranges: readonly Ke
 
 export function onWaitRead(world: World, client: Client): void {
   client.isStale = false
-  client.see(world.truths(client))
+  client.see(world.look(client))
   client.stage = 'running'
 }
 
@@ -34,8 +82,21 @@ export function deliver({ rules }: World, client: Client, counts: readonly numbe
     range,
     batches: batches.slice(counts[at]),
   }))
-  client.snapshots = client.snapshots.map(snapshot =>
-    news.filter(event => revisionOf(event) > snapshot.revision).reduce(rules.applyEvent, snapshot),
-  )
+  client.snapshots = client.snapshots.map(snapshot => {
+    const newer = news.filter(event => revisionOf(event) > snapshot.revision)
+    const held = client.keys.length === 1 ? heldBy(newer, snapshot, client, rules) : undefined
+    return held ?? newer.reduce(rules.applyEvent, snapshot)
+  })
   client.stage = 'running'
+}
+
+/** Of a grant the own holder key tells more than what was known before it. */
+function heldBy(
+  news: readonly KeyEvent[],
+  { key }: Snapshot,
+  { uuid }: Client,
+  rules: Rules,
+): Snapshot | undefined {
+  const grant = news.findLast(event => event.type === 'put' && event.kv.key === key.holder(uuid))
+  return grant?.type === 'put' ? rules.heldSnapshot(key, grant.kv) : undefined
 }

@@ -3,6 +3,7 @@ import type { Commit } from './call.js'
 import type { Client } from './client.js'
 import { finish, type Outcome } from './holding.js'
 import { NOW } from './time.js'
+import { submit } from './turns.js'
 import type { Committed, World } from './world.js'
 
 /** Releases as `Releasing` does: first from what its process saw last. */
@@ -14,7 +15,28 @@ export function startRelease(client: Client): void {
   client.isGuess = true
 }
 
-export function release({ rules }: World, client: Client): Outcome | undefined {
+export function release(world: World, client: Client): Outcome | undefined {
+  return client.keys.length === 1 ? releaseTogether(world, client) : releaseAll(world, client)
+}
+
+/** Together with whatever else its process wants of the lock. */
+function releaseTogether(world: World, client: Client): Outcome | undefined {
+  const { uuid, mayHandOver, snapshots } = client
+  const mostSuccessors = mayHandOver ? Infinity : 0
+  const isSeen = submit(world, client, { kind: 'release', uuid, mostSuccessors, from: snapshots[0]! })
+  return isSeen ? undefined : onUnseen(world, client)
+}
+
+/** Its process sees nothing that it could release. */
+export function onUnseen({ rules }: World, client: Client): Outcome | undefined {
+  if (client.isGuess && !rules.believesInOldViews) {
+    client.send({ kind: 'read', why: 'release' })
+    return undefined
+  }
+  return client.isUnsettled ? 'unknown' : 'lost'
+}
+
+function releaseAll({ rules }: World, client: Client): Outcome | undefined {
   const { uuid, mayHandOver } = client
   const options = mayHandOver ? {} : { mostSuccessors: 0 }
   const commit = changeOf(
@@ -30,11 +52,12 @@ export function release({ rules }: World, client: Client): Outcome | undefined {
 }
 
 export function onReleaseRead(world: World, client: Client): void {
-  client.see(world.truths(client))
+  client.see(world.look(client))
   client.stage = 'running'
 }
 
 export function onReleased(world: World, client: Client, call: Commit, answer: Committed): void {
+  for (const snapshot of answer.after) if (snapshot) client.home.learn(snapshot)
   client.see(answer.after)
   if (answer.succeeded) leave(world, client, client.isUnsettled ? 'unknown' : 'released', call)
   else client.stage = 'running'

@@ -1,6 +1,10 @@
 import type { Put, Transaction } from '../../../lib/kv/transaction.js'
 import type { Timestamp } from '../../../lib/model/timestamp.js'
+import { nextTurn } from '../../../lib/lock/engine/turn.js'
 import { combine } from '../../../lib/protocol/combine.js'
+import { applyComposition } from '../../../lib/protocol/compose.js'
+import { heldSnapshot } from '../../../lib/protocol/held-snapshot.js'
+import { queueReads } from '../../../lib/protocol/queue.js'
 import { decideAll, watchedByAll } from '../../../lib/protocol/decide.js'
 import { giveUp } from '../../../lib/protocol/give-up.js'
 import { grant } from '../../../lib/protocol/grant.js'
@@ -22,6 +26,10 @@ export interface Rules {
   readonly grant: (locks: readonly Grantable[], now: Timestamp) => readonly Transaction[]
   readonly giveUp: typeof giveUp
   readonly release: typeof release
+  /** What a process sends next of what its clients want of one lock. */
+  readonly nextTurn: typeof nextTurn
+  readonly applyComposition: typeof applyComposition
+  readonly heldSnapshot: typeof heldSnapshot
   readonly combine: typeof combine
   readonly applyResult: typeof applyResult
   readonly applyEvent: typeof applyEvent
@@ -41,15 +49,27 @@ export interface Rules {
   readonly rejoinsAllQueues: boolean
   /** After a forced release without an answer, a holding that is gone is taken to have gone by force. */
   readonly believesInLostAnswers: boolean
+  /** A transaction of several without an answer is sent again, one by one, as if it had been refused. */
+  readonly repeatsLostTurns: boolean
+  /** A release of what the process does not see is over, without a read. */
+  readonly believesInOldViews: boolean
+  /** Of a process the first that waits watches those before it. */
+  readonly firstWatches: boolean
 }
 
 /** The real functions, and what `lib/lock` does with them. */
 export const rules: Rules = {
   decide: decideAll,
   watchedBy: watchedByAll,
-  grant: (locks, now) => locks.map(({ snapshot, request }) => grant(snapshot, request, now).transaction),
+  grant: (locks, now) => {
+    const options = locks.length === 1 ? { reads: queueReads } : {}
+    return locks.map(({ snapshot, request }) => grant(snapshot, request, now, options).transaction)
+  },
   giveUp,
   release,
+  nextTurn,
+  applyComposition,
+  heldSnapshot,
   combine,
   applyResult,
   applyEvent,
@@ -61,4 +81,7 @@ export const rules: Rules = {
   looksForMarker: true,
   rejoinsAllQueues: true,
   believesInLostAnswers: false,
+  repeatsLostTurns: false,
+  believesInOldViews: false,
+  firstWatches: true,
 }

@@ -5,6 +5,7 @@ import type { Client } from './client.js'
 import { loseForce } from './forcing.js'
 import type { Deed, Move } from './move.js'
 import { isStoreError } from '../../../lib/store/store-error.js'
+import { loseTurn } from './turn-answers.js'
 import type { Trouble, World } from './world.js'
 
 /** What can befall a client, as long as there is trouble left. */
@@ -12,7 +13,9 @@ export function troublesOf({ trouble, etcd }: World, client: Client): Move[] {
   const isOver = client.hasEnded
   const isPatient = client.goal === 'acquire' && !client.isStopped && client.stage !== 'holding'
   return [
-    ...(trouble.losses > 0 && client.stage === 'calling' ? losses(client) : []),
+    ...(trouble.losses > 0 && client.stage === 'calling' && client.call?.kind !== 'together'
+      ? losses(client)
+      : []),
     ...(trouble.ends > 0 ? [...client.idleLeases, ...client.leases] : [])
       .filter(lease => etcd.leases.has(lease) && !isOver)
       .map(lease => befall(client, 'ends', `lease ${lease} ends`, next => next.end(lease))),
@@ -85,16 +88,51 @@ function crashes(client: Client): Move[] {
     ...(call && isCommit(call) && client.stage === 'calling'
       ? [move(`dies, and its ${call.kind} is under way`, (world, self) => goAstray(world, self.call))]
       : []),
+    ...(client.home.underWay
+      ? [
+          move('dies, and its turn is under way', (world, self) =>
+            goAstray(world, self.home.underWay?.commit),
+          ),
+        ]
+      : []),
   ]
 }
 
-function crash(world: World, client: Client): void {
+/** With it dies its process. */
+function crash(world: World, { home }: Client): void {
+  for (const client of world.clients) if (client.home === home && !client.hasEnded) die(world, client)
+  home.stop()
+}
+
+function die(world: World, client: Client): void {
   world.doom([...client.leases, ...client.idleLeases])
   client.idleHolders = client.keys.map(() => undefined)
   client.idleTicket = undefined
   client.wentAway = true
   client.forget()
   client.stage = 'dead'
+}
+
+/** What can befall the transactions of the processes. */
+export function troublesOfTurns({ trouble, processes }: World): Move[] {
+  if (trouble.losses === 0) return []
+  return processes.flatMap(({ index, underWay }) => {
+    if (!underWay) return []
+    const { commit } = underWay
+    const move = (text: string, make: (world: World) => void): Move => ({
+      text: `for ${commit.uuid}: ${text}`,
+      make: next => {
+        next.trouble = { ...next.trouble, losses: next.trouble.losses - 1 }
+        make(next)
+        loseTurn(next, next.processes[index]!)
+      },
+    })
+    return [
+      move('the transaction is lost', () => {}),
+      move('no answer to the transaction', next => applyUnheard(next, commit)),
+      move('the transaction is late', next => goAstray(next, commit)),
+    ]
+  })
 }
 
 /** What can befall the calls of the administrator. */

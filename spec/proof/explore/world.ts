@@ -1,6 +1,8 @@
 import type { KeyEvent, LeaseId } from '../../../lib/kv/key-value.js'
 import { isWithin } from '../../../lib/kv/key-value.js'
 import { split } from '../../../lib/protocol/combine.js'
+import type { TransactionResult } from '../../../lib/kv/transaction.js'
+import { withTicket } from '../../../lib/protocol/snapshot.js'
 import type { LockKey } from '../../../lib/protocol/lock-key.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
 import type { Administrator } from './administrator.js'
@@ -9,7 +11,9 @@ import { type AcquireRequest, Client } from './client.js'
 import { Etcd } from './etcd.js'
 import { checkChange, checkTruth } from './invariants.js'
 import { keyOf } from './lock-names.js'
+import { Process } from './process.js'
 import type { Rules } from './rules.js'
+import { beginningOf, withShortLists } from './short-lists.js'
 import { agedKey } from './time.js'
 
 /** How often each kind of trouble may still befall. */
@@ -32,6 +36,9 @@ export interface Committed {
 /** One state of all that takes part. */
 export class World {
   clients: readonly Client[]
+  processes: readonly Process[] = []
+  /** How many tickets a read of the beginning of a queue shows, and a holder key tells of. */
+  lists = Infinity
   /** Requests that may be applied when nobody waits for their answers any more. */
   strays: readonly Commit[] = []
   /** Leases that nobody renews any more: they end at some time. */
@@ -46,13 +53,24 @@ export class World {
     /** All locks that anybody asks for. */
     readonly keys: readonly LockKey[] = locksOf(requests),
   ) {
-    this.clients = requests.map((request, index) => new Client(index, request))
+    const names = requests.map(({ process = '' }, index) => process || String(index))
+    const all = [...new Set(names)]
+    this.processes = all.map((name, at) => new Process(at, names.filter(each => each === name).length > 1))
+    this.clients = requests.map(
+      (request, index) => new Client(index, request, this.processes[all.indexOf(names[index]!)]!),
+    )
   }
 
   copy(): World {
     const { rules, trouble, administrator, etcd, keys } = this
     const copy = new World(rules, [], trouble, administrator?.copy(), etcd, keys)
-    copy.clients = this.clients.map(client => client.copy())
+    copy.lists = this.lists
+    copy.processes = this.processes.map(process => process.copy())
+    copy.clients = this.clients.map(client => {
+      const same = client.copy()
+      same.home = copy.processes[client.home.index]!
+      return same
+    })
     copy.strays = this.strays
     copy.doomed = this.doomed
     return copy
@@ -63,18 +81,40 @@ export class World {
     return keys.map(key => this.etcd.truth(key))
   }
 
+  /** What a client reads of its locks: of a single one the beginning of the queue, and its own ticket. Its process remembers it. */
+  look(client: Client): Snapshot[] {
+    const { keys, uuid, home } = client
+    const truths = this.truths(client)
+    if (keys.length > 1) {
+      for (const truth of truths) home.learn(truth)
+      return truths
+    }
+    const [truth] = truths as [Snapshot]
+    const beginning = beginningOf(truth, this.lists)
+    home.learn(beginning)
+    const ticket = truth.tickets.get(uuid)
+    return [ticket ? withTicket(beginning, uuid, ticket) : beginning]
+  }
+
   /** @throws StoreError, Violation */
   commit(call: Commit): Committed {
-    const transactions = call.parts.map(({ transaction }) => transaction)
+    const results = this.run(call)
+    const seen: (Snapshot | undefined)[] = []
+    for (const [part, { at, from, transaction }] of call.parts.entries()) {
+      const asSent = withShortLists(transaction, this.lists)
+      seen[at] = this.rules.applyResult(from, asSent, results[part]!)
+    }
+    return { succeeded: results[0]!.succeeded, after: seen }
+  }
+
+  /** The result of each part. @throws StoreError, Violation */
+  run(call: Commit): TransactionResult[] {
+    const transactions = call.parts.map(({ transaction }) => withShortLists(transaction, this.lists))
     const all = call.extra ? [...transactions, call.extra] : transactions
     const { after, result, events } = this.etcd.commit(this.rules.combine(all))
     if (after !== this.etcd) checkChange(this, after, call)
     this.moveTo(after, events)
-    const results = split(all, result)
-    const seen: (Snapshot | undefined)[] = []
-    for (const [part, { at, from, transaction }] of call.parts.entries())
-      seen[at] = this.rules.applyResult(from, transaction, results[part]!)
-    return { succeeded: result.succeeded, after: seen }
+    return split(all, result)
   }
 
   mint(client: Client): LeaseId {
@@ -105,7 +145,7 @@ export class World {
     const { keys, revision, leases } = this.etcd
     this.etcd = new Etcd(keys.map(agedKey), revision, leases)
     this.strays = this.strays.map(agedCall)
-    for (const client of this.clients) client.age()
+    for (const each of [...this.clients, ...this.processes]) each.age()
     this.administrator?.age()
   }
 
