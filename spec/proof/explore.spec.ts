@@ -4,6 +4,7 @@ import { few } from './explore/configurations.js'
 import { Explorer } from './explore/explorer.js'
 import type { Mistake } from './explore/mistake.js'
 import { mistakes } from './explore/mistakes.js'
+import { mistakesOfComposing } from './explore/mistakes-of-composing.js'
 import { mistakesOfForce } from './explore/mistakes-of-force.js'
 import { mistakesOfSets } from './explore/mistakes-of-sets.js'
 import { rules } from './explore/rules.js'
@@ -23,7 +24,12 @@ describe('In every state that a few clients can get into, no rule is broken', ()
 })
 
 describe('The search finds a mistake', () => {
-  const all: Readonly<Record<string, Mistake>> = { ...mistakes, ...mistakesOfForce, ...mistakesOfSets }
+  const all: Readonly<Record<string, Mistake>> = {
+    ...mistakes,
+    ...mistakesOfComposing,
+    ...mistakesOfForce,
+    ...mistakesOfSets,
+  }
 
   it.each(Object.keys(all))('%s', name => {
     const { broken, shows, as } = all[name]!
@@ -35,8 +41,8 @@ describe('The search finds a mistake', () => {
     const { broken, shows } = mistakes['a grant drops the entries of others']
     const { violation } = new Explorer(() => begin(shows, { ...rules, ...broken })).run()
     expect(traceText(violation!.trace, violation!.message)).toMatchInlineSnapshot(`
-     "  1. a: grant                                     entries a1 | holders a1(10) | queue - | leases 10 11 20 21 | a holding, b grant
-       2. b: grant                                     entries a1 | holders a1(10) | queue b1(21) | leases 10 11 20 21 | a holding, b grant
+     "  1. for a1: join entries a1 | holders a1(10) | queue - | leases 10 11 20 21 | a holding, b together
+       2. for b1: join entries a1 | holders a1(10) | queue b1(21) | leases 10 11 20 21 | a holding, b grant
        3. b: grant
           => b1 takes away the holder key of a1"
     `)

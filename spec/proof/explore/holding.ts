@@ -67,6 +67,8 @@ function checkOutcome({ etcd }: World, { uuid, keys, waits, isStopped }: Client,
   const isForced = keys.some(key => etcd.has(key.forced(uuid)))
   if (outcome === 'left' && waits && !isStopped)
     throw new Violation(`${uuid} leaves the queue, and nobody has told it to`)
+  if (outcome === 'lost' && keys.length === 1 && etcd.truth(keys[0]!).holders.has(uuid))
+    throw new Violation(`${uuid} is told that it lost what it holds`)
   if (outcome === 'dismissed' && !isForced)
     throw new Violation(`${uuid} is told that it was sent away, and nobody has sent it away`)
   if (outcome === 'released' && isForced && keys.length === 1)

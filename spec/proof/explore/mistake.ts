@@ -1,7 +1,7 @@
 import type { Compare, Transaction } from '../../../lib/kv/transaction.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
 import type { Configuration } from './configuration.js'
-import type { Rules } from './rules.js'
+import { type Rules, rules } from './rules.js'
 
 /** A rule that is broken, and where that shows. */
 export interface Mistake {
@@ -34,6 +34,26 @@ export function emptied(snapshot: Snapshot): Snapshot {
 function withKeyLocks(snapshot: Snapshot, change: (text: string) => string): Snapshot {
   const { keyLocks } = snapshot
   return { ...snapshot, keyLocks: keyLocks && { ...keyLocks, value: change(keyLocks.value) } }
+}
+
+/** What a process sends, with other transactions. */
+export function turnsWith(change: (transaction: Transaction) => Transaction): Rules['nextTurn'] {
+  return (...args) => {
+    const { turn, unseen } = rules.nextTurn(...args)
+    if (!turn) return { turn, unseen }
+    const transaction = change(turn.composition.transaction)
+    return { turn: { ...turn, composition: { ...turn.composition, transaction } }, unseen }
+  }
+}
+
+/** What a process sends, from other snapshots. */
+export function turnsFrom(change: (snapshot: Snapshot) => Snapshot): Rules['nextTurn'] {
+  return (line, cached, ...rest) => {
+    const changed = line.map(each => ({ ...each, from: change(each.from) }))
+    const { turn, unseen } = rules.nextTurn(changed, change(cached), ...rest)
+    const original = (each: (typeof line)[number]): (typeof line)[number] => line[changed.indexOf(each)]!
+    return { turn: turn && { ...turn, taken: turn.taken.map(original) }, unseen: unseen.map(original) }
+  }
 }
 
 /** As if all entries were written by software that knows no holder keys. */

@@ -7,6 +7,8 @@ import {
   isTicket,
   lax,
   type Mistake,
+  turnsFrom,
+  turnsWith,
   unlimited,
   withoutKeyLocks,
 } from './mistake.js'
@@ -37,10 +39,7 @@ export const mistakes = {
   },
   'handing over without comparing that the ticket stands': {
     broken: {
-      release: (...args) => {
-        const plan = rules.release(...args)
-        return plan && { ...plan, transaction: lax(plan.transaction, of => isTicket(of.key) && !of.end) }
-      },
+      nextTurn: turnsWith(transaction => lax(transaction, of => isTicket(of.key) && !of.end)),
     },
     shows: { requests: [one, one], trouble: { stops: 1 } },
     as: /is on lease .*, which is taken to be unused/,
@@ -58,6 +57,7 @@ export const mistakes = {
   'a grant does not compare who is first': {
     broken: {
       grant: (...args) => rules.grant(...args).map(plan => lax(plan, of => of.key === key.tickets.key)),
+      nextTurn: turnsWith(transaction => lax(transaction, of => of.key === key.tickets.key)),
     },
     shows: { requests: [one, longOne, one] },
     as: /is granted before .*, whose ticket is older/,
@@ -66,6 +66,9 @@ export const mistakes = {
     broken: {
       grant: (...args) =>
         rules.grant(...args).map(plan => lax(plan, of => [key.path, key.holders.key].includes(of.key))),
+      nextTurn: turnsWith(transaction =>
+        lax(transaction, of => [key.path, key.holders.key].includes(of.key)),
+      ),
     },
     shows: { requests: [two, two, { ...two, ttl: 90 }] },
     as: /has a holder key and no entry/,
@@ -74,6 +77,7 @@ export const mistakes = {
     broken: {
       decide: (targets, now) => rules.decide(each(targets, unlimited), now),
       grant: (locks, now) => rules.grant(each(locks, unlimited), now),
+      nextTurn: turnsFrom(unlimited),
     },
     shows: { requests: [one, two] },
     as: /2 holder keys where 1 may be/,
@@ -82,6 +86,7 @@ export const mistakes = {
     broken: {
       decide: (targets, now) => rules.decide(each(targets, emptied), now),
       grant: (locks, now) => rules.grant(each(locks, emptied), now),
+      nextTurn: turnsFrom(emptied),
     },
     shows: { requests: [one, one] },
     as: /takes away the holder key of/,
@@ -115,7 +120,7 @@ export const mistakes = {
         return rules.applyEvent(snapshot, put)
       },
     },
-    shows: { requests: [one, one] },
+    shows: { requests: [one, two] },
     as: /believes that its token is/,
   },
   'a grant without an answer is sent again blindly': {
