@@ -264,9 +264,23 @@ export class AcquireAttempt {
       this.snapshots = after
       this.isGuess = false
       this.isGrantedByUs = succeeded
+      if (!succeeded) await this.lookForTicket(guesses)
       if (succeeded) grants.forEach(({ expired }, at) => logExpired(this.engine.log, this.keys[at]!, expired))
     })
     await renewals
+  }
+
+  /**
+   * The beginning of the queue does not show a ticket that stands behind it:
+   *
+   *     those before it that were known are gone · others stand between · it tries a grant, which fails · their tickets are read
+   *
+   * To take it for gone would be to take another one, which nobody would delete when the lock is handed over meanwhile.
+   */
+  private async lookForTicket(before: readonly Snapshot[]): Promise<void> {
+    const [{ isWhole, tickets }] = this.snapshots as readonly [Snapshot]
+    if (this.isSingle && !isWhole && !tickets.has(this.uuid) && before[0]!.tickets.has(this.uuid))
+      await this.look()
   }
 
   /** Sends a grant, and knows afterwards what became of it; until then, or when no answer comes, nobody does. @throws StoreError */

@@ -88,7 +88,8 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
     if (ticket) this.coordinator?.attend(this.uuid, this, ticket.createRevision)
     for (;;) {
       if (this.signal.aborted) return snapshots
-      if (this.granted) return this.takeGranted()
+      const granted = this.takeGranted(snapshots[0]!.revision)
+      if (granted) return granted
       if (this.watch(seen)) {
         // Reads only when every watch is established: no watch reports a change that was made before it.
         await Promise.race([this.watching(), this.stopped])
@@ -189,11 +190,15 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
     return this.isOutOfPatience || (!this.hasNews && (isPromoted || this.msOfPatience < Infinity))
   }
 
-  private takeGranted(): readonly Snapshot[] {
+  /**
+   * What it was granted, unless it has seen what came after: the lease may be gone that the grant was on, and a new ticket may stand.
+   */
+  private takeGranted(seen: bigint): readonly Snapshot[] | undefined {
     const { granted } = this
     this.granted = undefined
+    if (!granted || granted.revision < seen) return undefined
     this.stale = false
-    return [granted!]
+    return [granted]
   }
 
   /** Watches what is to be watched now. Returns whether a change may have been missed until the watches are established. */

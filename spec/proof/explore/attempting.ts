@@ -151,6 +151,10 @@ export function onCommitted(client: Client, { kind }: Commit, { succeeded, after
   if (kind === 'grant') {
     client.isGrantedByUs = succeeded
     client.isUnsettled = false
+    // Its ticket may stand behind those that were read.
+    const [snapshot] = after
+    if (!succeeded && client.keys.length === 1 && !snapshot?.isWhole && !client.hasTickets)
+      return client.send({ kind: 'read', why: 'wait' })
   }
   client.stage = 'running'
 }

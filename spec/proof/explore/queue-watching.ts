@@ -15,11 +15,9 @@ import type { World } from './world.js'
 export function watchQueue(world: World, client: Client, until: Timestamp | undefined): void {
   const ticket = client.snapshots[0]!.tickets.get(client.uuid)
   client.queuedAt = ticket?.createRevision
-  if (client.granted) {
-    client.see([client.granted])
-    client.granted = undefined
-    return
-  }
+  const { granted } = client
+  client.granted = undefined
+  if (granted && granted.revision >= client.snapshots[0]!.revision) return client.see([granted])
   const ranges = rangesOf(world, client)
   client.watches = client.watches.filter(({ range }) => ranges.some(({ key }) => key === range.key))
   const fresh = ranges.filter(({ key }) => !client.watches.some(({ range }) => key === range.key))

@@ -1,0 +1,65 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { pino } from 'pino'
+import { type Op, unconditionally } from '../../../lib/kv/transaction.js'
+import { AcquireAttempt } from '../../../lib/lock/acquire/acquire-attempt.js'
+import { QueueWatcher } from '../../../lib/lock/acquire/queue-watcher.js'
+import { Engine } from '../../../lib/lock/engine/engine.js'
+import type { LockTarget } from '../../../lib/lock/options/lock-target.js'
+import { newLockId } from '../../../lib/model/lock-id.js'
+import { LockKey } from '../../../lib/protocol/lock-key.js'
+import { MOST_READ } from '../../../lib/protocol/queue.js'
+import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
+import { systemClock } from '../../../lib/time/clock.js'
+
+const key = new LockKey('custom', 'name')
+
+describe('One that waits', () => {
+  const stop = new AbortController()
+  let store: MemoryStore
+  let engine: Engine
+  let target: LockTarget
+  let watcher: QueueWatcher
+  let attempt: AcquireAttempt
+
+  beforeEach(() => {
+    store = new MemoryStore()
+    engine = new Engine(store, systemClock, pino({ level: 'silent' }))
+    target = { key, terms: { uuid: newLockId(), owner: 'tester', concurrency: 1, ttl: 30 } }
+    watcher = new QueueWatcher(engine, [target], stop.signal, { isShown: false, onHandOver: () => {} })
+    attempt = new AcquireAttempt(engine, [target], true, watcher)
+  })
+  afterEach(async () => {
+    watcher.close()
+    await store.close()
+  })
+
+  const put = (...paths: string[]) =>
+    store.commit(unconditionally(...paths.map((path): Op => ({ type: 'put', key: path, value: '' }))))
+
+  it('behind more than are read keeps its ticket when it tries to be granted too early', async () => {
+    const others = Array.from({ length: MOST_READ + 2 }, (_, at) => key.ticket(`other ${at}`))
+    await put(...others)
+    expect(await attempt.advance(stop.signal, {})).toMatchObject({ kind: 'wait', place: MOST_READ + 1 })
+    // Those that it knew are gone, as far as it has been told.
+    const { snapshot } = attempt.seen[0]!
+    const { uuid } = target.terms
+    attempt.see([{ ...snapshot, tickets: new Map([[uuid, snapshot.tickets.get(uuid)!]]) }])
+    const puts = (await engine.readOne(key)).tickets.get(uuid)!.modRevision
+    expect(await attempt.advance(stop.signal, {})).toMatchObject({ kind: 'wait', place: MOST_READ + 1 })
+    expect((await engine.readOne(key)).tickets.get(uuid)!.modRevision).toBe(puts)
+  })
+
+  it('does not believe in a grant of which it has seen the end', async () => {
+    await put(key.ticket('other'))
+    await attempt.advance(stop.signal, {})
+    const { snapshot } = attempt.seen[0]!
+    const holder = { ...snapshot.tickets.get(target.terms.uuid)!, key: key.holder(target.terms.uuid) }
+    const granted = { ...snapshot, holders: new Map([[target.terms.uuid, holder]]) }
+    watcher.onGranted({ ...granted, revision: snapshot.revision - 1n })
+    const [seen] = await watcher.next(attempt.seen, undefined)
+    expect(seen!.holders.size).toBe(0)
+    watcher.onGranted({ ...granted, revision: seen!.revision })
+    const [held] = await watcher.next([{ ...target, snapshot: seen! }], undefined)
+    expect(held!.holders.size).toBe(1)
+  })
+})

@@ -1,0 +1,79 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { eventKey } from '../../../lib/kv/key-value.js'
+import { unconditionally } from '../../../lib/kv/transaction.js'
+import { type OwnKeysListener, OwnKeysWatch } from '../../../lib/lock/engine/own-keys-watch.js'
+import { lockIds } from '../../../lib/model/lock-id.js'
+import { LockKey } from '../../../lib/protocol/lock-key.js'
+import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
+import { eventually } from '../../support/eventually.js'
+
+const key = new LockKey('custom', 'name')
+
+describe('The watch of the own keys of a process', () => {
+  let store: MemoryStore
+  let watch: OwnKeysWatch
+  let opened: number
+  let told: string[]
+  beforeEach(() => {
+    store = new MemoryStore()
+    opened = 0
+    told = []
+    const counting = Object.assign(Object.create(store) as MemoryStore, {
+      watch: (...args: Parameters<MemoryStore['watch']>) => (opened++, store.watch(...args)),
+    })
+    watch = new OwnKeysWatch(counting, key)
+  })
+  afterEach(() => store.close())
+
+  const listener = (name: string, uuid: string): OwnKeysListener => ({
+    uuid,
+    onEvents: events =>
+      void told.push(...events.map(event => `${name} ${event.type} ${eventKey(event).slice(-36)}`)),
+    onGap: () => void told.push(`${name} gap`),
+    onEnd: () => void told.push(`${name} end`),
+  })
+  const put = (path: string) => store.commit(unconditionally({ type: 'put', key: path, value: '' }))
+
+  it('is one for all of them, and tells each of its own holder key and marker', async () => {
+    const newId = lockIds()
+    const [a, b, other] = [newId(), newId(), newId()]
+    await watch.add(listener('a', a)).ready
+    const group = watch.add(listener('b', b))
+    expect([group.isReady, opened]).toEqual([true, 1])
+    for (const path of [key.holder(b), key.forced(a), key.holder(other), key.ticket(a)]) await put(path)
+    await eventually(() => expect(told).toEqual([`b put ${b}`, `a put ${a}`]))
+  })
+
+  it('is another for ids of another process, and for those that were made elsewhere', async () => {
+    const [a, b, c] = [lockIds()(), lockIds()(), 'made elsewhere']
+    await Promise.all([a, b, c].map((uuid, at) => watch.add(listener('abc'[at]!, uuid)).ready))
+    expect(opened).toBe(3)
+    await put(key.holder(c))
+    await eventually(() => expect(told).toHaveLength(1))
+  })
+
+  it('closes with the last of them, and is opened anew', async () => {
+    const newId = lockIds()
+    const [a, b] = [listener('a', newId()), listener('b', newId())]
+    await watch.add(a).ready
+    await watch.add(b).ready
+    watch.delete(a)
+    await put(key.holder(a.uuid))
+    await put(key.holder(b.uuid))
+    await eventually(() => expect(told).toEqual([`b put ${b.uuid}`]))
+    watch.delete(b)
+    await put(key.holder(b.uuid))
+    expect(watch.add(a).isReady).toBe(false)
+    expect([opened, told.length]).toEqual([2, 1])
+  })
+
+  it('tells all of its end, and is opened anew', async () => {
+    const newId = lockIds()
+    const [a, b] = [listener('a', newId()), listener('b', newId())]
+    await Promise.all([watch.add(a).ready, watch.add(b).ready])
+    await store.close()
+    expect(told).toEqual(['a end', 'b end'])
+    void watch.add(a).ready.catch(() => {})
+    expect(opened).toBe(2)
+  })
+})

@@ -1,0 +1,98 @@
+import { describe, expect, it } from '@jest/globals'
+import { type Intent, MOST_JOINS, nextTurn } from '../../../lib/lock/engine/turn.js'
+import { Timestamp } from '../../../lib/model/timestamp.js'
+import { compose } from '../../../lib/protocol/compose.js'
+import { LockKey } from '../../../lib/protocol/lock-key.js'
+import { applyResult, emptySnapshot, type Snapshot } from '../../../lib/protocol/snapshot.js'
+import { KeySpace } from '../../../lib/store/memory/key-space.js'
+
+const key = new LockKey('custom', 'name')
+const now = Timestamp.parse('2023-07-16 16:46:52')
+const nothing = emptySnapshot(key)
+
+function join(uuid: string, from = nothing, isAlone = false): Intent {
+  const terms = { uuid, owner: 'tester', concurrency: 0, ttl: 30, holderLease: '1', ticketLease: '2' }
+  const request = { ...terms, handoffAllowed: true }
+  return { kind: 'join', uuid, join: { request, created: now, extraOps: [] }, from, isAlone }
+}
+
+function release(uuid: string, from: Snapshot, mostSuccessors = Infinity, isAlone = false): Intent {
+  return { kind: 'release', uuid, mostSuccessors, from, isAlone }
+}
+
+/** As after a transaction that has granted it to these. */
+function heldBy(...uuids: string[]): Snapshot {
+  const joins = uuids.map(uuid => join(uuid)).flatMap(each => (each.kind === 'join' ? [each.join] : []))
+  const wanted = { releases: [], joins, mostSuccessors: 0, isLocal: () => false }
+  const { transaction } = compose(nothing, wanted, now)
+  return applyResult(nothing, transaction, new KeySpace(() => true).run(transaction).result)
+}
+
+const turnOf = (line: Intent[], cached = nothing) => nextTurn(line, cached, now, () => false)
+const idsOf = (intents: readonly Intent[] = []): string[] => intents.map(({ uuid }) => uuid)
+
+describe('The next turn', () => {
+  it('takes releases and joins that have come, in their order', () => {
+    const line = [join('c'), release('a', heldBy('a', 'b')), join('d'), release('b', nothing)]
+    const { turn, unseen } = turnOf(line)
+    expect([idsOf(turn!.taken), unseen]).toEqual([['c', 'a', 'd', 'b'], []])
+    expect([...turn!.composition.released.keys()]).toEqual(['a', 'b'])
+  })
+
+  it('goes by the newest that any of them, or the process, has seen', () => {
+    const [old, held] = [
+      { ...nothing, revision: 1n },
+      { ...heldBy('a'), revision: 2n },
+    ]
+    expect(turnOf([release('a', old)], held).unseen).toEqual([])
+    expect(turnOf([release('a', held)], old).unseen).toEqual([])
+    expect(idsOf(turnOf([release('a', held)], { ...nothing, revision: 3n }).unseen)).toEqual(['a'])
+  })
+
+  it('leaves out releases of holders that nothing shows, and takes the others', () => {
+    const { turn, unseen } = turnOf([release('x', nothing), join('a')])
+    expect([idsOf(unseen), idsOf(turn!.taken)]).toEqual([['x'], ['a']])
+    expect(turnOf([release('x', nothing)]).turn).toBeUndefined()
+  })
+
+  it('takes no id twice', () => {
+    const held = heldBy('a')
+    expect(idsOf(turnOf([release('a', held), join('a'), release('a', held), join('b')]).turn!.taken)).toEqual(
+      ['a', 'b'],
+    )
+  })
+
+  it('takes no more than etcd does', () => {
+    const held = heldBy(...Array.from({ length: 20 }, (_, at) => `h${at}`))
+    const line = [
+      ...[...held.holders.keys()].map(uuid => release(uuid, held)),
+      ...Array.from({ length: 40 }, (_, at) => join(`j${at}`)),
+    ]
+    const { taken, composition } = turnOf(line).turn!
+    expect(taken.filter(({ kind }) => kind === 'release')).toHaveLength(16)
+    expect(taken.filter(({ kind }) => kind === 'join')).toHaveLength(MOST_JOINS)
+    const { compare, success, failure } = composition.transaction
+    expect(Math.max(compare.length, success.length, failure.length)).toBeLessThanOrEqual(128)
+  })
+
+  it('takes alone what is to travel alone, and nothing of that into the turns of others', () => {
+    expect(idsOf(turnOf([join('a', nothing, true), join('b')]).turn!.taken)).toEqual(['a'])
+    expect(idsOf(turnOf([join('b'), join('a', nothing, true), join('c')]).turn!.taken)).toEqual(['b', 'c'])
+  })
+
+  it('hands over to no more than each of its releases may', () => {
+    const held = heldBy('a', 'b')
+    const value = JSON.stringify({ concurrency: 0, created: String(now), owner: 'w', ttl: 30, lease: '9' })
+    const kv = { key: key.ticket('w'), value, createRevision: 9n, modRevision: 9n, lease: '9' }
+    const queued = { ...held, tickets: new Map([['w', kv]]) }
+    expect(turnOf([release('a', queued), release('b', queued)]).turn!.composition.successors).toEqual(['w'])
+    expect(turnOf([release('a', queued), release('b', queued, 0)]).turn!.composition.successors).toEqual([])
+  })
+
+  it('lets join by the guess that costs nothing, where what is seen lets nobody in', () => {
+    const ticket = { key: key.ticket('w'), value: '', createRevision: 9n, modRevision: 9n, lease: '9' }
+    const queued = { ...heldBy('a'), tickets: new Map([['w', ticket]]) }
+    expect(turnOf([join('b')], queued).turn!.before).toEqual(nothing)
+    expect(turnOf([join('b')], heldBy('a')).turn!.before).toEqual(heldBy('a'))
+  })
+})
