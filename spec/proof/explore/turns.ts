@@ -1,7 +1,7 @@
 import type { Intent } from '../../../lib/lock/engine/turn.js'
 import type { Client } from './client.js'
 import type { Member, Process } from './process.js'
-import { withShortLists } from './short-lists.js'
+import { withShortLists } from '../../support/short-lists.js'
 import { NOW } from './time.js'
 import type { World } from './world.js'
 

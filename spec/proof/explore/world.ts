@@ -13,7 +13,7 @@ import { checkChange, checkTruth } from './invariants.js'
 import { keyOf } from './lock-names.js'
 import { Process } from './process.js'
 import type { Rules } from './rules.js'
-import { beginningOf, withShortLists } from './short-lists.js'
+import { beginningOf, withShortLists } from '../../support/short-lists.js'
 import { agedKey } from './time.js'
 
 /** How often each kind of trouble may still befall. */

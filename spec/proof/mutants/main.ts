@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import Table from 'cli-table3'
 import { batchMutants } from './batch-mutants.js'
 import { clientMutants } from './client-mutants.js'
+import { coordinatorMutants } from './coordinator-mutants.js'
 import { protocolMutants } from './protocol-mutants.js'
 import { tryMutant } from './try-mutant.js'
 
@@ -12,8 +13,8 @@ import { tryMutant } from './try-mutant.js'
  * notices. Ends with 1 when one survives. Arguments: words of the mistakes to make; all when there are none.
  */
 const words = process.argv.slice(2)
-const mutants = [...protocolMutants, ...clientMutants, ...batchMutants].filter(({ mistake }) =>
-  words.every(word => mistake.includes(word)),
+const mutants = [...protocolMutants, ...clientMutants, ...batchMutants, ...coordinatorMutants].filter(
+  ({ mistake }) => words.every(word => mistake.includes(word)),
 )
 /** What the specs need that are named by mutants: one that cannot run would seem to notice every mistake. */
 const PARTS = ['lib', 'spec', 'bench', 'docs', 'examples', 'package.json', 'jest.config.ts', 'tsconfig.json']

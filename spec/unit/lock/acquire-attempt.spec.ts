@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import { pino } from 'pino'
 import { type Op, unconditionally } from '../../../lib/kv/transaction.js'
 import { AcquireAttempt } from '../../../lib/lock/acquire/acquire-attempt.js'
@@ -10,6 +10,7 @@ import { LockKey } from '../../../lib/protocol/lock-key.js'
 import { MOST_READ } from '../../../lib/protocol/queue.js'
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
 import { systemClock } from '../../../lib/time/clock.js'
+import { eventually } from '../../support/eventually.js'
 
 const key = new LockKey('custom', 'name')
 
@@ -47,6 +48,23 @@ describe('One that waits', () => {
     const puts = (await engine.readOne(key)).tickets.get(uuid)!.modRevision
     expect(await attempt.advance(stop.signal, {})).toMatchObject({ kind: 'wait', place: MOST_READ + 1 })
     expect((await engine.readOne(key)).tickets.get(uuid)!.modRevision).toBe(puts)
+  })
+
+  it('as the first of its process watches those before it, and hears that they are gone', async () => {
+    const watch = jest.spyOn(store, 'watch')
+    await put(key.ticket('other'))
+    await attempt.advance(stop.signal, {})
+    const follow = async (): Promise<void> => {
+      while (attempt.seen[0]!.snapshot.tickets.has('other'))
+        attempt.see(await watcher.next(attempt.seen, undefined))
+    }
+    const heard = follow()
+    heard.catch(() => {})
+    await eventually(() =>
+      expect(watch).toHaveBeenCalledWith({ key: key.ticket('other') }, expect.anything()),
+    )
+    await store.commit(unconditionally({ type: 'delete', key: key.ticket('other') }))
+    await heard
   })
 
   it('does not believe in a grant of which it has seen the end', async () => {

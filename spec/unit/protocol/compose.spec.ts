@@ -104,6 +104,15 @@ describe('What is composed', () => {
     expect([ids(read().holders), ids(read().tickets)]).toEqual([['a'], ['b', 'c']])
   })
 
+  it('does not grant it either when nobody leaves', () => {
+    ask(join('a', 2))
+    const from = read()
+    const composition = composed(from, [], [join('c', 2)])
+    ask(join('b', 1))
+    expect([[...composition.granted], run(from, composition).succeeded]).toEqual([['c'], false])
+    expect([ids(read().holders), ids(read().tickets)]).toEqual([['a'], ['b', 'c']])
+  })
+
   it('releases, hands over and lets join in one go', () => {
     ask(join('a'))
     ask(join('b'))

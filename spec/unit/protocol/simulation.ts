@@ -3,6 +3,7 @@ import { expect } from '@jest/globals'
 import { byBytes, isWithin, type KeyRange, type KeyValue, type LeaseId } from '../../../lib/kv/key-value.js'
 import type { Transaction, TransactionResult } from '../../../lib/kv/transaction.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
+import { applyComposition, compose } from '../../../lib/protocol/compose.js'
 import { decide } from '../../../lib/protocol/decide.js'
 import { extend } from '../../../lib/protocol/extend.js'
 import { giveUp } from '../../../lib/protocol/give-up.js'
@@ -20,10 +21,12 @@ import {
 } from '../../../lib/protocol/snapshot.js'
 import { KeySpace } from '../../../lib/store/memory/key-space.js'
 import { isStoreError } from '../../../lib/store/store-error.js'
+import { withShortLists } from '../../support/short-lists.js'
 
 /** What one client does next, from the snapshot that is `age` old. */
 export interface Action {
-  readonly kind: 'acquire' | 'release' | 'giveUp' | 'extend' | 'loseLease' | 'crash' | 'deleteByHand'
+  readonly kind:
+    'acquire' | 'release' | 'together' | 'giveUp' | 'extend' | 'loseLease' | 'crash' | 'deleteByHand'
   readonly client: number
   readonly age: number
   /** Of the next request of this client. */
@@ -46,7 +49,15 @@ const ttl = 30
 
 /** Clients on one lock, one transaction at a time, checked at every step. */
 export class Simulation {
-  readonly stats = { granted: 0, grantedFromOld: 0, settledFromOld: 0, queued: 0, failed: 0, handedOver: 0 }
+  readonly stats = {
+    granted: 0,
+    grantedFromOld: 0,
+    settledFromOld: 0,
+    queued: 0,
+    failed: 0,
+    handedOver: 0,
+    together: 0,
+  }
   private readonly leases = new Set<LeaseId>()
   private readonly keySpace = new KeySpace(id => this.leases.has(id))
   private readonly known: Snapshot[] = [emptySnapshot(key)]
@@ -105,6 +116,8 @@ export class Simulation {
         return client.isHolding ? undefined : this.acquire(client, seen)
       case 'release':
         return client.isHolding ? this.release(client, seen, action) : undefined
+      case 'together':
+        return this.together(seen, action)
       case 'giveUp':
         return client.isHolding ? undefined : this.giveUp(client, seen, action)
       case 'extend':
@@ -147,6 +160,41 @@ export class Simulation {
     expect(after.holders.has(uuid) || keyLocksOf(after).locks.has(uuid)).toBe(false)
     this.noteHandedOver(before, after)
     this.restart(client, next)
+  }
+
+  /** All clients are of one process: what several of them want is one transaction, which reads short lists. */
+  private together(seen: Snapshot, action: Action): void {
+    const before = this.read()
+    const wanting = this.clients.filter((_, at) => (action.age + at) % 3 > 0)
+    const leaving = wanting.filter(({ isHolding, request }) => isHolding && seen.holders.has(request.uuid))
+    const coming = wanting.filter(({ isHolding, request }) => !isHolding && !before.tickets.has(request.uuid))
+    const wanted = {
+      releases: leaving.map(({ request }) => request.uuid),
+      joins: coming.map(each => ({ request: each.request, created: this.clockOf(each), extraOps: [] })),
+      mostSuccessors: Infinity,
+      isLocal: () => action.waits,
+    }
+    if (leaving.length + coming.length === 0) return
+    const composed = compose(seen, wanted, this.clockOf(wanting[0]!))
+    const composition = { ...composed, transaction: withShortLists(composed.transaction, 2) }
+    let result: TransactionResult
+    try {
+      result = this.keySpace.run(composition.transaction).result
+    } catch (error) {
+      if (this.isUndisturbed || !isStoreError(error, 'lease-not-found')) throw error
+      return
+    }
+    const truth = this.read()
+    const after = applyComposition(seen, composition, result)
+    this.known.push(truth, after)
+    if (this.isUndisturbed) checkKeyLocks(truth)
+    checkBeginning(after, truth)
+    if (!result.succeeded) return
+    this.stats.together += Number(leaving.length > 0 && coming.length > 0)
+    for (const client of coming)
+      if (composition.granted.has(client.request.uuid)) this.noteGranted(client, before)
+    this.noteHandedOver(before, truth)
+    for (const client of leaving) this.restart(client, action)
   }
 
   /** Those who left the queue for the lock are its first, and as many as fit. */
@@ -277,6 +325,12 @@ export class Simulation {
   private clockOf({ skew }: Client): Timestamp {
     return this.time.plusSeconds(skew)
   }
+}
+
+/** The tickets that are known and stand are the first of the queue: nobody stands unknown before or between them. */
+function checkBeginning(known: Snapshot, truth: Snapshot): void {
+  const standing = [...known.tickets.keys()].filter(uuid => truth.tickets.has(uuid))
+  expect(standing).toEqual([...truth.tickets.keys()].slice(0, standing.length))
 }
 
 /** Each entry has its holder key; a sole holder's lease takes the KeyLocks along. */

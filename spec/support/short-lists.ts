@@ -1,5 +1,5 @@
-import type { Op, Transaction } from '../../../lib/kv/transaction.js'
-import type { Snapshot } from '../../../lib/protocol/snapshot.js'
+import type { Op, Transaction } from '../../lib/kv/transaction.js'
+import type { Snapshot } from '../../lib/protocol/snapshot.js'
 
 /** The transaction as it would be if lists of tickets were so short: those that it reads, and those that its holder keys tell. */
 export function withShortLists(transaction: Transaction, most: number): Transaction {
