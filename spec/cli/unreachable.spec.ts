@@ -1,15 +1,15 @@
 import { describe, expect, it } from '@jest/globals'
-import { freePorts } from '../../lib/testing/free-port.js'
 import { CommandProcess, runCommand } from '../support/command.js'
 import { eventually } from '../support/eventually.js'
 
-const nowhere = async (): Promise<string> => `http://127.0.0.1:${(await freePorts(1))[0]}`
+/** Where nobody listens, and no etcd of another test can begin to. */
+const NOWHERE = 'http://127.0.0.1:1'
 
 describe('an etcd that nobody runs', () => {
   it.concurrent.each([[['ls']], [['show', 'some']], [['watch']], [['release', 'some', 'id']]])(
     'ends %j with 69 in seconds, without a stack trace',
     async args => {
-      const answer = await runCommand([...args, '--json', '--endpoints', await nowhere()])
+      const answer = await runCommand([...args, '--json', '--endpoints', NOWHERE])
       const message = expect.stringContaining('cannot be reached')
       expect(JSON.parse(answer.stdout)).toMatchObject({ error: { code: 'ETCD_UNAVAILABLE', message } })
       expect(answer.stderr).toMatch(/^spicelock: .*\n$/)
@@ -21,7 +21,7 @@ describe('an etcd that nobody runs', () => {
   it.concurrent(
     'ends run with 69, without running the command',
     async () => {
-      const args = ['run', 'some', '--endpoints', await nowhere(), '--', 'echo', 'started']
+      const args = ['run', 'some', '--endpoints', NOWHERE, '--', 'echo', 'started']
       const { code, stdout, stderr } = await runCommand(args)
       expect([code, stdout]).toEqual([69, ''])
       expect(stderr).toMatch(/^spicelock: .*cannot be reached.*\n$/)
@@ -30,7 +30,7 @@ describe('an etcd that nobody runs', () => {
   )
 
   it('does not keep watch from ending at a signal', async () => {
-    const command = await CommandProcess.start(['watch', '--verbose', '--endpoints', await nowhere()])
+    const command = await CommandProcess.start(['watch', '--verbose', '--endpoints', NOWHERE])
     await eventually(() => expect(command.stderr).toContain('Watching locks'))
     const start = performance.now()
     command.child.kill('SIGTERM')
@@ -39,7 +39,7 @@ describe('an etcd that nobody runs', () => {
   })
 
   it('does not keep run from ending at a signal', async () => {
-    const args = ['run', 'some', '--verbose', '--endpoints', await nowhere(), '--', 'echo', 'started']
+    const args = ['run', 'some', '--verbose', '--endpoints', NOWHERE, '--', 'echo', 'started']
     const command = await CommandProcess.start(args)
     await eventually(() => expect(command.stderr).toContain('Acquiring lock'))
     command.child.kill('SIGTERM')

@@ -196,7 +196,7 @@ describe('Examples of unit tests', () => {
 describe('The example of a store of one’s own', () => {
   it('passes the contract', async () => {
     const { output } = await alone.store[0]!.ended()
-    expect(output).toMatch(/^# tests (2\d)\n(.*\n)?# pass \1$/m)
+    expect(output).toMatch(/^# tests ([2-9]\d)\n(.*\n)?# pass \1$/m)
   })
 })
 

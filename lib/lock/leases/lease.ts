@@ -3,7 +3,7 @@ import type { Timestamp } from '../../model/timestamp.js'
 import type { Clock } from '../../time/clock.js'
 
 /** A reused lease this young counts as just granted; at most this much of a holder's time is lost. */
-const FRESH_MS = 100
+const FRESH_MS = 300
 const FRESH_SHARE = 0.01
 export const RENEWALS_PER_TTL = 3
 /**
