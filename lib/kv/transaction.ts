@@ -31,7 +31,7 @@ export interface Range extends KeyRange {
   readonly limit?: number | undefined
   /** By `key`, which is meant when nothing is said, or by ascending create revision: the oldest first. */
   readonly order?: 'key' | 'create' | undefined
-  /** As of this revision, which is no later than the store's; now when not given. Refused when the store has forgotten it. */
+  /** As of this revision, which is no later than the store's; now when not given. Refused as `required revision has been compacted` when the store has forgotten it. */
   readonly revision?: bigint | undefined
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import type { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
+import { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
 import { Crowd, outcomes } from '../support/crowd.js'
 import { storeAt, useEtcdServer } from '../support/etcd.js'
@@ -130,6 +130,32 @@ describe('A commit behind another that shares a name with it, and is not answere
     expect(await outcomes([other!, next])).toEqual(['applied', 'applied'])
     await store.close()
   })
+})
+
+it('A commit with little time is served by another member in time, though those that travel with it have more', async () => {
+  await using first = await TcpProxy.to(etcd.get().endpoint)
+  await using second = await TcpProxy.to(etcd.get().endpoint)
+  const endpoints = [first.endpoint, second.endpoint]
+  const store = new EtcdStore({ endpoints, callTimeoutMs: 10_000, failover: true })
+  try {
+    const mixed = new Crowd(store)
+    await mixed.create('first contact')
+    // A member that was heard of within the last second is not doubted.
+    await delay(1_100)
+    for (const way of [first, second]) if (way.connections > 0) way.lose()
+    const patient = outcomes(mixed.createAll(3))
+    const end = performance.now() + 1_200
+    const hasty = async (): Promise<string> => {
+      const timeoutMs = end - performance.now()
+      if (timeoutMs <= 0) return 'given up'
+      const [outcome] = await outcomes([mixed.create('hasty', { timeoutMs })])
+      return outcome === 'unreachable' ? hasty() : outcome!
+    }
+    expect(await hasty()).toBe('applied')
+    expect(await patient).toEqual(all(3, 'unreachable'))
+  } finally {
+    await store.close()
+  }
 })
 
 describe('What etcd refuses of a crowd', () => {

@@ -29,9 +29,10 @@ afterAll(async () => {
 beforeEach(() => {
   name = freshName()
 })
-afterEach(() =>
-  store.commit({ compare: [], success: [{ type: 'delete', ...LockKey.allUnder('custom')[0] }], failure: [] }),
-)
+afterEach(async () => {
+  for (const range of LockKey.allUnder('custom'))
+    await store.commit({ compare: [], success: [{ type: 'delete', ...range }], failure: [] })
+})
 
 const put = (key: string, value: string): Promise<unknown> =>
   store.commit({ compare: [], success: [{ type: 'put', key, value }], failure: [] })
@@ -68,6 +69,15 @@ it.each<[string, object, object]>([
     body: { expires_at: expect.stringMatching(/^\d{4}-/) },
   })
   expect(await native.list()).toMatchObject([{ name, holders: [{ id: ID }] }])
+})
+
+it('an entry that its holder renews, with a ttl longer than any time, lasts for the longest time that can be printed', async () => {
+  const endless = { ...entry, ttl: 1e18 }
+  await write({ [ID]: endless })
+  await put(new LockKey('custom', name).holder(ID), JSON.stringify({ ...endless, renewed: true }))
+  const shown = { id: ID, lock_name: name, expires_at: '9999-12-31T23:59:59.999999Z' }
+  expect(await get('/v1/locks')).toMatchObject({ status: 200, body: [shown] })
+  expect(await get(`/v1/locks/${ID}`)).toMatchObject({ status: 200, body: shown })
 })
 
 it('an entry under an id that is no UUID is shown to all but Relukko’s clients, who could not read the list', async () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import fastify, { type FastifyInstance } from 'fastify'
 import { unconditionally } from '../../lib/kv/transaction.js'
 import { Timestamp } from '../../lib/model/timestamp.js'
@@ -14,6 +14,7 @@ import { sendList } from '../../lib/server/http/json-list.js'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { storeAt, useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
+import { logSpy } from '../support/log-spy.js'
 
 const KEY = 'a secret of the test'
 const MANY = 2_000
@@ -121,6 +122,7 @@ describe('a list of any length', () => {
   let port: number
   let made = 0
   let isLeft = false
+  const { log, lines } = logSpy()
 
   function* endless(): Generator<string> {
     try {
@@ -130,13 +132,29 @@ describe('a list of any length', () => {
     }
   }
 
+  const broken = {
+    toJSON: () => {
+      throw new RangeError('no time')
+    },
+  }
+  function* ending(): Generator<string> {
+    for (let at = 0; at < 200; at++) yield 'x'.repeat(1_000)
+    throw new Error('no more')
+  }
+
+  beforeEach(() => {
+    lines.length = 0
+  })
   beforeAll(async () => {
     http.get<{ Params: { count: string } }>('/:count', ({ params: { count } }, reply) =>
       sendList(
         reply,
         count === 'endless' ? endless() : Array.from({ length: Number(count) }, (_, at) => ({ at })),
+        log,
       ),
     )
+    http.get('/broken', (_, reply) => sendList(reply, [broken, 1, broken, 2, broken], log))
+    http.get('/ending', (_, reply) => sendList(reply, ending(), log))
     port = Number(new URL(await http.listen({ port: 0, host: '127.0.0.1' })).port)
   })
   afterAll(() => http.close())
@@ -152,6 +170,20 @@ describe('a list of any length', () => {
     const answer = await fetch(`http://127.0.0.1:${port}/${count}`)
     expect(answer.headers.has('content-length')).toBe(count <= 1_000)
     expect(await answer.json()).toEqual(Array.from({ length: count }, (_, at) => ({ at })))
+  })
+
+  it('is without an item of which no JSON can be made, and that is logged', async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}/broken`)
+    expect([answer.status, await answer.json()]).toEqual([200, [1, 2]])
+    const line = { level: 'warn', err: expect.objectContaining({ message: 'no time' }) as unknown }
+    expect(lines).toMatchObject([line, line, line])
+  })
+
+  it('is cut off when its items end with an error, and that is logged', async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}/ending`)
+    expect(answer.status).toBe(200)
+    await expect(answer.text()).rejects.toThrow()
+    expect(lines).toMatchObject([{ level: 'error', err: { message: 'no more' } }])
   })
 
   it('is made no faster than its client reads, and no further when it goes', async () => {

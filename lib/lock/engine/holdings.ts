@@ -18,6 +18,8 @@ const SWEEP_FROM = 256
 /** The holdings of this process, by their holder keys. A holding that is not released is forgotten after its time. */
 export class Holdings {
   private readonly byHolderKey = new Map<string, Holding>()
+  /** The holder keys of those that are lent. */
+  private readonly lent = new Set<string>()
   private sweepAt = SWEEP_FROM
 
   constructor(private readonly clock: Clock) {}
@@ -38,11 +40,33 @@ export class Holdings {
   }
 
   take(key: LockKey, uuid: string): Holding | undefined {
-    return this.takeAt(key.holder(uuid))
+    return this.remove(key.holder(uuid))
   }
 
-  /** By the holder key. */
+  /** As {@link take}, until the outcome of its release is known: each is given to {@link settle} then. */
+  lend(key: LockKey, uuid: string): Holding | undefined {
+    const holding = this.take(key, uuid)
+    if (holding) this.lent.add(key.holder(uuid))
+    return holding
+  }
+
+  /**
+   * Ends a loan. Returns whether the holding stands again: not when it is not kept, nor when its holder key was seen to
+   * be gone meanwhile: the release was applied, and only its answer was lost.
+   */
+  settle(holding: Holding, isKept: boolean): boolean {
+    const isThere = this.lent.delete(holding.key.holder(holding.uuid))
+    if (isKept && isThere) this.add(holding)
+    return isKept && isThere
+  }
+
+  /** By the holder key, which is gone: what is lent does not come back. */
   takeAt(path: string): Holding | undefined {
+    this.lent.delete(path)
+    return this.remove(path)
+  }
+
+  private remove(path: string): Holding | undefined {
     const holding = this.byHolderKey.get(path)
     this.byHolderKey.delete(path)
     return holding

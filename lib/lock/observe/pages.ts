@@ -8,6 +8,8 @@ import type { Engine } from '../engine/engine.js'
 export const PAGE = 500
 /** How often a read is begun anew because etcd was compacted. */
 const MOST_ATTEMPTS = 5
+/** What etcd says of a revision that it has compacted; or that it does not know, since it was restored from a backup. */
+const FORGOTTEN = /required revision (has been compacted|is a future revision)/
 
 /** All keys of ranges, at one revision. */
 export type Pages = Pick<TransactionResult, 'revision' | 'results'>
@@ -44,8 +46,7 @@ async function readOnce(
     try {
       answer = await engine.commit(unconditionally(...reads), within)
     } catch (error) {
-      // A caller who may not read was refused the first page; what is refused of a later one is its revision.
-      if (revision !== undefined && isStoreError(error, 'refused')) return undefined
+      if (isStoreError(error, 'refused') && FORGOTTEN.test(error.message)) return undefined
       throw error
     }
     revision ??= answer.revision

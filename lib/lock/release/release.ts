@@ -75,7 +75,7 @@ class ReleaseAttempt {
   async run(): Promise<ConcurrentLock[]> {
     const { engine, keys, uuid } = this
     const { budget = engine.budget() } = this.options
-    const holdings = keys.map(key => engine.holdings.take(key, uuid)).filter(holding => holding !== undefined)
+    const holdings = keys.map(key => engine.holdings.lend(key, uuid)).filter(holding => holding !== undefined)
     const prefetching = engine.prefetching(keys)
     if (prefetching) await prefetching
     this.view = { ...this.view, snapshots: keys.map(key => engine.snapshots.get(key)) }
@@ -91,8 +91,8 @@ class ReleaseAttempt {
       isKept = this.options.mayBeRepeated === true && error instanceof EtcdLockUnavailableError
       throw error
     } finally {
-      if (isKept) for (const holding of holdings) engine.holdings.add(holding)
-      else this.returnLeases(holdings, confirmed)
+      const gone = holdings.filter(holding => !engine.holdings.settle(holding, isKept))
+      this.returnLeases(gone, confirmed)
     }
   }
 

@@ -67,7 +67,8 @@ export function dtoOf(
     lockName: decodeName(key.name),
     creator: owner,
     ip: NO_IP,
-    expiresAt: now && isRenewed(holder) ? now.plusSeconds(created.secondsUntil(expiresAt)) : expiresAt,
+    expiresAt:
+      now && isRenewed(holder) ? now.plusSeconds(created.secondsUntil(expiresAt)).printable : expiresAt,
     createdAt: sinceOf(holder, created),
     updatedAt: created,
   })

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import type { FastifyReply } from 'fastify'
+import type { Logger } from 'pino'
 
 /** For so long a list is written before other requests get their turn, milliseconds; a share of what they may wait. */
 const TURN_MS = 5
@@ -11,14 +12,17 @@ const TYPE = 'application/json; charset=utf-8'
 /**
  * Answers with a JSON array of any length. A short one is sent as one text. A longer one is written piece by piece, as fast as
  * the client reads; in between the server does what else there is to do. When the client goes, nothing more is made of it.
+ *
+ * An item of which no JSON can be made is left out, and logged: it must not cost the client all others. When the items end with
+ * an error after the status was sent, the answer is cut off, and the error is logged.
  */
-export function sendList(reply: FastifyReply, items: Iterable<unknown>): FastifyReply {
-  const chunks = chunksOf(items)
+export function sendList(reply: FastifyReply, items: Iterable<unknown>, log: Logger): FastifyReply {
+  const chunks = chunksOf(items, log)
   const first = chunks.next()
   const second = chunks.next()
   void reply.type(TYPE)
   if (first.done || second.done) return reply.send(first.value ?? '[]')
-  return reply.send(Readable.from(inTurns([first.value, second.value], chunks), { objectMode: false }))
+  return reply.send(Readable.from(inTurns([first.value, second.value], chunks, log), { objectMode: false }))
 }
 
 /** Visits all of them; other requests get their turn in between. */
@@ -32,26 +36,48 @@ export async function visitInTurns<T>(items: Iterable<T>, visit: (item: T) => vo
   }
 }
 
-async function* inTurns(begun: readonly string[], rest: Iterable<string>): AsyncGenerator<string, void> {
+async function* inTurns(
+  begun: readonly string[],
+  rest: Iterable<string>,
+  log: Logger,
+): AsyncGenerator<string, void> {
   yield* begun
-  for (const chunk of rest) {
-    await setImmediate()
-    yield chunk
+  try {
+    for (const chunk of rest) {
+      await setImmediate()
+      yield chunk
+    }
+  } catch (err) {
+    log.error({ err }, 'A list was cut off')
+    throw err
   }
 }
 
 /** The text of the array, in pieces that take a turn at most, except where one item takes longer. */
-function* chunksOf(items: Iterable<unknown>): Generator<string, void> {
+function* chunksOf(items: Iterable<unknown>, log: Logger): Generator<string, void> {
   let text = '['
   let separator = ''
   let since = performance.now()
   for (const item of items) {
-    text += separator + JSON.stringify(item)
-    separator = ','
+    const json = jsonOf(item, log)
+    if (json !== undefined) {
+      text += separator + json
+      separator = ','
+    }
     if (text.length < CHUNK && performance.now() - since < TURN_MS) continue
     yield text
     text = ''
     since = performance.now()
   }
   yield `${text}]`
+}
+
+/** Undefined when there is none. */
+function jsonOf(item: unknown, log: Logger): string | undefined {
+  try {
+    return JSON.stringify(item)
+  } catch (err) {
+    log.warn({ err }, 'An entry was left out of a list')
+    return undefined
+  }
 }

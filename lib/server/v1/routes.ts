@@ -35,7 +35,7 @@ export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks, endi
     return reply.status(201).header('x-fencing-token', String(fencingToken)).send(lock)
   })
 
-  server.get('/v1/locks', async (_request, reply) => sendList(reply, await locks.all()))
+  server.get('/v1/locks', async (_request, reply) => sendList(reply, await locks.all(), locks.locks.log))
   server.get<WithId>('/v1/locks/:id', async ({ params }) => (await locks.find(params.id)).lock)
   server.delete<WithId>('/v1/locks/:id', ({ params }) => locks.release(params.id))
 

@@ -89,6 +89,7 @@ function addStates({ server, locks, prefixes, checkKnown, keyOf }: V2): void {
     return sendList(
       reply,
       mapped(states, state => lockJson(state, recordOf, now, revision)),
+      locks.log,
     )
   })
 

@@ -17,6 +17,12 @@ const DOUBT_MS = 1_000
 /** All endpoints of a search are asked within so many milliseconds, however many they are: less than any budget. */
 const SEARCH_MS = 4_000
 
+/** Of one call. */
+export interface MemberCallOptions extends CallOptions {
+  /** The time of the most impatient of those that wait for its answer, milliseconds: its member is checked in time for that. */
+  readonly doubtMs?: number
+}
+
 /**
  * The way to etcd: one member at a time, kept while it works. A member that fails, or is silent while another answers, is
  * left, and everything moves to another. Nothing that may have been applied is ever sent twice from here.
@@ -65,13 +71,13 @@ export class Connection {
    */
   async call<T>(
     work: (member: Member, options: GrpcOptions) => Promise<T>,
-    { timeoutMs = Infinity }: CallOptions = {},
+    { timeoutMs = Infinity, doubtMs = timeoutMs }: MemberCallOptions = {},
   ): Promise<T> {
     const withinMs = Math.max(0, Math.min(timeoutMs, this.options.callTimeoutMs))
     const deadline = Date.now() + withinMs
     const member = this.member ?? (await this.contactWithin(withinMs))
     const sentAt = performance.now()
-    const stopWatching = this.expectAnswer(() => this.doubt(member), withinMs)
+    const stopWatching = this.expectAnswer(() => this.doubt(member), Math.min(withinMs, doubtMs))
     try {
       const answer = await work(member, { deadline }).catch((error: unknown) => {
         if (this.isMendable(classify(error).message)) return work(member, { deadline })

@@ -12,7 +12,7 @@ import type {
 import { isStoreError } from '../store-error.js'
 import { Batcher } from './batch/batcher.js'
 import { Rights } from './batch/rights.js'
-import { Connection } from './connection.js'
+import { Connection, type MemberCallOptions } from './connection.js'
 import { LeaseStream } from './lease-stream.js'
 import { knownDefect } from './known-defects.js'
 import { MergedWatch } from './merged-watch.js'
@@ -61,7 +61,7 @@ export class EtcdStore implements Store {
     return Promise.resolve()
   }
 
-  private async send(request: Buffer, options: CallOptions): Promise<Buffer> {
+  private async send(request: Buffer, options: MemberCallOptions): Promise<Buffer> {
     const response = await this.connection.call((member, call) => member.transact(request, call), options)
     if (!this.isInspected) void this.inspect()
     return response

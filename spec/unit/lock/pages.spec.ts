@@ -70,12 +70,22 @@ describe('keys that are read in pages', () => {
     expect(limits()).toEqual([4, 1, 4, 1, 1])
   })
 
-  it('are given up when that happens again and again, and when even the first page is refused', async () => {
+  const refuseLater = (message: string): void => {
     before = (_, { success }) => {
       const isLater = success.some(op => op.type === 'range' && op.revision !== undefined)
-      return isLater ? Promise.reject(new StoreError('refused', 'compacted')) : Promise.resolve()
+      return isLater ? Promise.reject(new StoreError('refused', message)) : Promise.resolve()
     }
+  }
+
+  it('are given up when that happens again and again', async () => {
+    refuseLater('mvcc: required revision has been compacted')
     await expect(shown()).rejects.toMatchObject({ reason: 'unreachable' })
+  })
+
+  it('are not read anew when the first page is refused, or a later one for another reason', async () => {
+    refuseLater('permission denied')
+    await expect(shown()).rejects.toMatchObject({ reason: 'refused', message: 'permission denied' })
+    expect(limits()).toEqual([4])
     before = () => Promise.reject(new StoreError('refused', 'permission denied'))
     await expect(shown()).rejects.toMatchObject({ reason: 'refused' })
   })

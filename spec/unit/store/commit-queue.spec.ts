@@ -123,6 +123,18 @@ describe('A call is small enough for etcd', () => {
     answer(refused)
     expect(leaving()!.length).toBeLessThanOrEqual(62)
   })
+
+  it.each([
+    ['bytes', { bytes: 500, breadth: 2 }, 4],
+    ['operations', { bytes: 1_500, breadth: 1 }, 2],
+  ] as const)('and as large as before in all but its %s, when only those were too much', (of, size, fit) => {
+    many(4, { bytes: 1_000, breadth: 2 })
+    const refused = queue.next(now)!
+    queue.shrink(refused, of)
+    answer(refused)
+    many(10, size)
+    expect(leaving()).toHaveLength(fit)
+  })
 })
 
 it('Whatever comes, each commit is sent once, in the order of its names, and no name twice at a time', () => {

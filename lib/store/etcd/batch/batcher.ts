@@ -2,6 +2,7 @@ import type { Transaction, TransactionResult } from '../../../kv/transaction.js'
 import type { CallOptions } from '../../store.js'
 import type { StoreError } from '../../store-error.js'
 import { classify } from '../classify.js'
+import type { MemberCallOptions } from '../connection.js'
 import { encodeBatch, encodeTransaction } from '../proto/transaction-request.js'
 import { decodeBatch, decodeTransaction } from '../proto/transaction-response.js'
 import { type Call, CommitQueue } from './commit-queue.js'
@@ -9,10 +10,12 @@ import { PendingCommit } from './pending-commit.js'
 import type { Rights } from './rights.js'
 
 /** Sends a `TxnRequest`; resolves to the `TxnResponse`. One attempt. @throws StoreError */
-export type Send = (request: Buffer, options: CallOptions) => Promise<Buffer>
+export type Send = (request: Buffer, options: MemberCallOptions) => Promise<Buffer>
 
 /** How much longer than its own time, in milliseconds, a commit may wait for a call: so much longer, a timer costs more. */
 const SLACK_MS = 10
+/** A commit with less time has no use for a doubt: another member would answer too late. The others need no timer that runs as fast. */
+const LEAST_DOUBT_MS = 300
 /** What etcd says to a call that is beyond the limits with which it was started. */
 const TOO_MUCH = /too many operations|request is too large|larger than max/
 
@@ -85,7 +88,9 @@ export class Batcher {
 
   /** @throws StoreError when etcd has refused, and so applied nothing; of what else goes wrong, all are told. */
   private async together(commits: readonly PendingCommit[], now: number): Promise<void> {
-    const mostMs = Math.max(...commits.map(commit => commit.leftAt(now)))
+    const left = commits.map(commit => commit.leftAt(now))
+    const mostMs = Math.max(...left)
+    const doubtMs = Math.max(LEAST_DOUBT_MS, Math.min(...left))
     const asked = this.rights.together(commits.map(({ asks }) => asks))
     const request = encodeBatch(
       commits.map(commit => commit.request),
@@ -96,7 +101,7 @@ export class Batcher {
       if (mostMs - commit.leftAt(now) > SLACK_MS) commit.watchDeadline()
     }
     try {
-      const results = decodeBatch(await this.send(request, { timeoutMs: mostMs }), commits.length)
+      const results = decodeBatch(await this.send(request, { timeoutMs: mostMs, doubtMs }), commits.length)
       for (const [at, commit] of commits.entries()) commit.succeed(results[at]!)
     } catch (error) {
       const classified = classify(error)

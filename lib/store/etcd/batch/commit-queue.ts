@@ -79,11 +79,11 @@ export class CommitQueue<Commit extends Queued> {
     this.calls.delete(call)
   }
 
-  /** etcd takes less than that in one call: it was started with other limits. */
-  shrink({ commits }: Call<Commit>): void {
+  /** etcd takes less than that in one call: it was started with other limits. @param of what was too much; both when not known */
+  shrink({ commits }: Call<Commit>, of?: 'bytes' | 'operations'): void {
     const { bytes, operations } = commits.reduce(joined, NOTHING)
-    this.mostBytes = Math.min(this.mostBytes, bytes / 2)
-    this.mostOperations = Math.min(this.mostOperations, operations / 2)
+    if (of !== 'operations') this.mostBytes = Math.min(this.mostBytes, bytes / 2)
+    if (of !== 'bytes') this.mostOperations = Math.min(this.mostOperations, operations / 2)
   }
 
   private mayLeave(now: number): boolean {
