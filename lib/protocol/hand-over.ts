@@ -16,6 +16,11 @@ const LONGEST_HANDED_TTL = 60
 /** Bounds one transaction. The waiters beyond it take the lock by themselves. */
 const MOST_AT_ONCE = 16
 
+/** Whether a release may grant the lock to a waiter of this ttl. */
+export function mayBeHandedOver(ttl: number): boolean {
+  return ttl <= LONGEST_HANDED_TTL
+}
+
 /** A waiter that a release grants the lock to. */
 export interface Successor {
   readonly uuid: string

@@ -25,6 +25,17 @@ export function isStoreError(error: unknown, reason?: StoreErrorReason): error i
   return error instanceof StoreError && (reason === undefined || error.reason === reason)
 }
 
+const NO_SPACE = /database space exceeded/
+
+/**
+ * Whether etcd has said that it applied nothing. That its space is used up it says also of what it has just applied, when the
+ * space ran out in between (`quotaApplierV3` in etcd's source).
+ */
+export function isProvenRefusal(error: unknown): error is StoreError {
+  if (isStoreError(error, 'refused')) return !NO_SPACE.test(error.message)
+  return isStoreError(error, 'lease-not-found')
+}
+
 /** For the `catch` of a call whose failure is one of its answers. @throws whatever is no StoreError, as it is. */
 export function asStoreError(error: unknown): StoreError {
   if (isStoreError(error)) return error

@@ -11,6 +11,7 @@ import type { Holding } from '../engine/holdings.js'
 import { translated } from '../../store/retry.js'
 import { releaseById } from '../release/release.js'
 import { WaitDeadline } from '../../time/wait-deadline.js'
+import { mayBeHandedOver } from '../../protocol/hand-over.js'
 import { unavailable } from './unavailable-error.js'
 import { QueueWatcher } from './queue-watcher.js'
 
@@ -45,6 +46,7 @@ export async function acquire(
   const onHandOver = (): void => attempt.renewLeases()
   const waiting = new QueueWatcher(engine, targets, stop.signal, {
     isShown: onWait !== undefined,
+    isHandedOver: targets.every(({ terms, extraOps }) => mayBeHandedOver(terms.ttl) && !extraOps),
     onHandOver,
   })
   const attempt = new AcquireAttempt(engine, targets, waitMs > 0, waiting)
@@ -84,7 +86,8 @@ async function waitUntilHeld(
   for (;;) {
     const step = await engine.retry(attempt, within => attempt.advance(stop, within), options)
     if (step.kind !== 'wait' || stop.aborted) return step
-    onWait?.(attempt.seen)
+    // The place in a queue of which only the beginning is known would be wrong; it is read next.
+    if (attempt.seen.every(({ snapshot }) => snapshot.isWhole)) onWait?.(attempt.seen)
     attempt.keepAlive(() => waiting.look())
     attempt.see(await waiting.next(attempt.seen, step.until))
   }

@@ -1,6 +1,6 @@
 import { eventRevision, type KeyEvent, type KeyRange } from '../../kv/key-value.js'
 import type { Timestamp } from '../../model/timestamp.js'
-import { watchedByAll } from '../../protocol/decide.js'
+import { decide, watchedByAll } from '../../protocol/decide.js'
 import { heldSnapshot } from '../../protocol/held-snapshot.js'
 import { applyEvent, type Snapshot } from '../../protocol/snapshot.js'
 import { areWhole } from '../../protocol/whole-news.js'
@@ -28,6 +28,8 @@ const PATIENCE_MS = 50
 export interface QueueWatcherOptions {
   /** Whether whole queues are read, every two seconds, since somebody is shown them. */
   readonly isShown: boolean
+  /** Whether a release may hand it the lock. Otherwise it takes the lock itself, and watches those before it at once. */
+  readonly isHandedOver: boolean
   /** A release of this process is about to hand the lock over: the leases are to be fresh then. */
   readonly onHandOver: () => void
 }
@@ -73,7 +75,8 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
 
   /** Before a ticket is taken: what the watch of its process tells from now on is not missed. */
   prepare(): void {
-    if (this.coordinator?.hasWaiters) this.watchOwnKeys('before the ticket')
+    // Who is shown its place has to read the whole queue anyway.
+    if (this.coordinator?.hasWaiters && !this.options.isShown) this.watchOwnKeys('before the ticket')
   }
 
   /**
@@ -138,7 +141,8 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
   onFirst(): void {
     this.firstSince = this.engine.clock.monotonic()
     this.isPromoted = true
-    this.wake()
+    if (this.isFree) this.look()
+    else this.wake()
   }
 
   onProgress(): void {
@@ -173,10 +177,19 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
     return this.stale || this.events.length > 0 || this.granted !== undefined
   }
 
+  /** Whether it could take the lock by what this process knows: several may fit at once, and a release hands over to some only. */
+  private get isFree(): boolean {
+    const [{ key, terms }] = this.targets as readonly [LockTarget]
+    const seen = this.engine.snapshots.get(key)
+    const [first] = seen.tickets.keys()
+    return first === this.uuid && decide(seen, terms, this.engine.clock.now()).kind === 'grant'
+  }
+
   /** Milliseconds until it watches those before it; Infinity when it does already, or others of its process do. */
   private get msOfPatience(): number {
     if (this.firstSince === undefined || this.watches.size > 0) return Infinity
-    return Math.max(0, this.firstSince + PATIENCE_MS - this.engine.clock.monotonic())
+    const patience = this.options.isHandedOver ? PATIENCE_MS : 0
+    return Math.max(0, this.firstSince + patience - this.engine.clock.monotonic())
   }
 
   private get isOutOfPatience(): boolean {
@@ -198,7 +211,7 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
     this.granted = undefined
     if (!granted || granted.revision < seen) return undefined
     this.stale = false
-    return [granted]
+    return [after(granted, this.events.splice(0))]
   }
 
   /** Watches what is to be watched now. Returns whether a change may have been missed until the watches are established. */
@@ -279,7 +292,8 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
     const path = snapshot.key.holder(this.uuid)
     const grant = this.coordinator && newer.findLast(event => event.type === 'put' && event.kv.key === path)
     const held = grant?.type === 'put' ? heldSnapshot(snapshot.key, grant.kv) : undefined
-    return held ?? newer.reduce(applyEvent, snapshot)
+    // What came after the grant may have taken it away again.
+    return held ? after(held, newer) : newer.reduce(applyEvent, snapshot)
   }
 
   /** Whether both watches of each lock whose KeyLocks is watched have reported the same last transaction. */
@@ -302,6 +316,10 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
       }
     })
   }
+}
+
+function after(snapshot: Snapshot, events: readonly KeyEvent[]): Snapshot {
+  return events.filter(event => eventRevision(event) > snapshot.revision).reduce(applyEvent, snapshot)
 }
 
 function pathOf(targets: readonly LockTarget[]): string {

@@ -3,7 +3,7 @@ import { applyComposition, type Composition, ticketOf } from '../../protocol/com
 import type { LockKey } from '../../protocol/lock-key.js'
 import { type Snapshot, withTicket } from '../../protocol/snapshot.js'
 import type { CallOptions, Store } from '../../store/store.js'
-import { isStoreError, StoreError } from '../../store/store-error.js'
+import { isProvenRefusal, StoreError } from '../../store/store-error.js'
 import type { Clock, Timer } from '../../time/clock.js'
 import type { Transaction, TransactionResult } from '../../kv/transaction.js'
 import { logExpired } from './log-expired.js'
@@ -46,6 +46,8 @@ type LineEntry = Intent & {
   readonly within: CallOptions
   /** Attends to the queue once the join has taken a ticket. */
   readonly waiter?: LocalWaiter | undefined
+  /** Told what it becomes part of, before that is sent. */
+  readonly onSent?: ((turn: Turn<Intent>) => void) | undefined
   readonly resolve: (result: TurnResult) => void
   readonly reject: (error: unknown) => void
   /** Its time was over before an answer came: nobody waits for what becomes of it. */
@@ -65,6 +67,8 @@ export class Coordinator {
   private ride: Timer | undefined
   /** Ends those whose time is over while a transaction is under way. */
   private reaper: Timer | undefined
+  /** When it is to look, monotonic. */
+  private reaperDueAt = 0
   private underWay: readonly LineEntry[] = []
   private watch: OwnKeysWatch | undefined
 
@@ -92,8 +96,9 @@ export class Coordinator {
   release(
     intent: Omit<ReleaseIntent, 'kind'> & { readonly from: Snapshot },
     within: CallOptions,
+    onSent?: (turn: Turn<Intent>) => void,
   ): Promise<TurnResult> {
-    return this.submit({ kind: 'release', ...intent }, within)
+    return this.submit({ kind: 'release', ...intent }, within, { onSent })
   }
 
   /** Takes the lock, or a ticket. @throws StoreError, LockUnreadableError */
@@ -102,7 +107,7 @@ export class Coordinator {
     within: CallOptions,
     waiter: LocalWaiter | undefined,
   ): Promise<TurnResult> {
-    return this.submit({ kind: 'join', ...intent }, within, waiter)
+    return this.submit({ kind: 'join', ...intent }, within, { waiter })
   }
 
   /** A request begins, which may wait: the coordinator stays until it {@link leave}s. */
@@ -121,11 +126,15 @@ export class Coordinator {
     this.waiters.add(uuid, waiter, revision)
   }
 
-  private submit(intent: Intent, within: CallOptions, waiter?: LocalWaiter): Promise<TurnResult> {
+  private submit(
+    intent: Intent,
+    within: CallOptions,
+    told: Pick<LineEntry, 'waiter' | 'onSent'>,
+  ): Promise<TurnResult> {
     return new Promise((resolve, reject) => {
-      this.line.push({ ...intent, within, waiter, resolve, reject })
+      this.line.push({ ...intent, within, ...told, resolve, reject })
       this.goOn()
-      if (this.line.length > 0 || this.underWay.length > 1) this.watchTime()
+      if (this.line.length > 0 || this.underWay.length > 1) this.watchTime(within.timeoutMs)
     })
   }
 
@@ -134,7 +143,7 @@ export class Coordinator {
     const isUrgent =
       !this.hasWaiters ||
       this.line.length >= MOST_JOINS ||
-      this.line.some(each => each.kind === 'release' || each.isAlone)
+      this.line.some(each => each.isAlone || each.kind === 'release' || !each.join.request.ticketLease)
     if (isUrgent) this.go()
     else this.ride ??= this.engine.clock.timer(RIDE_MS, () => this.go())
   }
@@ -165,6 +174,7 @@ export class Coordinator {
     const { before, composition, taken } = turn
     this.isUnderWay = true
     this.underWay = taken
+    for (const { onSent } of taken) onSent?.(turn)
     for (const uuid of composition.successors) waiters.get(uuid)?.onHandOver()
     const timeoutMs = Math.max(...taken.map(({ within }) => within.timeoutMs ?? Infinity))
     const result = await engine
@@ -177,11 +187,11 @@ export class Coordinator {
       const after = applyComposition(before, composition, result)
       engine.snapshots.set(after)
       if (result.succeeded) {
-        logExpired(engine.log, this.key, composition.expired)
         for (const uuid of composition.successors) waiters.get(uuid)?.onGranted(after)
       }
       for (const each of taken) if (!each.isOver) this.answer(each, turn, result, after)
       this.tellFirst(composition, result)
+      if (result.succeeded) logExpired(engine.log, this.key, composition.expired)
     }
     if (this.isIdle) this.end()
     else this.goOn()
@@ -201,20 +211,24 @@ export class Coordinator {
   }
 
   /** Each has its own time, whatever the others have: when that is over, nobody knows whether it is applied. */
-  private watchTime(): void {
-    if (this.reaper) return
-    const left = (): LineEntry[] => [...this.underWay, ...this.line].filter(({ isOver }) => !isOver)
-    const soonest = Math.min(...left().map(({ within }) => within.timeoutMs ?? Infinity))
-    if (soonest === Infinity) return
-    this.reaper = this.engine.clock.timer(Math.max(Math.ceil(soonest), 1), () => {
+  private watchTime(ms = Infinity): void {
+    const { clock } = this.engine
+    const dueAt = clock.monotonic() + ms
+    if (ms === Infinity || (this.reaper && this.reaperDueAt <= dueAt)) return
+    this.reaper?.cancel()
+    this.reaperDueAt = dueAt
+    this.reaper = clock.timer(Math.max(Math.ceil(ms), 1), () => {
       this.reaper = undefined
-      const late = left().filter(({ within }) => (within.timeoutMs ?? Infinity) <= 0)
+      const left = [...this.underWay, ...this.line].filter(({ isOver }) => !isOver)
+      const late = left.filter(({ within }) => (within.timeoutMs ?? Infinity) <= 0)
       this.line = this.line.filter(each => !late.includes(each))
       for (const each of late) {
         each.isOver = true
         each.reject(new StoreError('unreachable', 'no answer in the time that was left'))
       }
-      this.watchTime()
+      this.watchTime(
+        Math.min(...left.flatMap(each => (each.isOver ? [] : (each.within.timeoutMs ?? Infinity)))),
+      )
     })
   }
 
@@ -237,8 +251,7 @@ export class Coordinator {
    */
   private onFailure({ taken }: Turn<LineEntry>, error: Error): void {
     this.engine.snapshots.delete(this.key)
-    const isRefused = isStoreError(error, 'lease-not-found') || isStoreError(error, 'refused')
-    if (!isRefused || taken.length === 1) for (const { reject } of taken) reject(error)
+    if (!isProvenRefusal(error) || taken.length === 1) for (const { reject } of taken) reject(error)
     else this.line.unshift(...taken.filter(({ isOver }) => !isOver).map(each => ({ ...each, isAlone: true })))
   }
 }

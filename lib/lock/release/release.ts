@@ -2,6 +2,7 @@ import type { KeyValue, LeaseId } from '../../kv/key-value.js'
 import { type Op, readsOf, unconditionally } from '../../kv/transaction.js'
 import type { ConcurrentLock } from '../../model/concurrent-lock.js'
 import { EtcdLockUnavailableError } from '../../model/errors.js'
+import type { Composition } from '../../protocol/compose.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { successorsOfEach } from '../../protocol/lock-set.js'
 import { hasRecord } from '../../protocol/record.js'
@@ -10,6 +11,7 @@ import { asStoreError, StoreError } from '../../store/store-error.js'
 import type { CallOptions } from '../../store/store.js'
 import type { Budget } from '../../time/budget.js'
 import type { Engine } from '../engine/engine.js'
+import type { Intent, Turn } from '../engine/turn.js'
 import type { Holding } from '../engine/holdings.js'
 import { logExpired } from '../engine/log-expired.js'
 import {
@@ -132,9 +134,12 @@ class ReleaseAttempt {
     const { engine, uuid, view } = this
     const [from] = view.snapshots as readonly [Snapshot]
     const intent = { uuid, mostSuccessors: view.mostSuccessors, from }
-    const result = await engine.coordinator(from.key).release(intent, within).catch(asStoreError)
+    let sent: PlannedRelease | undefined
+    const onSent = ({ before, composition }: Turn<Intent>): void =>
+      void (sent = plannedIn(before, composition, uuid))
+    const result = await engine.coordinator(from.key).release(intent, within, onSent).catch(asStoreError)
     if (result instanceof StoreError) {
-      await this.onFailure(result, this.planned, within)
+      await this.onFailure(result, sent ? [sent] : this.planned, within)
       return undefined
     }
     if (result.kind === 'unseen') {
@@ -147,8 +152,7 @@ class ReleaseAttempt {
       this.view = { ...view, snapshots: [after], source: 'etcd' }
       return undefined
     }
-    const released = composition.released.get(uuid)
-    return { snapshot: before, plan: { transaction: composition.transaction, released, expired: [] } }
+    return plannedIn(before, composition, uuid)
   }
 
   private async appliedUnanswered(within: CallOptions): Promise<readonly PlannedRelease[]> {
@@ -218,4 +222,9 @@ class ReleaseAttempt {
       if (last !== undefined && last !== lease.id) pool.discard({ id: last })
     }
   }
+}
+
+/** The release of this id, as part of a composition. */
+function plannedIn(snapshot: Snapshot, { released, transaction }: Composition, uuid: string): PlannedRelease {
+  return { snapshot, plan: { transaction, released: released.get(uuid), expired: [] } }
 }

@@ -19,9 +19,14 @@ const refusals = [
   GRPCInvalidArgumentError,
   GRPCNotFoundError,
   GRPCNotImplementedError,
-  GRPCResourceExhastedError,
   GRPCUnauthenticatedError,
 ]
+
+/**
+ * What etcd says of the resources that a call would take. grpc-js gives the same code to a call that was cut off (`ENHANCE_YOUR_CALM`), which
+ * may have been applied.
+ */
+const EXHAUSTED = /etcdserver: |message larger than max/
 
 /**
  * Turns an error of etcd3 into a StoreError. etcd3's errors carry no gRPC code, only a class. Whatever is
@@ -64,5 +69,6 @@ function reasonOf(error: unknown): StoreErrorReason {
   if (error instanceof Error && error.message.includes('too many requests')) return 'unreachable'
   // A read of a revision that is gone, or is still to come; etcd3 has no class for it.
   if (error instanceof Error && error.message.includes('mvcc: required revision')) return 'refused'
+  if (error instanceof GRPCResourceExhastedError && EXHAUSTED.test(error.message)) return 'refused'
   return refusals.some(refusal => error instanceof refusal) ? 'refused' : 'unreachable'
 }

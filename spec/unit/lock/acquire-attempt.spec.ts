@@ -26,7 +26,11 @@ describe('One that waits', () => {
     store = new MemoryStore()
     engine = new Engine(store, systemClock, pino({ level: 'silent' }))
     target = { key, terms: { uuid: newLockId(), owner: 'tester', concurrency: 1, ttl: 30 } }
-    watcher = new QueueWatcher(engine, [target], stop.signal, { isShown: false, onHandOver: () => {} })
+    watcher = new QueueWatcher(engine, [target], stop.signal, {
+      isShown: false,
+      isHandedOver: true,
+      onHandOver: () => {},
+    })
     attempt = new AcquireAttempt(engine, [target], true, watcher)
   })
   afterEach(async () => {

@@ -308,6 +308,37 @@ describe('A coordinator', () => {
     })
   })
 
+  it('ends one that has less time than those that came before it', async () => {
+    const goOn = bench.holdBack()
+    const start = bench.clock.monotonic()
+    const budget = (ms: number): CallOptions => ({
+      get timeoutMs() {
+        return start + ms - bench.clock.monotonic()
+      },
+    })
+    await bench.join('a', { wait: budget(120_000) })
+    await bench.join('b', { wait: budget(110_000) })
+    const { result } = await bench.join('c', { wait: budget(5_000) })
+    result.catch(() => {})
+    bench.clock.pass(6_000)
+    await expect(result).rejects.toMatchObject({ reason: 'unreachable' })
+    goOn()
+  })
+
+  it('sends nothing again when etcd says that its space is used up, which it says of what it has applied, too', async () => {
+    const goOn = bench.holdBack()
+    const a = await bench.join('a')
+    const [b, c] = [await bench.join('b'), await bench.join('c')]
+    bench.faults.push(async work => {
+      await work()
+      throw new StoreError('refused', 'etcdserver: mvcc: database space exceeded')
+    })
+    goOn()
+    await a.result
+    for (const { result } of [b, c]) await expect(result).rejects.toMatchObject({ reason: 'refused' })
+    expect(bench.sent).toHaveLength(2)
+  })
+
   it('sends nothing again for those whose time was over when etcd refuses', async () => {
     const over = { timeoutMs: 50 }
     const goOn = bench.holdBack()

@@ -137,6 +137,13 @@ describe('The answer to a transaction', () => {
 
   it.each([
     ['cut off', Buffer.from([0x0a, 0x05, 0x18]), 'cut off'],
+    ['cut off in a revision', Buffer.from([0x0a, 0x02, 0x18, 0x80]), 'cut off'],
+    ['cut off in a length', Buffer.from([0x0a, 0x80]), 'cut off'],
+    [
+      'full of a number that never ends',
+      Buffer.from([0x0a, 0x0d, 0x18, ...Array<number>(12).fill(0x80)]),
+      'cut off',
+    ],
     ['something else', Buffer.from('<html>'), 'no protobuf'],
   ])('is refused when it is %s', (_, bytes, message) => {
     expect(() => decodeTransaction(bytes)).toThrow(message)

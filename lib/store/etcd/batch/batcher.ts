@@ -1,6 +1,6 @@
 import type { Transaction, TransactionResult } from '../../../kv/transaction.js'
 import type { CallOptions } from '../../store.js'
-import type { StoreError } from '../../store-error.js'
+import { isProvenRefusal, type StoreError } from '../../store-error.js'
 import { classify } from '../classify.js'
 import type { MemberCallOptions } from '../connection.js'
 import { encodeBatch, encodeTransaction } from '../proto/transaction-request.js'
@@ -105,7 +105,7 @@ export class Batcher {
       for (const [at, commit] of commits.entries()) commit.succeed(results[at]!)
     } catch (error) {
       const classified = classify(error)
-      if (classified.reason === 'lease-not-found' || classified.reason === 'refused') throw classified
+      if (isProvenRefusal(classified)) throw classified
       for (const commit of commits) commit.fail(classified)
     }
   }

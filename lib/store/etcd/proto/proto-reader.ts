@@ -1,6 +1,9 @@
 /** Up to here a varint is read as a number: seven bytes of seven bits. */
 const NUMBER_BYTES = 7
 
+/** Ten bytes of seven bits hold 64 bits. */
+const LONGEST_SHIFT = 63n
+
 /** Reads protobuf's wire format. The caller asks for each tag, and for what it stands for. */
 export class ProtoReader {
   private at = 0
@@ -23,6 +26,7 @@ export class ProtoReader {
     if (byte < 0x80) return byte
     let value = byte & 0x7f
     for (let shift = 7; byte >= 0x80; shift += 7) {
+      if (this.at >= buffer.length) throw this.cutOff()
       byte = buffer[this.at++]!
       value |= (byte & 0x7f) << shift
     }
@@ -82,10 +86,15 @@ export class ProtoReader {
     }
   }
 
+  private cutOff(): Error {
+    return new Error(`The answer of etcd is cut off in a number, after ${this.buffer.length} bytes.`)
+  }
+
   private longInt64(): bigint {
     let value = 0n
     for (let shift = 0n; ; shift += 7n) {
-      const byte = this.buffer[this.at++]!
+      const byte = this.buffer[this.at++]
+      if (byte === undefined || shift > LONGEST_SHIFT) throw this.cutOff()
       value |= BigInt(byte & 0x7f) << shift
       if (byte < 0x80) return BigInt.asIntN(64, value)
     }

@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals'
+import { Lock, type WaitStatus } from '../../../lib/index.js'
+import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
+import type { Store } from '../../../lib/store/store.js'
+import { eventually } from '../../support/eventually.js'
+
+let memory: MemoryStore
+let locks: Lock[]
+beforeEach(() => {
+  memory = new MemoryStore()
+  locks = []
+})
+afterEach(async () => {
+  await Promise.all(locks.map(lock => lock.close()))
+  await memory.close()
+})
+
+/** A process of its own. */
+function lockOf(owner: string, store: Store = memory): Lock {
+  const lock = new Lock({ store, prefix: 'custom', owner, dryRun: false })
+  locks.push(lock)
+  return lock
+}
+
+const waiters = (count: number): Promise<void> =>
+  eventually(async () => expect((await lockOf('witness').inspect('name')).waiters).toHaveLength(count))
+
+it.each([1, 2])(
+  'a waiter that hears of its grant and of its end at once does not believe that it holds (concurrency %d)',
+  async concurrency => {
+    const terms = { concurrency, ttl: 30 }
+    const [holder, administrator] = [lockOf('holder'), lockOf('administrator')]
+    // The waiter's process is paused: what it is told comes late, and all at once.
+    let late: (() => void)[] | undefined
+    const waiter = lockOf('waiter', {
+      commit: transaction => memory.commit(transaction),
+      watch: (ranges, listener) =>
+        memory.watch(ranges, {
+          onEvents: events =>
+            void (late ? late.push(() => listener.onEvents(events)) : listener.onEvents(events)),
+          onGap: () => listener.onGap(),
+          onEnd: error => listener.onEnd(error),
+        }),
+      leases: memory.leases,
+      close: () => Promise.resolve(),
+    })
+    const held = await Promise.all(Array.from({ length: concurrency }, () => holder.hold('name', terms)))
+    const waiting = waiter.acquire('name', { ...terms, wait: 20 })
+    const outcome = expect(waiting).rejects.toMatchObject({ code: 'LOCK_DISMISSED' })
+    await waiters(1)
+    const next = lockOf('next').acquire('name', { ...terms, wait: 20 })
+    await waiters(2)
+    late = []
+    await held[0]!.release()
+    const { holders } = await administrator.inspect('name')
+    const { id } = holders.find(({ owner }) => owner === 'waiter')!
+    await administrator.forceRelease('name', id, { reason: 'It is paused.' })
+    await next
+    await eventually(() => expect(late!.length).toBeGreaterThan(1))
+    const news = late
+    late = undefined
+    for (const tell of news) tell()
+    await outcome
+  },
+)
+
+it.each([30, 90])(
+  'those for whom there is room besides the first take the lock at once, at a ttl of %d s',
+  async ttl => {
+    const [one, many] = [lockOf('one'), lockOf('many')]
+    const held = await one.hold('name', { concurrency: 1, ttl: 30 })
+    const waiting = Array.from({ length: 60 }, () => many.hold('name', { concurrency: 100, ttl, wait: 60 }))
+    await waiters(60)
+    const start = performance.now()
+    await held.release()
+    await Promise.all(waiting)
+    // Each by itself would be patient for 50 ms.
+    expect(performance.now() - start).toBeLessThan(1_100)
+  },
+)
+
+it('whoever is shown its place in a long queue is shown the true one from the first', async () => {
+  const [one, many] = [lockOf('one'), lockOf('many')]
+  await one.hold('name', { concurrency: 1, ttl: 30 })
+  const ended: Promise<unknown>[] = []
+  const wait = (onWait?: (status: WaitStatus) => void): void => {
+    const terms = { concurrency: 1, ttl: 30, wait: 60, ...(onWait && { onWait }) }
+    ended.push(many.hold('name', terms).catch(() => {}))
+  }
+  for (let count = 0; count < 50; count++) wait()
+  await waiters(50)
+  const places: number[] = []
+  wait(({ place }) => void places.push(place))
+  await eventually(() => expect(places).toEqual([51]))
+  await many.close()
+  await Promise.all(ended)
+})
