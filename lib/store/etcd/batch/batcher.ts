@@ -77,7 +77,9 @@ export class Batcher {
       if (commits.length === 1) await this.alone(commits[0]!)
       else if (commits.length > 1) await this.together(commits, call.sentAt)
     } catch (error) {
-      if (TOO_MUCH.test((error as StoreError).message)) this.queue.shrink(call)
+      const { message } = error as StoreError
+      if (TOO_MUCH.test(message))
+        this.queue.shrink(call, message.includes('too many operations') ? 'operations' : 'bytes')
       // etcd has looked at all of them before it applied any. Only one may be at fault: by itself, each gets its own answer.
       await Promise.all(commits.map(commit => this.alone(commit)))
     } finally {
