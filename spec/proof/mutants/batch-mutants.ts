@@ -5,16 +5,14 @@ export const batchMutants: readonly Mutant[] = [
   {
     mistake: 'a call that has failed is repeated commit by commit, though it may have been applied',
     file: 'lib/store/etcd/batch/batcher.ts',
-    right:
-      "      if (classified.reason === 'lease-not-found' || classified.reason === 'refused') throw classified\n",
+    right: '      if (isProvenRefusal(classified)) throw classified\n',
     wrong: '      throw classified\n',
     specs: ['spec/faults/batches'],
   },
   {
     mistake: 'the refusal of one commit is that of all that travel with it',
     file: 'lib/store/etcd/batch/batcher.ts',
-    right:
-      "      if (classified.reason === 'lease-not-found' || classified.reason === 'refused') throw classified\n",
+    right: '      if (isProvenRefusal(classified)) throw classified\n',
     wrong: '',
     specs: ['spec/contracts/etcd-store'],
   },

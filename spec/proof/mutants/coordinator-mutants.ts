@@ -50,14 +50,14 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'the refusal of a transaction of several is taken for that of all',
     file: 'lib/lock/engine/coordinator.ts',
-    right: 'if (!isRefused || taken.length === 1)',
-    wrong: 'if (!isRefused || taken.length > 0)',
+    right: 'if (!isProvenRefusal(error) || taken.length === 1)',
+    wrong: 'if (!isProvenRefusal(error) || taken.length > 0)',
     specs: coordinator,
   },
   {
     mistake: 'the lost answer of a transaction of several is taken for a refusal',
     file: 'lib/lock/engine/coordinator.ts',
-    right: 'if (!isRefused || taken.length === 1)',
+    right: 'if (!isProvenRefusal(error) || taken.length === 1)',
     wrong: 'if (taken.length === 1)',
     specs: coordinator,
   },

@@ -1,6 +1,6 @@
 import type { Transaction, TransactionResult } from '../../../kv/transaction.js'
 import type { CallOptions } from '../../store.js'
-import { isProvenRefusal, type StoreError } from '../../store-error.js'
+import { isProvenRefusal, StoreError } from '../../store-error.js'
 import { classify } from '../classify.js'
 import type { MemberCallOptions } from '../connection.js'
 import { encodeBatch, encodeTransaction } from '../proto/transaction-request.js'
@@ -16,6 +16,8 @@ export type Send = (request: Buffer, options: MemberCallOptions) => Promise<Buff
 const SLACK_MS = 10
 /** A commit with less time has no use for a doubt: another member would answer too late. The others need no timer that runs as fast. */
 const LEAST_DOUBT_MS = 300
+/** How long etcd counts as full after it has said so, milliseconds. */
+const FULL_MS = 5_000
 /** What etcd says to a call that is beyond the limits with which it was started. */
 const TOO_MUCH = /too many operations|request is too large|larger than max/
 
@@ -29,6 +31,8 @@ export class Batcher {
   /** Those whose time nobody watches yet. */
   private fresh: PendingCommit[] = []
   private lateTimer: NodeJS.Timeout | undefined
+  /** Until then each commit goes by itself: a full etcd refuses a call in which one writes, and takes deletes. */
+  private fullUntil = 0
   private readonly onOver = (commit: PendingCommit): void => {
     this.queue.remove(commit)
     this.plan()
@@ -74,7 +78,8 @@ export class Batcher {
     for (const commit of call.commits) if (commit.leftAt(call.sentAt) === 0) commit.expire()
     const commits = call.commits.filter(({ isOver }) => !isOver)
     try {
-      if (commits.length === 1) await this.alone(commits[0]!)
+      if (commits.length === 1 || call.sentAt < this.fullUntil)
+        await Promise.all(commits.map(commit => this.alone(commit)))
       else if (commits.length > 1) await this.together(commits, call.sentAt)
     } catch (error) {
       const { message } = error as StoreError
@@ -108,7 +113,8 @@ export class Batcher {
     } catch (error) {
       const classified = classify(error)
       if (isProvenRefusal(classified)) throw classified
-      for (const commit of commits) commit.fail(classified)
+      this.noteFullness(classified)
+      for (const commit of commits) commit.fail(commit.writes ? classified : asUnanswered(classified))
     }
   }
 
@@ -127,7 +133,18 @@ export class Batcher {
     try {
       return decodeTransaction(await this.send(request, options))
     } catch (error) {
-      throw classify(error)
+      const classified = classify(error)
+      this.noteFullness(classified)
+      throw classified
     }
   }
+
+  private noteFullness(error: StoreError): void {
+    if (error.reason === 'refused' && !isProvenRefusal(error)) this.fullUntil = performance.now() + FULL_MS
+  }
+}
+
+/** What writes nothing is refused only for its company, and may have been applied: its caller finds out, and tries again. */
+function asUnanswered(error: StoreError): StoreError {
+  return new StoreError('unreachable', error.message, { cause: error })
 }

@@ -9,6 +9,8 @@ export class PendingCommit implements Queued {
   /** A `TxnRequest`. */
   readonly request: Buffer
   readonly breadth: number
+  /** Whether it may put keys. */
+  readonly writes: boolean
   readonly answer: Promise<TransactionResult>
   isSent = false
   isOver = false
@@ -28,6 +30,7 @@ export class PendingCommit implements Queued {
     const { compare, success, failure } = transaction
     this.scope = scope.length > 1 ? [...new Set(scope)] : scope
     this.request = encodeTransaction(transaction)
+    this.writes = [...success, ...failure].some(({ type }) => type === 'put')
     this.breadth = Math.max(compare.length, success.length, failure.length)
     this.deadline = performance.now() + timeoutMs
     this.answer = new Promise((resolve, reject) => {
