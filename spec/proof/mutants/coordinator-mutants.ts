@@ -117,4 +117,18 @@ export const coordinatorMutants: readonly Mutant[] = [
     wrong: "if (view.source !== undefined) return 'nothing'",
     specs: ['spec/contracts/memory-lock'],
   },
+  {
+    mistake: 'what came after a grant, in the same news, is not heard',
+    file: 'lib/lock/acquire/queue-watcher.ts',
+    right: 'return held ? after(held, newer) :',
+    wrong: 'return held ? held :',
+    specs: ['spec/unit/lock/contended'],
+  },
+  {
+    mistake: 'that etcd is full is taken for a proof that nothing was applied',
+    file: 'lib/store/store-error.ts',
+    right: "if (isStoreError(error, 'refused')) return !NO_SPACE.test(error.message)",
+    wrong: "if (isStoreError(error, 'refused')) return NO_SPACE.source !== ''",
+    specs: coordinator,
+  },
 ]
