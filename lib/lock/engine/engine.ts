@@ -155,7 +155,7 @@ export class Engine {
     return coordinator
   }
 
-  /** Reads in the background, so that the next guess from {@link cached} is right. */
+  /** Reads in the background, so that the next guess from {@link snapshots} is right. */
   prefetch(key: LockKey): void {
     const reading = this.readQueue(key, undefined, { timeoutMs: LEARN_MS }).catch(() => {})
     this.learning.set(key.path, reading)
