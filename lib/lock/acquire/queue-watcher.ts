@@ -20,8 +20,8 @@ const REREAD_MS = 30_000
  */
 const SECOND_REPORT_MS = 20
 /**
- * How long the first waiter of a process, since it has seen the queue move, leaves it to others to hand it the lock, before it watches those before it: a hand-over
- * usually comes first, and a watch for each would cost more than all the rest.
+ * How long the first waiter of a process, since it has seen the queue move, leaves it to others to hand it the lock. Then it
+ * watches those before it. A hand-over usually comes first, and a watch for each would cost more than all the rest.
  */
 const PATIENCE_MS = 50
 
