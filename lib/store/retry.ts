@@ -1,5 +1,6 @@
 import { EtcdLockUnavailableError, LockError } from '../model/errors.js'
 import { isStoreError } from './store-error.js'
+import type { StopSignal } from '../time/abort-signal.js'
 import { Backoff } from '../time/backoff.js'
 import type { Budget } from '../time/budget.js'
 import type { Clock } from '../time/clock.js'
@@ -9,7 +10,7 @@ export interface RetryOptions {
   readonly key: string
   readonly budget: Budget
   /** Ends the repetition, with the error of the last attempt. */
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: StopSignal | undefined
   /** Whether the process may end during the pauses. */
   readonly isBackground?: boolean
 }
@@ -27,12 +28,12 @@ export async function retry<T>(
   { key, budget, signal, isBackground = false }: RetryOptions,
 ): Promise<T> {
   const { clock } = budget
-  const backoff = new Backoff(clock, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
+  let backoff: Backoff | undefined
   for (;;) {
     try {
       return await work(budget)
     } catch (error) {
-      const pause = backoff.next()
+      const pause = (backoff ??= new Backoff(clock, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)).next()
       const isWorthwhile = isStoreError(error, 'unreachable') && pause < budget.timeoutMs
       if (isWorthwhile && !signal?.aborted) await lapse(clock, pause, signal, isBackground)
       if (!isWorthwhile || signal?.aborted) throw translated(error, key)
@@ -44,7 +45,7 @@ export async function retry<T>(
 function lapse(
   clock: Clock,
   ms: number,
-  signal: AbortSignal | undefined,
+  signal: StopSignal | undefined,
   isBackground: boolean,
 ): Promise<void> {
   return new Promise(resolve => {

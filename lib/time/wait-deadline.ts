@@ -1,14 +1,15 @@
 import { setMaxListeners } from 'node:events'
-import { reasonOf } from './abort-signal.js'
+import { reasonOf, type StopSignal } from './abort-signal.js'
 import type { Clock, Timer } from './clock.js'
 
 /** The end of a wait: by the caller's signal, by {@link abort}, or because its time is over. */
-export class WaitDeadline {
+export class WaitDeadline implements StopSignal {
+  aborted = false
   /** The caller wants nothing any more, not even a lock that is granted at the last moment. */
   isAbandoned = false
   /** Why it was aborted. */
   reason: unknown
-  private readonly controller = new AbortController()
+  private listeners: readonly (() => void)[] = []
   private timer: Timer | undefined
 
   constructor(
@@ -21,14 +22,18 @@ export class WaitDeadline {
     if (waitMs > 0) this.arm(clock.monotonic() + waitMs)
   }
 
-  get signal(): AbortSignal {
-    return this.controller.signal
+  addEventListener(_: 'abort', listener: () => void): void {
+    this.listeners = [...this.listeners, listener]
+  }
+
+  removeEventListener(_: 'abort', listener: () => void): void {
+    this.listeners = this.listeners.filter(each => each !== listener)
   }
 
   abort(reason: unknown): void {
     this.isAbandoned = true
     this.reason ??= reason
-    this.controller.abort()
+    this.end()
   }
 
   close(): void {
@@ -40,8 +45,14 @@ export class WaitDeadline {
 
   private arm(end: number): void {
     const left = end - this.clock.monotonic()
-    if (left <= 0) this.controller.abort()
+    if (left <= 0) this.end()
     else this.timer = this.clock.timer(Math.ceil(left), () => this.arm(end))
+  }
+
+  private end(): void {
+    if (this.aborted) return
+    this.aborted = true
+    for (const listener of this.listeners) listener()
   }
 }
 

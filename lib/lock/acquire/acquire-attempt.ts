@@ -1,6 +1,6 @@
 import type { LeaseId } from '../../kv/key-value.js'
 import type { Transaction } from '../../kv/transaction.js'
-import { decideAll, type Step } from '../../protocol/decide.js'
+import { decide, decideAll, type Step } from '../../protocol/decide.js'
 import { giveUp } from '../../protocol/give-up.js'
 import { grant } from '../../protocol/grant.js'
 import type { LockKey } from '../../protocol/lock-key.js'
@@ -10,6 +10,7 @@ import { queueReads } from '../../protocol/queue.js'
 import { emptySnapshot, keyLocksOf, type Snapshot } from '../../protocol/snapshot.js'
 import { parseTerms } from '../../protocol/terms.js'
 import type { CallOptions } from '../../store/store.js'
+import type { StopSignal } from '../../time/abort-signal.js'
 import { isStoreError } from '../../store/store-error.js'
 import { AttemptLeases } from './attempt-leases.js'
 import type { Engine } from '../engine/engine.js'
@@ -78,14 +79,18 @@ export class AcquireAttempt {
    * blocked.
    * @throws StoreError, LockDismissedError, LockUnreadableError
    */
-  async advance(stop: AbortSignal, within: CallOptions): Promise<Step> {
+  async advance(stop: StopSignal, within: CallOptions): Promise<Step> {
     this.within = within
     for (;;) {
       if (this.isUnsettled) await this.recover()
       if (!this.leases.borrowIdle()) await this.leases.borrow(within)
+      if (this.isGuess && this.isSingle && !stop.aborted) {
+        await this.join()
+        continue
+      }
       const step = this.decide()
       if (step.kind === 'held') {
-        if (await this.isKept()) return step
+        if (this.isFresh || (await this.isKept())) return step
         continue
       }
       if (step.kind === 'lost') {
@@ -136,9 +141,10 @@ export class AcquireAttempt {
 
   /** The holdings, after {@link advance} or {@link withdraw} has said `held`. */
   get holdings(): Holding[] {
-    return this.targets.map(({ key, terms }, at) => {
+    return this.targets.map(({ key, terms, extraOps }, at) => {
       const { createRevision: token, value } = this.snapshots[at]!.holders.get(this.uuid)!
-      return { ...terms, key, token, created: parseTerms(value)?.created, lease: this.leases.holders[at]! }
+      const created = extraOps && parseTerms(value)?.created
+      return { ...terms, key, token, created, lease: this.leases.holders[at]! }
     })
   }
 
@@ -205,7 +211,9 @@ export class AcquireAttempt {
   }
 
   private decide(): Step {
-    return decideAll(this.seen, this.engine.clock.now())
+    const now = this.engine.clock.now()
+    const [snapshot] = this.snapshots as readonly [Snapshot]
+    return this.isSingle ? decide(snapshot, this.targets[0]!.terms, now) : decideAll(this.seen, now)
   }
 
   /** Takes the lock, or a ticket, in one transaction with whatever else this process wants of it. */
@@ -221,17 +229,22 @@ export class AcquireAttempt {
     }
     const join = { request, created, extraOps: extraOps?.(holder.id, created) ?? [] }
     const renewals = this.leases.renewDue(this.within)
-    const coordinator = this.engine.coordinator(key)
     const intent = { uuid: this.uuid, join, from: this.snapshots[0]! }
-    await this.settled(async () => {
+    this.isUnsettled = true
+    try {
       this.waiter.prepare()
-      const result = await coordinator.join(intent, this.within, this.mayWait ? this.waiter : undefined)
-      if (result.kind === 'unseen') return
-      this.snapshots = [result.after]
-      this.isGuess = false
-      this.isGrantedByUs = result.succeeded && result.composition.granted.has(this.uuid)
-    })
-    await renewals
+      const waiter = this.mayWait ? this.waiter : undefined
+      const result = await this.engine.coordinator(key).join(intent, this.within, waiter)
+      if (result.kind === 'answered') {
+        this.snapshots = [result.after]
+        this.isGuess = false
+        this.isGrantedByUs = result.succeeded && result.composition.granted.has(this.uuid)
+      }
+    } catch (error) {
+      this.onFailure(error)
+    }
+    this.isUnsettled = false
+    if (renewals) await renewals
   }
 
   /** Renews what a hand-over that is about to come relies on. */
@@ -258,7 +271,8 @@ export class AcquireAttempt {
       return grant(guesses[at]!, request, now, { created, extraOps: extraOps?.(lease.id, created), ...reads })
     })
     const renewals = this.leases.renewDue(this.within)
-    await this.settled(async () => {
+    this.isUnsettled = true
+    try {
       const transactions = grants.map(({ transaction }) => transaction)
       const { succeeded, after } = await this.engine.commitTracked(guesses, transactions, this.within)
       this.snapshots = after
@@ -266,8 +280,11 @@ export class AcquireAttempt {
       this.isGrantedByUs = succeeded
       if (!succeeded) await this.lookForTicket(guesses)
       if (succeeded) grants.forEach(({ expired }, at) => logExpired(this.engine.log, this.keys[at]!, expired))
-    })
-    await renewals
+    } catch (error) {
+      this.onFailure(error)
+    }
+    this.isUnsettled = false
+    if (renewals) await renewals
   }
 
   /**
@@ -283,21 +300,18 @@ export class AcquireAttempt {
       await this.look()
   }
 
-  /** Sends a grant, and knows afterwards what became of it; until then, or when no answer comes, nobody does. @throws StoreError */
-  private async settled(send: () => Promise<void>): Promise<void> {
-    this.isUnsettled = true
-    try {
-      await send()
-    } catch (error) {
-      if (isStoreError(error, 'unreachable')) throw error
-      if (!isStoreError(error, 'lease-not-found')) {
-        this.isUnsettled = false
-        throw error
-      }
-      // The tickets exist, so their lease does: it is one of the others that has expired.
-      this.leases.discard(this.hasTickets ? this.leases.holders : this.leases.all)
-    }
+  /** Of a grant: after a refusal it is known that nothing was applied, and nothing is known when no answer came. @throws StoreError */
+  private onFailure(error: unknown): void {
+    if (isStoreError(error, 'unreachable')) throw error
     this.isUnsettled = false
+    if (!isStoreError(error, 'lease-not-found')) throw error
+    // The tickets exist, so their lease does: it is one of the others that has expired.
+    this.leases.discard(this.hasTickets ? this.leases.holders : this.leases.all)
+  }
+
+  /** Whether all is held on our leases, which count from now, so that nothing needs to be asked. */
+  private get isFresh(): boolean {
+    return this.leases.areFresh && this.isOnOurLeases
   }
 
   /** Whether all holdings are on our leases, and these are alive and count from now. If not, a holding is lost. */

@@ -2,8 +2,8 @@ import type { LeaseId } from '../../kv/key-value.js'
 import type { Step } from '../../protocol/decide.js'
 import { EtcdLockUnavailableError } from '../../model/errors.js'
 import { StoreError } from '../../store/store-error.js'
-import { throwIfAborted } from '../../time/abort-signal.js'
-import type { Clock, Timer } from '../../time/clock.js'
+import { type StopSignal, throwIfAborted } from '../../time/abort-signal.js'
+import type { Timer } from '../../time/clock.js'
 import { AcquireAttempt } from './acquire-attempt.js'
 import type { LockTarget, TargetSnapshot } from '../options/lock-target.js'
 import type { Engine } from '../engine/engine.js'
@@ -44,20 +44,15 @@ export async function acquire(
   throwIfAborted(signal)
   const stop = new WaitDeadline(signal, waitMs, engine.clock)
   const onHandOver = (): void => attempt.renewLeases()
-  const waiting = new QueueWatcher(engine, targets, stop.signal, {
+  const waiting = new QueueWatcher(engine, targets, stop, {
     isShown: onWait !== undefined,
     isHandedOver: targets.every(({ terms, extraOps }) => mayBeHandedOver(terms.ttl) && !extraOps),
     onHandOver,
   })
   const attempt = new AcquireAttempt(engine, targets, waitMs > 0, waiting)
   try {
-    const pursuit = waitUntilHeld(engine, attempt, waiting, stop.signal, onWait).finally(() =>
-      waiting.close(),
-    )
-    const work = finish(engine, attempt, stop, pursuit).finally(() => engine.waits.delete(stop))
-    engine.waits.set(stop, work)
-    const patience = (): number => (engine.hasAnsweredWithin(IMPATIENT_MS) ? LEAVE_SOON_MS : LEAVE_MS)
-    const step = await within(engine.clock, patience, stop.signal, work)
+    const work = finish(engine, attempt, stop, waitUntilHeld(engine, attempt, waiting, stop, onWait))
+    const step = await outcomeOf(engine, stop, work)
     if (step?.kind === 'held') {
       const { holdings } = attempt
       for (const holding of holdings) engine.holdings.add(holding)
@@ -79,17 +74,24 @@ async function waitUntilHeld(
   engine: Engine,
   attempt: AcquireAttempt,
   waiting: QueueWatcher,
-  stop: AbortSignal,
+  stop: StopSignal,
   onWait: WaitOptions['onWait'],
 ): Promise<Step> {
-  const options = { signal: stop, ...(!attempt.mayWait && { budget: engine.budget(IMPATIENT_MS) }) }
-  for (;;) {
-    const step = await engine.retry(attempt, within => attempt.advance(stop, within), options)
-    if (step.kind !== 'wait' || stop.aborted) return step
-    // The place in a queue of which only the beginning is known would be wrong; it is read next.
-    if (attempt.seen.every(({ snapshot }) => snapshot.isWhole)) onWait?.(attempt.seen)
-    attempt.keepAlive(() => waiting.look())
-    attempt.see(await waiting.next(attempt.seen, step.until))
+  const budget = attempt.mayWait ? undefined : engine.budget(IMPATIENT_MS)
+  try {
+    for (;;) {
+      const step = await engine.retry(attempt, within => attempt.advance(stop, within), {
+        signal: stop,
+        budget,
+      })
+      if (step.kind !== 'wait' || stop.aborted) return step
+      // The place in a queue of which only the beginning is known would be wrong; it is read next.
+      if (onWait && attempt.seen.every(({ snapshot }) => snapshot.isWhole)) onWait(attempt.seen)
+      attempt.keepAlive(() => waiting.look())
+      attempt.see(await waiting.next(attempt.seen, step.until))
+    }
+  } finally {
+    waiting.close()
   }
 }
 
@@ -112,7 +114,7 @@ async function finish(
   try {
     step = await pursuit
   } catch (error) {
-    if (!stop.signal.aborted) {
+    if (!stop.aborted) {
       attempt.finish(undefined)
       throw error
     }
@@ -151,25 +153,23 @@ function reasonOf(failure: unknown, engine: Engine, attempt: AcquireAttempt): un
   return unavailable(attempt.seen, engine.clock.now())
 }
 
-/** The result of `work`; undefined when it has not ended so many milliseconds after the stop. */
-async function within<T>(
-  clock: Clock,
-  ms: () => number,
-  stop: AbortSignal,
-  work: Promise<T>,
-): Promise<T | undefined> {
-  let timer: Timer | undefined
-  let start = (): void => {}
-  const late = new Promise<undefined>(resolve => {
-    start = () => (timer = clock.timer(ms(), () => resolve(undefined)))
-    if (stop.aborted) start()
-    else stop.addEventListener('abort', start, { once: true })
+/** The result of `work`, which a closing engine waits for; undefined when it does not end soon after the stop. */
+function outcomeOf<T>(engine: Engine, stop: WaitDeadline, work: Promise<T>): Promise<T | undefined> {
+  engine.waits.set(stop, work)
+  return new Promise((resolve, reject) => {
+    let timer: Timer | undefined
+    const onStop = (): void => {
+      const patience = engine.hasAnsweredWithin(IMPATIENT_MS) ? LEAVE_SOON_MS : LEAVE_MS
+      timer = engine.clock.timer(patience, () => resolve(undefined))
+    }
+    const end = (): void => {
+      engine.waits.delete(stop)
+      timer?.cancel()
+      stop.removeEventListener('abort', onStop)
+    }
+    work.then(end, end)
+    work.then(resolve, reject)
+    if (stop.aborted) onStop()
+    else stop.addEventListener('abort', onStop)
   })
-  work.catch(() => {})
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    timer?.cancel()
-    stop.removeEventListener('abort', start)
-  }
 }

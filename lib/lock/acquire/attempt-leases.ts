@@ -70,12 +70,17 @@ export class AttemptLeases {
     }
   }
 
-  /** Renews what a grant that is sent now relies on, so that holders get their full ttl. A failure is found by {@link areKept}. */
-  async renewDue(within?: CallOptions): Promise<void> {
+  /** Renews what a grant that is sent now relies on, so that holders get their full ttl; undefined when nothing is due. A failure is found by {@link areKept}. */
+  renewDue(within?: CallOptions): Promise<unknown> | undefined {
     const due = this.holders.filter(lease => lease && !lease.isFresh)
     if (this.ticket?.isAging) due.push(this.ticket)
-    if (due.length > 0)
-      await Promise.all(due.map(lease => this.pool.renew(lease!, within).catch(() => false)))
+    if (due.length === 0) return undefined
+    return Promise.all(due.map(lease => this.pool.renew(lease!, within).catch(() => false)))
+  }
+
+  /** Whether the leases of all holders count from now. */
+  get areFresh(): boolean {
+    return this.holders.every(lease => lease?.isFresh)
   }
 
   /** Whether the leases of all holders are alive, and count from now. @throws StoreError */

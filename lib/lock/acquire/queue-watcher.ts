@@ -6,6 +6,7 @@ import { applyEvent, type Snapshot } from '../../protocol/snapshot.js'
 import { areWhole } from '../../protocol/whole-news.js'
 import type { CallOptions, Watch } from '../../store/store.js'
 import { translated } from '../../store/retry.js'
+import type { StopSignal } from '../../time/abort-signal.js'
 import type { Coordinator } from '../engine/coordinator.js'
 import type { Engine } from '../engine/engine.js'
 import type { LocalWaiter } from '../engine/local-queue.js'
@@ -64,7 +65,7 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
   constructor(
     private readonly engine: Engine,
     private readonly targets: readonly LockTarget[],
-    private readonly signal: AbortSignal,
+    private readonly signal: StopSignal,
     private readonly options: QueueWatcherOptions,
   ) {
     const [first] = targets as readonly [LockTarget]

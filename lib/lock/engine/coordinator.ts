@@ -71,6 +71,7 @@ export class Coordinator {
   private reaperDueAt = 0
   private underWay: readonly LineEntry[] = []
   private watch: OwnKeysWatch | undefined
+  private readonly isLocal = (uuid: string): boolean => this.waiters.has(uuid)
 
   constructor(
     private readonly engine: CoordinatorEngine,
@@ -98,7 +99,10 @@ export class Coordinator {
     within: CallOptions,
     onSent?: (turn: Turn<Intent>) => void,
   ): Promise<TurnResult> {
-    return this.submit({ kind: 'release', ...intent }, within, { onSent })
+    const { uuid, mostSuccessors, from } = intent
+    return this.submit((resolve, reject) => {
+      return { kind: 'release', uuid, mostSuccessors, from, within, onSent, resolve, reject }
+    })
   }
 
   /** Takes the lock, or a ticket. @throws StoreError, LockUnreadableError */
@@ -107,7 +111,17 @@ export class Coordinator {
     within: CallOptions,
     waiter: LocalWaiter | undefined,
   ): Promise<TurnResult> {
-    return this.submit({ kind: 'join', ...intent }, within, { waiter })
+    const { uuid, join, from } = intent
+    return this.submit((resolve, reject) => ({
+      kind: 'join',
+      uuid,
+      join,
+      from,
+      within,
+      waiter,
+      resolve,
+      reject,
+    }))
   }
 
   /** A request begins, which may wait: the coordinator stays until it {@link leave}s. */
@@ -127,14 +141,13 @@ export class Coordinator {
   }
 
   private submit(
-    intent: Intent,
-    within: CallOptions,
-    told: Pick<LineEntry, 'waiter' | 'onSent'>,
+    entryOf: (resolve: LineEntry['resolve'], reject: LineEntry['reject']) => LineEntry,
   ): Promise<TurnResult> {
     return new Promise((resolve, reject) => {
-      this.line.push({ ...intent, within, ...told, resolve, reject })
+      const entry = entryOf(resolve, reject)
+      this.line.push(entry)
       this.goOn()
-      if (this.line.length > 0 || this.underWay.length > 1) this.watchTime(within.timeoutMs)
+      if (this.line.length > 0 || this.underWay.length > 1) this.watchTime(entry.within.timeoutMs)
     })
   }
 
@@ -156,11 +169,11 @@ export class Coordinator {
     if (line.length === 0) return
     try {
       const { engine, key } = this
-      const isLocal = (uuid: string): boolean => this.waiters.has(uuid)
-      const { turn, unseen } = nextTurn(line, engine.snapshots.get(key), engine.clock.now(), isLocal)
-      this.line = line.filter(each => !unseen.includes(each) && !turn?.taken.includes(each))
+      const cached = engine.snapshots.get(key)
+      const { turn, unseen, left } = nextTurn(line, cached, engine.clock.now(), this.isLocal)
+      this.line = left
       for (const { resolve } of unseen) resolve({ kind: 'unseen' })
-      if (turn) void this.send(turn)
+      if (turn) this.send(turn)
       else if (this.isIdle) this.end()
     } catch (error) {
       this.line = []
@@ -169,32 +182,39 @@ export class Coordinator {
     }
   }
 
-  private async send(turn: Turn<LineEntry>): Promise<void> {
+  private send(turn: Turn<LineEntry>): void {
     const { engine, waiters } = this
-    const { before, composition, taken } = turn
+    const { composition, taken } = turn
     this.isUnderWay = true
     this.underWay = taken
     for (const { onSent } of taken) onSent?.(turn)
     for (const uuid of composition.successors) waiters.get(uuid)?.onHandOver()
     const timeoutMs = Math.max(...taken.map(({ within }) => within.timeoutMs ?? Infinity))
-    const result = await engine
-      .commit(composition.transaction, { timeoutMs })
-      .catch((error: unknown) => error as Error)
+    engine.commit(composition.transaction, { timeoutMs }).then(
+      result => this.onAnswered(() => this.onResult(turn, result)),
+      (error: unknown) => this.onAnswered(() => this.onFailure(turn, error as Error)),
+    )
+  }
+
+  private onAnswered(tell: () => void): void {
     this.isUnderWay = false
     this.underWay = []
-    if (result instanceof Error) this.onFailure(turn, result)
-    else {
-      const after = applyComposition(before, composition, result)
-      engine.snapshots.set(after)
-      if (result.succeeded) {
-        for (const uuid of composition.successors) waiters.get(uuid)?.onGranted(after)
-      }
-      for (const each of taken) if (!each.isOver) this.answer(each, turn, result, after)
-      this.tellFirst(composition, result)
-      if (result.succeeded) logExpired(engine.log, this.key, composition.expired)
-    }
+    tell()
     if (this.isIdle) this.end()
     else this.goOn()
+  }
+
+  private onResult(turn: Turn<LineEntry>, result: TransactionResult): void {
+    const { engine, waiters } = this
+    const { before, composition, taken } = turn
+    const after = applyComposition(before, composition, result)
+    engine.snapshots.set(after)
+    if (result.succeeded) {
+      for (const uuid of composition.successors) waiters.get(uuid)?.onGranted(after)
+    }
+    for (const each of taken) if (!each.isOver) this.answer(each, turn, result, after)
+    this.tellFirst(composition, result)
+    if (result.succeeded) logExpired(engine.log, this.key, composition.expired)
   }
 
   /** What this process has just done tells the first that waits here more than a watch would. */

@@ -15,6 +15,7 @@ import { scopeOf } from '../../protocol/scope.js'
 import { type OpResult, readsOf, type Transaction, type TransactionResult } from '../../kv/transaction.js'
 import type { CallOptions, Store } from '../../store/store.js'
 import { heard } from './heard.js'
+import type { StopSignal } from '../../time/abort-signal.js'
 import { atMost } from '../../time/at-most.js'
 import { Budget } from '../../time/budget.js'
 import type { Clock } from '../../time/clock.js'
@@ -66,16 +67,16 @@ export class Engine {
 
   /** One attempt. @throws StoreError */
   async commit(transaction: Transaction, within?: CallOptions): Promise<TransactionResult> {
+    const { onCommit } = this
+    if (!onCommit) return await this.store.commit(transaction, within)
     const start = this.clock.monotonic()
-    const tell = (outcome: 'answered' | 'failed'): void =>
-      this.onCommit?.((this.clock.monotonic() - start) / 1000, outcome)
+    let outcome: 'answered' | 'failed' = 'failed'
     try {
       const result = await this.store.commit(transaction, within)
-      tell('answered')
+      outcome = 'answered'
       return result
-    } catch (error) {
-      tell('failed')
-      throw error
+    } finally {
+      onCommit((this.clock.monotonic() - start) / 1000, outcome)
     }
   }
 
@@ -164,6 +165,7 @@ export class Engine {
 
   /** The end of each {@link prefetch} of these locks that is under way; undefined when none is. */
   prefetching(keys: readonly LockKey[]): Promise<unknown> | undefined {
+    if (this.learning.size === 0) return undefined
     const reading = keys.flatMap(({ path }) => this.learning.get(path) ?? [])
     return reading.length > 0 ? Promise.all(reading) : undefined
   }
@@ -212,6 +214,6 @@ export class Engine {
 }
 
 interface RetryOptions {
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: StopSignal | undefined
   readonly budget?: Budget | undefined
 }

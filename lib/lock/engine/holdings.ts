@@ -8,7 +8,7 @@ export interface Holding extends LockTerms {
   readonly key: LockKey
   /** Fencing token: the create revision of the holder key. */
   readonly token: bigint
-  /** As its holder key says. */
+  /** As its holder key says; undefined where nothing was written beside it. */
   readonly created: string | undefined
   readonly lease: Lease
 }

@@ -39,9 +39,17 @@ export interface Turn<I extends Intent> {
 export const MOST_JOINS = 24
 const MOST_RELEASES = 16
 
+/** What becomes of a line of intents. */
+export interface Sorted<I extends Intent> {
+  readonly turn: Turn<I> | undefined
+  /** Releases of holders that nothing shows: their callers have to read. */
+  readonly unseen: readonly I[]
+  /** What waits for a later turn. */
+  readonly left: I[]
+}
+
 /**
- * Takes from the line what travels in one transaction. `unseen` are releases of holders that nothing shows: their callers have to
- * read.
+ * Takes from the line what travels in one transaction.
  * @param cached what this process saw last.
  */
 export function nextTurn<I extends Intent>(
@@ -49,22 +57,23 @@ export function nextTurn<I extends Intent>(
   cached: Snapshot,
   now: Timestamp,
   isLocal: (uuid: string) => boolean,
-): { readonly turn: Turn<I> | undefined; readonly unseen: readonly I[] } {
+): Sorted<I> {
   const seen = line.reduce((newest, { from }) => (from.revision > newest.revision ? from : newest), cached)
-  const unseen = line.filter(each => each.kind === 'release' && !showsHolder(seen, each.uuid))
-  const taken = together(line.filter(each => !unseen.includes(each)))
-  if (taken.length === 0) return { turn: undefined, unseen }
-  const releases = taken.flatMap(each => (each.kind === 'release' ? [each as ReleaseIntent] : []))
-  const joins = taken.flatMap(each => (each.kind === 'join' ? [each.join] : []))
-  const before = releases.length > 0 ? seen : guessFor(joins[0]!, seen, now)
-  const wanted = {
-    releases: releases.map(({ uuid }) => uuid),
-    joins,
-    mostSuccessors: Math.min(...releases.map(each => each.mostSuccessors)),
-    isLocal,
+  const { taken, unseen, left } = sort(line, seen)
+  if (taken.length === 0) return { turn: undefined, unseen, left }
+  const joins: Join[] = []
+  const releases: string[] = []
+  let mostSuccessors = Infinity
+  for (const each of taken) {
+    if (each.kind === 'join') joins.push(each.join)
+    else {
+      releases.push(each.uuid)
+      mostSuccessors = Math.min(mostSuccessors, each.mostSuccessors)
+    }
   }
-  const composition = withoutRecords(compose(before, wanted, now), before, wanted.releases)
-  return { turn: { before, composition, taken }, unseen }
+  const before = releases.length > 0 ? seen : guessFor(joins[0]!, seen, now)
+  const composition = compose(before, { releases, joins, mostSuccessors, isLocal }, now)
+  return { turn: { before, composition: withoutRecords(composition, before, releases), taken }, unseen, left }
 }
 
 /** Relukko's records of the holders that leave go with them. */
@@ -73,23 +82,33 @@ function withoutRecords(
   before: Snapshot,
   releases: readonly string[],
 ): Composition {
-  const { transaction } = composition
-  const whole = { ...transaction, success: [...deleteRecords(before, releases), ...transaction.success] }
+  const { compare, success, failure } = composition.transaction
+  const records = deleteRecords(before, releases)
+  const whole = { compare, success: records.length > 0 ? [...records, ...success] : success, failure }
   return { ...composition, transaction: { ...whole, scope: scopeOf([before.key], [whole]) } }
 }
 
-/** The first in the line, and all that may travel with it: no id twice. */
-function together<I extends Intent>(line: readonly I[]): I[] {
-  const [first] = line
-  if (first?.isAlone) return [first]
-  const left = { release: MOST_RELEASES, join: MOST_JOINS }
-  const ids = new Set<string>()
-  return line.filter(({ kind, uuid, isAlone }) => {
-    if (isAlone || ids.has(uuid) || left[kind] === 0) return false
-    ids.add(uuid)
-    left[kind]--
-    return true
-  })
+/** The first that is not unseen is taken, and all that may travel with it: no id twice. */
+function sort<I extends Intent>(
+  line: readonly I[],
+  seen: Snapshot,
+): Record<'taken' | 'unseen' | 'left', I[]> {
+  const [taken, unseen, left]: [I[], I[], I[]] = [[], [], []]
+  const room = { release: MOST_RELEASES, join: MOST_JOINS }
+  for (const each of line) {
+    const { kind, uuid, isAlone } = each
+    const isFirst = taken.length === 0
+    if (kind === 'release' && !showsHolder(seen, uuid)) unseen.push(each)
+    else if (isFirst || !(isAlone || taken[0]!.isAlone || room[kind] === 0 || hasId(taken, uuid))) {
+      taken.push(each)
+      room[kind]--
+    } else left.push(each)
+  }
+  return { taken, unseen, left }
+}
+
+function hasId(intents: readonly Intent[], uuid: string): boolean {
+  return intents.some(each => each.uuid === uuid)
 }
 
 /** Where nothing is known that lets it in, it tries what costs nothing when it is wrong: nobody holds and nobody waits. */

@@ -10,6 +10,7 @@ import type { Snapshot } from '../../protocol/snapshot.js'
 import { asStoreError, StoreError } from '../../store/store-error.js'
 import type { CallOptions } from '../../store/store.js'
 import type { Budget } from '../../time/budget.js'
+import type { TurnResult } from '../engine/coordinator.js'
 import type { Engine } from '../engine/engine.js'
 import type { Intent, Turn } from '../engine/turn.js'
 import type { Holding } from '../engine/holdings.js'
@@ -134,12 +135,14 @@ class ReleaseAttempt {
     const { engine, uuid, view } = this
     const [from] = view.snapshots as readonly [Snapshot]
     const intent = { uuid, mostSuccessors: view.mostSuccessors, from }
-    let sent: PlannedRelease | undefined
-    const onSent = ({ before, composition }: Turn<Intent>): void =>
-      void (sent = plannedIn(before, composition, uuid))
-    const result = await engine.coordinator(from.key).release(intent, within, onSent).catch(asStoreError)
-    if (result instanceof StoreError) {
-      await this.onFailure(result, sent ? [sent] : this.planned, within)
+    let sent: Turn<Intent> | undefined
+    let result: TurnResult
+    try {
+      result = await engine.coordinator(from.key).release(intent, within, turn => (sent = turn))
+    } catch (error) {
+      const failure = asStoreError(error)
+      const planned = sent ? [plannedIn(sent.before, sent.composition, uuid)] : this.planned
+      await this.onFailure(failure, planned, within)
       return undefined
     }
     if (result.kind === 'unseen') {

@@ -39,10 +39,10 @@ function withKeyLocks(snapshot: Snapshot, change: (text: string) => string): Sna
 /** What a process sends, with other transactions. */
 export function turnsWith(change: (transaction: Transaction) => Transaction): Rules['nextTurn'] {
   return (...args) => {
-    const { turn, unseen } = rules.nextTurn(...args)
-    if (!turn) return { turn, unseen }
+    const { turn, ...others } = rules.nextTurn(...args)
+    if (!turn) return { turn, ...others }
     const transaction = change(turn.composition.transaction)
-    return { turn: { ...turn, composition: { ...turn.composition, transaction } }, unseen }
+    return { turn: { ...turn, composition: { ...turn.composition, transaction } }, ...others }
   }
 }
 
@@ -50,9 +50,10 @@ export function turnsWith(change: (transaction: Transaction) => Transaction): Ru
 export function turnsFrom(change: (snapshot: Snapshot) => Snapshot): Rules['nextTurn'] {
   return (line, cached, ...rest) => {
     const changed = line.map(each => ({ ...each, from: change(each.from) }))
-    const { turn, unseen } = rules.nextTurn(changed, change(cached), ...rest)
+    const { turn, unseen, left } = rules.nextTurn(changed, change(cached), ...rest)
     const original = (each: (typeof line)[number]): (typeof line)[number] => line[changed.indexOf(each)]!
-    return { turn: turn && { ...turn, taken: turn.taken.map(original) }, unseen: unseen.map(original) }
+    const sorted = { unseen: unseen.map(original), left: left.map(original) }
+    return { turn: turn && { ...turn, taken: turn.taken.map(original) }, ...sorted }
   }
 }
 

@@ -25,8 +25,8 @@ export function sendLine(world: World, home: Process, most = Infinity): readonly
   const there = home.line.slice(0, most)
   const [{ from }] = there as [Member]
   const isLocal = (uuid: string): boolean => clients.some(each => each.home === home && each.isQueuedAs(uuid))
-  const { turn, unseen } = rules.nextTurn(there, home.cached(from.key), NOW, isLocal)
-  home.line = home.line.filter(each => !unseen.includes(each) && !turn?.taken.includes(each))
+  const { turn, unseen, left } = rules.nextTurn(there, home.cached(from.key), NOW, isLocal)
+  home.line = [...left, ...home.line.slice(there.length)]
   if (!turn) return unseen
   const { before, composition, taken } = turn
   const transaction = withShortLists(composition.transaction, world.lists)

@@ -44,8 +44,8 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'a grant without an answer is sent again blindly',
     file: 'lib/lock/acquire/acquire-attempt.ts',
-    right: "      if (isStoreError(error, 'unreachable')) throw error\n",
-    wrong: "      this.isUnsettled = false\n      if (isStoreError(error, 'unreachable')) throw error\n",
+    right: "    if (isStoreError(error, 'unreachable')) throw error\n",
+    wrong: "    this.isUnsettled = false\n    if (isStoreError(error, 'unreachable')) throw error\n",
     specs: everyStep,
   },
   {
