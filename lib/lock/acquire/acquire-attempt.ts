@@ -1,9 +1,11 @@
 import type { LeaseId } from '../../kv/key-value.js'
 import type { Transaction } from '../../kv/transaction.js'
 import { decide, decideAll, type Step } from '../../protocol/decide.js'
+import type { Join } from '../../protocol/compose.js'
 import { giveUp } from '../../protocol/give-up.js'
 import { grant } from '../../protocol/grant.js'
 import type { LockKey } from '../../protocol/lock-key.js'
+import { moveTickets } from '../../protocol/move-tickets.js'
 import { release } from '../../protocol/release.js'
 import { heldSnapshot } from '../../protocol/held-snapshot.js'
 import { queueReads } from '../../protocol/queue.js'
@@ -62,7 +64,7 @@ export class AcquireAttempt {
     if (!this.isSingle)
       this.snapshots = this.snapshots.map(seen => (seen.isWhole ? seen : emptySnapshot(seen.key)))
     const ttls = targets.map(({ terms }) => terms.ttl)
-    this.leases = new AttemptLeases(engine.pool, ttls, mayWait)
+    this.leases = new AttemptLeases(engine.pool, engine.tickets, ttls, mayWait)
   }
 
   get seen(): readonly TargetSnapshot[] {
@@ -83,6 +85,7 @@ export class AcquireAttempt {
     this.within = within
     for (;;) {
       if (this.isUnsettled) await this.recover()
+      while (this.leases.isTicketRetired) await this.moveTickets()
       if (!this.leases.borrowIdle()) await this.leases.borrow(within)
       if (this.isGuess && this.isSingle && !stop.aborted) {
         await this.join()
@@ -131,7 +134,8 @@ export class AcquireAttempt {
   finish(step: Step | undefined): void {
     const isHeld = step?.kind === 'held'
     // A grant deletes the ticket, though our snapshot may be stale.
-    this.leases.returnLeases({ isHeld, areClean: isHeld || (step !== undefined && !this.hasTickets) })
+    const hasTickets = !isHeld && this.hasTickets
+    this.leases.returnLeases({ isHeld, areClean: step !== undefined && !hasTickets, hasTickets })
   }
 
   /** Whether other processes are in the way, by the last answer of etcd, and no grant is unanswered since. */
@@ -188,12 +192,9 @@ export class AcquireAttempt {
    *
    * To rely on B then would be to hold nothing.
    */
-  private isOnLease({ holders }: Snapshot, lease: Lease | undefined): boolean {
-    return holders.get(this.uuid)?.lease === lease?.id
-  }
-
   private get isOnOurLeases(): boolean {
-    return this.snapshots.every((snapshot, at) => this.isOnLease(snapshot, this.leases.holders[at]))
+    const { leases, uuid } = this
+    return this.snapshots.every(({ holders }, at) => holders.get(uuid)?.lease === leases.holders[at]?.id)
   }
 
   /** The lease that another process moved our grant to. That process answers for what it does with it. */
@@ -218,23 +219,15 @@ export class AcquireAttempt {
 
   /** Takes the lock, or a ticket, in one transaction with whatever else this process wants of it. */
   private async join(): Promise<void> {
-    const [{ key, terms, extraOps }] = this.targets as readonly [LockTarget]
-    const holder = this.leases.holders[0]!
-    const created = holder.isFresh ? holder.since : this.engine.clock.now()
-    const request = {
-      ...terms,
-      holderLease: holder.id,
-      ticketLease: this.leases.ticket?.id,
-      handoffAllowed: !extraOps,
-    }
-    const join = { request, created, extraOps: extraOps?.(holder.id, created) ?? [] }
+    const [target] = this.targets as readonly [LockTarget]
+    const join = this.joinOf(target, this.leases.holders[0]!)
     const renewals = this.leases.renewDue(this.within)
     const intent = { uuid: this.uuid, join, from: this.snapshots[0]! }
-    this.isUnsettled = true
+    this.unsettle()
     try {
       this.waiter.prepare()
       const waiter = this.mayWait ? this.waiter : undefined
-      const result = await this.engine.coordinator(key).join(intent, this.within, waiter)
+      const result = await this.engine.coordinator(target.key).join(intent, this.within, waiter)
       if (result.kind === 'answered') {
         this.snapshots = [result.after]
         this.isGuess = false
@@ -243,8 +236,16 @@ export class AcquireAttempt {
     } catch (error) {
       this.onFailure(error)
     }
-    this.isUnsettled = false
+    this.settle()
     if (renewals) await renewals
+  }
+
+  /** What is asked of one lock. */
+  private joinOf({ terms, extraOps }: LockTarget, lease: Lease): Join {
+    const created = lease.isFresh ? lease.since : this.engine.clock.now()
+    const handoffAllowed = this.isSingle && !extraOps
+    const request = { ...terms, holderLease: lease.id, ticketLease: this.leases.ticket, handoffAllowed }
+    return { request, created, extraOps: extraOps?.(lease.id, created) ?? [] }
   }
 
   /** Renews what a hand-over that is about to come relies on. */
@@ -258,20 +259,13 @@ export class AcquireAttempt {
    */
   private async attempt(guesses: readonly Snapshot[]): Promise<void> {
     const now = this.engine.clock.now()
-    const grants = this.targets.map(({ terms, extraOps }, at) => {
-      const lease = this.leases.holders[at]!
-      const created = lease.isFresh ? lease.since : now
-      const request = {
-        ...terms,
-        holderLease: lease.id,
-        ticketLease: this.leases.ticket?.id,
-        handoffAllowed: this.targets.length === 1 && !extraOps,
-      }
-      const reads = this.isSingle ? { reads: queueReads } : {}
-      return grant(guesses[at]!, request, now, { created, extraOps: extraOps?.(lease.id, created), ...reads })
+    const reads = this.isSingle ? { reads: queueReads } : {}
+    const grants = this.targets.map((target, at) => {
+      const { request, ...options } = this.joinOf(target, this.leases.holders[at]!)
+      return grant(guesses[at]!, request, now, { ...options, ...reads })
     })
     const renewals = this.leases.renewDue(this.within)
-    this.isUnsettled = true
+    this.unsettle()
     try {
       const transactions = grants.map(({ transaction }) => transaction)
       const { succeeded, after } = await this.engine.commitTracked(guesses, transactions, this.within)
@@ -283,7 +277,7 @@ export class AcquireAttempt {
     } catch (error) {
       this.onFailure(error)
     }
-    this.isUnsettled = false
+    this.settle()
     if (renewals) await renewals
   }
 
@@ -300,13 +294,35 @@ export class AcquireAttempt {
       await this.look()
   }
 
+  /** A transaction is sent that may grant, and puts the tickets when there are none. */
+  private unsettle(): void {
+    this.isUnsettled = true
+    this.leases.isTicketInDoubt = !this.hasTickets
+  }
+
+  private settle(): void {
+    this.isUnsettled = false
+    this.leases.isTicketInDoubt = false
+  }
+
   /** Of a grant: after a refusal it is known that nothing was applied, and nothing is known when no answer came. @throws StoreError */
   private onFailure(error: unknown): void {
     if (isStoreError(error, 'unreachable')) throw error
-    this.isUnsettled = false
+    this.settle()
     if (!isStoreError(error, 'lease-not-found')) throw error
+    this.leases.discardHolders()
     // The tickets exist, so their lease does: it is one of the others that has expired.
-    this.leases.discard(this.hasTickets ? this.leases.holders : this.leases.all)
+    if (!this.hasTickets) this.leases.doubtTicket()
+  }
+
+  /** The lease of the tickets is going to end: they keep their places on another one, since a put over a key keeps its create revision. */
+  private async moveTickets(): Promise<void> {
+    if (!this.hasTickets) return this.leases.leaveTicket()
+    const { engine, snapshots, uuid, within } = this
+    const put = (lease: LeaseId) => engine.commit(moveTickets(snapshots, uuid, lease), within)
+    const isMoved = await this.leases.moveTickets(put, within)
+    // A move that was not answered has come through, or the tickets are gone.
+    if (!isMoved) await this.look()
   }
 
   /** Whether all is held on our leases, which count from now, so that nothing needs to be asked. */
@@ -322,8 +338,7 @@ export class AcquireAttempt {
 
   /** Deletes the tickets that are known. Resolves to false when one of them was gone: then nothing was changed. */
   private async leave(): Promise<boolean> {
-    const reads = this.isSingle ? queueReads : undefined
-    return this.change(snapshot => giveUp(snapshot, this.uuid, reads))
+    return this.change(snapshot => giveUp(snapshot, this.uuid, this.isSingle ? queueReads : undefined))
   }
 
   /** Commits the plans of all locks that have one, in one transaction. Resolves to false when etcd refused it. */
@@ -354,7 +369,7 @@ export class AcquireAttempt {
       await this.leases.revoke(this.within)
       await this.clear()
     }
-    this.isUnsettled = false
+    this.settle()
   }
 
   private async look(): Promise<void> {

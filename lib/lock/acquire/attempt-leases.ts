@@ -1,20 +1,32 @@
 import type { LeaseId } from '../../kv/key-value.js'
 import type { CallOptions } from '../../store/store.js'
+import { isStoreError } from '../../store/store-error.js'
 import type { Lease } from '../leases/lease.js'
 import type { LeaseKeeper } from '../leases/lease-keeper.js'
 import type { LeasePool } from '../leases/lease-pool.js'
+import type { TicketLease } from '../leases/ticket-lease.js'
+import type { TicketLeases } from '../leases/ticket-leases.js'
 
-/** Seconds that a dead waiter stands in the way of those behind it. */
-const TICKET_TTL = 15
+/** What an attempt leaves when it ends. */
+interface Return {
+  readonly isHeld: boolean
+  /** Nothing is on the leases of the holders, nor may come. */
+  readonly areClean: boolean
+  readonly hasTickets: boolean
+}
 
 /**
- * The leases of one attempt: one for each holder key, so that each can be released or extended by itself; and one for all
- * tickets, which come and go together.
+ * The leases of one attempt: one for each holder key, so that each can be released or extended by itself; and one for all its
+ * tickets, which it shares with other attempts.
  */
 export class AttemptLeases {
   /** For each lock, in the order of the ttls. Undefined while there is none. */
   readonly holders: (Lease | undefined)[]
-  ticket: Lease | undefined
+  /** A transaction that puts the tickets was sent, and nobody knows whether it was applied, or will be. */
+  isTicketInDoubt = false
+  private ticketLease: TicketLease | undefined
+  /** The lease to which the tickets move. */
+  private nextTicketLease: TicketLease | undefined
   /** A revocation was sent and not answered. etcd may apply it at any time, so no key on these leases counts. */
   revocationPending = false
   /** All leases that this attempt has borrowed, also those it gave up. A key on another lease was moved there by another process. */
@@ -23,14 +35,21 @@ export class AttemptLeases {
 
   constructor(
     private readonly pool: LeasePool,
+    private readonly tickets: TicketLeases,
     private readonly ttls: readonly number[],
-    private readonly hasTicket: boolean,
+    private readonly mayWait: boolean,
   ) {
     this.holders = ttls.map(() => undefined)
   }
 
-  get all(): Lease[] {
-    return [...this.holders, this.ticket].filter(lease => lease !== undefined)
+  /** The lease of the tickets. */
+  get ticket(): LeaseId | undefined {
+    return this.ticketLease?.id
+  }
+
+  /** Whether the tickets have to move to another lease. */
+  get isTicketRetired(): boolean {
+    return this.ticketLease?.isRetired === true
   }
 
   isOwn(lease: LeaseId): boolean {
@@ -42,7 +61,7 @@ export class AttemptLeases {
     if (this.holders[at]?.id === id) return
     const lease = await this.pool.adopt(id, within)
     if (!lease) return
-    this.discard([this.holders[at]])
+    this.discardHolders(this.holders.slice(at, at + 1))
     this.holders[at] = lease
     this.revocationPending = false
   }
@@ -50,30 +69,34 @@ export class AttemptLeases {
   /** Takes the leases that are missing from the pool, as far as it has some. Whether all are there then. */
   borrowIdle(): boolean {
     this.ttls.forEach((ttl, at) => (this.holders[at] ??= this.takeIdle(ttl)))
-    if (this.hasTicket) this.ticket ??= this.takeIdle(TICKET_TTL)
-    return this.holders.every(Boolean) && (!this.hasTicket || this.ticket !== undefined)
+    if (this.mayWait) this.ticketLease ??= this.tickets.joinIdle(this)
+    return this.holders.every(Boolean) && (!this.mayWait || this.ticketLease !== undefined)
   }
 
   /** Borrows the leases that are missing. @throws StoreError */
   async borrow(within?: CallOptions): Promise<void> {
     const taking = this.ttls.map((ttl, at) => this.takeHolder(ttl, at, within))
-    if (this.hasTicket) taking.push(this.takeTicket(within))
+    if (this.mayWait) taking.push(this.takeTicket(within))
     // A failure is thrown only when all have come or failed: a repetition would borrow twice what is still on its way.
     await Promise.allSettled(taking)
     await Promise.all(taking)
   }
 
-  /** Renews in the background until {@link returnLeases} or {@link drop}. */
+  /**
+   * Renews in the background until {@link returnLeases} or {@link drop}.
+   * @param onLost called also when the tickets have to move.
+   */
   keepAlive(onLost: () => void): void {
-    for (const lease of this.all) {
+    for (const lease of this.borrowed) {
       if (!this.keepers.has(lease)) this.keepers.set(lease, this.pool.keepAlive(lease, onLost))
     }
+    this.ticketLease?.keepAlive(this, onLost)
   }
 
   /** Renews what a grant that is sent now relies on, so that holders get their full ttl; undefined when nothing is due. A failure is found by {@link areKept}. */
   renewDue(within?: CallOptions): Promise<unknown> | undefined {
     const due = this.holders.filter(lease => lease && !lease.isFresh)
-    if (this.ticket?.isAging) due.push(this.ticket)
+    this.ticketLease?.renewDue()
     if (due.length === 0) return undefined
     return Promise.all(due.map(lease => this.pool.renew(lease!, within).catch(() => false)))
   }
@@ -93,19 +116,60 @@ export class AttemptLeases {
     return kept.every(Boolean)
   }
 
-  /** Ends all leases, and with them their keys; etcd refuses a write on them that arrives later. @throws StoreError */
+  /**
+   * Ends the leases, and with them their keys; etcd refuses a write on them that arrives later. Tickets that are known to stand stay: they
+   * can be deleted. @throws StoreError
+   */
   async revoke(within?: CallOptions): Promise<void> {
     this.revocationPending = true
-    await Promise.all(this.own(this.all).map(lease => this.pool.revoke(lease, within)))
-    this.drop(this.all)
+    await Promise.all([
+      ...this.own(this.borrowed).map(lease => this.pool.revoke(lease, within)),
+      this.isTicketInDoubt && this.ticketLease?.revoke(this, within),
+    ])
+    this.drop(this.borrowed)
+    if (this.isTicketInDoubt) this.ticketLease = undefined
+    this.isTicketInDoubt = false
     this.revocationPending = false
   }
 
-  /** Gives up these leases, one of which has expired: etcd does not report which. */
-  discard(suspects: readonly (Lease | undefined)[]): void {
+  /** Gives up leases of holders, one of which has expired: etcd does not report which. */
+  discardHolders(suspects: readonly (Lease | undefined)[] = this.holders): void {
     const leases = suspects.filter(lease => lease !== undefined)
     for (const lease of this.own(leases)) this.pool.discard(lease)
     this.drop(leases)
+  }
+
+  /** Etcd has refused to put the tickets, for want of one of the leases. */
+  doubtTicket(): void {
+    if (this.ticketLease) this.ticketLease.isDoubted = true
+    this.leaveTicket()
+  }
+
+  /** There is no ticket, nor anything under way that may put one. */
+  leaveTicket(): void {
+    for (const lease of this.ticketLeases) lease.leave(this)
+    this.ticketLease = this.nextTicketLease = undefined
+  }
+
+  /**
+   * Takes another lease for the tickets, and has `put` put them there. Resolves to false when they were not as it expected.
+   * @throws StoreError; it may be called again.
+   */
+  async moveTickets(
+    put: (lease: LeaseId) => Promise<{ readonly succeeded: boolean }>,
+    within?: CallOptions,
+  ): Promise<boolean> {
+    const next = (this.nextTicketLease ??= await this.tickets.join(this, within))
+    const outcome = await put(next.id).catch((error: unknown) => {
+      if (!isStoreError(error, 'lease-not-found')) throw error
+      next.isDoubted = true
+    })
+    if (outcome?.succeeded === false) return false
+    const left = outcome ? this.ticketLease : next
+    if (outcome) this.ticketLease = next
+    this.nextTicketLease = undefined
+    left?.leave(this)
+    return true
   }
 
   /**
@@ -113,13 +177,23 @@ export class AttemptLeases {
    * other processes. A lease goes back to the pool when it is clean: etcd has no key on it, and no write is under way that may still
    * put one. Otherwise it is revoked.
    */
-  returnLeases({ isHeld, areClean }: { readonly isHeld: boolean; readonly areClean: boolean }): void {
-    for (const lease of this.all) this.stopKeeping(lease)
-    const needed = isHeld ? this.holders : []
-    for (const lease of this.own(this.all).filter(each => !needed.includes(each))) {
+  returnLeases({ isHeld, areClean, hasTickets }: Return): void {
+    for (const lease of this.borrowed) this.stopKeeping(lease)
+    for (const lease of isHeld ? [] : this.own(this.borrowed)) {
       if (areClean) this.pool.return(lease)
       else this.pool.discard(lease)
     }
+    if (hasTickets || this.isTicketInDoubt) for (const lease of this.ticketLeases) lease.discard(this)
+    this.leaveTicket()
+  }
+
+  /** The leases of the holders, as far as there are some. */
+  private get borrowed(): Lease[] {
+    return this.holders.filter(lease => lease !== undefined)
+  }
+
+  private get ticketLeases(): TicketLease[] {
+    return [this.ticketLease, this.nextTicketLease].filter(lease => lease !== undefined)
   }
 
   private own(leases: readonly Lease[]): Lease[] {
@@ -131,7 +205,7 @@ export class AttemptLeases {
   }
 
   private async takeTicket(within?: CallOptions): Promise<void> {
-    this.ticket ??= await this.takeOne(TICKET_TTL, within)
+    this.ticketLease ??= await this.tickets.join(this, within)
   }
 
   private async takeOne(ttl: number, within?: CallOptions): Promise<Lease> {
@@ -149,9 +223,7 @@ export class AttemptLeases {
   private drop(leases: readonly Lease[]): void {
     for (const lease of leases) {
       this.stopKeeping(lease)
-      const at = this.holders.indexOf(lease)
-      if (at >= 0) this.holders[at] = undefined
-      else this.ticket = undefined
+      this.holders[this.holders.indexOf(lease)] = undefined
     }
   }
 

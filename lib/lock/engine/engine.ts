@@ -23,6 +23,7 @@ import { Coordinator } from './coordinator.js'
 import { SnapshotCache } from './snapshot-cache.js'
 import { Holdings } from './holdings.js'
 import { LeasePool } from '../leases/lease-pool.js'
+import { TicketLeases } from '../leases/ticket-leases.js'
 import { retry } from '../../store/retry.js'
 import type { WaitDeadline } from '../../time/wait-deadline.js'
 import { Wakings } from '../../time/wakings.js'
@@ -40,6 +41,7 @@ const CLOSE_MS = 2_000
 export class Engine {
   readonly store: Store
   readonly pool: LeasePool
+  readonly tickets: TicketLeases
   readonly snapshots = new SnapshotCache()
   readonly holdings: Holdings
   readonly wakings: Wakings
@@ -61,6 +63,7 @@ export class Engine {
   ) {
     this.store = heard(store, () => (this.answeredAt = clock.monotonic()))
     this.pool = new LeasePool(this.store.leases, clock, log)
+    this.tickets = new TicketLeases(this.pool, clock)
     this.holdings = new Holdings(clock)
     this.wakings = new Wakings(clock)
   }
@@ -208,6 +211,7 @@ export class Engine {
     for (const stop of this.waits.keys()) stop.abort(new LockError('The lock was closed during the wait.'))
     await atMost(this.clock, CLOSE_MS, this.waits.values())
     for (const dependant of this.dependants) dependant.close()
+    this.tickets.close()
     await this.pool.close()
     await this.store.close()
   }

@@ -79,8 +79,8 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'what was handed over on a lease that is given up is believed in',
     file: 'lib/lock/acquire/acquire-attempt.ts',
-    right: 'return holders.get(this.uuid)?.lease === lease?.id',
-    wrong: 'return true',
+    right: 'holders.get(uuid)?.lease === leases.holders[at]?.id',
+    wrong: 'true',
     specs: ['spec/faults/races'],
   },
   {

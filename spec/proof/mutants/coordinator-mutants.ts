@@ -2,6 +2,7 @@ import type { Mutant } from './mutant.js'
 
 const coordinator = ['spec/unit/lock/coordinator']
 const compose = ['spec/unit/protocol/compose']
+const tickets = ['spec/unit/lock/ticket-leases']
 
 /** Mistakes of what a process sends together, and of what its waiters are told. */
 export const coordinatorMutants: readonly Mutant[] = [
@@ -130,5 +131,34 @@ export const coordinatorMutants: readonly Mutant[] = [
     right: "if (isStoreError(error, 'refused')) return !NO_SPACE.test(error.message)",
     wrong: "if (isStoreError(error, 'refused')) return NO_SPACE.source !== ''",
     specs: coordinator,
+  },
+  {
+    mistake: 'the lease of a ticket whose put was lost is revoked while others have their tickets on it',
+    file: 'lib/lock/leases/ticket-lease.ts',
+    right:
+      '    await atMost(this.clock, Math.min(within.timeoutMs ?? LEAVE_MS, LEAVE_MS), [this.emptied])\n    if (!this.isUnused)\n',
+    wrong: '    if (this.isUnused && !this.isRetired)\n',
+    specs: tickets,
+  },
+  {
+    mistake: 'a ticket whose put was lost is left to come on the lease of the others',
+    file: 'lib/lock/acquire/attempt-leases.ts',
+    right: 'this.isTicketInDoubt && this.ticketLease?.revoke(this, within)',
+    wrong: 'undefined',
+    specs: tickets,
+  },
+  {
+    mistake: 'the tickets on a lease that is going to end are not moved to another',
+    file: 'lib/lock/acquire/acquire-attempt.ts',
+    right: '      while (this.leases.isTicketRetired) await this.moveTickets()\n',
+    wrong: '      if (this.leases.isTicketRetired) this.leases.leaveTicket()\n',
+    specs: tickets,
+  },
+  {
+    mistake: 'a ticket that moves late to another lease comes back',
+    file: 'lib/protocol/move-tickets.ts',
+    right: "[{ target: 'mod', key, is: '=', revision: modRevision }]",
+    wrong: '[]',
+    specs: ['spec/unit/protocol/move-tickets'],
   },
 ]
