@@ -54,6 +54,13 @@ export interface Transaction {
   readonly scope?: readonly string[] | undefined
 }
 
+/** The first put in either branch; undefined when neither has one. */
+export function putIn({ success, failure }: Transaction): Put | undefined {
+  for (const op of success) if (op.type === 'put') return op
+  for (const op of failure) if (op.type === 'put') return op
+  return undefined
+}
+
 /** Runs these operations whatever the keys are. */
 export function unconditionally(...success: readonly Op[]): Transaction {
   return { compare: [], success, failure: [] }

@@ -21,7 +21,9 @@ export interface Liveness {
 
 /** The value of a lock in etcd: its holders by id, in the order in which they came. */
 export class KeyLocks {
-  private readonly entries = new Map<string, ConcurrentLock>()
+  private entries = new Map<string, ConcurrentLock>()
+  /** Whether another has these entries, too: they are copied before they are changed. */
+  #isShared = false
 
   constructor(
     readonly key: string,
@@ -45,6 +47,17 @@ export class KeyLocks {
       const message = `Unable to read the locks of ${key}: ${why}\nThe value is: ${shorten(text)}`
       throw new LockUnreadableError(message, { key, cause })
     }
+  }
+
+  /**
+   * Either may be changed without the other.
+   * @internal
+   */
+  copy(): KeyLocks {
+    const copy = new KeyLocks(this.key)
+    copy.entries = this.entries
+    this.#isShared = copy.#isShared = true
+    return copy
   }
 
   /** Holders by id, in the order in which they came. */
@@ -71,6 +84,7 @@ export class KeyLocks {
 
   /** The dead entries: their holder key is gone, or they never had one and `created + ttl` has passed. */
   expired({ now = Timestamp.now(), alive }: Liveness = {}): ConcurrentLock[] {
+    if (this.entries.size === 0) return []
     return [...this.entries.values()].filter(lock => {
       const { uuid } = lock
       return alive && cameWithHolderKey(uuid)
@@ -87,6 +101,7 @@ export class KeyLocks {
 
   /** Whether one more holder with this concurrency stays within its own limit and those of the live holders. */
   fits({ concurrency }: { readonly concurrency: number }, liveness: Liveness = {}): boolean {
+    if (this.entries.size === 0) return true
     const live = this.live(liveness)
     return live.length < smallestLimit([concurrency, ...live.map(lock => lock.concurrency)])
   }
@@ -107,17 +122,23 @@ export class KeyLocks {
       )
     }
     if (!this.fits(lock, { ...liveness, now })) throw this.unavailable(lock, { ...liveness, now })
-    for (const { uuid } of expired) this.entries.delete(uuid)
+    for (const { uuid } of expired) this.remove(uuid)
     lock.updateCreated(now)
-    this.entries.set(lock.uuid, lock)
+    this.changeable.set(lock.uuid, lock)
     return expired
   }
 
   /** Removes the entry of an id, and returns it. */
   remove(uuid: string): ConcurrentLock | undefined {
     const lock = this.entries.get(uuid)
-    this.entries.delete(uuid)
+    if (lock) this.changeable.delete(uuid)
     return lock
+  }
+
+  private get changeable(): Map<string, ConcurrentLock> {
+    if (this.#isShared) this.entries = new Map(this.entries)
+    this.#isShared = false
+    return this.entries
   }
 
   private unavailable(lock: ConcurrentLock, liveness: Liveness): LockUnavailableError {

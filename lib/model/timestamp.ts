@@ -98,9 +98,9 @@ export class Timestamp {
    * @throws RangeError when the year is not within 1 to 9999
    */
   toString(): string {
-    const { seconds, fraction } = this
-    const text = seconds.replace('T', ' ')
-    return fraction === 0 ? `${text}+00:00` : `${text}.${String(fraction).padStart(6, '0')}+00:00`
+    const { epochMicros } = this
+    if (epochMicros !== lastPrinted.epochMicros) lastPrinted = { epochMicros, text: this.print() }
+    return lastPrinted.text
   }
 
   /** RFC 3339 with microseconds: `2023-07-16T16:46:52.161053Z`. */
@@ -114,6 +114,12 @@ export class Timestamp {
 
   [INSPECT](): string {
     return this.toISO()
+  }
+
+  private print(): string {
+    const { seconds, fraction } = this
+    const text = seconds.replace('T', ' ')
+    return fraction === 0 ? `${text}+00:00` : `${text}.${String(fraction).padStart(6, '0')}+00:00`
   }
 
   /** Since 1970, of the last full second. */
@@ -145,6 +151,11 @@ export class Timestamp {
 /** Times are read and printed often, and nearly all are of the same day, and of the same second. */
 let lastDay = { text: '', ms: NaN }
 let lastSecond = { second: NaN, text: '' }
+/** The time of a holding is printed several times, one after the other. */
+let lastPrinted: { readonly epochMicros: bigint | undefined; readonly text: string } = {
+  epochMicros: undefined,
+  text: '',
+}
 
 /** Of a day in a form of {@link ISO}; NaN for what is no day in the years from 1 on. */
 function millisOfDay(text: string): number {

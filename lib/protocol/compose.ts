@@ -1,5 +1,5 @@
 import type { KeyValue, LeaseId } from '../kv/key-value.js'
-import type { Compare, Op, Transaction, TransactionResult } from '../kv/transaction.js'
+import type { Compare, Op, Put, Transaction, TransactionResult } from '../kv/transaction.js'
 import { ConcurrentLock } from '../model/concurrent-lock.js'
 import type { KeyLocks } from '../model/key-locks.js'
 import type { Timestamp } from '../model/timestamp.js'
@@ -65,7 +65,8 @@ export function compose(snapshot: Snapshot, wanted: Wanted, now: Timestamp): Com
   for (const { uuid } of dead) keyLocks.remove(uuid)
   const mayHandOver = wanted.releases.length > 0 && wanted.mostSuccessors > 0
   const successors = mayHandOver ? handOver(snapshot, keyLocks, now, wanted.mostSuccessors) : []
-  const granted = snapshot.tickets.size > 0 ? [] : admit(snapshot, keyLocks, wanted.joins, now)
+  const joins = wanted.joins.map(join => ({ ...join, lock: lockOf(join) }))
+  const granted = snapshot.tickets.size > 0 ? [] : admit(snapshot, keyLocks, joins, now)
   const findsNoQueue = snapshot.tickets.size === 0 && (mayHandOver || granted.length > 0)
   const isWritten = released.size > 0 || successors.length > 0 || granted.length > 0
   const expired = isWritten ? dead : []
@@ -73,15 +74,23 @@ export function compose(snapshot: Snapshot, wanted: Wanted, now: Timestamp): Com
   return {
     released,
     expired,
-    granted: new Set(granted.map(({ request }) => request.uuid)),
+    granted: granted.length > 0 ? new Set(granted.map(({ lock }) => lock.uuid)) : NOBODY,
     successors: successors.map(({ uuid }) => uuid),
     findsNoQueue,
     transaction: {
       compare: comparesOf(snapshot, change),
-      success: writesOf(snapshot, wanted, change),
-      failure: [...wanted.joins.flatMap(join => putTicket(snapshot.key, join)), ...queueReads(snapshot.key)],
+      success: writesOf(snapshot, wanted, joins, change),
+      failure: [...putTickets(snapshot.key, joins), ...queueReads(snapshot.key)],
     },
   }
+}
+
+const NOBODY: ReadonlySet<string> = new Set()
+const NO_ENTRIES: ReadonlyMap<string, ConcurrentLock> = new Map()
+
+/** A join, and its entry as it is to be. */
+interface Comer extends Join {
+  readonly lock: ConcurrentLock
 }
 
 /** What is to become of the lock. */
@@ -89,38 +98,46 @@ interface Change extends Pick<Composition, 'released' | 'expired' | 'findsNoQueu
   /** As it is to be. */
   readonly keyLocks: KeyLocks
   readonly successors: readonly Successor[]
-  readonly granted: readonly Join[]
+  readonly granted: readonly Comer[]
 }
 
 function comparesOf(snapshot: Snapshot, change: Change): Compare[] {
   const { expired, findsNoQueue, granted, successors } = change
-  return [
-    ...unchanged(snapshot),
-    ...(findsNoQueue ? [noQueue(snapshot.key)] : stillWait(successors)),
-    ...(expired.length > 0 || successors.length > 0 || granted.length > 0 ? noUnknownHolders(snapshot) : []),
-  ]
+  const compares = unchanged(snapshot)
+  if (findsNoQueue) compares.push(noQueue(snapshot.key))
+  else compares.push(...stillWait(successors))
+  if (expired.length > 0 || successors.length > 0 || granted.length > 0)
+    compares.push(...noUnknownHolders(snapshot))
+  return compares
 }
 
-function writesOf(snapshot: Snapshot, { releases, joins, isLocal }: Wanted, change: Change): Op[] {
-  const { key } = snapshot
+function writesOf(
+  snapshot: Snapshot,
+  { releases, isLocal }: Wanted,
+  joins: readonly Comer[],
+  change: Change,
+): Op[] {
+  const { key, tickets } = snapshot
   const { findsNoQueue, granted, keyLocks, released, successors } = change
   const isGranting = successors.length > 0 || granted.length > 0
-  const left = [...snapshot.tickets].filter(([uuid]) => !successors.some(each => each.uuid === uuid))
-  return [
-    ...granted.flatMap(({ extraOps }) => extraOps),
-    ...unlikeLease([
-      ...(released.size > 0 || isGranting
-        ? [putKeyLocks(keyLocks, uuid => leaseAfter(uuid, snapshot, change))]
-        : []),
-      ...releases.map((uuid): Op => ({ type: 'delete', key: key.holder(uuid) })),
-    ]),
-    ...putSuccessors(snapshot, successors, { queue: left.map(([, ticket]) => ticket), isLocal }),
-    ...granted.map(join => putHolder(key, join)),
-    ...(isGranting ? orphans(snapshot, keyLocks, releases) : []),
-    ...joins.filter(join => !granted.includes(join)).flatMap(join => putTicket(key, join)),
-    // Who comes next is not known then: what this process releases next would have to read first.
-    ...(!findsNoQueue && left.length === 0 ? queueReads(key) : []),
-  ]
+  const ops = granted.flatMap(({ extraOps }) => extraOps)
+  const own: Op[] = releases.map(uuid => ({ type: 'delete', key: key.holder(uuid) }))
+  if (released.size > 0 || isGranting)
+    own.push(putKeyLocks(keyLocks, uuid => leaseAfter(uuid, snapshot, change)))
+  ops.push(...unlikeLease(own))
+  const left = tickets.size > successors.length ? ticketsLeft(snapshot, successors) : []
+  if (successors.length > 0) ops.push(...putSuccessors(snapshot, successors, { queue: left, isLocal }))
+  for (const comer of granted) ops.push(putHolder(key, comer))
+  if (isGranting) ops.push(...orphans(snapshot, keyLocks, releases))
+  if (joins.length > granted.length) ops.push(...putTickets(key, joins.slice(granted.length)))
+  // Who comes next is not known then: what this process releases next would have to read first.
+  if (!findsNoQueue && left.length === 0) ops.push(...queueReads(key))
+  return ops
+}
+
+function ticketsLeft({ tickets }: Snapshot, successors: readonly Successor[]): KeyValue[] {
+  const gone = new Set(successors.map(({ uuid }) => uuid))
+  return [...tickets].flatMap(([uuid, ticket]) => (gone.has(uuid) ? [] : [ticket]))
 }
 
 function leaseAfter(
@@ -128,55 +145,67 @@ function leaseAfter(
   { holders }: Snapshot,
   { granted, successors }: Change,
 ): LeaseId | undefined {
-  const join = granted.find(({ request }) => request.uuid === uuid)
+  const join = granted.find(({ lock }) => lock.uuid === uuid)
   const successor = successors.find(each => each.uuid === uuid)
   return join?.request.holderLease ?? successor?.lease ?? holders.get(uuid)?.lease
 }
 
-function removeAll(keyLocks: KeyLocks, ids: readonly string[]): Map<string, ConcurrentLock> {
-  return new Map(
-    ids.flatMap(uuid => {
-      const lock = keyLocks.remove(uuid)
-      return lock ? [[uuid, lock] as const] : []
-    }),
-  )
+function removeAll(keyLocks: KeyLocks, ids: readonly string[]): ReadonlyMap<string, ConcurrentLock> {
+  if (ids.length === 0) return NO_ENTRIES
+  const removed = new Map<string, ConcurrentLock>()
+  for (const uuid of ids) {
+    const lock = keyLocks.remove(uuid)
+    if (lock) removed.set(uuid, lock)
+  }
+  return removed
 }
 
 /** The first joins that fit beside the holders, up to the first that does not: nobody is passed. They are added to `keyLocks`. */
-function admit(snapshot: Snapshot, keyLocks: KeyLocks, joins: readonly Join[], now: Timestamp): Join[] {
+function admit(
+  snapshot: Snapshot,
+  keyLocks: KeyLocks,
+  joins: readonly Comer[],
+  now: Timestamp,
+): readonly Comer[] {
+  if (joins.length === 0) return joins
   const alive = new Set(snapshot.holders.keys())
-  const end = joins.findIndex(({ request, created }) => {
+  const end = joins.findIndex(({ request, created, lock }) => {
     const liveness = { now, alive }
     if (keyLocks.locks.has(request.uuid) || alive.has(request.uuid)) return true
     if (!keyLocks.fits(request, liveness) || !hasRoom(snapshot, keyLocks, liveness)) return true
-    const lock = lockOf(request, created)
     keyLocks.add(lock, liveness)
     // `add` has set it to now.
     lock.updateCreated(created)
     alive.add(request.uuid)
     return false
   })
-  return end < 0 ? [...joins] : joins.slice(0, end)
+  return end < 0 ? joins : joins.slice(0, end)
 }
 
-function lockOf({ uuid, owner, concurrency, ttl }: Request, created: Timestamp): ConcurrentLock {
+function lockOf({ request: { uuid, owner, concurrency, ttl }, created }: Join): ConcurrentLock {
   return ConcurrentLock.toWrite(uuid, { concurrency, created, owner, ttl })
 }
 
-function putHolder(key: LockKey, { request, created, extraOps }: Join): Op {
+function putHolder(key: LockKey, { request, extraOps, lock }: Comer): Op {
   const { uuid, holderLease, renewed = false } = request
-  const value = formatTerms(lockOf(request, created), { record: putsRecord(extraOps), renewed })
+  const value = formatTerms(lock, { record: putsRecord(extraOps), renewed })
   return { type: 'put', key: key.holder(uuid), value, lease: holderLease }
 }
 
-function putTicket(key: LockKey, { request, created }: Join): Op[] {
+function putTickets(key: LockKey, joins: readonly Comer[]): Put[] {
+  const puts: Put[] = []
+  for (const join of joins) {
+    const put = putTicket(key, join)
+    if (put) puts.push(put)
+  }
+  return puts
+}
+
+function putTicket(key: LockKey, { request, lock }: Comer): Put | undefined {
   const { uuid, ticketLease, holderLease, handoffAllowed, renewed = false } = request
-  if (ticketLease === undefined) return []
-  const value = formatTerms(lockOf(request, created), {
-    renewed,
-    ...(handoffAllowed && { lease: holderLease }),
-  })
-  return [{ type: 'put', key: key.ticket(uuid), value, lease: ticketLease }]
+  if (ticketLease === undefined) return undefined
+  const value = formatTerms(lock, handoffAllowed ? { renewed, lease: holderLease } : { renewed })
+  return { type: 'put', key: key.ticket(uuid), value, lease: ticketLease }
 }
 
 function noQueue({ tickets }: LockKey): Compare {
@@ -187,8 +216,8 @@ function noQueue({ tickets }: LockKey): Compare {
  * The end of a lease deletes its keys in ascending order, on every member alike. A release deletes them in descending order,
  * so that every watcher can tell the two apart.
  */
-function unlikeLease(ops: readonly Op[]): Op[] {
-  return ops.toSorted((a, b) => (a.key < b.key ? 1 : -1))
+function unlikeLease(ops: Op[]): Op[] {
+  return ops.sort((a, b) => (a.key < b.key ? 1 : -1))
 }
 
 /**
@@ -215,8 +244,8 @@ export function applyComposition(
 
 /** The ticket of a join that was not granted, as a transaction of this revision has put it; undefined for one that does not wait. */
 export function ticketOf(key: LockKey, join: Join, revision: bigint): KeyValue | undefined {
-  const [ticket] = putTicket(key, join)
-  if (ticket?.type !== 'put') return undefined
+  const ticket = putTicket(key, { ...join, lock: lockOf(join) })
+  if (!ticket) return undefined
   const { value, lease } = ticket
   return { key: ticket.key, value, lease, createRevision: revision, modRevision: revision }
 }

@@ -5,15 +5,24 @@ import { LockKey, RESERVED_PREFIXES } from './lock-key.js'
 
 const LONGEST_NAME = 512
 
+/** The keys that were made last, by their names: few locks are taken only once. */
+const made = new Map<string, LockKey>()
+const MOST_MADE = 1_000
+
 /**
  * The key of a lock, from what a caller named it.
  * @throws InvalidLockError when the name is no string, empty, over 512 bytes of UTF-8, holds `/`, a control
  * character or half a surrogate pair, or does not start with `spicerack.` under the prefix `modules`.
  */
 export function lockKey(prefix: string, name: string): LockKey {
+  const known = made.get(name)
+  if (known?.prefix === prefix) return known
   const problem = problemWith(prefix, name)
   if (problem) throw new InvalidLockError(`The lock name ${problem}, got: ${describeValue(name)}`)
-  return new LockKey(prefix, name)
+  if (made.size >= MOST_MADE) made.clear()
+  const key = new LockKey(prefix, name)
+  made.set(name, key)
+  return key
 }
 
 /** @throws InvalidLockError when the prefix is not one of those allowed. */

@@ -12,7 +12,7 @@ const parsed = new WeakMap<KeyValue | Put, KeyLocks>()
 export function parseKeyLocks(kv: KeyValue): KeyLocks {
   const known = parsed.get(kv) ?? KeyLocks.fromJson(kv.key, kv.value)
   parsed.set(kv, known)
-  return new KeyLocks(kv.key, known.locks.values())
+  return known.copy()
 }
 
 /** `put` writes this, which is not changed any more. */

@@ -19,7 +19,7 @@ export class WaitDeadline implements StopSignal {
   ) {
     if (caller) allowMany(caller)
     caller?.addEventListener('abort', this.onAbort, { once: true })
-    if (waitMs > 0) this.arm(clock.monotonic() + waitMs)
+    if (waitMs > 0) this.arm(clock.monotonic() + waitMs, waitMs)
   }
 
   addEventListener(_: 'abort', listener: () => void): void {
@@ -43,8 +43,7 @@ export class WaitDeadline implements StopSignal {
 
   private readonly onAbort = (): void => this.abort(reasonOf(this.caller!))
 
-  private arm(end: number): void {
-    const left = end - this.clock.monotonic()
+  private arm(end: number, left = end - this.clock.monotonic()): void {
     if (left <= 0) this.end()
     else this.timer = this.clock.timer(Math.ceil(left), () => this.arm(end))
   }

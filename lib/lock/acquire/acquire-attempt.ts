@@ -58,7 +58,7 @@ export class AcquireAttempt {
   ) {
     this.uuid = targets[0]!.terms.uuid
     this.keys = targets.map(({ key }) => key)
-    this.path = this.keys.join(', ')
+    this.path = this.isSingle ? this.keys[0]!.path : this.keys.join(', ')
     this.snapshots = this.keys.map(key => engine.snapshots.get(key))
     // Whoever takes several looks at whole queues.
     if (!this.isSingle)

@@ -290,7 +290,7 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
 
   /** Resolves to whether nothing is held under the id any more, for certain. */
   private async releaseQuietly(names: readonly string[], id: string, budgetMs?: number): Promise<boolean> {
-    const fields = { key: names.map(describeValue).join(', '), id, owner: this.owner }
+    const fields = { key: '', id, owner: this.owner }
     try {
       const keys = names.map(name => lockKey(this.prefix, name))
       checkId(id)
@@ -306,7 +306,8 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
       else this.log.warn(fields, 'Lock not found. Unable to release it. Was expired?')
       return true
     } catch (error) {
-      this.log.error({ ...fields, err: error }, 'Failed to release lock')
+      const key = fields.key || names.map(describeValue).join(', ')
+      this.log.error({ ...fields, key, err: error }, 'Failed to release lock')
       return false
     }
   }

@@ -85,9 +85,8 @@ class ReleaseAttempt {
     let confirmed: readonly PlannedRelease[] = []
     let isKept = false
     try {
-      const released = await engine.retry({ path: keys.join(', ') }, within => this.advance(within), {
-        budget,
-      })
+      const path = keys.join(', ')
+      const released = await engine.retry({ path }, within => this.advance(within), { budget })
       if (!this.unanswered) confirmed = released
       return released.flatMap(({ plan }) => plan.released ?? [])
     } catch (error) {

@@ -206,7 +206,7 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'every release touches the record that only a few holdings have',
     file: 'lib/protocol/record.ts',
-    right: "return parseTerms(holders.get(uuid)?.value ?? '')?.record === true",
+    right: 'return value?.includes(\'"record"\') === true && parseTerms(value)?.record === true',
     wrong: 'return true',
     specs: ['spec/faults/rights'],
   },

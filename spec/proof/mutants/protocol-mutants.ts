@@ -35,8 +35,8 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'handing over without checking that the ticket stands',
     file: 'lib/protocol/compose.ts',
-    right: '[noQueue(snapshot.key)] : stillWait(successors)',
-    wrong: '[noQueue(snapshot.key)] : []',
+    right: '  else compares.push(...stillWait(successors))\n',
+    wrong: '',
     specs: protocol,
   },
   {
@@ -105,8 +105,8 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'a release drops an entry that is seen before its holder key',
     file: 'lib/protocol/compose.ts',
-    right: '...(expired.length > 0 || successors.length > 0 ||',
-    wrong: '...(successors.length > 0 ||',
+    right: 'if (expired.length > 0 || successors.length > 0 ||',
+    wrong: 'if (successors.length > 0 ||',
     specs: protocol,
   },
   {

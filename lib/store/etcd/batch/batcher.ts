@@ -52,7 +52,7 @@ export class Batcher {
     this.fresh.push(commit)
     this.queue.add(commit)
     this.plan()
-    return commit.answer
+    return await commit.answer
   }
 
   /** When all that is ready to run has run, so that what is committed in one go travels together, and before any I/O. */
@@ -109,7 +109,7 @@ export class Batcher {
     }
     try {
       const results = decodeBatch(await this.send(request, { timeoutMs: mostMs, doubtMs }), commits.length)
-      for (const [at, commit] of commits.entries()) commit.succeed(results[at]!)
+      commits.forEach((commit, at) => commit.succeed(results[at]!))
     } catch (error) {
       const classified = classify(error)
       if (isProvenRefusal(classified)) throw classified

@@ -1,4 +1,4 @@
-import type { Op, Transaction, TransactionResult } from '../../../kv/transaction.js'
+import { type Op, putIn, type Transaction, type TransactionResult } from '../../../kv/transaction.js'
 import { StoreError } from '../../store-error.js'
 import { encodeTransaction } from '../proto/transaction-request.js'
 import type { Queued } from './commit-queue.js'
@@ -20,17 +20,17 @@ export class PendingCommit implements Queued {
   private reject!: (error: unknown) => void
 
   constructor(
-    { scope = [], ...transaction }: Transaction,
+    transaction: Transaction,
     /** What a call that it travels in has to ask for. */
     readonly asks: readonly Op[],
     private readonly timeoutMs: number,
     /** Called once, when it is answered or given up. */
     private readonly onOver: (commit: PendingCommit) => void,
   ) {
-    const { compare, success, failure } = transaction
+    const { compare, success, failure, scope = [] } = transaction
     this.scope = scope.length > 1 ? [...new Set(scope)] : scope
     this.request = encodeTransaction(transaction)
-    this.writes = [...success, ...failure].some(({ type }) => type === 'put')
+    this.writes = putIn(transaction) !== undefined
     this.breadth = Math.max(compare.length, success.length, failure.length)
     this.deadline = performance.now() + timeoutMs
     this.answer = new Promise((resolve, reject) => {

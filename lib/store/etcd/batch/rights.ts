@@ -1,5 +1,5 @@
 import { isWithin, type KeyRange } from '../../../kv/key-value.js'
-import type { Op, Transaction } from '../../../kv/transaction.js'
+import { type Op, putIn, type Transaction } from '../../../kv/transaction.js'
 
 /**
  * What a call asks of etcd besides its commits, in the branch that never runs. Before 3.4.42, 3.5.28 and 3.6.9, etcd looks at
@@ -25,12 +25,12 @@ export class Rights {
   }
 }
 
-function oneOf({ compare, success, failure }: Transaction): Op[] {
-  const ops = success.concat(failure)
-  const one = ops.find(({ type }) => type === 'put') ?? ops[0] ?? compare[0]
-  if (!one) return []
-  if ('type' in one && one.type === 'put') return [{ type: 'put', key: one.key, value: '' }]
-  return [{ type: 'range', ...rangeOf(one) }]
+function oneOf(transaction: Transaction): Op[] {
+  const put = putIn(transaction)
+  if (put) return [{ type: 'put', key: put.key, value: '' }]
+  const { compare, success, failure } = transaction
+  const one = success[0] ?? failure[0] ?? compare[0]
+  return one ? [{ type: 'range', ...rangeOf(one) }] : []
 }
 
 /** Each key and range that it reads or writes, once. etcd takes no put of a key that is deleted in the same branch. */

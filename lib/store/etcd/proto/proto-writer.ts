@@ -26,7 +26,7 @@ export class ProtoWriter {
     return taken
   }
 
-  /** A whole number from 0 to 2^31 - 1. */
+  /** A whole number from 0 to 2^32 - 1. */
   uint(tag: number, value: number): void {
     this.ensure(10)
     this.varint(tag)
@@ -37,12 +37,15 @@ export class ProtoWriter {
   int64(tag: number, value: bigint): void {
     this.ensure(20)
     this.varint(tag)
-    let rest = BigInt.asUintN(64, value)
-    while (rest > 0x7fffffffn) {
-      this.buffer[this.at++] = Number(rest & 0x7fn) | 0x80
-      rest >>= 7n
+    // Each operation on a bigint makes another: the rest is done with the halves.
+    let low = Number(BigInt.asUintN(32, value))
+    let high = Number(BigInt.asUintN(32, value >> 32n))
+    while (high > 0) {
+      this.buffer[this.at++] = (low & 0x7f) | 0x80
+      low = ((low >>> 7) | (high << 25)) >>> 0
+      high >>>= 7
     }
-    this.varint(Number(rest))
+    this.varint(low)
   }
 
   text(tag: number, text: string): void {
