@@ -1,5 +1,5 @@
 import type { LeaseId } from '../kv/key-value.js'
-import type { Compare, Op, Put } from '../kv/transaction.js'
+import type { Compare, Op } from '../kv/transaction.js'
 import type { KeyLocks } from '../model/key-locks.js'
 import { remember } from './parsed-key-locks.js'
 import { modRevisionOf, type Snapshot } from './snapshot.js'
@@ -18,7 +18,7 @@ export function putKeyLocks(keyLocks: KeyLocks, leaseOf: (uuid: string) => Lease
   const [first] = locks.keys()
   if (first === undefined) return { type: 'delete', key: keyLocks.key }
   const lease = locks.size === 1 ? leaseOf(first) : undefined
-  const put: Put = { type: 'put', key: keyLocks.key, value: keyLocks.toJson(), lease }
-  remember(put, keyLocks)
-  return put
+  const value = keyLocks.toJson()
+  remember(keyLocks, value)
+  return { type: 'put', key: keyLocks.key, value, lease }
 }

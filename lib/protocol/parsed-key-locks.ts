@@ -1,28 +1,21 @@
 import type { KeyValue } from '../kv/key-value.js'
-import type { Put } from '../kv/transaction.js'
 import { KeyLocks } from '../model/key-locks.js'
 
-/**
- * The KeyLocks in a value, so that what this process has written or parsed a moment ago is not parsed again. Keys and
- * operations are values that never change, and neither do the entries in here.
- */
-const parsed = new WeakMap<KeyValue | Put, KeyLocks>()
+/** The KeyLocks that this process has parsed or written last of each lock, which is not changed, and its text. */
+const parsed = new Map<string, { readonly text: string; readonly keyLocks: KeyLocks }>()
+const MOST = 1_000
 
-/** A copy, which may be changed. @throws LockUnreadableError */
-export function parseKeyLocks(kv: KeyValue): KeyLocks {
-  const known = parsed.get(kv) ?? KeyLocks.fromJson(kv.key, kv.value)
-  parsed.set(kv, known)
-  return known.copy()
+/** A copy, which may be changed. What was written or parsed a moment ago is not parsed again. @throws LockUnreadableError */
+export function parseKeyLocks({ key, value }: KeyValue): KeyLocks {
+  const known = parsed.get(key)
+  if (known?.text === value) return known.keyLocks.copy()
+  const keyLocks = KeyLocks.fromJson(key, value)
+  remember(keyLocks, value)
+  return keyLocks.copy()
 }
 
-/** `put` writes this, which is not changed any more. */
-export function remember(put: Put, keyLocks: KeyLocks): void {
-  parsed.set(put, keyLocks)
-}
-
-/** `kv` has the value that is known of the other. */
-export function carryOver(from: KeyValue | Put, kv: KeyValue): KeyValue {
-  const known = parsed.get(from)
-  if (known) parsed.set(kv, known)
-  return kv
+/** This is its text. It is not changed any more. */
+export function remember(keyLocks: KeyLocks, text: string): void {
+  if (parsed.size >= MOST && !parsed.has(keyLocks.key)) parsed.clear()
+  parsed.set(keyLocks.key, { text, keyLocks })
 }

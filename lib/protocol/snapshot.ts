@@ -2,7 +2,7 @@ import { byBytes, eventKey, isWithin, type KeyEvent, type KeyValue } from '../kv
 import type { Op, OpResult, Range, Transaction, TransactionResult } from '../kv/transaction.js'
 import { KeyLocks } from '../model/key-locks.js'
 import type { LockKey } from './lock-key.js'
-import { carryOver, parseKeyLocks } from './parsed-key-locks.js'
+import { parseKeyLocks } from './parsed-key-locks.js'
 
 /** All keys of one lock: of one revision when they were read, later once events were applied. */
 export interface Snapshot {
@@ -109,8 +109,7 @@ function eventsOf(op: Op, { holders }: Snapshot, modRevision: bigint): KeyEvent[
   switch (op.type) {
     case 'put': {
       const { key, value, lease } = op
-      const kv = { key, value, lease, createRevision: modRevision, modRevision }
-      return [{ type: 'put', kv: carryOver(op, kv) }]
+      return [{ type: 'put', kv: { key, value, lease, createRevision: modRevision, modRevision } }]
     }
     case 'delete': {
       const gone = op.end === undefined ? [op.key] : [...holders.values()].map(({ key }) => key)
@@ -134,7 +133,7 @@ function replaced(
 
 /** A put over a key that exists keeps its create revision. */
 function withOldCreateRevision(kv: KeyValue, before: KeyValue | undefined): KeyValue {
-  return before ? carryOver(kv, { ...kv, createRevision: before.createRevision }) : kv
+  return before ? { ...kv, createRevision: before.createRevision } : kv
 }
 
 function byId(kvs: readonly KeyValue[], prefix: string): Map<string, KeyValue> {

@@ -35,6 +35,7 @@ export class SnapshotCache {
 }
 
 function isReadable(snapshot: Snapshot): boolean {
+  if (!snapshot.keyLocks) return true
   try {
     keyLocksOf(snapshot)
     return true
