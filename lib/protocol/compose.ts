@@ -5,13 +5,13 @@ import type { KeyLocks } from '../model/key-locks.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { handOver, putSuccessors, stillWait, type Successor } from './hand-over.js'
 import { putKeyLocks, unchanged } from './key-locks-ops.js'
-import type { LockKey } from './lock-key.js'
+import { idIn, type LockKey } from './lock-key.js'
 import { noUnknownHolders, orphans } from './orphans.js'
 import { queueReads } from './queue.js'
 import { putsRecord } from './record.js'
 import type { Request } from './request.js'
 import { hasRoom } from './room.js'
-import { applyResult, inOrder, keyLocksOf, type Snapshot } from './snapshot.js'
+import { applyResult, inOrder, isKeyTaken, keyLocksOf, type Snapshot } from './snapshot.js'
 import { formatTerms } from './terms.js'
 
 /** A request that comes to the lock: it is granted where nobody is before it, and takes a ticket otherwise if it may wait. */
@@ -58,7 +58,8 @@ export interface Composition {
  * The tickets of a transaction have one revision, so that all waiters see those that join together in the order of their ids.
  * @throws LockUnreadableError
  */
-export function compose(snapshot: Snapshot, wanted: Wanted, now: Timestamp): Composition {
+export function compose(seen: Snapshot, wanted: Wanted, now: Timestamp): Composition {
+  const snapshot = withoutTicketsAt(seen, wanted.joins)
   const keyLocks = keyLocksOf(snapshot)
   const released = removeAll(keyLocks, wanted.releases)
   const dead = keyLocks.expired({ now, alive: snapshot.holders })
@@ -101,6 +102,17 @@ interface Change extends Pick<Composition, 'released' | 'expired' | 'findsNoQueu
   readonly granted: readonly Comer[]
 }
 
+/**
+ * Where a ticket of a join goes, none stands: the slot of its id was free. An old snapshot may show the one before it, which the same
+ * transaction must not hand the lock to: etcd refuses to delete a key that it also puts.
+ */
+function withoutTicketsAt(snapshot: Snapshot, joins: readonly Join[]): Snapshot {
+  if (snapshot.tickets.size === 0 || joins.length === 0) return snapshot
+  const taken = new Set(joins.map(({ request }) => snapshot.key.ticket(request.uuid)))
+  const tickets = [...snapshot.tickets].filter(([, { key }]) => !taken.has(key))
+  return tickets.length === snapshot.tickets.size ? snapshot : { ...snapshot, tickets: new Map(tickets) }
+}
+
 function comparesOf(snapshot: Snapshot, change: Change): Compare[] {
   const { expired, findsNoQueue, granted, successors } = change
   const compares = unchanged(snapshot)
@@ -121,7 +133,9 @@ function writesOf(
   const { findsNoQueue, granted, keyLocks, released, successors } = change
   const isGranting = successors.length > 0 || granted.length > 0
   const ops = granted.flatMap(({ extraOps }) => extraOps)
-  const own: Op[] = releases.map(uuid => ({ type: 'delete', key: key.holder(uuid) }))
+  const own: Op[] = releases
+    .filter(uuid => !isKeyTaken(snapshot, uuid))
+    .map(uuid => ({ type: 'delete', key: key.holder(uuid) }))
   if (released.size > 0 || isGranting)
     own.push(putKeyLocks(keyLocks, uuid => leaseAfter(uuid, snapshot, change)))
   ops.push(...unlikeLease(own))
@@ -171,12 +185,13 @@ function admit(
   const alive = new Set(snapshot.holders.keys())
   const end = joins.findIndex(({ request, created, lock }) => {
     const liveness = { now, alive }
-    if (keyLocks.locks.has(request.uuid) || alive.has(request.uuid)) return true
+    const { uuid } = request
+    if (keyLocks.locks.has(uuid) || alive.has(uuid) || isKeyTaken(snapshot, uuid)) return true
     if (!keyLocks.fits(request, liveness) || !hasRoom(snapshot, keyLocks, liveness)) return true
     keyLocks.add(lock, liveness)
     // `add` has set it to now.
     lock.updateCreated(created)
-    alive.add(request.uuid)
+    alive.add(uuid)
     return false
   })
   return end < 0 ? joins : joins.slice(0, end)
@@ -233,9 +248,7 @@ export function applyComposition(
   const ran = result.succeeded ? transaction.success : transaction.failure
   if (ran.at(-1)?.type === 'range') return after
   if (findsNoQueue) {
-    const tickets = inOrder(after.tickets.values()).map(
-      kv => [kv.key.slice(before.key.tickets.key.length), kv] as const,
-    )
+    const tickets = inOrder(after.tickets.values()).map(kv => [idIn(kv), kv] as const)
     return { ...after, tickets: new Map(tickets) }
   }
   const tickets = new Map([...after.tickets].filter(([uuid]) => before.tickets.has(uuid)))

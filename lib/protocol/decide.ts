@@ -2,7 +2,7 @@ import type { KeyRange } from '../kv/key-value.js'
 import type { Timestamp } from '../model/timestamp.js'
 import type { LockTerms } from './request.js'
 import { hasRoom } from './room.js'
-import { keyLocksOf, type Snapshot } from './snapshot.js'
+import { isKeyTaken, keyLocksOf, type Snapshot } from './snapshot.js'
 
 export type Step =
   /** The holder key stands: the lock is held. */
@@ -40,7 +40,8 @@ export function decide(
   if (keyLocks.locks.has(terms.uuid)) return { kind: 'lost' }
   if (place === 0 && tickets.size > 0) return { kind: 'blocked' }
   const liveness = { now, alive: holders }
-  if (keyLocks.fits(terms, liveness) && hasRoom(snapshot, keyLocks, liveness, locks)) return { kind: 'grant' }
+  const isFree = keyLocks.fits(terms, liveness) && !isKeyTaken(snapshot, terms.uuid)
+  if (isFree && hasRoom(snapshot, keyLocks, liveness, locks)) return { kind: 'grant' }
   if (place === 0) return { kind: 'blocked' }
   const silent = keyLocks.live(liveness).filter(lock => !holders.has(lock.uuid))
   return { kind: 'wait', place, until: earliest(silent.map(lock => lock.expiresAt)) }

@@ -5,7 +5,7 @@ import type { KeyLocks } from '../model/key-locks.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { toldTickets } from './queue.js'
 import { hasRoom } from './room.js'
-import type { Snapshot } from './snapshot.js'
+import { isKeyTaken, type Snapshot } from './snapshot.js'
 import { formatTerms, parseTerms } from './terms.js'
 
 /**
@@ -40,7 +40,7 @@ export function handOver(snapshot: Snapshot, keyLocks: KeyLocks, now: Timestamp,
   const successors: Successor[] = []
   for (const [uuid, ticket] of snapshot.tickets) {
     const successor = successorOf(uuid, ticket, now)
-    if (!successor || alive.has(uuid) || keyLocks.locks.has(uuid)) break
+    if (!successor || alive.has(uuid) || keyLocks.locks.has(uuid) || isKeyTaken(snapshot, uuid)) break
     if (successors.length === Math.min(most, MOST_AT_ONCE)) break
     if (!keyLocks.fits(successor.lock, { now, alive })) break
     if (!hasRoom(snapshot, keyLocks, { now, alive })) break
@@ -71,7 +71,7 @@ export function putSuccessors(
   { queue, isLocal }: { readonly queue: readonly KeyValue[]; readonly isLocal: (uuid: string) => boolean },
 ): Op[] {
   const isTold = ({ uuid, lock }: Successor): boolean => lock.concurrency === 1 && !isLocal(uuid)
-  const told = successors.some(isTold) ? toldTickets(key, queue) : []
+  const told = successors.some(isTold) ? toldTickets(queue) : []
   return successors.flatMap((successor): Op[] => {
     const { uuid, lock, lease, renewed, ticket } = successor
     const value = formatTerms(lock, { renewed, queue: isTold(successor) ? told : [] })

@@ -1,7 +1,7 @@
 import type { KeyValue } from '../kv/key-value.js'
 import { ConcurrentLock } from '../model/concurrent-lock.js'
 import { KeyLocks } from '../model/key-locks.js'
-import type { LockKey } from './lock-key.js'
+import { idIn, type LockKey } from './lock-key.js'
 import { parseTold } from './queue.js'
 import type { Snapshot } from './snapshot.js'
 import { parseTerms } from './terms.js'
@@ -14,7 +14,7 @@ import { parseTerms } from './terms.js'
 export function heldSnapshot(key: LockKey, holder: KeyValue): Snapshot | undefined {
   const terms = parseTerms(holder.value)
   if (terms?.concurrency !== 1) return undefined
-  const uuid = holder.key.slice(key.holders.key.length)
+  const uuid = idIn(holder)
   const { concurrency, created, owner, ttl, queue } = terms
   try {
     const lock = ConcurrentLock.fromDict(uuid, { concurrency, created, owner, ttl })

@@ -1,7 +1,7 @@
 import { eventKey, eventRevision, type KeyEvent, type KeyValue, type LeaseId } from '../kv/key-value.js'
 import { withJson } from '../model/printed.js'
 import { type ForceReleaseMarker, parseMarker } from './force.js'
-import { LockKey, type ParsedKey } from './lock-key.js'
+import { idIn, LockKey, type ParsedKey } from './lock-key.js'
 import { parseTerms } from './terms.js'
 
 /** What happened to a lock. */
@@ -74,14 +74,15 @@ export function lockEventOf(
   revision: bigint,
   marker?: ForceReleaseMarker,
 ): LockEvent {
-  const { key, uuid } = LockKey.parse(kv.key)!
-  const { prefix, name } = key
+  const { prefix, name } = LockKey.parse(kv.key)!.key
   const owner = parseTerms(kv.value)?.owner
-  return withJson({ type, prefix, name, id: uuid, owner, revision, ...marker })
+  return withJson({ type, prefix, name, id: idIn(kv), owner, revision, ...marker })
 }
 
 /** The change of one key. */
-interface Change extends ParsedKey {
+interface Change extends Omit<ParsedKey, 'ending'> {
+  /** Whose it is; of one that nobody knew and that is gone, what its key ends with. */
+  readonly uuid: string
   readonly path: string
   readonly revision: bigint
   /** Its place among the changes of this revision. */
@@ -100,8 +101,12 @@ function entryOf(event: KeyEvent, order: number, liveKeys: LiveKeys): [path: str
   const path = eventKey(event)
   const parsed = LockKey.parse(path)
   if (!parsed) return []
+  const { kind, key, ending } = parsed
+  const before = liveKeys.get(path)
   const now = event.type === 'put' ? event.kv : undefined
-  return [[path, { ...parsed, path, revision: eventRevision(event), order, before: liveKeys.get(path), now }]]
+  const known = now ?? before
+  const uuid = known ? idIn(known) : ending
+  return [[path, { kind, key, uuid, path, revision: eventRevision(event), order, before, now }]]
 }
 
 function eventOf(change: Change, changes: Changes, liveLeases?: ReadonlySet<LeaseId>): LockEvent[] {

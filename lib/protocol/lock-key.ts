@@ -1,5 +1,6 @@
-import { type KeyRange, withPrefix } from '../kv/key-value.js'
+import { type KeyRange, type KeyValue, withPrefix } from '../kv/key-value.js'
 import { ETCD_WRITER_LOCK_KEY, KEYS_BASE_PATH } from '../model/constants.js'
+import { slotOf } from '../model/lock-id.js'
 
 const HOLDERS = 'holders'
 const RECORDS = 'relukko'
@@ -37,11 +38,11 @@ export class LockKey {
   static parse(path: string): ParsedKey | undefined {
     if (!path.startsWith(`${KEYS_BASE_PATH}/`)) return undefined
     const parts = path.slice(KEYS_BASE_PATH.length + 1).split('/')
-    const [first, second, third, uuid] = parts as [string, string?, string?, string?]
-    if (parts.length === 2) return { kind: 'keyLocks', key: new LockKey(first, second!), uuid: '' }
+    const [first, second, third, ending] = parts as [string, string?, string?, string?]
+    if (parts.length === 2) return { kind: 'keyLocks', key: new LockKey(first, second!), ending: '' }
     const kind = KINDS.get(first)
     if (parts.length !== 4 || !kind) return undefined
-    return { kind, key: new LockKey(second!, third!), uuid: uuid! }
+    return { kind, key: new LockKey(second!, third!), ending: ending! }
   }
 
   /** The records of those who hold through Relukko. */
@@ -68,11 +69,11 @@ export class LockKey {
   }
 
   ticket(uuid: string): string {
-    return this.tickets.key + uuid
+    return this.tickets.key + slotOf(uuid)
   }
 
   holder(uuid: string): string {
-    return this.holders.key + uuid
+    return this.holders.key + slotOf(uuid)
   }
 
   /** The marker that says by whom it was released, or sent away, by force, and why. */
@@ -88,9 +89,19 @@ export class LockKey {
 export interface ParsedKey {
   readonly kind: 'keyLocks' | 'holder' | 'ticket' | 'marker'
   readonly key: LockKey
-  /** Empty for a KeyLocks. */
-  readonly uuid: string
+  /** What follows the name: the id of a marker; that of a holder key or a ticket, or its slot ({@link idIn}); empty for a KeyLocks. */
+  readonly ending: string
 }
+
+/** Whose holder key or ticket it is. What ends with a slot says in its value whose it is; all others end with the id. */
+export function idIn({ key, value }: Pick<KeyValue, 'key' | 'value'>): string {
+  const ending = key.slice(key.lastIndexOf('/') + 1)
+  const id = value.startsWith(ID_BEFORE) ? value.slice(ID_BEFORE.length, ID_BEFORE.length + 36) : ending
+  return slotOf(id) === ending ? id : ending
+}
+
+/** What the terms of a holder key or a ticket begin with where its key ends with a slot. */
+const ID_BEFORE = '{"id":"'
 
 const KINDS: ReadonlyMap<string, ParsedKey['kind']> = new Map([
   [HOLDERS, 'holder'],

@@ -1,7 +1,7 @@
 import type { KeyValue } from '../kv/key-value.js'
 import { parseMarker } from './force.js'
 import { type LockEvent, lockEventOf, type LiveKeys } from './lock-event.js'
-import { LockKey } from './lock-key.js'
+import { idIn, LockKey } from './lock-key.js'
 
 /**
  * The events of a time of which no changes are known: what can be told from the keys that existed before and those that exist
@@ -31,8 +31,10 @@ function missingIn(others: LiveKeys, keys: LiveKeys): KeyValue[] {
 }
 
 function endOf(kv: KeyValue, since: bigint, liveKeys: LiveKeys): LockEvent[] {
-  const { kind, key, uuid } = LockKey.parse(kv.key)!
-  const isGranted = kind === 'ticket' && liveKeys.has(key.holder(uuid))
+  const { kind, key } = LockKey.parse(kv.key)!
+  const uuid = idIn(kv)
+  const holder = liveKeys.get(key.holder(uuid))
+  const isGranted = kind === 'ticket' && holder !== undefined && idIn(holder) === uuid
   if (kind === 'marker' || isGranted) return []
   const marker = liveKeys.get(key.forced(uuid))
   if (marker && marker.modRevision > since) {

@@ -1,6 +1,6 @@
 import type { KeyValue } from '../kv/key-value.js'
 import type { Range } from '../kv/transaction.js'
-import type { LockKey } from './lock-key.js'
+import { idIn, type LockKey } from './lock-key.js'
 import { parseTerms, type ToldTicket } from './terms.js'
 
 /** How many tickets of a queue are read at once: the oldest. They are enough for as many hand-overs. */
@@ -18,12 +18,12 @@ export function queueReads(key: LockKey): Range[] {
 }
 
 /** Of these tickets, the oldest first, those that a holder key tells of: up to the first whose terms cannot be read. */
-export function toldTickets({ tickets: { key: prefix } }: LockKey, queue: readonly KeyValue[]): ToldTicket[] {
+export function toldTickets(queue: readonly KeyValue[]): ToldTicket[] {
   const told: ToldTicket[] = []
-  for (const { key, value, createRevision } of queue.slice(0, MOST_TOLD)) {
-    const terms = parseTerms(value)
+  for (const ticket of queue.slice(0, MOST_TOLD)) {
+    const terms = parseTerms(ticket.value)
     if (!terms) break
-    told.push([key.slice(prefix.length), String(createRevision), terms])
+    told.push([idIn(ticket), String(ticket.createRevision), terms])
   }
   return told
 }

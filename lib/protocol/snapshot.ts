@@ -1,7 +1,8 @@
 import { byBytes, eventKey, isWithin, type KeyEvent, type KeyValue } from '../kv/key-value.js'
 import type { Op, OpResult, Range, Transaction, TransactionResult } from '../kv/transaction.js'
 import { KeyLocks } from '../model/key-locks.js'
-import type { LockKey } from './lock-key.js'
+import { orderOf } from '../model/lock-id.js'
+import { idIn, type LockKey } from './lock-key.js'
 import { parseKeyLocks } from './parsed-key-locks.js'
 
 /** All keys of one lock: of one revision when they were read, later once events were applied. */
@@ -43,8 +44,8 @@ export function readSnapshot(
     key,
     revision,
     keyLocks: keyLocks[0],
-    holders: byId(holders, key.holders.key),
-    tickets: byId(inOrder(tickets), key.tickets.key),
+    holders: byId(holders),
+    tickets: byId(tickets.length < limit ? inOrder(tickets) : untilCut(inOrder(tickets))),
     isWhole: tickets.length < limit,
   }
 }
@@ -71,13 +72,13 @@ export function applyEvent(snapshot: Snapshot, event: KeyEvent): Snapshot {
   const { path, holders, tickets, markers } = snapshot.key
   if (key === path) return { ...snapshot, keyLocks: kv && withOldCreateRevision(kv, snapshot.keyLocks) }
   if (key.startsWith(holders.key)) {
-    return { ...snapshot, holders: replaced(snapshot.holders, key.slice(holders.key.length), kv) }
+    return { ...snapshot, holders: replaced(snapshot.holders, key, kv) }
   }
   if (key.startsWith(tickets.key)) {
-    return { ...snapshot, tickets: replaced(snapshot.tickets, key.slice(tickets.key.length), kv) }
+    return { ...snapshot, tickets: replaced(snapshot.tickets, key, kv) }
   }
   if (kv && key.startsWith(markers.key)) {
-    return { ...snapshot, tickets: replaced(snapshot.tickets, key.slice(markers.key.length), undefined) }
+    return { ...snapshot, tickets: without(snapshot.tickets, key.slice(markers.key.length)) }
   }
   return snapshot
 }
@@ -92,17 +93,30 @@ export function showsHolder(snapshot: Snapshot, uuid: string): boolean {
   return snapshot.holders.has(uuid) || keyLocksOf(snapshot).locks.has(uuid)
 }
 
+/**
+ * Whether another's holder key stands where that of this id would. No process gives the same key to two of its ids, unless the first has
+ * not ended long after its process gave it up. The younger waits then: to put its key over the other's would give both one fencing token.
+ */
+export function isKeyTaken({ key, holders }: Snapshot, uuid: string): boolean {
+  if (holders.size === 0 || holders.has(uuid)) return false
+  const path = key.holder(uuid)
+  return [...holders.values()].some(holder => holder.key === path)
+}
+
 export function modRevisionOf({ keyLocks }: Snapshot): bigint {
   return keyLocks?.modRevision ?? 0n
 }
 
 /**
  * The snapshot with the ticket of a waiter that is known to stand, though a read of the beginning of the queue does not show it: it is
- * somewhere behind those that are shown.
+ * somewhere behind those that are shown, or somebody has overwritten what it says.
  */
 export function withTicket(snapshot: Snapshot, uuid: string, ticket: KeyValue): Snapshot {
-  if (snapshot.tickets.has(uuid)) return snapshot
-  return { ...snapshot, tickets: new Map([...snapshot.tickets, [uuid, ticket]]) }
+  const { tickets } = snapshot
+  if (tickets.has(uuid)) return snapshot
+  const isShown = [...tickets.values()].some(({ key }) => key === ticket.key)
+  const shown = [...tickets].map(([id, kv]) => [kv.key === ticket.key ? uuid : id, kv] as const)
+  return { ...snapshot, tickets: new Map(isShown ? shown : [...shown, [uuid, ticket]]) }
 }
 
 function eventsOf(op: Op, { holders }: Snapshot, modRevision: bigint): KeyEvent[] {
@@ -120,14 +134,22 @@ function eventsOf(op: Op, { holders }: Snapshot, modRevision: bigint): KeyEvent[
   }
 }
 
+/** What stands at this key now. Whose it was is not said by a key that is gone, and another's may stand there now. */
 function replaced(
   keys: ReadonlyMap<string, KeyValue>,
-  id: string,
+  key: string,
   kv: KeyValue | undefined,
 ): Map<string, KeyValue> {
+  const id = kv && idIn(kv)
   const changed = new Map(keys)
-  if (kv) changed.set(id, withOldCreateRevision(kv, keys.get(id)))
-  else changed.delete(id)
+  for (const [known, { key: path }] of keys) if (path === key && known !== id) changed.delete(known)
+  if (kv) changed.set(id!, withOldCreateRevision(kv, keys.get(id!)))
+  return changed
+}
+
+function without(keys: ReadonlyMap<string, KeyValue>, id: string): Map<string, KeyValue> {
+  const changed = new Map(keys)
+  changed.delete(id)
   return changed
 }
 
@@ -136,18 +158,33 @@ function withOldCreateRevision(kv: KeyValue, before: KeyValue | undefined): KeyV
   return before ? { ...kv, createRevision: before.createRevision } : kv
 }
 
-function byId(kvs: readonly KeyValue[], prefix: string): Map<string, KeyValue> {
-  return new Map(kvs.map(kv => [kv.key.slice(prefix.length), kv]))
+function byId(kvs: readonly KeyValue[]): Map<string, KeyValue> {
+  return new Map(kvs.map(kv => [idIn(kv), kv]))
 }
 
 /**
- * As all processes order a queue: tickets of one transaction by their keys, in whatever order etcd gives them, which is any. Two
- * waiters that see each other as the elder would wait for each other.
+ * As all processes order a queue, in whatever order etcd gives the tickets of one transaction, which is any. Two waiters that see each
+ * other as the elder would wait for each other.
  */
 export function inOrder(tickets: Iterable<KeyValue>): KeyValue[] {
   return [...tickets].sort((a, b) =>
     a.createRevision === b.createRevision
-      ? byBytes(a.key, b.key)
+      ? byCount(idIn(a), idIn(b))
       : Number(a.createRevision - b.createRevision),
   )
+}
+
+/**
+ * Without the last that one transaction has put: etcd orders those in its own way, so that others of them may be missing. No
+ * process puts so many in one transaction that nothing would be left.
+ */
+function untilCut(tickets: readonly KeyValue[]): readonly KeyValue[] {
+  const last = tickets.at(-1)?.createRevision
+  const whole = tickets.filter(({ createRevision }) => createRevision !== last)
+  return whole.length > 0 ? whole : tickets
+}
+
+/** Ids whose tickets one transaction has put, in the order in which its process made them. */
+export function byCount(a: string, b: string): number {
+  return byBytes(orderOf(a), orderOf(b)) || byBytes(a, b)
 }

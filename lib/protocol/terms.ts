@@ -1,9 +1,12 @@
 import type { KeyValue, LeaseId } from '../kv/key-value.js'
 import type { ConcurrentLock } from '../model/concurrent-lock.js'
+import { slotOf } from '../model/lock-id.js'
 import { Timestamp } from '../model/timestamp.js'
 
 /** What a ticket and a holder key say about their owner, and what a holder was promised. */
 export interface Terms {
+  /** Whose it is, where the key does not end with the whole id. It comes first. */
+  readonly id?: string
   readonly concurrency: number
   /** When the wait began, or from when on the ttl of the holding counts; by the clock of its host. */
   readonly created: string
@@ -34,11 +37,12 @@ export type MoreTerms = Pick<Terms, 'lease' | 'record' | 'since' | 'renewed' | '
 
 export function formatTerms(lock: ConcurrentLock, more: MoreTerms = {}): string {
   const { concurrency, created, owner, ttl } = lock.toDict()
+  const id = slotOf(lock.uuid) === lock.uuid ? undefined : lock.uuid
   const { lease, since, record, renewed, queue } = more
   // JSON leaves out what is undefined.
   const marks = { record: record || undefined, renewed: renewed || undefined }
   const told = queue && queue.length > 0 ? queue : undefined
-  return JSON.stringify({ concurrency, created, owner, ttl, lease, since, ...marks, queue: told })
+  return JSON.stringify({ id, concurrency, created, owner, ttl, lease, since, ...marks, queue: told })
 }
 
 /** When a holding began, whose entry says `created`: an extension moves that, since its ttl counts from there. */

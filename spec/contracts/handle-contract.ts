@@ -1,3 +1,4 @@
+import { LockKey } from '../../lib/protocol/lock-key.js'
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { type HeldLock, type Lock, type LockLostError } from '../../lib/index.js'
 import type { Store } from '../../lib/store/store.js'
@@ -166,7 +167,7 @@ export function handleContract(make: () => Promise<Store>): void {
 
     it('with its lease is lost at once', async () => {
       const held = await lock.hold(name, { ...long, keepAlive: true })
-      const holder = `/spicerack/locks/holders/custom/${name}/${held.id}`
+      const holder = new LockKey('custom', name).holder(held.id)
       const success = [{ type: 'range' as const, key: holder }]
       const { results } = await locks.store.commit({ compare: [], success, failure: [] })
       await locks.store.leases.revoke(results[0]![0]!.lease!)

@@ -426,7 +426,7 @@ export function lockContract(make: () => Promise<Store>): void {
         success: [{ type: 'range', ...holders }],
         failure: [],
       })
-      expect(results[0]!.map(kv => kv.key)).toEqual([holders.key + id])
+      expect(results[0]!.map(kv => kv.key)).toEqual([new LockKey('custom', name).holder(id)])
     })
 
     it.each(['', 'no json', '[]', '{"a": 1}', '{"a": {"concurrency": 1, "owner": "o", "ttl": 1}}'])(

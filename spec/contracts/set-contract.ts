@@ -208,7 +208,7 @@ export function setContract(make: () => Promise<Store>): void {
 
     it('nothing is written under its guard', async () => {
       const held = await lock.acquireAll(each(a, b))
-      const key = `/spicerack/locks/holders/custom/${b}/${held.id}`
+      const key = new LockKey('custom', b).holder(held.id)
       await locks.store.commit({ compare: [], success: [{ type: 'delete', key }], failure: [] })
       const write = { success: [{ type: 'put' as const, key: '/mine', value: 'late' }] }
       await expect(held.guard(write)).rejects.toMatchObject({ code: 'LOCK_LOST' })

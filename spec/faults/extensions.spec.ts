@@ -1,7 +1,7 @@
+import { systemHost } from '../../lib/lock/engine/host.js'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { pino } from 'pino'
-import { systemClock } from '../../lib/time/clock.js'
 import { Engine } from '../../lib/lock/engine/engine.js'
 import { extendOwn } from '../../lib/lock/extend/extend.js'
 import type { Held } from '../../lib/lock/hold/held-lock.js'
@@ -202,7 +202,7 @@ describe('an extension', () => {
   it('that nobody told it of is no loss to a handle that keeps its lock alive and could not see it', async () => {
     blind()
     const held = await us.hold('a', { concurrency: 1, ttl: 3, keepAlive: true })
-    const engine = new Engine(memory, systemClock, pino({ level: 'silent' }))
+    const engine = new Engine(memory, systemHost, pino({ level: 'silent' }))
     await extendOwn(engine, [new LockKey('custom', 'a')], held.id, 600)
     await eventually(() => expect(held.remaining()).toBeGreaterThan(500), 3_000)
     await expectHeld(held, 'a')
@@ -276,7 +276,8 @@ it('a lease on which an unanswered extension is found is renewed as the one that
   world.line.commit = commit
   const moved = (await world.rival.readOne(world.key)).holders.get(holding.uuid)!.lease!
   const leaseKnown = (): Lease => {
-    const known = world.us.holdings.take(world.key, holding.uuid)!
+    const known = world.us.holdings.lend(world.key, holding.uuid)!
+    world.us.holdings.settle(known, false)
     world.us.holdings.add(known)
     return known.lease
   }

@@ -1,3 +1,4 @@
+import { LockIds } from '../../lib/model/lock-ids.js'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import { pino } from 'pino'
@@ -57,7 +58,11 @@ describe('a lease that serves a second holding', () => {
     let revoke: () => void = () => {}
     const late = new Promise<void>(resolve => (revoke = resolve))
     const rivalLine = new FaultyStore(world.memory)
-    const rival = new Engine(rivalLine, world.time.clock, pino({ level: 'silent' }))
+    const rival = new Engine(
+      rivalLine,
+      { clock: world.time.clock, ids: new LockIds() },
+      pino({ level: 'silent' }),
+    )
     const grantReadMoveAndRevoke = 4
     rivalLine.befall(grantReadMoveAndRevoke, async work => {
       await late
@@ -452,7 +457,7 @@ it('a release by force does not claim what its holder has released, when its own
   await world.rivalHolds(1)
   const [uuid] = (await world.rival.readOne(world.key)).holders.keys()
   const line = new FaultyStore(world.memory)
-  const them = new Engine(line, world.time.clock, pino({ level: 'silent' }))
+  const them = new Engine(line, { clock: world.time.clock, ids: new LockIds() }, pino({ level: 'silent' }))
   const leaseAndLook = 2
   line.befall(leaseAndLook + 1, async () => {
     await world.rivalReleases()
@@ -467,7 +472,7 @@ it('a release by force claims what it has taken, when its answer is lost', async
   await world.rivalHolds(1)
   const [uuid] = (await world.rival.readOne(world.key)).holders.keys()
   const line = new FaultyStore(world.memory)
-  const them = new Engine(line, world.time.clock, pino({ level: 'silent' }))
+  const them = new Engine(line, { clock: world.time.clock, ids: new LockIds() }, pino({ level: 'silent' }))
   const leaseAndLook = 2
   line.befall(leaseAndLook + 1, async work => {
     await work()
@@ -509,7 +514,7 @@ describe('a waiter that is sent away by force', () => {
     await eventually(async () => expect((await world.rival.readOne(world.key)).tickets.size).toBe(1))
     const [uuid] = (await world.rival.readOne(world.key)).tickets.keys()
     const line = new FaultyStore(world.memory)
-    const them = new Engine(line, world.time.clock, pino({ level: 'silent' }))
+    const them = new Engine(line, { clock: world.time.clock, ids: new LockIds() }, pino({ level: 'silent' }))
     const leaseReleaseAndLook = 3
     line.befall(leaseReleaseAndLook + 1, fault)
     expect(await forceRelease(them, world.key, uuid!, force)).toBe(true)
@@ -523,7 +528,7 @@ describe('a waiter that is sent away by force', () => {
     await eventually(async () => expect((await world.rival.readOne(world.key)).tickets.size).toBe(1))
     const [uuid] = (await world.rival.readOne(world.key)).tickets.keys()
     const line = new FaultyStore(world.memory)
-    const them = new Engine(line, world.time.clock, pino({ level: 'silent' }))
+    const them = new Engine(line, { clock: world.time.clock, ids: new LockIds() }, pino({ level: 'silent' }))
     const leaseReleaseAndLook = 3
     line.befall(leaseReleaseAndLook + 1, async work => {
       await world.rivalReleases()

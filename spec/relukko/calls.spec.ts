@@ -1,3 +1,4 @@
+import { systemHost } from '../../lib/lock/engine/host.js'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { pino } from 'pino'
 import { LockService } from '../../lib/lock/api/lock-service.js'
@@ -12,7 +13,6 @@ import { RelukkoDTO } from '../../lib/relukko/relukko-dto.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import { StoreError } from '../../lib/store/store-error.js'
 import type { Store } from '../../lib/store/store.js'
-import { systemClock } from '../../lib/time/clock.js'
 import { eventually } from '../support/eventually.js'
 import { FaultyStore, lineFaults } from '../support/faulty-store.js'
 
@@ -23,7 +23,7 @@ let first: RelukkoLocks
 let second: RelukkoLocks
 
 function locksOn(over: Store): RelukkoLocks {
-  const engine = new Engine(over, systemClock, pino({ level: 'silent' }))
+  const engine = new Engine(over, systemHost, pino({ level: 'silent' }))
   return new RelukkoLocks(new LockService(engine), 'custom', 180)
 }
 

@@ -1,6 +1,6 @@
+import { systemHost } from '../../lib/lock/engine/host.js'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { pino } from 'pino'
-import { systemClock } from '../../lib/time/clock.js'
 import { LockService } from '../../lib/lock/api/lock-service.js'
 import { Engine } from '../../lib/lock/engine/engine.js'
 import { LockUnavailableError } from '../../lib/model/errors.js'
@@ -15,7 +15,7 @@ const neverApplied = new Map(lineFaults).get('never applied')!
 
 function locksOn(store: Store): RelukkoLocks {
   return new RelukkoLocks(
-    new LockService(new Engine(store, systemClock, pino({ level: 'silent' }))),
+    new LockService(new Engine(store, systemHost, pino({ level: 'silent' }))),
     'custom',
     180,
   )

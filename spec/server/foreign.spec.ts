@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals'
 import { WebSocket } from 'ws'
 import { Lock } from '../../lib/index.js'
-import { newLockId } from '../../lib/model/lock-id.js'
+import { newLockId } from '../../lib/model/lock-ids.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
@@ -129,10 +129,12 @@ it('what others write beside our holder keys ends no feed', async () => {
     { ...entry, ttl: 1e300 },
     { ...entry, ttl: 'long' },
   ]
-  for (const terms of odd) await put(new LockKey('custom', name).holder(newLockId()), JSON.stringify(terms))
-  await put(new LockKey('custom', name).holder('no UUID'), JSON.stringify(entry))
+  const hold = (id: string, terms: object) =>
+    put(new LockKey('custom', name).holder(id), JSON.stringify({ id, ...terms }))
+  for (const terms of odd) await hold(newLockId(), terms)
+  await hold('no UUID', entry)
   const last = newLockId()
-  await put(new LockKey('custom', name).holder(last), JSON.stringify(entry))
+  await hold(last, entry)
   await eventually(() => expect(told.join('')).toContain(last))
   expect(told.join('')).not.toContain('no UUID')
   socket.close()

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import fastify, { type FastifyInstance } from 'fastify'
 import { unconditionally } from '../../lib/kv/transaction.js'
 import { Timestamp } from '../../lib/model/timestamp.js'
-import { newLockId } from '../../lib/model/lock-id.js'
+import { newLockId } from '../../lib/model/lock-ids.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import { formatRecord } from '../../lib/relukko/locks/record.js'
 import { RelukkoDTO, type RelukkoJson } from '../../lib/relukko/relukko-dto.js'
@@ -98,7 +98,7 @@ describe(`of ${MANY} locks`, () => {
     await store.commit(
       unconditionally(
         { type: 'put', key: key.path, value: JSON.stringify({ [id]: terms }) },
-        { type: 'put', key: key.holder(id), value: JSON.stringify(terms) },
+        { type: 'put', key: key.holder(id), value: JSON.stringify({ id, ...terms }) },
       ),
     )
     await store.close()
@@ -112,7 +112,7 @@ function written(lock: RelukkoDTO): { type: 'put'; key: string; value: string }[
   const terms = { concurrency: 1, created: String(createdAt), owner: 'a robot', ttl: 780 }
   return [
     { type: 'put', key: key.path, value: JSON.stringify({ [id]: terms }) },
-    { type: 'put', key: key.holder(id), value: JSON.stringify({ ...terms, record: true }) },
+    { type: 'put', key: key.holder(id), value: JSON.stringify({ id, ...terms, record: true }) },
     { type: 'put', key: LockKey.record(id), value: formatRecord({ lock, name }) },
   ]
 }

@@ -1,3 +1,4 @@
+import { LockIds } from '../../lib/model/lock-ids.js'
 import { expect } from '@jest/globals'
 import { pino } from 'pino'
 import type { KeyValue } from '../../lib/kv/key-value.js'
@@ -7,7 +8,6 @@ import { extendOwn } from '../../lib/lock/extend/extend.js'
 import type { Holding } from '../../lib/lock/engine/holdings.js'
 import { LockError } from '../../lib/model/errors.js'
 import { releaseById } from '../../lib/lock/release/release.js'
-import { newLockId } from '../../lib/model/lock-id.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import type { LockTerms } from '../../lib/protocol/request.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
@@ -28,8 +28,12 @@ export class World {
   readonly time = new VirtualTime()
   readonly memory = new MemoryStore(this.time.timers)
   readonly line = new FaultyStore(this.memory)
-  readonly us = new Engine(this.line, this.time.clock, log)
-  readonly rival = new Engine(new FaultyStore(this.memory), this.time.clock, log)
+  readonly us = new Engine(this.line, { clock: this.time.clock, ids: new LockIds() }, log)
+  readonly rival = new Engine(
+    new FaultyStore(this.memory),
+    { clock: this.time.clock, ids: new LockIds() },
+    log,
+  )
   private theirs: string | undefined
   private queueing: Promise<Holding> | undefined
 
@@ -99,7 +103,11 @@ export class World {
     return holding!
   }
 
-  private terms(owner: string, concurrency: number): LockTerms {
-    return { uuid: newLockId(), owner, concurrency, ttl: World.TTL }
+  private terms(owner: 'us' | 'rival', concurrency: number): LockTerms {
+    const uuid =
+      owner === 'us'
+        ? this.us.ids.take(this.keys.map(({ path }) => path))
+        : this.rival.ids.take([this.key.path])
+    return { uuid, owner, concurrency, ttl: World.TTL }
   }
 }

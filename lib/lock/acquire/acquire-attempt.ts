@@ -135,7 +135,13 @@ export class AcquireAttempt {
     const isHeld = step?.kind === 'held'
     // A grant deletes the ticket, though our snapshot may be stale.
     const hasTickets = !isHeld && this.hasTickets
-    this.leases.returnLeases({ isHeld, areClean: step !== undefined && !hasTickets, hasTickets })
+    const areClean = step !== undefined && !hasTickets
+    this.leases.returnLeases({ isHeld, areClean, hasTickets })
+    if (isHeld) return
+    for (const { path } of this.keys) {
+      if (areClean) this.engine.ids.free(path, this.uuid)
+      else this.engine.ids.rest(path, this.uuid)
+    }
   }
 
   /** Whether other processes are in the way, by the last answer of etcd, and no grant is unanswered since. */

@@ -41,6 +41,7 @@ export async function acquire(
   options: WaitOptions,
 ): Promise<Holding[]> {
   const { signal, waitMs, onWait } = options
+  if (signal?.aborted) for (const { key, terms } of targets) engine.ids.free(key.path, terms.uuid)
   throwIfAborted(signal)
   const stop = new WaitDeadline(signal, waitMs, engine.clock)
   const onHandOver = (): void => attempt.renewLeases()
@@ -139,6 +140,8 @@ async function finish(
     const budget = engine.budget(LEAVE_MS)
     // Also when this fails, the leases are revoked.
     await releaseById(engine, attempt.keys, attempt.uuid, { budget, isOurs }).catch(() => {})
+  } else if (step?.kind === 'held') {
+    for (const { path } of attempt.keys) engine.ids.rest(path, attempt.uuid)
   }
   return undefined
 }

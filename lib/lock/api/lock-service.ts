@@ -69,7 +69,7 @@ export class LockService {
    * EtcdLockUnavailableError, LockUnreadableError, LockError, and the reason of an aborted `signal`.
    */
   async acquire(asker: Asker, name: string, options: AcquireOptions, beside?: Beside): Promise<Holding> {
-    const request = requestOne('acquire', asker, name, options)
+    const request = requestOne('acquire', { ...asker, ids: this.engine.ids }, name, options)
     const extraOps = beside && ((lease: LeaseId, created: Timestamp) => beside(request.id, lease, created))
     const targets = request.targets.map(target => ({ ...target, ...(extraOps && { extraOps }) }))
     const [holding] = await this.acquireAll({ ...request, targets }, options)
@@ -221,9 +221,9 @@ export class LockService {
     return this.engine.holdings.has(key, id)
   }
 
-  /** A holder key is gone that this process may have believed to be held here: its lease is not needed any more. */
-  forget(holderKey: string): void {
-    const holding = this.engine.holdings.takeAt(holderKey)
+  /** A holder key was deleted at this revision that this process may have believed to be held here: its lease is not needed any more. */
+  forget(holderKey: string, revision: bigint): void {
+    const holding = this.engine.holdings.takeGone(holderKey, revision)
     if (holding) this.engine.pool.discard(holding.lease)
   }
 

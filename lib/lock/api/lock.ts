@@ -68,7 +68,7 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     this.owner = owner
     this.dryRun = dryRun
     this.log = logger
-    this.asker = { prefix, owner, newId: () => host.newId() }
+    this.asker = { prefix, owner, ...(!dryRun && { ids: host.ids }) }
   }
 
   /**
@@ -234,7 +234,7 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   private open(): Promise<LockService> {
     if (this.service) return this.service
     const { log: logger, host } = this
-    const options = { ...this.options, logger, clock: host.clock }
+    const options = { ...this.options, logger, host }
     this.service = LockService.open(options).catch((error: unknown) => {
       this.service = undefined
       throw error
@@ -251,9 +251,7 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     request: AcquireRequest,
     options: HoldAllOptions,
   ): Promise<readonly Holding[] | undefined> {
-    checkNotHeldByCaller(request, options)
-    this.warnIfUnasked()
-    const locks = await this.open()
+    const locks = await this.prepare(request, options)
     tell(this.log, 'debug', 'Acquiring lock', request)
     let holdings: readonly Holding[] | undefined
     if (this.dryRun) {
@@ -264,6 +262,17 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     }
     tell(this.log, 'info', 'Acquired lock', request)
     return holdings
+  }
+
+  private async prepare(request: AcquireRequest, options: HoldAllOptions): Promise<LockService> {
+    try {
+      checkNotHeldByCaller(request, options)
+      this.warnIfUnasked()
+      return await this.open()
+    } catch (error) {
+      for (const { key, terms } of request.targets) this.host.ids.free(key.path, terms.uuid)
+      throw error
+    }
   }
 
   private noopTerms(

@@ -18,10 +18,12 @@ import { heard } from './heard.js'
 import type { StopSignal } from '../../time/abort-signal.js'
 import { atMost } from '../../time/at-most.js'
 import { Budget } from '../../time/budget.js'
+import type { LockIds } from '../../model/lock-ids.js'
 import type { Clock } from '../../time/clock.js'
 import { Coordinator } from './coordinator.js'
 import { SnapshotCache } from './snapshot-cache.js'
 import { Holdings } from './holdings.js'
+import type { Host } from './host.js'
 import { LeasePool } from '../leases/lease-pool.js'
 import { TicketLeases } from '../leases/ticket-leases.js'
 import { retry } from '../../store/retry.js'
@@ -40,6 +42,8 @@ const CLOSE_MS = 2_000
 /** What all operations of one process on one etcd share: the store, its clock, leases, holdings, what was seen last, and retries. */
 export class Engine {
   readonly store: Store
+  readonly clock: Clock
+  readonly ids: LockIds
   readonly pool: LeasePool
   readonly tickets: TicketLeases
   readonly snapshots = new SnapshotCache()
@@ -58,13 +62,15 @@ export class Engine {
 
   constructor(
     store: Store,
-    readonly clock: Clock,
+    { clock, ids }: Host,
     readonly log: Logger,
   ) {
+    this.clock = clock
+    this.ids = ids
     this.store = heard(store, () => (this.answeredAt = clock.monotonic()))
     this.pool = new LeasePool(this.store.leases, clock, log)
     this.tickets = new TicketLeases(this.pool, clock)
-    this.holdings = new Holdings(clock)
+    this.holdings = new Holdings(clock, ids)
     this.wakings = new Wakings(clock)
   }
 

@@ -1,5 +1,6 @@
 import type { LockKey } from '../../protocol/lock-key.js'
 import type { LockTerms } from '../../protocol/request.js'
+import type { LockIds } from '../../model/lock-ids.js'
 import type { Clock } from '../../time/clock.js'
 import type { Lease } from '../leases/lease.js'
 
@@ -18,11 +19,14 @@ const SWEEP_FROM = 256
 /** The holdings of this process, by their holder keys. A holding that is not released is forgotten after its time. */
 export class Holdings {
   private readonly byHolderKey = new Map<string, Holding>()
-  /** The holder keys of those that are lent. */
-  private readonly lent = new Set<string>()
+  /** Those that are lent. */
+  private readonly lent = new Map<string, Holding>()
   private sweepAt = SWEEP_FROM
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly ids: LockIds,
+  ) {}
 
   add(holding: Holding): void {
     this.byHolderKey.set(holding.key.holder(holding.uuid), holding)
@@ -30,23 +34,26 @@ export class Holdings {
   }
 
   has(key: LockKey, uuid: string): boolean {
-    return this.byHolderKey.has(key.holder(uuid))
+    return this.byHolderKey.get(key.holder(uuid))?.uuid === uuid
   }
 
   /** Notes that a holding is on another lease now. */
   move(key: LockKey, uuid: string, lease: Lease): void {
     const holding = this.byHolderKey.get(key.holder(uuid))
-    if (holding && holding.lease !== lease) this.add({ ...holding, ttl: lease.asked, lease })
+    if (holding?.uuid === uuid && holding.lease !== lease) this.add({ ...holding, ttl: lease.asked, lease })
   }
 
-  take(key: LockKey, uuid: string): Holding | undefined {
-    return this.remove(key.holder(uuid))
+  /** It is lost: its holder key may still stand. */
+  takeLost(key: LockKey, uuid: string): Holding | undefined {
+    const holding = this.take(key, uuid)
+    if (holding) this.ids.rest(key.path, uuid)
+    return holding
   }
 
-  /** As {@link take}, until the outcome of its release is known: each is given to {@link settle} then. */
+  /** Takes it until the outcome of its release is known: each is given to {@link settle} then. */
   lend(key: LockKey, uuid: string): Holding | undefined {
     const holding = this.take(key, uuid)
-    if (holding) this.lent.add(key.holder(uuid))
+    if (holding) this.lent.set(key.holder(uuid), holding)
     return holding
   }
 
@@ -60,21 +67,33 @@ export class Holdings {
     return isKept && isThere
   }
 
-  /** By the holder key, which is gone: what is lent does not come back. */
-  takeAt(path: string): Holding | undefined {
-    this.lent.delete(path)
-    return this.remove(path)
+  /**
+   * A holder key was deleted at this revision: what is lent does not come back. The key may belong to a younger holding by now, of
+   * which that says nothing.
+   */
+  takeGone(path: string, revision: bigint): Holding | undefined {
+    const isGone = (holding: Holding | undefined): boolean =>
+      holding !== undefined && holding.token < revision
+    if (isGone(this.lent.get(path))) this.lent.delete(path)
+    const holding = this.byHolderKey.get(path)
+    if (!holding || !isGone(holding)) return undefined
+    this.ids.free(holding.key.path, holding.uuid)
+    return this.take(holding.key, holding.uuid)
   }
 
-  private remove(path: string): Holding | undefined {
+  private take(key: LockKey, uuid: string): Holding | undefined {
+    const path = key.holder(uuid)
     const holding = this.byHolderKey.get(path)
+    if (holding?.uuid !== uuid) return undefined
     this.byHolderKey.delete(path)
     return holding
   }
 
   private sweep(): void {
     const now = this.clock.monotonic()
-    for (const [key, { lease }] of this.byHolderKey) if (lease.deadline < now) this.byHolderKey.delete(key)
+    for (const { key, lease, uuid } of this.byHolderKey.values()) {
+      if (lease.deadline < now) this.takeLost(key, uuid)
+    }
     this.sweepAt = Math.max(SWEEP_FROM, 2 * this.byHolderKey.size)
   }
 }

@@ -1,5 +1,4 @@
-import { byBytes } from '../../kv/key-value.js'
-import type { Snapshot } from '../../protocol/snapshot.js'
+import { byCount, type Snapshot } from '../../protocol/snapshot.js'
 
 /** A request of this process that waits in the queue. */
 export interface LocalWaiter {
@@ -59,7 +58,7 @@ export class LocalQueue {
   }
 
   /**
-   * As all see the tickets: those of one transaction in the order of their keys. When the answer that told of a ticket was lost, it is
+   * As all see the tickets: those of one transaction in the order of their ids. When the answer that told of a ticket was lost, it is
    * found late, and may stand before others.
    */
   private sort(): void {
@@ -76,5 +75,5 @@ export class LocalQueue {
 }
 
 function compare([a, { revision: old }]: [string, Place], [b, { revision: young }]: [string, Place]): number {
-  return old === young ? byBytes(a, b) : Number(old - young)
+  return old === young ? byCount(a, b) : Number(old - young)
 }

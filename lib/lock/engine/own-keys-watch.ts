@@ -1,5 +1,5 @@
 import { eventKey, type KeyEvent, type KeyRange, withPrefix } from '../../kv/key-value.js'
-import { processOf } from '../../model/lock-id.js'
+import { processOf, slotOf } from '../../model/lock-id.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import type { Store, Watch, WatchListener } from '../../store/store.js'
 
@@ -28,14 +28,14 @@ export class OwnKeysWatch {
       group = new Group(this.store, this.key, this.rangesOf(listener.uuid), () => this.groups.delete(id))
       this.groups.set(id, group)
     }
-    group.listeners.set(listener.uuid, listener)
+    group.listeners.set(slotOf(listener.uuid), listener)
     return group
   }
 
   delete({ uuid }: OwnKeysListener): void {
     const id = processOf(uuid) ?? uuid
     const group = this.groups.get(id)
-    group?.listeners.delete(uuid)
+    group?.listeners.delete(slotOf(uuid))
     if (group?.listeners.size !== 0) return
     this.groups.delete(id)
     group.close()
@@ -52,6 +52,7 @@ export class OwnKeysWatch {
 
 /** The watch of those whose ids begin alike. */
 class Group implements WatchListener {
+  /** By their slots, which their holder keys end with. */
   readonly listeners = new Map<string, OwnKeysListener>()
   isReady = false
   readonly ready: Promise<unknown>
@@ -73,7 +74,7 @@ class Group implements WatchListener {
   }
 
   onEvents(events: readonly KeyEvent[]): void {
-    for (const event of events) this.listeners.get(this.idOf(event))?.onEvents([event])
+    for (const event of events) this.listeners.get(this.slotIn(event))?.onEvents([event])
   }
 
   onGap(): void {
@@ -90,9 +91,9 @@ class Group implements WatchListener {
     for (const watch of this.watches) watch.close()
   }
 
-  private idOf(event: KeyEvent): string {
+  private slotIn(event: KeyEvent): string {
     const path = eventKey(event)
     const { holders, markers } = this.key
-    return path.slice((path.startsWith(holders.key) ? holders : markers).key.length)
+    return slotOf(path.slice((path.startsWith(holders.key) ? holders : markers).key.length))
   }
 }

@@ -231,7 +231,7 @@ export class HoldingMonitor {
     const { reason, detail, currentToken } = this.lossOf(cause, leases[0])
     this.stop()
     // A holding that this process has released by its id is not known any more: its lease may serve another lock by now.
-    const known = reason === 'closed' ? undefined : engine.holdings.take(key, uuid)
+    const known = reason === 'closed' ? undefined : engine.holdings.takeLost(key, uuid)
     if (known) for (const each of new Set([...leases, known.lease])) engine.pool.discard(each)
     const message = `The lock ${key.path} (id ${uuid}) is lost: ${detail}.`
     listener.onLost(new LockLostError(message, { key: key.path, reason, fencingToken: token, currentToken }))

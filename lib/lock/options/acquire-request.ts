@@ -1,5 +1,5 @@
 import { ConcurrentLock } from '../../model/concurrent-lock.js'
-import { newLockId } from '../../model/lock-id.js'
+import { type LockIds, newLockId } from '../../model/lock-ids.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import { lockKey } from '../../protocol/lock-name.js'
 import { checkSet } from '../../protocol/lock-set.js'
@@ -20,8 +20,8 @@ import type { LockTarget } from './lock-target.js'
 export interface Asker {
   readonly prefix: string
   readonly owner: string
-  /** Makes the id: {@link newLockId} when not given. */
-  readonly newId?: () => string
+  /** Makes the id, which is to be given back; when not given, nothing can be held under it. */
+  readonly ids?: LockIds
 }
 
 /** A checked request for one lock or several, under a new id. All doors to the locks make their requests here. */
@@ -61,20 +61,20 @@ export function requestAll(
 }
 
 function requestOf(
-  { owner, newId = newLockId }: Asker,
+  { owner, ids }: Asker,
   keys: readonly LockKey[],
   wanted: readonly Pick<LockRequest, 'concurrency' | 'ttl'>[],
   options: HoldAllOptions,
 ): AcquireRequest {
   checkOwner(owner)
-  const id = newId()
+  for (const { concurrency, ttl } of wanted) new ConcurrentLock({ uuid: 'new', owner, concurrency, ttl })
+  const monitoring = wanted.map(({ ttl }) => monitorOptionsOf({ ...options, ttl }))
+  const waitMs = waitMsOf(options)
+  // Last: it is to be given back, and what is refused never gets that far.
+  const id = ids ? ids.take(keys.map(({ path }) => path)) : newLockId()
   const targets = keys.map((key, at) => {
     const { concurrency, ttl } = wanted[at]!
-    const terms = { uuid: id, owner, concurrency, ttl }
-    // Checks the terms.
-    new ConcurrentLock(terms)
-    return { key, terms: { ...terms, renewed: options.keepAlive ?? false } }
+    return { key, terms: { uuid: id, owner, concurrency, ttl, renewed: options.keepAlive ?? false } }
   })
-  const monitoring = wanted.map(({ ttl }) => monitorOptionsOf({ ...options, ttl }))
-  return { id, targets, monitoring, waitMs: waitMsOf(options) }
+  return { id, targets, monitoring, waitMs }
 }

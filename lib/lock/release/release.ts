@@ -215,11 +215,14 @@ class ReleaseAttempt {
   }
 
   private returnLeases(holdings: readonly Holding[], confirmed: readonly PlannedRelease[]): void {
-    const { pool } = this.engine
+    const { ids, pool } = this.engine
     for (const { key, lease } of holdings) {
       const released = confirmed.find(({ snapshot }) => snapshot.key.path === key.path)
-      if (isReusable(lease.id, released, this.uuid)) pool.return(lease)
+      const isClean = isReusable(lease.id, released, this.uuid)
+      if (isClean) pool.return(lease)
       else pool.discard(lease)
+      if (isClean) ids.free(key.path, this.uuid)
+      else ids.rest(key.path, this.uuid)
       const last = released?.snapshot.holders.get(this.uuid)?.lease
       if (last !== undefined && last !== lease.id) pool.discard({ id: last })
     }

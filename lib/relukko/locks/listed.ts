@@ -3,7 +3,7 @@ import type { LockReader } from '../../lock/api/index.js'
 import { LockUnreadableError } from '../../model/errors.js'
 import { KeyLocks } from '../../model/key-locks.js'
 import type { Timestamp } from '../../model/timestamp.js'
-import { LockKey } from '../../protocol/lock-key.js'
+import { idIn, LockKey } from '../../protocol/lock-key.js'
 import { isUuid } from './inputs.js'
 import { dtoOf, parseRecord } from './record.js'
 import type { RelukkoDTO } from '../relukko-dto.js'
@@ -43,16 +43,20 @@ function* locksOf(
   now: Timestamp,
 ): Generator<RelukkoDTO> {
   const byPath = new Map(others.map(kv => [kv.key, kv]))
+  const holderOf = (key: LockKey, id: string): KeyValue | undefined => {
+    const kv = byPath.get(key.holder(id))
+    return kv && idIn(kv) === id ? kv : undefined
+  }
   const under = LockKey.allUnder(prefix)[0].key.length
   for (const kv of keyLocks) {
     const key = new LockKey(prefix, kv.key.slice(under))
     const found = readable(kv)
-    const alive = new Set([...(found?.locks.keys() ?? [])].filter(id => byPath.has(key.holder(id))))
+    const alive = new Set([...(found?.locks.keys() ?? [])].filter(id => holderOf(key, id)))
     for (const entry of found?.live({ now, alive }) ?? []) {
       const { uuid } = entry
       if (!isUuid(uuid)) continue
       const record = parseRecord(byPath.get(LockKey.record(uuid)))
-      yield dtoOf(key, entry, { holder: byPath.get(key.holder(uuid)), record, now })
+      yield dtoOf(key, entry, { holder: holderOf(key, uuid), record, now })
     }
   }
 }

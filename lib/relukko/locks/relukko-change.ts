@@ -1,7 +1,7 @@
 import { eventKey, type KeyEvent, type KeyValue } from '../../kv/key-value.js'
 import { Timestamp } from '../../model/timestamp.js'
 import type { LiveKeys } from '../../protocol/lock-event.js'
-import { LockKey } from '../../protocol/lock-key.js'
+import { idIn, LockKey } from '../../protocol/lock-key.js'
 import { parseTerms } from '../../protocol/terms.js'
 import { isUuid } from './inputs.js'
 import { dtoOf, type LockRecord, parseRecord } from './record.js'
@@ -88,10 +88,10 @@ function isRecord({ key }: KeyValue): boolean {
   return key.startsWith(LockKey.records.key)
 }
 
-function holderOf(prefix: string, { key: path }: KeyValue): Holding | undefined {
-  const parsed = LockKey.parse(path)
+function holderOf(prefix: string, kv: KeyValue): Holding | undefined {
+  const parsed = LockKey.parse(kv.key)
   if (parsed?.kind !== 'holder' || parsed.key.prefix !== prefix) return undefined
-  return { key: parsed.key, id: parsed.uuid }
+  return { key: parsed.key, id: idIn(kv) }
 }
 
 /**
@@ -100,7 +100,7 @@ function holderOf(prefix: string, { key: path }: KeyValue): Holding | undefined 
  */
 function lockAt(key: LockKey, uuid: string, liveKeys: LiveKeys, recordOf: RecordOf): RelukkoDTO | undefined {
   const holder = liveKeys.get(key.holder(uuid))
-  const terms = holder && parseTerms(holder.value)
+  const terms = holder && idIn(holder) === uuid ? parseTerms(holder.value) : undefined
   if (!terms || !isUuid(uuid)) return undefined
   const { owner, ttl } = terms
   try {

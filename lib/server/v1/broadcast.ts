@@ -116,7 +116,9 @@ export class Broadcast {
 
   /** What others have released is not held from here any more: its lease may have been meant to last for years. */
   private forget(changes: readonly KeyEvent[]): void {
-    for (const change of changes) if (change.type === 'delete') this.locks.forget(change.key)
+    for (const change of changes) {
+      if (change.type === 'delete') this.locks.forget(change.key, change.modRevision)
+    }
   }
 
   /** Returns the bytes that each client is sent. */

@@ -1,7 +1,7 @@
 import type { KeyEvent, KeyValue } from '../../kv/key-value.js'
 import type { ChangeMapper } from '../../lock/api/index.js'
 import { type LockEvent, lockEventsOf, type LiveKeys } from '../../protocol/lock-event.js'
-import { LockKey } from '../../protocol/lock-key.js'
+import { idIn, LockKey } from '../../protocol/lock-key.js'
 import { missedEventsOf } from '../../protocol/missed-events.js'
 import { parseTerms } from '../../protocol/terms.js'
 
@@ -36,5 +36,14 @@ function toldOf({ key: path, value, modRevision: revision }: KeyValue): ShownEve
   const parsed = LockKey.parse(path)
   if (parsed?.kind !== 'holder') return []
   const { prefix, name } = parsed.key
-  return [{ type: 'changed', prefix, name, id: parsed.uuid, owner: parseTerms(value)?.owner, revision }]
+  return [
+    {
+      type: 'changed',
+      prefix,
+      name,
+      id: idIn({ key: path, value }),
+      owner: parseTerms(value)?.owner,
+      revision,
+    },
+  ]
 }

@@ -7,6 +7,41 @@ const tickets = ['spec/unit/lock/ticket-leases']
 /** Mistakes of what a process sends together, and of what its waiters are told. */
 export const coordinatorMutants: readonly Mutant[] = [
   {
+    mistake: 'a slot is given to two ids at a time',
+    file: 'lib/model/lock-ids.ts',
+    right: 'while (all.some(slots => slots.has(slot))) slot++',
+    wrong: 'if (all.some(slots => slots.has(slot))) slot++',
+    specs: ['spec/unit/model/lock-id'],
+  },
+  {
+    mistake: 'a slot is given back by an id that has it no longer',
+    file: 'lib/model/lock-ids.ts',
+    right: 'if (this.taken.get(slot) !== id) return',
+    wrong: 'if (!this.taken.has(slot)) return',
+    specs: ['spec/unit/model/lock-id'],
+  },
+  {
+    mistake: 'a holding is put over the key of another, and gets its token',
+    file: 'lib/protocol/snapshot.ts',
+    right: '[...holders.values()].some(holder => holder.key === path)',
+    wrong: '[...holders.values()].some(holder => holder.key === uuid)',
+    specs: ['spec/unit/protocol/slots'],
+  },
+  {
+    mistake: 'the ticket that stood before at a key is handed the lock',
+    file: 'lib/protocol/compose.ts',
+    right: 'const snapshot = withoutTicketsAt(seen, wanted.joins)',
+    wrong: 'const snapshot = withoutTicketsAt(seen, [])',
+    specs: ['spec/unit/protocol/protocol'],
+  },
+  {
+    mistake: 'the end of a holding ends a younger one with the same key',
+    file: 'lib/lock/engine/holdings.ts',
+    right: 'holding !== undefined && holding.token < revision',
+    wrong: 'holding !== undefined && revision > 0n',
+    specs: ['spec/unit/lock/holdings'],
+  },
+  {
     mistake: 'a request that joins is granted the lock without comparing that nobody waits',
     file: 'lib/protocol/compose.ts',
     right: '(mayHandOver || granted.length > 0)',
@@ -44,8 +79,8 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'tickets of one revision are read in any order, so that two wait for each other',
     file: 'lib/protocol/snapshot.ts',
-    right: 'byId(inOrder(tickets), key.tickets.key)',
-    wrong: 'byId([...tickets].sort((a, b) => Number(a.createRevision - b.createRevision)), key.tickets.key)',
+    right: 'byId(tickets.length < limit ? inOrder(tickets) : untilCut(inOrder(tickets)))',
+    wrong: 'byId([...tickets].sort((a, b) => Number(a.createRevision - b.createRevision)))',
     specs: ['spec/unit/protocol/queue'],
   },
   {

@@ -5,7 +5,7 @@ import type { Timer } from '../../../lib/time/clock.js'
 import type { BeliefJudge } from './belief-judge.js'
 import { guardedWrite } from './guarded-write.js'
 import type { Host } from './host.js'
-import { uuidOf } from './lock-view.js'
+import { idIn } from '../../../lib/protocol/lock-key.js'
 import type { Machine } from './machine.js'
 import type { Random } from './random.js'
 import { Request, type Terms } from './request.js'
@@ -103,7 +103,7 @@ export class Client {
   async meddle(): Promise<void> {
     const { random, lock } = this
     const view = random.pick(this.world.locks)
-    const ids = [...view.holders, ...view.tickets].map(uuidOf)
+    const ids = [...view.holders, ...view.tickets].map(idIn)
     if (ids.length === 0) return
     const id = random.pick(ids)
     this.doing = `meddling with ${id}`
@@ -166,7 +166,7 @@ export class Client {
     const { world } = this
     const calmSince = world.weather.isCalm(this.host) ? world.now : Infinity
     const pending = call()
-    const request = new Request(this.machine.lastId, this.host, terms)
+    const request = new Request(this.machine.ids.last, this.host, terms)
     world.requests.set(request.uuid, request)
     this.doing = `asking for ${terms.names.join(' and ')} as ${request.uuid}`
     const result = await this.allow(expected, () =>

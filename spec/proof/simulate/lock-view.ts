@@ -45,10 +45,6 @@ export class LockView {
   }
 }
 
-export function uuidOf({ key }: Pick<KeyValue, 'key'>): string {
-  return key.slice(key.lastIndexOf('/') + 1)
-}
-
 /** The smallest limit that any of these sets; Infinity when none does. */
 export function smallestLimit(concurrencies: readonly number[]): number {
   return Math.min(...concurrencies.map(concurrency => concurrency || Infinity))

@@ -1,4 +1,5 @@
 import type { Host as LockHost } from '../../../lib/lock/engine/host.js'
+import { LockIds } from '../../../lib/model/lock-ids.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
 import type { Clock, Timer } from '../../../lib/time/clock.js'
 import type { Host } from './host.js'
@@ -11,8 +12,7 @@ const EARLY_MS = 0.9
 /** Time and chance of one simulated process, as its run decides them. */
 export class Machine implements LockHost, Clock {
   readonly clock = this
-  /** The id that was made last: at the beginning of a call for a lock. */
-  lastId = ''
+  readonly ids: RecordingIds
 
   constructor(
     readonly host: Host,
@@ -20,10 +20,11 @@ export class Machine implements LockHost, Clock {
     private readonly chance: Random,
     /** How late a timer is, in milliseconds. */
     private readonly lag: () => number,
-  ) {}
-
-  newId(): string {
-    return (this.lastId = this.chance.uuid())
+  ) {
+    this.ids = new RecordingIds(
+      () => this.monotonic(),
+      () => chance.uuid(),
+    )
   }
 
   now(): Timestamp {
@@ -44,5 +45,14 @@ export class Machine implements LockHost, Clock {
     const event = scheduler.after(due, host, 'timer', work, true)
     const timer = { cancel: (): void => void (event.run = undefined), unref: (): Timer => timer }
     return timer
+  }
+}
+
+class RecordingIds extends LockIds {
+  /** The id that was made last: at the beginning of a call for a lock. */
+  last = ''
+
+  override take(paths: readonly string[]): string {
+    return (this.last = super.take(paths))
   }
 }

@@ -1,6 +1,7 @@
 import type { KeyEvent, KeyValue } from '../../../lib/kv/key-value.js'
 import type { LockView } from './lock-view.js'
-import { smallestLimit, uuidOf } from './lock-view.js'
+import { idIn } from '../../../lib/protocol/lock-key.js'
+import { smallestLimit } from './lock-view.js'
 import { GUARDED } from './guarded-write.js'
 import type { Request } from './request.js'
 import type { World } from './world.js'
@@ -10,6 +11,9 @@ const RESUMING_MS = 25
 
 /** Judges each revision of etcd. */
 export class TruthJudge {
+  /** Whose each holder key is: one that is deleted does not say. */
+  private readonly owners = new Map<string, string>()
+
   constructor(private readonly world: World) {}
 
   onRevision(events: readonly KeyEvent[]): void {
@@ -23,6 +27,7 @@ export class TruthJudge {
   }
 
   private onPut({ key, value }: KeyValue): void {
+    this.owners.set(key, idIn({ key, value }))
     if (!key.startsWith(GUARDED)) return
     const [uuid, token] = value.split(' ') as [string, string]
     const request = this.world.requests.get(uuid)!
@@ -34,7 +39,7 @@ export class TruthJudge {
 
   private onDelete(key: string): void {
     const lock = this.world.locks.find(each => key.startsWith(each.key.holders.key))
-    const request = this.world.requests.get(uuidOf({ key }))
+    const request = this.world.requests.get(this.owners.get(key) ?? '')
     if (lock && request) this.onFallen(lock, request)
   }
 
@@ -63,7 +68,7 @@ export class TruthJudge {
       this.world.violate(`${name} has ${holders.length} holder keys, with the limits ${limits.join(', ')}`)
     }
     const entries = JSON.parse(keyLocks?.value ?? '{}') as object
-    const stray = holders.find(holder => !(uuidOf(holder) in entries))
+    const stray = holders.find(holder => !(idIn(holder) in entries))
     if (stray) this.world.violate(`the holder key ${stray.key} has no entry in ${lock.key.path}`)
   }
 }

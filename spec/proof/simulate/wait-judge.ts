@@ -1,5 +1,6 @@
 import { parseTerms } from '../../../lib/protocol/terms.js'
-import { type LockView, smallestLimit, uuidOf } from './lock-view.js'
+import { idIn } from '../../../lib/protocol/lock-key.js'
+import { type LockView, smallestLimit } from './lock-view.js'
 import type { Request } from './request.js'
 import type { World } from './world.js'
 
@@ -22,7 +23,7 @@ export class WaitJudge {
   private judgeQueue(lock: LockView): void {
     const { world, turns } = this
     const [first] = lock.tickets
-    const uuid = first && uuidOf(first)
+    const uuid = first && idIn(first)
     const request = uuid === undefined ? undefined : world.requests.get(uuid)
     if (!uuid || !request) return void turns.delete(lock)
     if (request.phase !== 'waiting' && world.now > request.endedAt + TICKET_MS) {
@@ -47,7 +48,7 @@ export class WaitJudge {
         // Whoever has no holder key holds nothing, whatever the KeyLocks says.
         const limits = holders.map(({ value }) => parseTerms(value)!.concurrency)
         const fits = holders.length < smallestLimit([terms.concurrency, ...limits])
-        return fits && first !== undefined && uuidOf(first) === uuid
+        return fits && first !== undefined && idIn(first) === uuid
       })
   }
 }

@@ -1,3 +1,4 @@
+import { systemHost } from '../../../lib/lock/engine/host.js'
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import { pino } from 'pino'
 import { type Op, unconditionally } from '../../../lib/kv/transaction.js'
@@ -5,11 +6,10 @@ import { AcquireAttempt } from '../../../lib/lock/acquire/acquire-attempt.js'
 import { QueueWatcher } from '../../../lib/lock/acquire/queue-watcher.js'
 import { Engine } from '../../../lib/lock/engine/engine.js'
 import type { LockTarget } from '../../../lib/lock/options/lock-target.js'
-import { newLockId } from '../../../lib/model/lock-id.js'
+import { newLockId } from '../../../lib/model/lock-ids.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
 import { MOST_READ } from '../../../lib/protocol/queue.js'
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
-import { systemClock } from '../../../lib/time/clock.js'
 import { eventually } from '../../support/eventually.js'
 
 const key = new LockKey('custom', 'name')
@@ -24,7 +24,7 @@ describe('One that waits', () => {
 
   beforeEach(() => {
     store = new MemoryStore()
-    engine = new Engine(store, systemClock, pino({ level: 'silent' }))
+    engine = new Engine(store, systemHost, pino({ level: 'silent' }))
     target = { key, terms: { uuid: newLockId(), owner: 'tester', concurrency: 1, ttl: 30 } }
     watcher = new QueueWatcher(engine, [target], stop.signal, {
       isShown: false,

@@ -4,7 +4,7 @@ import type { Transaction, TransactionResult } from '../../../lib/kv/transaction
 import { Coordinator, type TurnResult } from '../../../lib/lock/engine/coordinator.js'
 import type { LocalWaiter } from '../../../lib/lock/engine/local-queue.js'
 import { SnapshotCache } from '../../../lib/lock/engine/snapshot-cache.js'
-import { lockIds } from '../../../lib/model/lock-id.js'
+import { LockIds } from '../../../lib/model/lock-ids.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
 import { emptySnapshot, readSnapshot, type Snapshot, snapshotReads } from '../../../lib/protocol/snapshot.js'
@@ -24,7 +24,8 @@ class Bench {
   readonly snapshots = new SnapshotCache()
   readonly sent: Transaction[] = []
   readonly told: string[] = []
-  readonly newId = lockIds()
+  private readonly ids = new LockIds()
+  readonly newId = (): string => this.ids.take(['rack'])
   ends = 0
   /** What befalls the next calls, in their order. */
   readonly faults: ((work: () => Promise<TransactionResult>) => Promise<TransactionResult>)[] = []

@@ -1,7 +1,7 @@
+import { systemHost } from '../../../lib/lock/engine/host.js'
 import { expect, it } from '@jest/globals'
 import { pino } from 'pino'
 import { Lock } from '../../../lib/index.js'
-import { systemClock } from '../../../lib/time/clock.js'
 import { Engine } from '../../../lib/lock/engine/engine.js'
 import { events } from '../../../lib/lock/observe/change-mapper.js'
 import { EventFeed } from '../../../lib/lock/observe/event-feed.js'
@@ -28,7 +28,7 @@ it('a look that is overtaken by another tells nothing, and is not what makes a f
       return result
     },
   }
-  const engine = new Engine(slow, systemClock, pino({ level: 'silent' }))
+  const engine = new Engine(slow, systemHost, pino({ level: 'silent' }))
   const told: string[] = []
   const end = new AbortController()
   const feed = new EventFeed(

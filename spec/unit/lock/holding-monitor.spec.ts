@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { Lock } from '../../../lib/index.js'
-import { newLockId } from '../../../lib/model/lock-id.js'
+import { LockIds } from '../../../lib/model/lock-ids.js'
 import type { Store } from '../../../lib/store/store.js'
 import { StoreError } from '../../../lib/store/store-error.js'
 import { MemoryStore } from '../../../lib/testing/index.js'
@@ -40,7 +40,7 @@ beforeEach(() => {
     },
     close: () => memory.close(),
   }
-  const host = { clock, newId: newLockId }
+  const host = { clock, ids: new LockIds() }
   lock = new Lock({ store, prefix: 'custom', owner: 'me', dryRun: false }, host)
 })
 

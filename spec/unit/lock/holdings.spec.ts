@@ -1,3 +1,4 @@
+import { systemHost } from '../../../lib/lock/engine/host.js'
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
 import { pino } from 'pino'
 import { LockService } from '../../../lib/lock/api/lock-service.js'
@@ -5,7 +6,6 @@ import { Engine } from '../../../lib/lock/engine/engine.js'
 import type { Holding } from '../../../lib/lock/engine/holdings.js'
 import { EtcdLockUnavailableError } from '../../../lib/model/errors.js'
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
-import { systemClock } from '../../../lib/time/clock.js'
 import { eventually } from '../../support/eventually.js'
 import { type Fault, FaultyStore, lineFaults } from '../../support/faulty-store.js'
 
@@ -18,7 +18,7 @@ let held: Holding
 beforeEach(async () => {
   store = new MemoryStore()
   line = new FaultyStore(store)
-  service = new LockService(new Engine(line, systemClock, pino({ level: 'silent' })))
+  service = new LockService(new Engine(line, systemHost, pino({ level: 'silent' })))
   held = await service.acquire({ prefix: 'custom', owner: 'us' }, 'rack', { concurrency: 1, ttl: 600 })
 })
 afterEach(async () => {
@@ -49,9 +49,24 @@ it('A holding stands also when another release of it was given up at the same ti
 it('A holding does not come back, and its lease ends, when its end was seen before its release was given up', async () => {
   await releaseInVain(async (work, at) => {
     await faults.get('applied, and not answered')!(work, at).finally(() =>
-      service.forget(held.key.holder(held.uuid)),
+      service.forget(held.key.holder(held.uuid), held.token + 1n),
     )
   })
   expect(service.isHeldHere(held.key, held.uuid)).toBe(false)
   await eventually(async () => expect(await store.leases.remaining(held.lease.id)).toBeUndefined())
+})
+
+it('The end of a holding, told late, does not end a younger one with the same key', async () => {
+  await service.release([held.key], held.uuid)
+  const younger = await service.acquire({ prefix: 'custom', owner: 'us' }, 'rack', {
+    concurrency: 1,
+    ttl: 600,
+  })
+  const path = younger.key.holder(younger.uuid)
+  expect(path).toBe(held.key.holder(held.uuid))
+  service.forget(path, younger.token - 1n)
+  expect(service.isHeldHere(younger.key, younger.uuid)).toBe(true)
+  expect(service.isHeldHere(held.key, held.uuid)).toBe(false)
+  service.forget(path, younger.token + 1n)
+  expect(service.isHeldHere(younger.key, younger.uuid)).toBe(false)
 })

@@ -8,7 +8,16 @@ describe('NoLock', () => {
   it('has the whole surface of a Lock', () => {
     const methods = Object.getOwnPropertyNames(Lock.prototype).filter(
       name =>
-        !['open', 'take', 'releaseQuietly', 'follow', 'noopTerms', 'skip', 'warnIfUnasked'].includes(name),
+        ![
+          'open',
+          'prepare',
+          'take',
+          'releaseQuietly',
+          'follow',
+          'noopTerms',
+          'skip',
+          'warnIfUnasked',
+        ].includes(name),
     )
     expect(Object.getOwnPropertyNames(NoLock.prototype)).toEqual(methods)
     expect(lock).toMatchObject({ prefix: '', owner: '', dryRun: true })

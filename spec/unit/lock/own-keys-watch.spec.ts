@@ -1,8 +1,9 @@
+import { slotOf } from '../../../lib/model/lock-id.js'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { eventKey } from '../../../lib/kv/key-value.js'
 import { unconditionally } from '../../../lib/kv/transaction.js'
 import { type OwnKeysListener, OwnKeysWatch } from '../../../lib/lock/engine/own-keys-watch.js'
-import { lockIds } from '../../../lib/model/lock-id.js'
+import { LockIds } from '../../../lib/model/lock-ids.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
 import { eventually } from '../../support/eventually.js'
@@ -30,24 +31,25 @@ describe('The watch of the own keys of a process', () => {
   const listener = (name: string, uuid: string): OwnKeysListener => ({
     uuid,
     onEvents: events =>
-      void told.push(...events.map(event => `${name} ${event.type} ${eventKey(event).slice(-36)}`)),
+      void told.push(...events.map(event => `${name} ${event.type} ${eventKey(event).split('/').at(-1)!}`)),
     onGap: () => void told.push(`${name} gap`),
     onEnd: () => void told.push(`${name} end`),
   })
   const put = (path: string) => store.commit(unconditionally({ type: 'put', key: path, value: '' }))
 
   it('is one for all of them, and tells each of its own holder key and marker', async () => {
-    const newId = lockIds()
+    const ids = new LockIds()
+    const newId = (): string => ids.take(['rack'])
     const [a, b, other] = [newId(), newId(), newId()]
     await watch.add(listener('a', a)).ready
     const group = watch.add(listener('b', b))
     expect([group.isReady, opened.length]).toEqual([true, OF_A_PROCESS])
     for (const path of [key.holder(b), key.forced(a), key.holder(other), key.ticket(a)]) await put(path)
-    await eventually(() => expect(told).toEqual([`b put ${b}`, `a put ${a}`]))
+    await eventually(() => expect(told).toEqual([`b put ${slotOf(b)}`, `a put ${a}`]))
   })
 
   it('is another for ids of another process, and for those that were made elsewhere', async () => {
-    const [a, b, c] = [lockIds()(), lockIds()(), 'made elsewhere']
+    const [a, b, c] = [new LockIds().take(['rack']), new LockIds().take(['rack']), 'made elsewhere']
     await Promise.all([a, b, c].map((uuid, at) => watch.add(listener('abc'[at]!, uuid)).ready))
     expect(opened).toHaveLength(3 * OF_A_PROCESS)
     await put(key.holder(c))
@@ -55,19 +57,20 @@ describe('The watch of the own keys of a process', () => {
   })
 
   it('waits in no range for news of the other, as etcd makes one watch of several do', async () => {
-    await watch.add(listener('a', lockIds()())).ready
+    await watch.add(listener('a', new LockIds().take(['rack']))).ready
     expect(opened.filter(range => 'key' in range)).toHaveLength(OF_A_PROCESS)
   })
 
   it('closes with the last of them, and is opened anew', async () => {
-    const newId = lockIds()
+    const ids = new LockIds()
+    const newId = (): string => ids.take(['rack'])
     const [a, b] = [listener('a', newId()), listener('b', newId())]
     await watch.add(a).ready
     await watch.add(b).ready
     watch.delete(a)
     await put(key.holder(a.uuid))
     await put(key.holder(b.uuid))
-    await eventually(() => expect(told).toEqual([`b put ${b.uuid}`]))
+    await eventually(() => expect(told).toEqual([`b put ${slotOf(b.uuid)}`]))
     watch.delete(b)
     await put(key.holder(b.uuid))
     expect(watch.add(a).isReady).toBe(false)
@@ -75,7 +78,8 @@ describe('The watch of the own keys of a process', () => {
   })
 
   it('tells all of its end, and is opened anew', async () => {
-    const newId = lockIds()
+    const ids = new LockIds()
+    const newId = (): string => ids.take(['rack'])
     const [a, b] = [listener('a', newId()), listener('b', newId())]
     await Promise.all([watch.add(a).ready, watch.add(b).ready])
     await store.close()

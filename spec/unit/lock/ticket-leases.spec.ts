@@ -6,12 +6,12 @@ import { acquire, type WaitOptions } from '../../../lib/lock/acquire/acquire.js'
 import { Engine } from '../../../lib/lock/engine/engine.js'
 import type { Holding } from '../../../lib/lock/engine/holdings.js'
 import { releaseById } from '../../../lib/lock/release/release.js'
-import { newLockId } from '../../../lib/model/lock-id.js'
-import { LockKey } from '../../../lib/protocol/lock-key.js'
+import { newLockId } from '../../../lib/model/lock-ids.js'
+import { idIn, LockKey } from '../../../lib/protocol/lock-key.js'
 import { inOrder } from '../../../lib/protocol/snapshot.js'
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
 import type { Store } from '../../../lib/store/store.js'
-import { systemClock } from '../../../lib/time/clock.js'
+import { systemHost } from '../../../lib/lock/engine/host.js'
 import { eventually } from '../../support/eventually.js'
 import { type Fault, FaultyStore, lineFaults } from '../../support/faulty-store.js'
 
@@ -38,8 +38,8 @@ beforeEach(async () => {
   trouble = undefined
   waiting.clear()
   const log = pino({ level: 'silent' })
-  us = new Engine(watched(line), systemClock, log)
-  rival = new Engine(memory, systemClock, log)
+  us = new Engine(watched(line), systemHost, log)
+  rival = new Engine(memory, systemHost, log)
   const terms = { uuid: newLockId(), owner: 'rival', concurrency: 1, ttl: TTL }
   ;[holding] = (await acquire(rival, [{ key, terms }], { waitMs: 0 })) as [Holding]
 })
@@ -88,7 +88,7 @@ function request(options: Partial<WaitOptions> = {}, uuid = newLockId()): string
 /** Resolves to the id when its ticket stands. */
 async function queue(options: Partial<WaitOptions> = {}, id = newLockId()): Promise<string> {
   const uuid = request(options, id)
-  await eventually(async () => expect((await tickets()).map(idOf)).toContain(uuid))
+  await eventually(async () => expect((await tickets()).map(idIn)).toContain(uuid))
   return uuid
 }
 
@@ -98,7 +98,6 @@ async function tickets(): Promise<KeyValue[]> {
   return inOrder(results[0]!)
 }
 
-const idOf = (ticket: KeyValue): string => ticket.key.slice(key.tickets.key.length)
 const placesOf = (queue: readonly KeyValue[]): unknown[] =>
   queue.map(({ key, createRevision }) => [key, createRevision])
 
@@ -132,7 +131,7 @@ describe.each(lineFaults)('a ticket whose put is %s', (name, fault) => {
     await line.arrive()
     await eventually(async () => {
       const after = await tickets()
-      expect(after.map(idOf)).toEqual([...others, newcomer])
+      expect(after.map(idIn)).toEqual([...others, newcomer])
       expect(placesOf(after.slice(0, 3))).toEqual(placesOf(before))
       expect(new Set(after.map(({ lease }) => lease))).toEqual(new Set([granted.at(-1)]))
     })
@@ -170,9 +169,9 @@ it('a lease that has ended ends all tickets on it, whose waiters come back', asy
   expect(await tickets()).toEqual([])
   // Etcd refuses the newcomer's ticket, so the lease is looked at.
   ids.push(await queue())
-  await eventually(async () => expect(new Set((await tickets()).map(idOf))).toEqual(new Set(ids)))
+  await eventually(async () => expect(new Set((await tickets()).map(idIn))).toEqual(new Set(ids)))
   expect(granted).toHaveLength(2)
-  await expectServed((await tickets()).map(idOf))
+  await expectServed((await tickets()).map(idIn))
   await expectNothingLeft()
 })
 

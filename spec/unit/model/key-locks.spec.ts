@@ -10,7 +10,7 @@ import {
   LockUnwritableError,
   Timestamp,
 } from '../../../lib/index.js'
-import { newLockId } from '../../../lib/model/lock-id.js'
+import { newLockId } from '../../../lib/model/lock-ids.js'
 
 const key = '/spicerack/locks/custom/test.key'
 const now = Timestamp.parse('2023-07-16 16:46:52.161053')

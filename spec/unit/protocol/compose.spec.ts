@@ -125,7 +125,7 @@ describe('What is composed', () => {
   })
 
   it('leaves what it did not grant to a release of nobody: no entry is dropped, and none is said to be', () => {
-    const [gone, stays] = ['1', '2'].map(digit => `00000000-0000-8000-8000-00000000000${digit}`) as [
+    const [gone, stays] = ['1', '2'].map(digit => `0000000${digit}-0000-8000-8000-000000000000`) as [
       string,
       string,
     ]

@@ -1,3 +1,4 @@
+import type { KeyValue } from '../../../lib/kv/key-value.js'
 import { describe, expect, it } from '@jest/globals'
 import { ConcurrentLock } from '../../../lib/model/concurrent-lock.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
@@ -27,7 +28,7 @@ const ticket = (
 describe('The tickets of which a holder key tells', () => {
   it('are read as they were written', () => {
     const queue = [ticket('b', 9n), ticket('a', 9_007_199_254_740_993n)]
-    const told = parseTold(key, JSON.parse(JSON.stringify(toldTickets(key, queue))))
+    const told = parseTold(key, JSON.parse(JSON.stringify(toldTickets(queue))))
     expect([...told.keys()]).toEqual(['b', 'a'])
     for (const { key: path, value, createRevision } of queue) {
       expect([...told.values()]).toContainEqual(expect.objectContaining({ key: path, value, createRevision }))
@@ -36,14 +37,12 @@ describe('The tickets of which a holder key tells', () => {
 
   it('are the oldest sixteen', () => {
     const queue = Array.from({ length: 40 }, (_, at) => ticket(`id${at}`, BigInt(at + 1)))
-    expect(toldTickets(key, queue).map(([uuid]) => uuid)).toEqual(
-      queue.slice(0, 16).map((_, at) => `id${at}`),
-    )
+    expect(toldTickets(queue).map(([uuid]) => uuid)).toEqual(queue.slice(0, 16).map((_, at) => `id${at}`))
   })
 
   it('end before the first whose terms cannot be read: nobody is passed', () => {
     expect(
-      toldTickets(key, [ticket('a', 1n), ticket('b', 2n, 'x'), ticket('c', 3n)]).map(([uuid]) => uuid),
+      toldTickets([ticket('a', 1n), ticket('b', 2n, 'x'), ticket('c', 3n)]).map(([uuid]) => uuid),
     ).toEqual(['a'])
   })
 
@@ -80,7 +79,7 @@ describe('What the holder key of a sole holder tells', () => {
   const holder = (value: string) => kv(key.holder('a'), value, 5n)
 
   it('is the whole lock: its entry, which the same transaction has written', () => {
-    const queue = toldTickets(key, [ticket('b', 4n)])
+    const queue = toldTickets([ticket('b', 4n)])
     const told = heldSnapshot(key, holder(formatTerms(lock('a'), { queue })))!
     expect([...keyLocksOf(told).locks.values()].map(String)).toEqual([String(lock('a'))])
     expect(told).toMatchObject({ revision: 5n, isWhole: false, keyLocks: { modRevision: 5n, lease: '7' } })
@@ -98,8 +97,16 @@ describe('What the holder key of a sole holder tells', () => {
   })
 })
 
-it('etcd gives tickets of one revision in any order, and all read them in that of their keys', () => {
+it('etcd gives tickets of one revision in any order, and all read them in that of their ids', () => {
   const results = [[], [], [ticket('c', 3n), ticket('b', 3n), ticket('x', 2n), ticket('a', 3n)]]
-  const { tickets, isWhole } = readSnapshot(key, { succeeded: true, revision: 9n, results }, 4)
-  expect([[...tickets.keys()], isWhole]).toEqual([['x', 'a', 'b', 'c'], false])
+  const { tickets, isWhole } = readSnapshot(key, { succeeded: true, revision: 9n, results }, 5)
+  expect([[...tickets.keys()], isWhole]).toEqual([['x', 'a', 'b', 'c'], true])
+})
+
+it('the last revision of a read that may have cut it is not known: others may stand between', () => {
+  const read = (...kvs: KeyValue[]) =>
+    readSnapshot(key, { succeeded: true, revision: 9n, results: [[], [], kvs] }, 3)
+  const cut = read(ticket('x', 2n), ticket('c', 3n), ticket('b', 3n))
+  expect([[...cut.tickets.keys()], cut.isWhole]).toEqual([['x'], false])
+  expect([...read(ticket('x', 3n), ticket('c', 3n), ticket('b', 3n)).tickets.keys()]).toEqual(['b', 'c', 'x'])
 })

@@ -1,7 +1,8 @@
+import { formatTerms } from '../../../lib/protocol/terms.js'
 import { describe, expect, it } from '@jest/globals'
 import { ConcurrentLock } from '../../../lib/model/concurrent-lock.js'
 import { KeyLocks } from '../../../lib/model/key-locks.js'
-import { newLockId } from '../../../lib/model/lock-id.js'
+import { newLockId } from '../../../lib/model/lock-ids.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
 import { decide, decideAll, watchedByAll } from '../../../lib/protocol/decide.js'
 import { handOver } from '../../../lib/protocol/hand-over.js'
@@ -32,7 +33,7 @@ function held(bytes: number, tickets: readonly string[] = [], dead = 0): Snapsho
   }
   const results = [
     [kv(key.path, new KeyLocks(key.path, locks).toJson())],
-    alive.map(({ uuid }) => kv(key.holder(uuid), '')),
+    alive.map(lock => kv(key.holder(lock.uuid), formatTerms(lock))),
     tickets.map((id, at) => kv(key.ticket(id), JSON.stringify(ticket), 6n + BigInt(at))),
   ]
   return readSnapshot(key, { succeeded: true, revision: 9n, results })

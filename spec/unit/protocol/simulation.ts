@@ -73,9 +73,9 @@ export class Simulation {
     /** Whether keys vanish only by the clients' transactions. */
     private readonly isUndisturbed: boolean,
   ) {
-    this.clients = skews.map(skew => ({
+    this.clients = skews.map((skew, at) => ({
       skew,
-      request: this.newRequest(1, true),
+      request: this.newRequest(at, 1, true),
       isHolding: false,
       token: 0n,
     }))
@@ -176,7 +176,7 @@ export class Simulation {
     }
     if (leaving.length + coming.length === 0) return
     const composed = compose(seen, wanted, this.clockOf(wanting[0]!))
-    const composition = { ...composed, transaction: withShortLists(composed.transaction, 2) }
+    const composition = { ...composed, transaction: withShortLists(composed.transaction, 4) }
     let result: TransactionResult
     try {
       result = this.keySpace.run(composition.transaction).result
@@ -298,13 +298,14 @@ export class Simulation {
   }
 
   private restart(client: Client, { concurrency, waits }: Pick<Action, 'concurrency' | 'waits'>): void {
-    client.request = this.newRequest(concurrency, waits)
+    client.request = this.newRequest(this.clients.indexOf(client), concurrency, waits)
     client.isHolding = false
   }
 
-  private newRequest(concurrency: number, waits: boolean): Request {
+  /** All requests of a client have the same keys, one after the other. */
+  private newRequest(at: number, concurrency: number, waits: boolean): Request {
     const ticketLease = waits ? this.newLease() : undefined
-    const uuid = `00000000-0000-8000-8000-${String(this.serial++).padStart(12, '0')}`
+    const uuid = `0000000${at}-0000-8000-8000-${String(this.serial++).padStart(12, '0')}`
     return {
       uuid,
       owner: 'tester',

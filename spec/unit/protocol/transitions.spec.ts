@@ -115,7 +115,7 @@ describe('decide', () => {
 })
 
 describe('an entry that came with a holder key', () => {
-  const [gone, stays] = ['a', 'b'].map(digit => `00000000-0000-8000-8000-00000000000${digit}`) as [
+  const [gone, stays] = ['a', 'b'].map(digit => `0000000${digit}-0000-8000-8000-000000000000`) as [
     string,
     string,
   ]

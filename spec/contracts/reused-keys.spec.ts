@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals'
+import type { Lock } from '../../lib/index.js'
+import { LockKey } from '../../lib/protocol/lock-key.js'
+import type { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
+import { freshName, lockAt, storeAt, useEtcdServer } from '../support/etcd.js'
+import { eventually } from '../support/eventually.js'
+
+const etcd = useEtcdServer()
+const brief = { concurrency: 1, ttl: 30, wait: 20 }
+
+let store: EtcdStore
+let lock: Lock
+let key: LockKey
+/** All keys that were ever put: etcd keeps each in its index until a compaction. */
+const put = { holders: new Set<string>(), tickets: new Set<string>() }
+let puts = 0
+
+beforeEach(async () => {
+  key = new LockKey('custom', freshName())
+  store = storeAt(etcd.get().endpoint)
+  lock = lockAt(etcd.get().endpoint)
+  puts = 0
+  for (const kind of ['holders', 'tickets'] as const) {
+    put[kind].clear()
+    const listener = {
+      onEvents: events => {
+        for (const event of events) {
+          if (event.type !== 'put') continue
+          puts++
+          put[kind].add(event.kv.key)
+        }
+      },
+      onGap: () => {},
+      onEnd: () => {},
+    } satisfies Parameters<EtcdStore['watch']>[1]
+    await store.watch(key[kind], listener).ready
+  }
+})
+afterEach(async () => {
+  await lock.close()
+  await store.close()
+})
+
+async function takeAndLeave(rounds: number, ids: Set<string>): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    const id = await lock.acquire(key.name, brief)
+    ids.add(id)
+    await lock.release(key.name, id)
+  }
+}
+
+it('One that takes a lock again and again needs one holder key, under ever new ids', async () => {
+  const ids = new Set<string>()
+  await takeAndLeave(20, ids)
+  expect(ids.size).toBe(20)
+  await eventually(() => expect(puts).toBe(20))
+  expect([...put.holders]).toEqual([key.holder([...ids][0]!)])
+})
+
+it('Many that wait for each other need as many keys as they are, however often they take the lock', async () => {
+  const ids = new Set<string>()
+  await Promise.all(Array.from({ length: 5 }, () => takeAndLeave(20, ids)))
+  expect(ids.size).toBe(100)
+  await eventually(() => expect(puts).toBeGreaterThanOrEqual(100))
+  expect(put.holders.size).toBeLessThanOrEqual(5)
+  expect(put.tickets.size).toBeLessThanOrEqual(5)
+})
+
+it('What is refused or given up before it has begun needs none', async () => {
+  const first = await lock.acquire(key.name, brief)
+  for (let round = 0; round < 3; round++) {
+    await expect(lock.acquire(key.name, { ...brief, wait: 0 })).rejects.toMatchObject({
+      code: 'LOCK_UNAVAILABLE',
+    })
+    await expect(lock.acquire(key.name, { ...brief, signal: AbortSignal.abort() })).rejects.toThrow()
+    await expect(lock.acquire(key.name, { ...brief, ttl: 0 })).rejects.toMatchObject({ code: 'INVALID_LOCK' })
+    await lock.acquired(key.name + '-other', brief, async () => {
+      const again = lock.acquire(key.name + '-other', brief)
+      await expect(again).rejects.toMatchObject({ code: 'LOCK_REENTERED' })
+    })
+  }
+  const next = await lock.acquire(key.name, { ...brief, concurrency: 1, wait: 0.05 }).catch(() => undefined)
+  expect(next).toBeUndefined()
+  await lock.release(key.name, first)
+  const last = await lock.acquire(key.name, brief)
+  expect(key.holder(last)).toBe(key.holder(first))
+})
+
+it('A holding that was lost keeps its key for a while: what may still come for it meets no other', async () => {
+  const held = await lock.hold(key.name, brief)
+  const kv = (
+    await store.commit({ compare: [], success: [{ type: 'range', key: key.holder(held.id) }], failure: [] })
+  ).results[0]![0]!
+  await store.leases.revoke(kv.lease!)
+  await eventually(() => expect(held.signal.aborted).toBe(true))
+  const next = await lock.acquire(key.name, brief)
+  expect(key.holder(next)).not.toBe(key.holder(held.id))
+  expect((await lock.inspect(key.name)).holders).toMatchObject([{ id: next }])
+})
