@@ -46,6 +46,8 @@ export interface Composition {
   readonly successors: readonly string[]
   /** The ids of the joins that are granted when the transaction succeeds. When it fails, none is. */
   readonly granted: ReadonlySet<string>
+  /** The tickets of its joins that may wait. Those of the granted are put when the transaction fails. */
+  readonly tickets: readonly Put[]
   /** Whether it succeeds only if nobody waits, so that the tickets which it takes are the whole queue. */
   readonly findsNoQueue: boolean
 }
@@ -66,22 +68,24 @@ export function compose(seen: Snapshot, wanted: Wanted, now: Timestamp): Composi
   for (const { uuid } of dead) keyLocks.remove(uuid)
   const mayHandOver = wanted.releases.length > 0 && wanted.mostSuccessors > 0
   const successors = mayHandOver ? handOver(snapshot, keyLocks, now, wanted.mostSuccessors) : []
-  const joins = wanted.joins.map(join => ({ ...join, lock: lockOf(join) }))
+  const joins = wanted.joins.map(join => comerOf(snapshot.key, join))
   const granted = snapshot.tickets.size > 0 ? [] : admit(snapshot, keyLocks, joins, now)
   const findsNoQueue = snapshot.tickets.size === 0 && (mayHandOver || granted.length > 0)
   const isWritten = released.size > 0 || successors.length > 0 || granted.length > 0
   const expired = isWritten ? dead : []
   const change = { keyLocks, released, expired, successors, granted, findsNoQueue }
+  const tickets = ticketsOf(joins)
   return {
     released,
     expired,
     granted: granted.length > 0 ? new Set(granted.map(({ lock }) => lock.uuid)) : NOBODY,
     successors: successors.map(({ uuid }) => uuid),
     findsNoQueue,
+    tickets,
     transaction: {
       compare: comparesOf(snapshot, change),
       success: writesOf(snapshot, wanted, joins, change),
-      failure: [...putTickets(snapshot.key, joins), ...queueReads(snapshot.key)],
+      failure: [...tickets, ...queueReads(snapshot.key)],
     },
   }
 }
@@ -92,6 +96,21 @@ const NO_ENTRIES: ReadonlyMap<string, ConcurrentLock> = new Map()
 /** A join, and its entry as it is to be. */
 interface Comer extends Join {
   readonly lock: ConcurrentLock
+  /** Undefined for one that does not wait. */
+  readonly ticket: Put | undefined
+}
+
+function comerOf(key: LockKey, { request, created, extraOps }: Join): Comer {
+  const { uuid, owner, concurrency, ttl, ticketLease, holderLease, handoffAllowed, renewed = false } = request
+  const lock = ConcurrentLock.toWrite(uuid, { concurrency, created, owner, ttl })
+  if (ticketLease === undefined) return { request, created, extraOps, lock, ticket: undefined }
+  const value = formatTerms(lock, handoffAllowed ? { renewed, lease: holderLease } : { renewed })
+  const ticket: Put = { type: 'put', key: key.ticket(uuid), value, lease: ticketLease }
+  return { request, created, extraOps, lock, ticket }
+}
+
+function ticketsOf(joins: readonly Comer[]): Put[] {
+  return joins.map(({ ticket }) => ticket).filter(ticket => ticket !== undefined)
 }
 
 /** What is to become of the lock. */
@@ -143,7 +162,7 @@ function writesOf(
   if (successors.length > 0) ops.push(...putSuccessors(snapshot, successors, { queue: left, isLocal }))
   for (const comer of granted) ops.push(putHolder(key, comer))
   if (isGranting) ops.push(...orphans(snapshot, keyLocks, releases))
-  if (joins.length > granted.length) ops.push(...putTickets(key, joins.slice(granted.length)))
+  if (joins.length > granted.length) ops.push(...ticketsOf(joins.slice(granted.length)))
   // Who comes next is not known then: what this process releases next would have to read first.
   if (!findsNoQueue && left.length === 0) ops.push(...queueReads(key))
   return ops
@@ -197,30 +216,10 @@ function admit(
   return end < 0 ? joins : joins.slice(0, end)
 }
 
-function lockOf({ request: { uuid, owner, concurrency, ttl }, created }: Join): ConcurrentLock {
-  return ConcurrentLock.toWrite(uuid, { concurrency, created, owner, ttl })
-}
-
 function putHolder(key: LockKey, { request, extraOps, lock }: Comer): Op {
   const { uuid, holderLease, renewed = false } = request
   const value = formatTerms(lock, { record: putsRecord(extraOps), renewed })
   return { type: 'put', key: key.holder(uuid), value, lease: holderLease }
-}
-
-function putTickets(key: LockKey, joins: readonly Comer[]): Put[] {
-  const puts: Put[] = []
-  for (const join of joins) {
-    const put = putTicket(key, join)
-    if (put) puts.push(put)
-  }
-  return puts
-}
-
-function putTicket(key: LockKey, { request, lock }: Comer): Put | undefined {
-  const { uuid, ticketLease, holderLease, handoffAllowed, renewed = false } = request
-  if (ticketLease === undefined) return undefined
-  const value = formatTerms(lock, handoffAllowed ? { renewed, lease: holderLease } : { renewed })
-  return { type: 'put', key: key.ticket(uuid), value, lease: ticketLease }
 }
 
 function noQueue({ tickets }: LockKey): Compare {
@@ -255,9 +254,9 @@ export function applyComposition(
   return { ...after, tickets, isWhole: false }
 }
 
-/** The ticket of a join that was not granted, as a transaction of this revision has put it; undefined for one that does not wait. */
-export function ticketOf(key: LockKey, join: Join, revision: bigint): KeyValue | undefined {
-  const ticket = putTicket(key, { ...join, lock: lockOf(join) })
+/** The ticket at this key, of a join that was not granted, as the transaction has put it; undefined for one that does not wait. */
+export function ticketAt(path: string, { tickets }: Composition, revision: bigint): KeyValue | undefined {
+  const ticket = tickets.find(({ key }) => key === path)
   if (!ticket) return undefined
   const { value, lease } = ticket
   return { key: ticket.key, value, lease, createRevision: revision, modRevision: revision }

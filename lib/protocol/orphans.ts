@@ -31,7 +31,8 @@ export function orphans(
   keyLocks: KeyLocks,
   except: readonly string[] = [],
 ): Op[] {
-  if (holders.size === 0) return []
+  const isStaying = (id: string): boolean => keyLocks.locks.has(id) || except.includes(id)
+  if ([...holders.keys()].every(isStaying)) return []
   const staying = [...keyLocks.locks.keys(), ...except]
   const bounds = staying.map(id => key.holder(id)).sort(byBytes)
   const starts = [key.holders.key, ...bounds.map(bound => `${bound}\0`)]

@@ -154,7 +154,9 @@ export class AcquireAttempt {
     return this.targets.map(({ key, terms, extraOps }, at) => {
       const { createRevision: token, value } = this.snapshots[at]!.holders.get(this.uuid)!
       const created = extraOps && parseTerms(value)?.created
-      return { ...terms, key, token, created, lease: this.leases.holders[at]! }
+      const { uuid, owner, concurrency, ttl, renewed = false } = terms
+      const lease = this.leases.holders[at]!
+      return { uuid, owner, concurrency, ttl, renewed, key, token, created, lease }
     })
   }
 
@@ -250,7 +252,9 @@ export class AcquireAttempt {
   private joinOf({ terms, extraOps }: LockTarget, lease: Lease): Join {
     const created = lease.isFresh ? lease.since : this.engine.clock.now()
     const handoffAllowed = this.isSingle && !extraOps
-    const request = { ...terms, holderLease: lease.id, ticketLease: this.leases.ticket, handoffAllowed }
+    const { uuid, owner, concurrency, ttl, renewed = false } = terms
+    const [holderLease, ticketLease] = [lease.id, this.leases.ticket]
+    const request = { uuid, owner, concurrency, ttl, renewed, holderLease, ticketLease, handoffAllowed }
     return { request, created, extraOps: extraOps?.(lease.id, created) ?? [] }
   }
 

@@ -87,9 +87,10 @@ async function waitUntilHeld(
       })
       if (step.kind !== 'wait' || stop.aborted) return step
       // The place in a queue of which only the beginning is known would be wrong; it is read next.
-      if (onWait && attempt.seen.every(({ snapshot }) => snapshot.isWhole)) onWait(attempt.seen)
+      const { seen } = attempt
+      if (onWait && seen.every(({ snapshot }) => snapshot.isWhole)) onWait(seen)
       attempt.keepAlive(() => waiting.look())
-      attempt.see(await waiting.next(attempt.seen, step.until))
+      attempt.see(await waiting.next(seen, step.until))
     }
   } finally {
     waiting.close()

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { applyComposition, type Composition, ticketOf } from '../../protocol/compose.js'
+import { applyComposition, type Composition, ticketAt } from '../../protocol/compose.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import { type Snapshot, withTicket } from '../../protocol/snapshot.js'
 import type { CallOptions, Store } from '../../store/store.js'
@@ -259,7 +259,8 @@ export class Coordinator {
     after: Snapshot,
   ): void {
     const isGranted = succeeded && composition.granted.has(each.uuid)
-    const ticket = each.kind === 'join' && !isGranted ? ticketOf(this.key, each.join, revision) : undefined
+    const mayHaveTicket = each.kind === 'join' && !isGranted
+    const ticket = mayHaveTicket ? ticketAt(this.key.ticket(each.uuid), composition, revision) : undefined
     if (ticket && each.waiter) this.waiters.add(each.uuid, each.waiter, revision)
     const seen = ticket ? withTicket(after, each.uuid, ticket) : after
     each.resolve({ kind: 'answered', succeeded, before, composition, after: seen })

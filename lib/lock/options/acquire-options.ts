@@ -64,11 +64,10 @@ export function waitMsOf({ wait = DEFAULT_WAIT }: Pick<AcquireOptions, 'wait'>):
 }
 
 /** How a holding of `ttl` seconds is looked after. @throws InvalidLockError */
-export function monitorOptionsOf({
-  ttl,
-  keepAlive = false,
-  expiring = ttl / 5,
-}: Pick<HoldOptions, 'ttl' | 'keepAlive' | 'expiring'>): MonitorOptions {
+export function monitorOptionsOf(
+  ttl: number,
+  { keepAlive = false, expiring = ttl / 5 }: Pick<HoldOptions, 'keepAlive' | 'expiring'>,
+): MonitorOptions {
   if (typeof expiring !== 'number' || !(expiring >= 0 && expiring < ttl)) {
     throw new InvalidLockError(
       `Unable to acquire, 'expiring' must be a number of seconds from 0 to less than the ttl, got ${describeValue(expiring)}.`,

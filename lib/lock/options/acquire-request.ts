@@ -68,7 +68,7 @@ function requestOf(
 ): AcquireRequest {
   checkOwner(owner)
   for (const { concurrency, ttl } of wanted) new ConcurrentLock({ uuid: 'new', owner, concurrency, ttl })
-  const monitoring = wanted.map(({ ttl }) => monitorOptionsOf({ ...options, ttl }))
+  const monitoring = wanted.map(({ ttl }) => monitorOptionsOf(ttl, options))
   const waitMs = waitMsOf(options)
   // Last: it is to be given back, and what is refused never gets that far.
   const id = ids ? ids.take(keys.map(({ path }) => path)) : newLockId()

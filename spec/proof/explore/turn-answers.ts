@@ -1,4 +1,4 @@
-import { ticketOf } from '../../../lib/protocol/compose.js'
+import { ticketAt } from '../../../lib/protocol/compose.js'
 import { type Snapshot, withTicket } from '../../../lib/protocol/snapshot.js'
 import type { TransactionResult } from '../../../lib/kv/transaction.js'
 import { isStoreError } from '../../../lib/store/store-error.js'
@@ -70,27 +70,20 @@ function onAnswered(
   }
   for (const each of taken) {
     const client = world.clients[each.client]!
-    if (each.kind === 'join')
-      onJoined(client, each, { after, result, isGranted: isGranted(turn, each, result) })
+    if (each.kind === 'join') onJoined(client, each, turn, { after, result })
     else onReleased(world, client, commit, { succeeded: result.succeeded, after: [after] })
   }
   for (const client of [...granted, ...taken.map(each => world.clients[each.client]!)]) proceed(world, client)
 }
 
-function isGranted(
-  { composition }: TurnUnderWay['turn'],
-  { uuid }: Member,
-  { succeeded }: TransactionResult,
-): boolean {
-  return succeeded && composition.granted.has(uuid)
-}
-
 function onJoined(
   client: Client,
-  { uuid, join }: Extract<Member, { kind: 'join' }>,
-  { after, result, isGranted }: { after: Snapshot; result: TransactionResult; isGranted: boolean },
+  { uuid }: Member,
+  { composition }: TurnUnderWay['turn'],
+  { after, result }: { after: Snapshot; result: TransactionResult },
 ): void {
-  const ticket = isGranted ? undefined : ticketOf(after.key, join, result.revision)
+  const isGranted = result.succeeded && composition.granted.has(uuid)
+  const ticket = isGranted ? undefined : ticketAt(after.key.ticket(uuid), composition, result.revision)
   client.see([ticket ? withTicket(after, uuid, ticket) : after])
   if (ticket) client.queuedAt = result.revision
   client.isGrantedByUs = isGranted

@@ -140,8 +140,8 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'fence from a read: the token is not that of the grant',
     file: 'lib/lock/acquire/acquire-attempt.ts',
-    right: 'return { ...terms, key, token, created',
-    wrong: 'return { ...terms, key, token: this.snapshots[at]!.revision || token, created',
+    right: 'renewed, key, token, created',
+    wrong: 'renewed, key, token: this.snapshots[at]!.revision || token, created',
     specs: ['spec/faults/every-step', 'spec/contracts/memory-handle'],
   },
   {

@@ -6,7 +6,7 @@ import {
   compose,
   type Composition,
   type Join,
-  ticketOf,
+  ticketAt,
 } from '../../../lib/protocol/compose.js'
 import { heldSnapshot } from '../../../lib/protocol/held-snapshot.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
@@ -146,10 +146,11 @@ describe('What is composed', () => {
 
   it('gives a ticket as etcd has it', () => {
     ask(join('a'))
-    const b = join('b')
-    ask(b)
-    const { createRevision } = read().tickets.get('b')!
-    expect(ticketOf(key, b, createRevision)).toEqual(read().tickets.get('b'))
+    const from = read()
+    const composition = composed(from, [], [join('b')])
+    run(from, composition)
+    const ticket = read().tickets.get('b')!
+    expect(ticketAt(ticket.key, composition, ticket.createRevision)).toEqual(ticket)
   })
 })
 
