@@ -39,6 +39,7 @@ export class WaitDeadline implements StopSignal {
   close(): void {
     this.timer?.cancel()
     this.caller?.removeEventListener('abort', this.onAbort)
+    this.listeners = []
   }
 
   private readonly onAbort = (): void => this.abort(reasonOf(this.caller!))

@@ -76,7 +76,6 @@ export class Coordinator {
   constructor(
     private readonly engine: CoordinatorEngine,
     readonly key: LockKey,
-    private readonly onIdle: () => void,
   ) {}
 
   /** Tells the waiters of this process of their own keys. */
@@ -227,7 +226,6 @@ export class Coordinator {
   private end(): void {
     this.reaper?.cancel()
     this.reaper = undefined
-    this.onIdle()
   }
 
   /** Each has its own time, whatever the others have: when that is over, nobody knows whether it is applied. */

@@ -36,6 +36,8 @@ const WRITE_BUDGET_MS = 120_000
 const FIRST_CONTACT_MS = 5_000
 /** How long a release may have to wait for a read that only helps it. */
 const LEARN_MS = 1_000
+/** How many coordinators make it worth looking which of them have nothing to do. */
+const SWEEP_FROM = 1_000
 /** How long closing waits for the waiters to leave their queues, milliseconds. */
 const CLOSE_MS = 2_000
 
@@ -57,6 +59,7 @@ export class Engine {
   onCommit: ((seconds: number, outcome: 'answered' | 'failed') => void) | undefined
   private readonly learning = new Map<string, Promise<unknown>>()
   private readonly coordinators = new Map<string, Coordinator>()
+  private sweepAt = SWEEP_FROM
   /** When etcd answered last, monotonic. */
   private answeredAt: number | undefined
 
@@ -157,12 +160,18 @@ export class Engine {
 
   /** Through it goes what this process wants of one lock. */
   coordinator(key: LockKey): Coordinator {
-    let coordinator = this.coordinators.get(key.path)
-    if (!coordinator) {
-      coordinator = new Coordinator(this, key, () => this.coordinators.delete(key.path))
-      this.coordinators.set(key.path, coordinator)
-    }
+    const known = this.coordinators.get(key.path)
+    if (known) return known
+    if (this.coordinators.size >= this.sweepAt) this.sweep()
+    const coordinator = new Coordinator(this, key)
+    this.coordinators.set(key.path, coordinator)
     return coordinator
+  }
+
+  /** Drops the coordinators that have nothing to do. */
+  private sweep(): void {
+    for (const [path, { isIdle }] of this.coordinators) if (isIdle) this.coordinators.delete(path)
+    this.sweepAt = Math.max(SWEEP_FROM, 2 * this.coordinators.size)
   }
 
   /** Reads in the background, so that the next guess from {@link snapshots} is right. */

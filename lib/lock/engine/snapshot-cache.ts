@@ -9,6 +9,10 @@ const MOST = 1_000
  * call when it is right. A wrong guess costs a call and nothing else.
  */
 export class SnapshotCache {
+  /**
+   * In the order in which they were first seen. A Map that is old and often deleted from leaves copies of itself behind, which keep what was
+   * in them: so nothing is deleted to keep them in the order of their use.
+   */
   private readonly seen = new Map<string, Snapshot>()
 
   /** Never an unreadable one: somebody may have mended it, so it is to be looked at anew. */
@@ -17,16 +21,16 @@ export class SnapshotCache {
     return seen && isReadable(seen) ? seen : emptySnapshot(key)
   }
 
-  /** Remembers the truth, for the locks used last. */
+  /** Remembers the truth, for as many locks as there is room. */
   set(snapshot: Snapshot): void {
     const { path } = snapshot.key
     const known = this.seen.get(path)
     // Of two answers that come at once the later may be the older.
     if (known && known.revision > snapshot.revision) return
-    this.seen.delete(path)
     this.seen.set(path, snapshot)
+    if (this.seen.size <= MOST) return
     const [oldest] = this.seen.keys()
-    if (this.seen.size > MOST && oldest !== undefined) this.seen.delete(oldest)
+    this.seen.delete(oldest!)
   }
 
   delete(key: Pick<LockKey, 'path'>): void {

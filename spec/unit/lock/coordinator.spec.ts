@@ -26,7 +26,6 @@ class Bench {
   readonly told: string[] = []
   private readonly ids = new LockIds()
   readonly newId = (): string => this.ids.take(['rack'])
-  ends = 0
   /** What befalls the next calls, in their order. */
   readonly faults: ((work: () => Promise<TransactionResult>) => Promise<TransactionResult>)[] = []
   readonly coordinator = new Coordinator(
@@ -38,7 +37,6 @@ class Bench {
       commit: transaction => this.commit(transaction),
     },
     key,
-    () => this.ends++,
   )
 
   async join(
@@ -252,14 +250,14 @@ describe('A coordinator', () => {
   it('is over for a holder that it does not see: a read must tell', async () => {
     expect(await bench.release(bench.newId())).toEqual({ kind: 'unseen' })
     expect(bench.sent).toHaveLength(0)
-    expect(bench.ends).toBe(1)
+    expect(bench.coordinator.isIdle).toBe(true)
   })
 
   it('is over when what it was told cannot be read', async () => {
     const kv = { key: key.path, value: 'x', createRevision: 5n, modRevision: 5n, lease: undefined }
     const unreadable = { ...emptySnapshot(key), revision: 5n, keyLocks: kv }
     await expect(bench.release(bench.newId(), unreadable)).rejects.toMatchObject({ code: 'LOCK_UNREADABLE' })
-    expect(bench.ends).toBe(1)
+    expect(bench.coordinator.isIdle).toBe(true)
   })
 
   describe('while etcd keeps silent', () => {

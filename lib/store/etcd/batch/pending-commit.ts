@@ -3,11 +3,14 @@ import { StoreError } from '../../store-error.js'
 import { encodeTransaction } from '../proto/transaction-request.js'
 import type { Queued } from './commit-queue.js'
 
+const NO_BYTES = Buffer.alloc(0)
+
 /** A commit that a caller waits for, until its own deadline, whatever becomes of the call that it travels in. */
 export class PendingCommit implements Queued {
   readonly scope: readonly string[]
-  /** A `TxnRequest`. */
-  readonly request: Buffer
+  /** A `TxnRequest`; empty when it is over. */
+  request: Buffer
+  readonly bytes: number
   readonly breadth: number
   /** Whether it may put keys. */
   readonly writes: boolean
@@ -30,6 +33,7 @@ export class PendingCommit implements Queued {
     const { compare, success, failure, scope = [] } = transaction
     this.scope = scope.length > 1 ? [...new Set(scope)] : scope
     this.request = encodeTransaction(transaction)
+    this.bytes = this.request.length
     this.writes = putIn(transaction) !== undefined
     this.breadth = Math.max(compare.length, success.length, failure.length)
     this.deadline = performance.now() + timeoutMs
@@ -37,10 +41,6 @@ export class PendingCommit implements Queued {
       this.resolve = resolve
       this.reject = reject
     })
-  }
-
-  get bytes(): number {
-    return this.request.length
   }
 
   get weight(): number {
@@ -79,6 +79,8 @@ export class PendingCommit implements Queued {
     this.isOver = true
     clearTimeout(this.timer)
     this.onOver(this)
+    // The maps that it was in may keep it for long.
+    this.request = NO_BYTES
     return true
   }
 }
