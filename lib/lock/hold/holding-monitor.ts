@@ -64,9 +64,7 @@ export class HoldingMonitor {
 
   /** Milliseconds for which it is held for certain, by the clocks and not by any timer. */
   get remaining(): number {
-    const { state } = this
-    if (state.kind === 'over' || state.kind === 'gone') return 0
-    return Math.max(0, Math.min(...[state.lease, ...state.pending].map(lease => lease.remaining)))
+    return this.state.kind === 'gone' ? 0 : this.untilDeadline
   }
 
   /** Whether the holder was told that the deadline is near. */
@@ -76,7 +74,7 @@ export class HoldingMonitor {
 
   /** Checks the deadline, and reports the loss if it has passed. */
   check(): void {
-    if (this.remaining === 0) this.dispatch({ type: 'ran-out' })
+    if (this.remaining === 0) this.dispatch({ type: this.untilDeadline === 0 ? 'ran-out' : 'asked' })
   }
 
   /** The machine has slept: timers are late by that. */
@@ -123,6 +121,12 @@ export class HoldingMonitor {
   /** The holder releases it: no listener is called. */
   end(): void {
     this.dispatch({ type: 'ended' })
+  }
+
+  private get untilDeadline(): number {
+    const { state } = this
+    if (state.kind === 'over') return 0
+    return Math.max(0, Math.min(...[state.lease, ...state.pending].map(lease => lease.remaining)))
   }
 
   private dispatch(event: MonitorEvent): void {
@@ -176,7 +180,7 @@ export class HoldingMonitor {
 
   private tick(): void {
     const { remaining, options } = this
-    if (remaining === 0) this.dispatch({ type: 'ran-out' })
+    if (this.untilDeadline === 0) this.dispatch({ type: 'ran-out' })
     else this.dispatch({ type: 'tick', isNear: remaining <= options.expiringMs })
   }
 

@@ -47,6 +47,8 @@ export type MonitorEvent =
   | { readonly type: 'tick'; readonly isNear: boolean }
   /** The deadline has passed, by the clocks. */
   | { readonly type: 'ran-out' }
+  /** Its holder asks whether it still holds, and cannot wait for an answer of etcd. */
+  | { readonly type: 'asked' }
   /** The deadline is not near any more. */
   | { readonly type: 'recovered' }
   /** An extension to this lease is sent. */
@@ -124,6 +126,8 @@ export function next(state: MonitorState, event: MonitorEvent): Transition {
       return onTick(state, event.isNear)
     case 'ran-out':
       return onRanOut(state)
+    case 'asked':
+      return state.kind === 'gone' ? lose(state, { kind: 'key-gone' }) : to(state)
     case 'recovered':
       return to(state.kind === 'expiring' ? { ...state, kind: 'held' } : state)
     case 'moving':
@@ -173,8 +177,9 @@ function onTick(state: Alive, isNear: boolean): Transition {
   switch (state.kind) {
     // etcd was asked, and has not answered in time.
     case 'doubted':
-    case 'gone':
       return onRanOut(state)
+    case 'gone':
+      return lose(state, { kind: 'key-gone' })
     case 'held':
       if (isNear) {
         return to({ ...state, kind: 'expiring' }, { type: 'watch' }, { type: 'tell-expiring' }, SCHEDULE)
@@ -190,7 +195,6 @@ function onRanOut(state: Alive): Transition {
     case 'doubted':
       return lose(state, { kind: 'lease-ended' })
     case 'gone':
-      return lose(state, { kind: 'key-gone' })
     case 'held':
     case 'expiring':
       return lose(state, { kind: 'expired' })

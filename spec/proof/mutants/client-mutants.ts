@@ -30,7 +30,8 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'assertHeld trusts a timer that could not run',
     file: 'lib/lock/hold/holding-monitor.ts',
-    right: "    if (this.remaining === 0) this.dispatch({ type: 'ran-out' })\n",
+    right:
+      "    if (this.remaining === 0) this.dispatch({ type: this.untilDeadline === 0 ? 'ran-out' : 'asked' })\n",
     wrong: '',
     specs: ['spec/faults/pauses'],
   },

@@ -180,9 +180,17 @@ describe('A holder key that is deleted', () => {
   })
 
   it('is told without a reason when etcd gives none in time', () => {
-    for (const event of [far, { type: 'ran-out' } as const]) {
+    for (const event of [far, { type: 'asked' } as const]) {
       expect(lossOf(after(deleted, event))).toEqual({ kind: 'key-gone' })
     }
+  })
+
+  it('is the end of its time when that is over, which is known without etcd', () => {
+    expect(lossOf(after(deleted, { type: 'ran-out' }))).toEqual({ kind: 'expired' })
+  })
+
+  it('is not told because the holder asks while the key is there', () => {
+    expect(after({ type: 'asked' }).effects).toEqual([])
   })
 })
 
