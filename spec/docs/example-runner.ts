@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { transform } from 'esbuild'
 import { writeChain } from '../support/certificates.js'
+import { main } from '../support/command.js'
 import { root } from './doc-blocks.js'
 import { ServingProcess } from './serving-process.js'
 
@@ -30,6 +31,9 @@ export interface Output {
   readonly stderr: string
 }
 
+/** For a shell whose `spicelock` is the compiled one, as it is published, and not the bundle, which starts sooner. */
+export const COMPILED = { COMPILED_MAIN: join(root, 'dist/cli/main.js') }
+
 /** A folder as a reader has it: spicelock is installed, and its command is on the PATH. */
 export class ExampleRunner {
   private server: ServingProcess | undefined
@@ -47,7 +51,7 @@ export class ExampleRunner {
     const runner = new ExampleRunner(folder, places)
     await runner.addCommand(
       'spicelock',
-      `exec "${process.execPath}" "${join(root, 'dist/cli/main.js')}" "$@"`,
+      `exec "${process.execPath}" "\${COMPILED_MAIN:-${await main()}}" "$@"`,
     )
     await runner.addCommand('npx', 'exec "$@"')
     await runner.addCommand('spicelock-told', `env -0 > told-env; printf '%s\\0' "$@" > told-args`)

@@ -13,12 +13,12 @@ import { eventually } from '../support/eventually.js'
 import { isInstalled } from '../support/installed.js'
 import { STAND_IN_OF_PYRELUKKO, STAND_IN_OF_SPICERACK } from '../support/python-stand-ins.js'
 import { type Block, blocksOf, pages, root } from './doc-blocks.js'
-import { ExampleRunner } from './example-runner.js'
+import { COMPILED, ExampleRunner } from './example-runner.js'
 
 /** How an example is executed, and what it then prints. */
 type Example =
   | { readonly ts: RegExp }
-  | { readonly sh: RegExp }
+  | { readonly sh: RegExp; readonly isCompiled?: true }
   /** Each line that starts a server, after the others. */
   | { readonly serves: true }
   | { readonly python: RegExp }
@@ -34,7 +34,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     { not: 'it would run this very test; spec/examples/demo.spec.ts runs the demo' },
     { elsewhere: 'spec/package.spec.ts' },
     { ts: /no other process is in rack-a1; fencing token \d+/ },
-    { sh: /no other process is in rack-a1\n[^]*"name": "rack-a1"/ },
+    { sh: /no other process is in rack-a1\n[^]*"name": "rack-a1"/, isCompiled: true },
     { python: /^$/ },
   ],
   'docs/library.md': [
@@ -156,7 +156,8 @@ async function execute(
   }
   if ('sh' in example) {
     expect(block.language).toBe('sh')
-    return expect((await runner.shell(block.code)).stdout).toMatch(example.sh)
+    const { stdout } = await runner.shell(block.code, example.isCompiled && COMPILED)
+    return expect(stdout).toMatch(example.sh)
   }
   expect(block.language).toBe('python')
   expect((await runner.python(block.code)).stdout).toMatch(example.python)

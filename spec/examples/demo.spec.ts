@@ -1,9 +1,15 @@
 import { describe, expect, it, jest } from '@jest/globals'
 import { demoOptions } from '../../examples/demo/options.js'
 import { LIMITS, Resource } from '../../examples/demo/resource.js'
-import { runScript } from '../support/run-script.js'
+import { bundle } from '../support/bundle.js'
+import { runScript, type ScriptRun } from '../support/run-script.js'
 
 jest.setTimeout(120_000)
+
+/** It has a dozen processes, which start sooner from a bundle than by `npm run demo`. */
+async function runDemo(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<ScriptRun> {
+  return runScript([await bundle('examples/demo/main.ts'), ...args], env)
+}
 
 /** The cells of the row of a name in the table. */
 function row(stdout: string, name: string): string[] {
@@ -17,7 +23,7 @@ const mostAtOnce = (stdout: string, name: string): number => Number(row(stdout, 
 describe('The demo', () => {
   it.concurrent('lets nobody in beside others, although a holder is killed', async () => {
     const args = ['--seconds', '2', '--workers', '4']
-    const { exit, stdout, stderr } = await runScript('examples/demo/main.ts', args)
+    const { exit, stdout, stderr } = await runDemo(args)
     // It may tell that it fetches etcd.
     expect([exit, stderr]).toEqual([0, expect.not.stringMatching('FAILED|failed|BROKEN')])
     expect(stdout).toMatch(/worker 4 was killed while holding demo-exclusive/)
@@ -29,7 +35,7 @@ describe('The demo', () => {
 
   it.concurrent('finds violations and fails when the workers take no locks', async () => {
     const args = ['--seconds', '1', '--workers', '2', '--without-locks']
-    const { exit, stdout, stderr } = await runScript('examples/demo/main.ts', args)
+    const { exit, stdout, stderr } = await runDemo(args)
     expect(exit).toBe(1)
     expect(stderr).toMatch(/^LOCKING IS BROKEN: [1-9]\d* times/m)
     expect(stdout).toMatch(/^violations [1-9]/m)
@@ -37,9 +43,7 @@ describe('The demo', () => {
   })
 
   it.concurrent('fails when its workers fail', async () => {
-    const { exit, stderr } = await runScript('examples/demo/main.ts', ['--workers', '2'], {
-      SPICELOCK_ENDPOINTS: 'http://127.0.0.1:1',
-    })
+    const { exit, stderr } = await runDemo(['--workers', '2'], { SPICELOCK_ENDPOINTS: 'http://127.0.0.1:1' })
     expect(exit).toBe(1)
     expect(stderr).toMatch(/^FAILED: worker 1 ended with 1$/m)
   })

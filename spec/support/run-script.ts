@@ -7,19 +7,12 @@ export interface ScriptRun {
   readonly stderr: string
 }
 
-/** Runs a TypeScript program of this repository as the scripts of npm do, to its end. */
-export function runScript(
-  file: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = {},
-): Promise<ScriptRun> {
-  const command = ['bench/run.js', file, ...args]
+/** Runs Node from the root, to its end. */
+export function runScript(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<ScriptRun> {
+  const options = { cwd: root, env: { ...process.env, ...env } }
   return new Promise(done => {
-    execFile(
-      process.execPath,
-      command,
-      { cwd: root, env: { ...process.env, ...env } },
-      (error, stdout, stderr) => done({ exit: error?.code ?? 0, stdout, stderr }),
+    execFile(process.execPath, args, options, (error, stdout, stderr) =>
+      done({ exit: error?.code ?? 0, stdout, stderr }),
     )
   })
 }

@@ -11,6 +11,7 @@ import {
   Timestamp,
 } from '../../../lib/index.js'
 import { newLockId } from '../../../lib/model/lock-ids.js'
+import { anyText } from '../../support/any-text.js'
 
 const key = '/spicerack/locks/custom/test.key'
 const now = Timestamp.parse('2023-07-16 16:46:52.161053')
@@ -295,7 +296,7 @@ json.dump(texts, sys.stdout)
     uuid: fc.uuid(),
     concurrency: fc.nat(),
     micros: fc.oneof(fc.bigInt({ min: first, max: last }), wholeSeconds),
-    owner: fc.string({ unit: 'binary', minLength: 1 }),
+    owner: anyText({ minLength: 1 }),
     ttl: fc.integer({ min: 1, max: 9e9 }),
   })
   const samples = fc.sample(fc.uniqueArray(holder, { selector: ({ uuid }) => uuid, maxLength: 4 }), {

@@ -21,6 +21,7 @@ import {
 } from '../../../lib/protocol/snapshot.js'
 import { KeySpace } from '../../../lib/store/memory/key-space.js'
 import { isStoreError } from '../../../lib/store/store-error.js'
+import { expectEqual } from '../../support/expect-equal.js'
 import { withShortLists } from '../../support/short-lists.js'
 
 /** What one client does next, from the snapshot that is `age` old. */
@@ -85,7 +86,7 @@ export class Simulation {
     this.step(action)
     if (!this.isUndisturbed) return
     const holding = this.clients.filter(client => client.isHolding).map(({ request }) => request.uuid)
-    expect(new Set(this.read().holders.keys())).toEqual(new Set(holding))
+    expectEqual(new Set(this.read().holders.keys()), new Set(holding))
   }
 
   /** Everybody leaves, those who wait in their order; then nothing is left. */
@@ -100,11 +101,11 @@ export class Simulation {
         else if (this.read().tickets.has(client.request.uuid)) this.acquire(client, this.read())
       }
     }
-    expect(this.served.slice(before)).toEqual(queue)
+    expectEqual(this.served.slice(before), queue)
     const [client] = this.clients
     this.acquire(client!, this.read())
     this.release(client!, this.read(), last)
-    expect(this.keySpace.range({ key: '\0', end: '\u{10ffff}' })).toEqual([])
+    expectEqual(this.keySpace.range({ key: '\0', end: '\u{10ffff}' }), [])
   }
 
   private step(action: Action): void {
@@ -147,7 +148,7 @@ export class Simulation {
       return
     }
     this.stats.queued += Number(this.read().tickets.size > before.tickets.size)
-    if (request.ticketLease === undefined) expect(this.keySpace.revision).toBe(before.revision)
+    if (request.ticketLease === undefined) expectEqual(this.keySpace.revision, before.revision)
   }
 
   private release(client: Client, seen: Snapshot, next: Pick<Action, 'concurrency' | 'waits'>): void {
@@ -157,7 +158,7 @@ export class Simulation {
     const before = this.read()
     if (plan && !this.commit(from, plan.transaction)) return
     const after = this.read()
-    expect(after.holders.has(uuid) || keyLocksOf(after).locks.has(uuid)).toBe(false)
+    expectEqual(after.holders.has(uuid) || keyLocksOf(after).locks.has(uuid), false)
     this.noteHandedOver(before, after)
     this.restart(client, next)
   }
@@ -201,7 +202,7 @@ export class Simulation {
   private noteHandedOver(before: Snapshot, after: Snapshot): void {
     const queue = [...before.tickets.keys()]
     const handed = queue.filter(uuid => after.holders.has(uuid))
-    expect(handed).toEqual(queue.slice(0, handed.length))
+    expectEqual(handed, queue.slice(0, handed.length))
     for (const uuid of handed) {
       this.noteGranted(
         this.clients.find(({ request }) => request.uuid === uuid)!,
@@ -224,7 +225,7 @@ export class Simulation {
     const from = seen.tickets.has(uuid) ? seen : this.read()
     const transaction = giveUp(from, uuid)
     if (transaction) this.commit(from, transaction, 'ticket')
-    expect(this.read().tickets.has(client.request.uuid)).toBe(false)
+    expectEqual(this.read().tickets.has(client.request.uuid), false)
     this.restart(client, next)
   }
 
@@ -248,7 +249,7 @@ export class Simulation {
     const isTrue = isDeepStrictEqual(textOf(before), textOf(this.read()))
     let result: TransactionResult
     // Its scope tells of no other keys: it may travel in one call with others.
-    expect(keysOutside(transaction)).toEqual([])
+    expectEqual(keysOutside(transaction), [])
     try {
       result = this.keySpace.run(transaction).result
     } catch (error) {
@@ -257,9 +258,9 @@ export class Simulation {
     }
     const truth = this.read()
     const after = applyResult(before, transaction, result)
-    if (!result.succeeded || isTrue) expect(textOf(after)).toEqual(textOf(truth))
+    if (!result.succeeded || isTrue) expectEqual(textOf(after), textOf(truth))
     else if (this.isUndisturbed && relied === 'keyLocks') {
-      expect({ ...textOf(after), tickets: [] }).toEqual({ ...textOf(truth), tickets: [] })
+      expectEqual({ ...textOf(after), tickets: [] }, { ...textOf(truth), tickets: [] })
       this.stats.settledFromOld++
     }
     if (!result.succeeded) this.stats.failed++
@@ -271,8 +272,8 @@ export class Simulation {
   private checkGrant(before: Snapshot, uuid: string): bigint {
     const after = this.read()
     const [first] = [...before.tickets.keys()].filter(id => id === uuid || !after.holders.has(id))
-    expect(first ?? uuid).toBe(uuid)
-    expect(after.tickets.has(uuid)).toBe(false)
+    expectEqual(first ?? uuid, uuid)
+    expectEqual(after.tickets.has(uuid), false)
     const { locks } = keyLocksOf(after)
     const limits = [...after.holders.keys()].map(id => locks.get(id)!.concurrency || Infinity)
     expect(limits.length).toBeLessThanOrEqual(Math.min(...limits))
@@ -331,14 +332,14 @@ export class Simulation {
 /** The tickets that are known and stand are the first of the queue: nobody stands unknown before or between them. */
 function checkBeginning(known: Snapshot, truth: Snapshot): void {
   const standing = [...known.tickets.keys()].filter(uuid => truth.tickets.has(uuid))
-  expect(standing).toEqual([...truth.tickets.keys()].slice(0, standing.length))
+  expectEqual(standing, [...truth.tickets.keys()].slice(0, standing.length))
 }
 
 /** Each entry has its holder key; a sole holder's lease takes the KeyLocks along. */
 function checkKeyLocks(truth: Snapshot): void {
   const holders = [...truth.holders.values()]
-  expect(new Set(keyLocksOf(truth).locks.keys())).toEqual(new Set(truth.holders.keys()))
-  expect(truth.keyLocks?.lease).toBe(holders.length === 1 ? holders[0]!.lease : undefined)
+  expectEqual(new Set(keyLocksOf(truth).locks.keys()), new Set(truth.holders.keys()))
+  expectEqual(truth.keyLocks?.lease, holders.length === 1 ? holders[0]!.lease : undefined)
 }
 
 function textOf({ revision, keyLocks, holders, tickets }: Snapshot): Record<string, unknown> {

@@ -13,6 +13,7 @@ import {
   writeResponse,
   writeWatchResponse,
 } from '../../support/etcd-messages.js'
+import { anyText } from '../../support/any-text.js'
 
 const int64 = fc.oneof(
   fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
@@ -29,7 +30,7 @@ const int64 = fc.oneof(
     -(2n ** 63n),
   ),
 )
-const text = fc.oneof(fc.string(), fc.string({ unit: 'binary', maxLength: 300 }), fc.constant(''))
+const text = fc.oneof(fc.string(), anyText({ maxLength: 300 }), fc.constant(''))
 const lease = fc.option(int64.map(String), { nil: undefined })
 const range = fc.record({ key: text, end: text }, { requiredKeys: ['key'] })
 const compare: fc.Arbitrary<Compare> = fc
