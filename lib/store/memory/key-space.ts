@@ -22,6 +22,8 @@ interface Change {
 /** The keys of a small etcd, with its rules for revisions and transactions. */
 export class KeySpace {
   private readonly keys: Map<string, KeyValue>
+  /** The keys in the order of their bytes, from the first look at a range on. */
+  private sorted: string[] | undefined
   private readonly past: Change[] = []
   /** The oldest revision that can be read. */
   private oldest: bigint
@@ -55,7 +57,9 @@ export class KeySpace {
       const found = this.keys.get(range.key)
       return found ? [found] : []
     }
-    return [...this.keys.values()].filter(kv => isWithin(kv.key, range)).sort((a, b) => byBytes(a.key, b.key))
+    const sorted = (this.sorted ??= [...this.keys.keys()].sort(byBytes))
+    const within = sorted.slice(placeIn(sorted, range.key), placeIn(sorted, range.end))
+    return within.map(key => this.keys.get(key)!)
   }
 
   private read({ order, limit, revision, ...range }: Range): KeyValue[] {
@@ -70,7 +74,8 @@ export class KeySpace {
     if (revision < this.oldest) throw new StoreError('refused', 'required revision has been compacted')
     if (revision > this.revision) throw new StoreError('refused', 'required revision is a future revision')
     const found = new Map(this.range(range).map(kv => [kv.key, kv]))
-    for (const change of this.past.toReversed()) {
+    for (let at = this.past.length - 1; at >= 0; at--) {
+      const change = this.past[at]!
       if (change.revision <= revision) break
       if (!isWithin(change.key, range)) continue
       if (change.before) found.set(change.key, change.before)
@@ -95,6 +100,7 @@ export class KeySpace {
         const createRevision = this.keys.get(key)?.createRevision ?? revision
         const kv = { key, value, createRevision, modRevision: revision, lease }
         this.remember(revision, key)
+        if (this.sorted && !this.keys.has(key)) this.sorted.splice(placeIn(this.sorted, key), 0, key)
         this.keys.set(key, kv)
         events.push({ type: 'put', kv })
         return []
@@ -102,6 +108,7 @@ export class KeySpace {
       case 'delete':
         for (const { key } of this.range(op)) {
           this.remember(revision, key)
+          this.sorted?.splice(placeIn(this.sorted, key), 1)
           this.keys.delete(key)
           events.push({ type: 'delete', key, modRevision: revision })
         }
@@ -123,6 +130,17 @@ export class KeySpace {
     if (revisions.length === 0) revisions.push(0n)
     return revisions.every(actual => test(actual, compare))
   }
+}
+
+/** Where a key stands among keys in order, or would stand. */
+function placeIn(sorted: readonly string[], key: string): number {
+  let [from, to] = [0, sorted.length]
+  while (from < to) {
+    const middle = (from + to) >> 1
+    if (byBytes(sorted[middle]!, key) < 0) from = middle + 1
+    else to = middle
+  }
+  return from
 }
 
 function test(actual: bigint, { is, revision }: Compare): boolean {
