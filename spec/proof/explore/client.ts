@@ -29,22 +29,27 @@ export interface OpenWatch {
 
 type Leases = readonly (LeaseId | undefined)[]
 
-const UUID_END = '000000-0000-8000-8000-000000000000'
+/** Of what all requests of a client have in common, which their keys end with; then comes the number of the request. */
+const SLOT_END = '0000000-0000-8000-8000'
+const ID = new RegExp(`([a-d])${SLOT_END}-0{5}(\\d)0{6}`, 'g')
 const NAMES = 'abcd'
 
 /** A text for people, in which ids are short: `a1`. */
 export function withShortIds(text: string): string {
-  return text.replaceAll(UUID_END, '')
+  return text.replaceAll(ID, '$1$2').replaceAll(SLOT_END, '')
 }
 
-/** The id of a client's request. As this software makes them: the entry under it comes with a holder key. */
+/**
+ * The id of a client's request. As this software makes them: the entry under it comes with a holder key, which has the same path for
+ * each request of this client, also where one before it could not clear away what it left.
+ */
 export function uuidOf(client: number, time: number): string {
-  return `${NAMES[client]}${time + 1}${UUID_END}`
+  return `${NAMES[client]}${SLOT_END}-00000${time + 1}000000`
 }
 
 /** Whose request has this id; -1 for that of an entry written by hand. */
 export function clientOf(uuid: string): number {
-  return uuid.endsWith(UUID_END) ? NAMES.indexOf(uuid[0]!) : -1
+  return uuid.slice(1).startsWith(SLOT_END) ? NAMES.indexOf(uuid[0]!) : -1
 }
 
 /** One client: what it knows, what it has sent, what it waits for. What concerns a lock stands at the lock's place in its request. */
