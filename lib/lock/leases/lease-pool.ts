@@ -11,6 +11,8 @@ import { retry } from '../../store/retry.js'
 
 /** How many different ttls of idle leases make it worth looking which of these leases have ended. */
 const SWEEP_FROM = 256
+/** How many revocations are under way in the background. */
+const MOST_DISCARDS = 64
 /** How long a revocation is repeated while etcd cannot be reached. */
 const DISCARD_MS = 30_000
 /** How long {@link LeasePool.close} waits for revocations, milliseconds: what they miss ends by itself. */
@@ -24,6 +26,8 @@ export class LeasePool {
   private readonly idle = new Map<number, Lease[]>()
   private sweepAt = SWEEP_FROM
   private hasToldOfLonger = false
+  /** Those that are to be revoked, and the revocations under way. */
+  private readonly condemned = new Set<LeaseId>()
   private readonly discards = new Set<Promise<void>>()
   private readonly closing = new AbortController()
 
@@ -127,24 +131,42 @@ export class LeasePool {
 
   /**
    * Revokes in the background, and does not give up at once: a write with the lease may have been delayed by the
-   * same outage that befalls the revocation. If that fails, the lease ends by itself.
+   * same outage that befalls the revocation. If that fails, the lease ends by itself. Of thousands that come at once, a few are
+   * revoked at a time.
    */
   discard({ id }: { readonly id: LeaseId }): void {
-    const { clock, closing } = this
-    const budget = new Budget(clock, () => DISCARD_MS)
-    const options = { key: `lease ${id}`, budget, signal: closing.signal, isBackground: true }
-    const discard = retry(within => this.leases.revoke(id, within), options)
-      .catch(() => {})
-      .finally(() => this.discards.delete(discard))
-    this.discards.add(discard)
+    this.condemned.add(id)
+    this.discardNext()
   }
 
   /** Revokes the idle leases. Best effort: those it cannot reach end by themselves. */
   async close(): Promise<void> {
+    this.closing.abort()
     for (const lease of [...this.idle.values()].flat()) this.discard(lease)
     this.idle.clear()
-    this.closing.abort()
-    await atMost(this.clock, CLOSE_MS, this.discards)
+    await atMost(this.clock, CLOSE_MS, [this.discarded()])
+    this.condemned.clear()
+  }
+
+  private discardNext(): void {
+    for (const id of this.condemned) {
+      if (this.discards.size >= MOST_DISCARDS) return
+      this.condemned.delete(id)
+      const { clock, closing } = this
+      const budget = new Budget(clock, () => DISCARD_MS)
+      const options = { key: `lease ${id}`, budget, signal: closing.signal, isBackground: true }
+      const discard = retry(within => this.leases.revoke(id, within), options)
+        .catch(() => {})
+        .finally(() => {
+          this.discards.delete(discard)
+          this.discardNext()
+        })
+      this.discards.add(discard)
+    }
+  }
+
+  private async discarded(): Promise<void> {
+    while (this.discards.size > 0) await Promise.allSettled(this.discards)
   }
 
   /** Once: by its defaults etcd grants 2 s at least, and more to a cluster of long election timeouts. */

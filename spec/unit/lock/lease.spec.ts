@@ -79,4 +79,20 @@ describe('the pool', () => {
     await pool.close()
     expect(revoked).toBeLessThanOrEqual(256)
   })
+
+  it('revokes thousands of idle leases a few at a time, and all of them, when it is closed', async () => {
+    const [underWay, revoked] = [new Set<string>(), new Set<string>()]
+    let most = 0
+    const revoke = async (id: string): Promise<void> => {
+      most = Math.max(most, underWay.add(id).size)
+      await new Promise(setImmediate)
+      underWay.delete(id)
+      revoked.add(id)
+    }
+    const pool = new LeasePool({ ...leases, revoke }, clock)
+    for (let id = 0; id < 2_000; id++) pool.return(new Lease(String(id), TTL, TTL, clock, sentNow(clock)))
+    await pool.close()
+    expect(revoked.size).toBe(2_000)
+    expect(most).toBe(64)
+  })
 })
