@@ -88,7 +88,8 @@ export class AttemptLeases {
    */
   keepAlive(onLost: () => void): void {
     for (const lease of this.borrowed) {
-      if (!this.keepers.has(lease)) this.keepers.set(lease, this.pool.keepAlive(lease, onLost))
+      if (!this.keepers.has(lease))
+        this.keepers.set(lease, this.pool.keepAlive(lease, { onLeaseLost: onLost }))
     }
     this.ticketLease?.keepAlive(this, onLost)
   }

@@ -20,7 +20,7 @@ import { reading } from '../engine/reading.js'
 import { extendById } from '../extend/extend.js'
 import { rewrite, type Rewriting } from '../extend/rewrite.js'
 import type { HeldLock, HeldLocks } from '../hold/held-lock.js'
-import { LockHandle, LockSetHandle } from '../hold/lock-handle.js'
+import { LockHandle, LockSetHandle, type ReleaseQuietly } from '../hold/lock-handle.js'
 import { type ChangeMapper, events } from '../observe/change-mapper.js'
 import { EventFeed, type FeedCursor } from '../observe/event-feed.js'
 import { leftOf } from '../observe/leases-left.js'
@@ -94,7 +94,7 @@ export class LockService {
   handle(
     [holding]: readonly Holding[],
     { monitoring }: AcquireRequest,
-    releaseQuietly: () => Promise<boolean>,
+    releaseQuietly: ReleaseQuietly,
   ): HeldLock {
     return new LockHandle(this.engine, holding!, monitoring[0]!, releaseQuietly)
   }
@@ -103,7 +103,7 @@ export class LockService {
   setHandle(
     holdings: readonly Holding[],
     { monitoring }: AcquireRequest,
-    releaseQuietly: () => Promise<boolean>,
+    releaseQuietly: ReleaseQuietly,
   ): HeldLocks {
     return new LockSetHandle(this.engine, holdings, monitoring, releaseQuietly)
   }

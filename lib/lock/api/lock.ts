@@ -110,10 +110,9 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   async hold(name: string, options: HoldOptions): Promise<HeldLock> {
     const request = requestOne('hold', this.asker, name, options)
     const holdings = await this.take(request, options)
-    const releaseQuietly = (): Promise<boolean> => this.releaseQuietly([name], request.id, HANDLE_MS)
     const [{ key }] = request.targets as readonly [LockTarget]
-    if (!holdings) return new NoopLockHandle(name, key.path, this.noopTerms(request, releaseQuietly))
-    return (await this.open()).handle(holdings, request, releaseQuietly)
+    if (!holdings) return new NoopLockHandle(name, key.path, this.noopTerms(request, [name]))
+    return (await this.open()).handle(holdings, request, this.releaseHeld)
   }
 
   /**
@@ -127,9 +126,8 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     const names = request.targets.map(({ key }) => key.name)
     const keys = request.targets.map(({ key }) => key.path)
     const holdings = await this.take(request, options)
-    const releaseQuietly = (): Promise<boolean> => this.releaseQuietly(names, request.id, HANDLE_MS)
-    if (!holdings) return new NoopLockSetHandle(names, keys, this.noopTerms(request, releaseQuietly))
-    return (await this.open()).setHandle(holdings, request, releaseQuietly)
+    if (!holdings) return new NoopLockSetHandle(names, keys, this.noopTerms(request, names))
+    return (await this.open()).setHandle(holdings, request, this.releaseHeld)
   }
 
   /**
@@ -275,11 +273,9 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     }
   }
 
-  private noopTerms(
-    { id, targets, monitoring }: AcquireRequest,
-    releaseQuietly: () => Promise<boolean>,
-  ): NoopTerms {
+  private noopTerms({ id, targets, monitoring }: AcquireRequest, names: readonly string[]): NoopTerms {
     const { owner, log, host } = this
+    const releaseQuietly = (): Promise<boolean> => this.releaseHeld(names, id)
     const ttls = targets.map(({ terms }) => terms.ttl)
     const ttl = Math.min(...ttls)
     return { ...monitoring[ttls.indexOf(ttl)]!, owner, id, ttl, log, clock: host.clock, releaseQuietly }
@@ -296,6 +292,10 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     hasWarned = true
     process.emitWarning(DRY_RUN_UNASKED, { code: 'SPICELOCK_DRY_RUN' })
   }
+
+  /** One for all handles: a function for each would keep what it was asked for. */
+  private readonly releaseHeld = (names: readonly string[], id: string): Promise<boolean> =>
+    this.releaseQuietly(names, id, HANDLE_MS)
 
   /** Resolves to whether nothing is held under the id any more, for certain. */
   private async releaseQuietly(names: readonly string[], id: string, budgetMs?: number): Promise<boolean> {

@@ -10,6 +10,11 @@ import { findMarker } from '../release/force-release-marker.js'
 /** How long after a read that failed to read again. */
 const LOOK_AGAIN_MS = 1_000
 
+export interface HolderKeyListener {
+  /** Told the key as it is, or was a while ago: undefined when it is gone. */
+  onSeen(kv: KeyValue | undefined): void
+}
+
 /** Tells what becomes of the holder key of one holding in etcd. */
 export class HolderKeyWatcher implements WatchListener {
   private watch: Watch | undefined
@@ -19,8 +24,7 @@ export class HolderKeyWatcher implements WatchListener {
   constructor(
     private readonly engine: Engine,
     private readonly holding: Pick<Holding, 'key' | 'uuid' | 'token'>,
-    /** Called with the key as it is, or was a while ago: undefined when it is gone. */
-    private readonly onSeen: (kv: KeyValue | undefined) => void,
+    private readonly listener: HolderKeyListener,
   ) {}
 
   get isOpen(): boolean {
@@ -69,7 +73,9 @@ export class HolderKeyWatcher implements WatchListener {
 
   onEvents(events: readonly KeyEvent[]): void {
     const last = events.at(-1)!
-    this.onSeen(last.type === 'put' && last.kv.createRevision === this.holding.token ? last.kv : undefined)
+    this.listener.onSeen(
+      last.type === 'put' && last.kv.createRevision === this.holding.token ? last.kv : undefined,
+    )
   }
 
   onGap(): void {
@@ -91,7 +97,7 @@ export class HolderKeyWatcher implements WatchListener {
 
   private look(): void {
     this.find().then(
-      kv => this.onSeen(kv),
+      kv => this.listener.onSeen(kv),
       (error: unknown) => this.lookAgain(error),
     )
   }

@@ -1,12 +1,12 @@
-import type { LeaseId } from '../../kv/key-value.js'
+import type { KeyValue, LeaseId } from '../../kv/key-value.js'
 import { LockLostError, type LossReason } from '../../model/errors.js'
-import type { Timer } from '../../time/clock.js'
+import type { Alarmed } from '../../time/alarms.js'
 import type { Engine } from '../engine/engine.js'
 import type { Holding } from '../engine/holdings.js'
 import type { Lease } from '../leases/lease.js'
-import type { LeaseKeeper } from '../leases/lease-keeper.js'
+import type { LeaseKeeper, LeaseUser } from '../leases/lease-keeper.js'
 import type { MonitorOptions } from '../options/acquire-options.js'
-import { HolderKeyWatcher } from './holder-key-watcher.js'
+import { type HolderKeyListener, HolderKeyWatcher } from './holder-key-watcher.js'
 import {
   begin,
   type LossCause,
@@ -33,15 +33,15 @@ export interface MonitorListener {
 
 /**
  * Looks after one holding from its grant to its end: renews its lease, and notices its loss before anybody else can hold. {@link next}
- * decides; this class owns the timer, the watch and the lease keeper, and carries the effects out.
+ * decides; this class owns the alarm, the watch and the lease keeper, and carries the effects out.
  */
-export class HoldingMonitor {
+export class HoldingMonitor implements Alarmed, HolderKeyListener, LeaseUser {
+  /** When the alarm was due, monotonic: its lateness tells of a pause. */
+  alarmAt = 0
+  alarmPlace = -1
   private state: MonitorState
-  private timer: Timer | undefined
   /** When to watch and to renew at the latest, monotonic. */
   private readonly watchAt: number
-  /** When the timer was to fire, monotonic: its lateness tells of a pause. */
-  private due = 0
   private readonly watcher: HolderKeyWatcher
   private keeper: LeaseKeeper | undefined
   /** Another lock of the same handle is lost. */
@@ -56,7 +56,7 @@ export class HoldingMonitor {
     this.watchAt = engine.clock.monotonic() + WATCH_AFTER_MS
     engine.dependants.add(this)
     engine.wakings.add(this)
-    this.watcher = new HolderKeyWatcher(engine, holding, kv => this.dispatch({ type: 'seen', kv }))
+    this.watcher = new HolderKeyWatcher(engine, holding, this)
     const { state, effects } = begin(holding.lease, holding.token)
     this.state = state
     for (const effect of effects) this.perform(effect)
@@ -83,6 +83,21 @@ export class HoldingMonitor {
     this.keeper?.hurry()
     if (this.state.kind === 'doubted') this.arm(Math.min(ANSWER_MS, this.remaining))
     else this.schedule()
+    this.engine.pool.alarms.arm()
+  }
+
+  onAlarm(): void {
+    const { remaining, options } = this
+    if (this.untilDeadline === 0) this.dispatch({ type: 'ran-out' })
+    else this.dispatch({ type: 'tick', isNear: remaining <= options.expiringMs })
+  }
+
+  onSeen(kv: KeyValue | undefined): void {
+    this.dispatch({ type: 'seen', kv })
+  }
+
+  onLeaseLost(lease: Lease): void {
+    this.dispatch({ type: 'lease-ended', lease, isPastDeadline: lease.remaining <= 0 })
   }
 
   /** An extension to this lease is about to be sent. */
@@ -172,16 +187,7 @@ export class HoldingMonitor {
   }
 
   private arm(ms: number): void {
-    const { clock } = this.engine
-    this.timer?.cancel()
-    this.due = clock.monotonic() + ms
-    this.timer = clock.timer(Math.ceil(ms), () => this.tick())
-  }
-
-  private tick(): void {
-    const { remaining, options } = this
-    if (this.untilDeadline === 0) this.dispatch({ type: 'ran-out' })
-    else this.dispatch({ type: 'tick', isNear: remaining <= options.expiringMs })
+    this.engine.pool.alarms.set(this, ms)
   }
 
   private follow(lease: Lease): void {
@@ -196,10 +202,7 @@ export class HoldingMonitor {
   private keepAlive(): void {
     const { state } = this
     if (!this.options.keepAlive || this.isWindingUp || this.keeper || state.kind === 'over') return
-    const { lease } = state
-    const onLost = (): void =>
-      this.dispatch({ type: 'lease-ended', lease, isPastDeadline: lease.remaining <= 0 })
-    this.keeper = this.engine.pool.keepAlive(lease, onLost)
+    this.keeper = this.engine.pool.keepAlive(state.lease, this)
   }
 
   private async locate(lease: Lease): Promise<void> {
@@ -263,7 +266,7 @@ export class HoldingMonitor {
   }
 
   private expiry({ asked }: Lease): { reason: LossReason; detail: string } {
-    const ownLag = this.engine.clock.monotonic() - this.due
+    const ownLag = this.engine.clock.monotonic() - this.alarmAt
     const lag = Math.max(ownLag, this.keeper?.lateness ?? 0)
     const ttl = `its ttl of ${asked} s is over`
     if (lag > LAG_MS) {
@@ -275,7 +278,7 @@ export class HoldingMonitor {
   }
 
   private stop(): void {
-    this.timer?.cancel()
+    this.engine.pool.alarms.cancel(this)
     this.keeper?.stop()
     this.watcher.close()
     this.engine.dependants.delete(this)

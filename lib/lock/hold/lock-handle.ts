@@ -19,10 +19,13 @@ import type { MonitorOptions } from '../options/acquire-options.js'
 import { checkGuardedWrite } from '../options/check-write.js'
 import { HandleBase } from './handle-base.js'
 import type { GuardResult, HeldLock, HeldLocks } from './held-lock.js'
-import { HoldingMonitor } from './holding-monitor.js'
+import { HoldingMonitor, type MonitorListener } from './holding-monitor.js'
+
+/** Releases what is held of these names under an id. Resolves to whether etcd has confirmed it; must not reject. */
+export type ReleaseQuietly = (names: readonly string[], id: string) => Promise<boolean>
 
 /** Holdings in etcd under one id, each with a monitor. The loss of one is the loss of all. */
-abstract class MonitoredHandle extends HandleBase {
+abstract class MonitoredHandle extends HandleBase implements MonitorListener {
   readonly dryRun = false
   private readonly monitors: readonly HoldingMonitor[]
   private extending: Promise<void> | undefined
@@ -31,16 +34,13 @@ abstract class MonitoredHandle extends HandleBase {
     private readonly engine: Engine,
     private readonly holdings: readonly Holding[],
     options: readonly MonitorOptions[],
-    private readonly releaseQuietly: () => Promise<boolean>,
+    private readonly releaseQuietly: ReleaseQuietly,
   ) {
-    const [{ uuid: id, owner, token: fencingToken }] = holdings as readonly [Holding]
-    const path = holdings.map(({ key }) => key).join(', ')
+    const [{ key, uuid: id, owner, token: fencingToken }] = holdings as readonly [Holding]
+    // No copy of the path of a single one: what is held is many.
+    const path = holdings.length === 1 ? key.path : holdings.map(({ key }) => key).join(', ')
     super({ id, owner, fencingToken, path, clock: engine.clock, log: engine.log })
-    const listener = {
-      onLost: (error: LockLostError) => this.onLost(error),
-      onExpiring: () => this.onExpiring(),
-    }
-    this.monitors = holdings.map((holding, at) => new HoldingMonitor(engine, holding, options[at]!, listener))
+    this.monitors = holdings.map((holding, at) => new HoldingMonitor(engine, holding, options[at]!, this))
   }
 
   async verify(): Promise<void> {
@@ -66,9 +66,21 @@ abstract class MonitoredHandle extends HandleBase {
     if (!this.released) {
       for (const monitor of this.monitors) monitor.end()
       const isOver = loss && !this.leavesEntries(loss)
-      this.released = isOver ? Promise.resolve(loss.reason !== 'closed') : this.releaseQuietly()
+      this.released = isOver ? Promise.resolve(loss.reason !== 'closed') : this.releaseNow()
     }
     return this.released
+  }
+
+  /** For the monitors. */
+  onLost(loss: LockLostError): void {
+    if (this.loss) return
+    for (const monitor of this.monitors) monitor.stopRenewing()
+    this.lose(loss)
+  }
+
+  /** For the monitors: of several holdings, the first that comes near its deadline tells for all. */
+  onExpiring(): void {
+    if (!this.loss && this.monitors.filter(monitor => monitor.isExpiring).length === 1) this.tellExpiring()
   }
 
   protected get remainingMs(): number {
@@ -125,6 +137,13 @@ abstract class MonitoredHandle extends HandleBase {
     })
   }
 
+  private releaseNow(): Promise<boolean> {
+    return this.releaseQuietly(
+      this.holdings.map(({ key }) => key.name),
+      this.id,
+    )
+  }
+
   /** Why etcd has nothing to extend. Resolves to the loss. @throws what {@link verify} throws. */
   private async whyNotHeld(): Promise<LockLostError> {
     if (this.released) return this.notHeld()
@@ -141,17 +160,6 @@ abstract class MonitoredHandle extends HandleBase {
   private leavesEntries({ reason }: LockLostError): boolean {
     return reason === 'lease-lost' || (this.monitors.length > 1 && reason !== 'closed')
   }
-
-  private onLost(loss: LockLostError): void {
-    if (this.loss) return
-    for (const monitor of this.monitors) monitor.stopRenewing()
-    this.lose(loss)
-  }
-
-  /** Of several holdings, the first that comes near its deadline tells for all. */
-  private onExpiring(): void {
-    if (!this.loss && this.monitors.filter(monitor => monitor.isExpiring).length === 1) this.tellExpiring()
-  }
 }
 
 /** The handle of one lock. */
@@ -159,13 +167,7 @@ export class LockHandle extends MonitoredHandle implements HeldLock {
   readonly name: string
   readonly key: string
 
-  /** @param releaseQuietly resolves to whether etcd has confirmed it. Must not reject. */
-  constructor(
-    engine: Engine,
-    holding: Holding,
-    options: MonitorOptions,
-    releaseQuietly: () => Promise<boolean>,
-  ) {
+  constructor(engine: Engine, holding: Holding, options: MonitorOptions, releaseQuietly: ReleaseQuietly) {
     super(engine, [holding], [options], releaseQuietly)
     this.name = holding.key.name
     this.key = holding.key.path
@@ -177,12 +179,11 @@ export class LockSetHandle extends MonitoredHandle implements HeldLocks {
   readonly names: readonly string[]
   readonly keys: readonly string[]
 
-  /** @param releaseQuietly resolves to whether etcd has confirmed it. Must not reject. */
   constructor(
     engine: Engine,
     holdings: readonly Holding[],
     options: readonly MonitorOptions[],
-    releaseQuietly: () => Promise<boolean>,
+    releaseQuietly: ReleaseQuietly,
   ) {
     super(engine, holdings, options, releaseQuietly)
     this.names = holdings.map(({ key }) => key.name)

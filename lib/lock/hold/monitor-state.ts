@@ -115,7 +115,7 @@ export interface Transition {
 
 /** The state of a holding that was granted on this lease at this revision. */
 export function begin(lease: Lease, revision: bigint): Transition {
-  return to({ kind: 'held', lease, revision, pending: [] }, { type: 'follow', lease }, SCHEDULE)
+  return to({ kind: 'held', lease, revision, pending: NONE }, { type: 'follow', lease }, SCHEDULE)
 }
 
 /** Decides what follows from an event. Does nothing, and reads no clock. */
@@ -158,6 +158,7 @@ type Alive = Exclude<MonitorState, Over>
 type Of<T extends MonitorEvent['type']> = Extract<MonitorEvent, { readonly type: T }>
 
 const OVER: Over = { kind: 'over' }
+const NONE: readonly Lease[] = []
 const SCHEDULE: MonitorEffect = { type: 'schedule' }
 
 function to(state: MonitorState, ...effects: MonitorEffect[]): Transition {

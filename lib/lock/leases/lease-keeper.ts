@@ -1,31 +1,44 @@
-import type { Clock, Timer } from '../../time/clock.js'
+import type { Alarmed, Alarms } from '../../time/alarms.js'
 import type { Lease } from './lease.js'
 
 /** How long after a renewal that failed to try again: a share of what is left, and milliseconds at least and at most. */
 const RETRY_SHARE = 0.1
 const RETRY_MS = { least: 20, most: 500 }
 
+/** What a keeper needs of the pool. */
+export interface Renewer {
+  readonly alarms: Alarms
+  /** Resolves to false when the lease is gone. @throws StoreError */
+  renew(lease: Lease): Promise<boolean>
+}
+
+/** Whoever relies on a lease that is renewed. */
+export interface LeaseUser {
+  /** It is over, or etcd says that it is gone. */
+  onLeaseLost(lease: Lease): void
+}
+
 /** Renews one lease three times per ttl, more often while that fails, until it is stopped or the lease is over. */
-export class LeaseKeeper {
+export class LeaseKeeper implements Alarmed {
   /** Milliseconds by which the last renewal left too late, because this process did not run. */
   lateness = 0
+  alarmAt = 0
+  alarmPlace = -1
   private isRetrying = false
-  private timer: Timer | undefined
   private stopped = false
   private isRenewing = false
 
   constructor(
-    private readonly clock: Clock,
+    private readonly pool: Renewer,
     private readonly lease: Lease,
-    private readonly renew: () => Promise<boolean>,
-    private readonly onLost: () => void,
+    private readonly user: LeaseUser,
   ) {
     this.schedule(lease.untilRenewal)
   }
 
   stop(): void {
     this.stopped = true
-    this.timer?.cancel()
+    this.pool.alarms.cancel(this)
   }
 
   /** Renews now, if that is due by the clock. */
@@ -33,27 +46,29 @@ export class LeaseKeeper {
     if (!this.isRenewing && !this.isRetrying) this.schedule(this.lease.untilRenewal)
   }
 
+  onAlarm(): void {
+    void this.renew()
+  }
+
   private get untilRetry(): number {
     return Math.min(Math.max(this.lease.remaining * RETRY_SHARE, RETRY_MS.least), RETRY_MS.most)
   }
 
   private schedule(ms: number): void {
-    if (this.stopped) return
-    this.timer?.cancel()
-    this.timer = this.clock.timer(Math.max(ms, 0), () => void this.tick())
+    if (!this.stopped) this.pool.alarms.set(this, Math.max(ms, 0))
   }
 
-  private async tick(): Promise<void> {
+  private async renew(): Promise<void> {
     if (!this.isRetrying) this.lateness = Math.max(0, -this.lease.untilRenewal)
     this.isRenewing = true
-    const isAlive = await this.renew().catch(() => undefined)
+    const isAlive = await this.pool.renew(this.lease).catch(() => undefined)
     this.isRenewing = false
     this.isRetrying = !isAlive
     if (isAlive) this.schedule(this.lease.untilRenewal)
     else if (isAlive === undefined && !this.lease.isOver) this.schedule(this.untilRetry)
     else if (!this.stopped) {
       this.stop()
-      this.onLost()
+      this.user.onLeaseLost(this.lease)
     }
   }
 }

@@ -2,11 +2,12 @@ import { setMaxListeners } from 'node:events'
 import type { Logger } from 'pino'
 import type { LeaseId } from '../../kv/key-value.js'
 import type { CallOptions, Leases } from '../../store/store.js'
+import { Alarms } from '../../time/alarms.js'
 import { atMost } from '../../time/at-most.js'
 import { Budget } from '../../time/budget.js'
 import type { Clock } from '../../time/clock.js'
 import { Lease, sentNow } from './lease.js'
-import { LeaseKeeper } from './lease-keeper.js'
+import { LeaseKeeper, type LeaseUser, type Renewer } from './lease-keeper.js'
 import { retry } from '../../store/retry.js'
 
 /** How many different ttls of idle leases make it worth looking which of these leases have ended. */
@@ -22,7 +23,9 @@ const CLOSE_MS = 1_000
  * Leases without keys, kept for the next lock of the same ttl, so that a steady stream of locks needs no
  * grants and revokes; and the calls that grant, renew and revoke leases. An idle lease is not renewed: unused, it ends by itself.
  */
-export class LeasePool {
+export class LeasePool implements Renewer {
+  /** Of the renewals, and of the ends of leases. */
+  readonly alarms: Alarms
   private readonly idle = new Map<number, Lease[]>()
   private sweepAt = SWEEP_FROM
   private hasToldOfLonger = false
@@ -37,6 +40,7 @@ export class LeasePool {
     private readonly log?: Logger,
   ) {
     setMaxListeners(0, this.closing.signal)
+    this.alarms = new Alarms(clock)
   }
 
   /** A lease of at least `ttl` seconds, which may need renewal ({@link Lease.isFresh}). @throws StoreError */
@@ -120,8 +124,8 @@ export class LeasePool {
   }
 
   /** Renews a lease until stopped. */
-  keepAlive(lease: Lease, onLost: () => void): LeaseKeeper {
-    return new LeaseKeeper(this.clock, lease, () => this.renew(lease), onLost)
+  keepAlive(lease: Lease, user: LeaseUser): LeaseKeeper {
+    return new LeaseKeeper(this, lease, user)
   }
 
   /** Ends a lease and whatever hangs on it: a write that is still under way with it will then fail. */

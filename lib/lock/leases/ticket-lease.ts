@@ -73,7 +73,7 @@ export class TicketLease {
     if (this.users.get(user)) return
     this.users.set(user, onRetired)
     if (this.isRetired) onRetired()
-    else this.keeper ??= this.pool.keepAlive(this.lease, () => this.retire())
+    else this.keeper ??= this.pool.keepAlive(this.lease, { onLeaseLost: () => this.retire() })
   }
 
   /** Renews in the background, if that is due. */

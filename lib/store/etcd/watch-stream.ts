@@ -48,9 +48,9 @@ export class WatchStream {
   }
 
   watch(range: KeyRange, listener: WatchListener): Watch {
-    const watch = new EtcdWatch(range, listener)
+    const watch = new EtcdWatch(range, listener, this)
     this.enlist(watch)
-    return { ready: watch.ready, close: () => this.remove(watch) }
+    return watch
   }
 
   /** Not while watches are being opened, of which etcd knows nothing yet. It may leave the question unanswered. */
@@ -58,6 +58,16 @@ export class WatchStream {
     if (this.stream.isOpen && this.creating.length === 0 && !this.reopenTimer) {
       this.stream.write({ type: 'progress' })
     }
+  }
+
+  /** Ends a watch that was asked for. */
+  remove(watch: EtcdWatch): void {
+    if (!this.watches.delete(watch.id)) return
+    this.cancel(watch)
+    if (this.watches.size > 0) return
+    // No caller waits for the answer that may still come, so it must not keep this process alive.
+    this.expectNothing()
+    this.stream.idle()
   }
 
   close(): void {
@@ -107,15 +117,6 @@ export class WatchStream {
   private end(watch: EtcdWatch, error: StoreError): void {
     this.watches.delete(watch.id)
     watch.end(error)
-  }
-
-  private remove(watch: EtcdWatch): void {
-    if (!this.watches.delete(watch.id)) return
-    this.cancel(watch)
-    if (this.watches.size > 0) return
-    // No caller waits for the answer that may still come, so it must not keep this process alive.
-    this.expectNothing()
-    this.stream.idle()
   }
 
   private cancel(watch: EtcdWatch): void {

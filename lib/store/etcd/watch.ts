@@ -1,15 +1,23 @@
 import { eventRevision, type KeyRange } from '../../kv/key-value.js'
-import type { WatchListener } from '../store.js'
+import type { Watch, WatchListener } from '../store.js'
 import type { WatchCreateRequest } from './proto/watch-request.js'
 import type { WatchResponse } from './proto/watch-response.js'
 
+/** What is to be done when a watch stands, or never will. */
+interface Opening {
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
+const READY = Promise.resolve()
+
 /** One watch: where it stands in the history, and whether it has missed something. */
-export class EtcdWatch {
-  readonly ready: Promise<void>
+export class EtcdWatch implements Watch {
+  ready: Promise<void>
   /** On the stream. */
   id = 0
-  private markReady!: () => void
-  private markFailed!: (error: Error) => void
+  /** Undefined since it stands: there may be thousands of watches. */
+  private opening: Opening | undefined
   /** The first revision not seen yet; undefined until etcd has said where "now" is. */
   next: bigint | undefined
   /** Whose revisions it counts. */
@@ -19,12 +27,14 @@ export class EtcdWatch {
   constructor(
     readonly range: KeyRange,
     private readonly listener: WatchListener,
+    private readonly stream: { remove(watch: EtcdWatch): void },
   ) {
-    this.ready = new Promise((resolve, reject) => {
-      this.markReady = resolve
-      this.markFailed = reject
-    })
+    this.ready = new Promise((resolve, reject) => (this.opening = { resolve, reject }))
     this.ready.catch(() => {})
+  }
+
+  close(): void {
+    this.stream.remove(this)
   }
 
   /**
@@ -65,7 +75,7 @@ export class EtcdWatch {
   }
 
   end(error: Error): void {
-    this.markFailed(error)
+    this.opening?.reject(error)
     this.listener.onEnd(error)
   }
 
@@ -77,7 +87,9 @@ export class EtcdWatch {
   private onCreated(cluster: bigint, revision: bigint): void {
     this.cluster = cluster
     this.next ??= revision + 1n
-    this.markReady()
+    this.opening?.resolve()
+    this.opening = undefined
+    this.ready = READY
     if (!this.missed) return
     this.missed = false
     this.listener.onGap()

@@ -253,4 +253,18 @@ export const clientMutants: readonly Mutant[] = [
     wrong: '      if (isImpatient || Date.now() >= deadline) this.doubt(member)\n',
     specs: ['spec/faults/members'],
   },
+  {
+    mistake: 'an alarm that is due before all others waits for them',
+    file: 'lib/time/alarms.ts',
+    right: 'if (alarmed.alarmAt < this.timerAt) this.arm()',
+    wrong: 'if (this.timerAt === Infinity) this.arm()',
+    specs: ['spec/unit/time/alarms'],
+  },
+  {
+    mistake: 'an alarm that takes the place of one that was cancelled is not put in order',
+    file: 'lib/time/alarms.ts',
+    right: 'if (last !== alarmed) this.settle(last, place)',
+    wrong: 'if (last !== alarmed) this.put(last, place)',
+    specs: ['spec/unit/time/alarms'],
+  },
 ]
