@@ -10,7 +10,7 @@ import { Lease, sentNow } from './lease.js'
 import { LeaseKeeper, type LeaseUser, type Renewer } from './lease-keeper.js'
 import { retry } from '../../store/retry.js'
 
-/** How many different ttls of idle leases make it worth looking which of these leases have ended. */
+/** After how many returned leases, at least, it is worth looking which of the idle ones have ended. */
 const SWEEP_FROM = 256
 /** How many revocations are under way in the background. */
 const MOST_DISCARDS = 64
@@ -27,7 +27,8 @@ export class LeasePool implements Renewer {
   /** Of the renewals, and of the ends of leases. */
   readonly alarms: Alarms
   private readonly idle = new Map<number, Lease[]>()
-  private sweepAt = SWEEP_FROM
+  /** So many more are returned before the next sweep. */
+  private untilSweep = SWEEP_FROM
   private hasToldOfLonger = false
   /** Those that are to be revoked, and the revocations under way. */
   private readonly condemned = new Set<LeaseId>()
@@ -111,7 +112,7 @@ export class LeasePool implements Renewer {
     const idle = this.idle.get(lease.asked)
     if (idle) idle.push(lease)
     else this.idle.set(lease.asked, [lease])
-    if (this.idle.size >= this.sweepAt) this.sweep()
+    if (--this.untilSweep <= 0) this.sweep()
   }
 
   /** Resolves to false when the lease is gone. @throws StoreError */
@@ -181,13 +182,14 @@ export class LeasePool implements Renewer {
     this.log?.warn({ asked, granted }, text)
   }
 
-  /** Forgets the leases that have ended, of all the ttl that may never be asked for again. */
+  /** Forgets the leases that have ended. On average it looks at one for each that was returned. */
   private sweep(): void {
+    this.untilSweep = SWEEP_FROM
     for (const [ttl, leases] of this.idle) {
       const left = leases.filter(lease => !lease.isOver)
       if (left.length > 0) this.idle.set(ttl, left)
       else this.idle.delete(ttl)
+      this.untilSweep += left.length
     }
-    this.sweepAt = Math.max(SWEEP_FROM, 2 * this.idle.size)
   }
 }

@@ -95,4 +95,19 @@ describe('the pool', () => {
     expect(revoked.size).toBe(2_000)
     expect(most).toBe(64)
   })
+
+  it('forgets those that have ended below the few that are borrowed again and again', async () => {
+    let revoked = 0
+    const revoke = (): Promise<void> => Promise.resolve(void revoked++)
+    const pool = new LeasePool({ ...leases, revoke }, clock)
+    const crowd = Array.from({ length: 2_000 }, fresh)
+    for (const lease of crowd) pool.return(lease)
+    clock.pass(2 * TTL * 1000)
+    for (let use = 0; use < 4_000; use++) {
+      pool.return(new Lease(String(use), TTL, TTL, clock, sentNow(clock)))
+      expect(pool.borrowIdle(TTL)).toBeDefined()
+    }
+    await pool.close()
+    expect(revoked).toBe(0)
+  })
 })
