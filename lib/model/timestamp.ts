@@ -42,7 +42,7 @@ export class Timestamp {
         `${JSON.stringify(text)} is not a time: expected a form like 2023-07-16 16:46:52.161053+00:00`,
       )
     }
-    return new Timestamp(BigInt(millis) * 1000n + microsOf(fraction))
+    return new Timestamp(microsAt(millis, fraction))
   }
 
   /**
@@ -57,9 +57,10 @@ export class Timestamp {
     if (Number.isNaN(day) || (!sign && offset !== 'Z')) {
       throw new RangeError(`${JSON.stringify(text)} is not a time.`)
     }
-    const local = BigInt(day + millisOf(hour, minute, second)) * 1000n + microsOf(fraction)
+    const local = microsAt(day + millisOf(hour, minute, second), fraction)
+    if (!sign) return new Timestamp(local)
     const [hours, minutes, seconds, fractionAway] = away
-    const ahead = BigInt(millisOf(hours, minutes, seconds)) * 1000n + microsOf(fractionAway)
+    const ahead = microsAt(millisOf(hours, minutes, seconds), fractionAway)
     return new Timestamp(sign === '-' ? local + ahead : local - ahead)
   }
 
@@ -124,38 +125,46 @@ export class Timestamp {
 
   /** Since 1970, of the last full second. */
   private get second(): number {
-    return Number((this.epochMicros - BigInt(this.fraction)) / SECOND)
+    const { epochMicros, fraction } = this
+    const micros = Number(epochMicros)
+    // Numbers take a fraction of the time of bigints. They are exact for the years from 1684 to 2255.
+    if (Number.isSafeInteger(micros)) return (micros - fraction) / MICROS_PER_SECOND
+    return Number((epochMicros - BigInt(fraction)) / SECOND)
   }
 
   /** Microseconds since the last full second. */
   private get fraction(): number {
-    const micros = Number(this.epochMicros % SECOND)
+    const all = Number(this.epochMicros)
+    const micros = Number.isSafeInteger(all) ? all % MICROS_PER_SECOND : Number(this.epochMicros % SECOND)
     return micros < 0 ? micros + MICROS_PER_SECOND : micros
   }
 
   /** Not printed by luxon, whose digits depend on settings that belong to the whole process. */
   private get seconds(): string {
     const { second } = this
-    if (second !== lastSecond.second) {
-      const date = new Date(second * 1000)
-      const year = date.getUTCFullYear()
-      if (!(year >= 1 && year <= 9999)) {
-        throw new RangeError(`The time ${this.epochMicros} µs is out of range.`)
-      }
-      lastSecond = { second, text: date.toISOString().slice(0, 19) }
+    const known = knownSeconds[Math.abs(second) % KNOWN_SECONDS]
+    if (known?.second === second) return known.text
+    const date = new Date(second * 1000)
+    const year = date.getUTCFullYear()
+    if (!(year >= 1 && year <= 9999)) {
+      throw new RangeError(`The time ${this.epochMicros} µs is out of range.`)
     }
-    return lastSecond.text
+    const text = date.toISOString().slice(0, 19)
+    knownSeconds[Math.abs(second) % KNOWN_SECONDS] = { second, text }
+    return text
   }
 }
 
-/** Times are read and printed often, and nearly all are of the same day, and of the same second. */
+/** Times are read and printed often, and nearly all are of the same day, and of a few seconds: of the starts of locks and their ends. */
 let lastDay = { text: '', ms: NaN }
-let lastSecond = { second: NaN, text: '' }
 /** The time of a holding is printed several times, one after the other. */
 let lastPrinted: { readonly epochMicros: bigint | undefined; readonly text: string } = {
   epochMicros: undefined,
   text: '',
 }
+/** A prime, so that the usual ttls do not put the end of a lock in the place of its start. */
+const KNOWN_SECONDS = 61
+const knownSeconds: { readonly second: number; readonly text: string }[] = []
 
 /** Of a day in a form of {@link ISO}; NaN for what is no day in the years from 1 on. */
 function millisOfDay(text: string): number {
@@ -192,7 +201,9 @@ function millisOf(hour = '0', minute = '0', second = '0'): number {
   return ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1000
 }
 
-/** Of the digits behind the point, as far as a microsecond. */
-function microsOf(fraction = ''): bigint {
-  return BigInt(fraction.slice(0, 6).padEnd(6, '0'))
+/** Microseconds, with those of the digits behind the point. */
+function microsAt(millis: number, fraction = ''): bigint {
+  const finer = Number(fraction.slice(0, 6).padEnd(6, '0'))
+  const micros = millis * 1000 + finer
+  return Number.isSafeInteger(micros) ? BigInt(micros) : BigInt(millis) * 1000n + BigInt(finer)
 }

@@ -176,8 +176,18 @@ describe('Timestamp', () => {
     [-1n, '1969-12-31 23:59:59.999999+00:00'],
     [100_000n, '1970-01-01 00:00:00.100000+00:00'],
     [1_689_526_012_161_053n, '2023-07-16 16:46:52.161053+00:00'],
-  ])('prints %s µs as Python does', (micros, text) => {
+    // Around the integers that a number holds exactly.
+    [9_007_199_254_740_991n, '2255-06-05 23:47:34.740991+00:00'],
+    [9_007_199_254_740_992n, '2255-06-05 23:47:34.740992+00:00'],
+    [9_007_199_254_740_993n, '2255-06-05 23:47:34.740993+00:00'],
+    [-9_007_199_254_740_991n, '1684-07-28 00:12:25.259009+00:00'],
+    [-9_007_199_254_740_992n, '1684-07-28 00:12:25.259008+00:00'],
+    [-9_007_199_254_740_993n, '1684-07-28 00:12:25.259007+00:00'],
+    [-9_007_199_255_740_991n, '1684-07-28 00:12:24.259009+00:00'],
+  ])('prints %s µs as Python does, and reads it', (micros, text) => {
     expect(String(new Timestamp(micros))).toBe(text)
+    expect(Timestamp.parse(text).epochMicros).toBe(micros)
+    expect(Timestamp.read(text).epochMicros).toBe(micros)
   })
 
   it.each([first - 1n, last + 1n])('does not print %s µs, which has no year of four digits', micros => {
