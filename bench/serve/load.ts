@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { Pool } from 'undici'
+import type { Pool } from 'undici'
 import { KEY } from './served.js'
 
 export interface Load {
@@ -16,14 +16,17 @@ interface Answer {
 
 /** Clients of a server, each with a connection of its own and a lock name of its own. */
 export class Clients {
-  private readonly pool: Pool
   private serial = 0
 
-  constructor(
-    url: string,
+  private constructor(
+    private readonly pool: Pool,
     private readonly connections: number,
-  ) {
-    this.pool = new Pool(url, { connections, pipelining: 1 })
+  ) {}
+
+  /** Loads undici here, since the process of the server begins with the same file and has no use for it. */
+  static async open(url: string, connections: number): Promise<Clients> {
+    const { Pool } = await import('undici')
+    return new Clients(new Pool(url, { connections, pipelining: 1 }), connections)
   }
 
   async cycle(seconds: number): Promise<Load> {

@@ -35,7 +35,7 @@ export class Measurement {
     const loads = new Map<number, Load[]>(connections.map(count => [count, []]))
     for (let round = 0; round <= rounds; round++) {
       for (const count of connections) {
-        const clients = new Clients(this.server.url, count)
+        const clients = await Clients.open(this.server.url, count)
         const load = await clients.cycle(seconds).finally(() => clients.close())
         if (round > 0) loads.get(count)!.push(load)
       }
@@ -56,7 +56,7 @@ export class Measurement {
 
   private async *delays(): AsyncGenerator<Reading, void> {
     const listeners = await Listeners.open(this.server.url, 1)
-    const clients = new Clients(this.server.url, 1)
+    const clients = await Clients.open(this.server.url, 1)
     const delays: number[] = []
     for (let deletion = 0; deletion < DELETIONS; deletion++) {
       const { id } = await clients.ask('POST', '/v1/locks', { lock_name: 'heard of', creator: null })
@@ -76,7 +76,7 @@ export class Measurement {
 
   private async *crowds(): AsyncGenerator<Reading, void> {
     const { locks, sockets } = this.options
-    const clients = new Clients(this.server.url, 32)
+    const clients = await Clients.open(this.server.url, 32)
     const start = performance.now()
     const ids = await clients.hold(locks)
     const seconds = (performance.now() - start) / 1000

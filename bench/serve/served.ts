@@ -1,3 +1,4 @@
+import { keepHeapSmall } from '../../lib/cli/commands/small-heap.js'
 import { RelukkoServer } from '../../lib/server/index.js'
 import { answerQuestions, Child } from '../processes/child.js'
 
@@ -31,8 +32,9 @@ export class Served implements AsyncDisposable {
   }
 }
 
-/** What the process of a {@link Served} does, until nobody listens to it. */
+/** What the process of a {@link Served} does, as `spicelock serve` does it, until nobody listens to it. */
 export async function serve(endpoints: readonly string[]): Promise<void> {
+  keepHeapSmall()
   const server = await RelukkoServer.create({ config: { endpoints }, apiKeys: { measure: KEY } })
   const url = await server.listen({ port: 0 })
   answerQuestions(

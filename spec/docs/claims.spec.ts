@@ -111,7 +111,7 @@ describe('docs/server.md', () => {
     const options = [...manual.matchAll(/(?<![\w-])--[a-z][a-z-]+/g)].map(([option]) => option)
     const help = await helpOf('serve')
     expect(options.length).toBeGreaterThan(10)
-    const others = ['--build', '--max-semi-space-size', '--max-old-space-size']
+    const others = ['--build', '--max-semi-space-size', '--max-old-space-size', '--heap-growing-percent']
     expect(options.filter(option => !others.includes(option) && !help.includes(option))).toEqual([])
   })
 

@@ -17,6 +17,7 @@ import { CliError, EXIT } from '../io/exit-codes.js'
 import { stderrLogger } from '../io/logger.js'
 import { say } from '../io/output.js'
 import { loadServer } from './server-packages.js'
+import { keepHeapSmall } from './small-heap.js'
 import { onSignal } from '../run/signals.js'
 import { LOOPBACK, type ServeOptions } from '../usage/serve.js'
 
@@ -27,6 +28,7 @@ const ENDING = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 /** Resolves to the exit code. */
 export async function serve(options: ServeOptions): Promise<number> {
   if (options.embedded) checkEmbedded(options)
+  keepHeapSmall()
   const Server = await loadServer()
   if (options.embedded && options.apiKeys === undefined) makeUpSecrets()
   const settings = settingsOf(options)
