@@ -158,19 +158,13 @@ function writesOf(
   if (released.size > 0 || isGranting)
     own.push(putKeyLocks(keyLocks, uuid => leaseAfter(uuid, snapshot, change)))
   ops.push(...unlikeLease(own))
-  const left = tickets.size > successors.length ? ticketsLeft(snapshot, successors) : []
-  if (successors.length > 0) ops.push(...putSuccessors(snapshot, successors, { queue: left, isLocal }))
+  if (successors.length > 0) ops.push(...putSuccessors(snapshot, successors, isLocal))
   for (const comer of granted) ops.push(putHolder(key, comer))
   if (isGranting) ops.push(...orphans(snapshot, keyLocks, releases))
   if (joins.length > granted.length) ops.push(...ticketsOf(joins.slice(granted.length)))
   // Who comes next is not known then: what this process releases next would have to read first.
-  if (!findsNoQueue && left.length === 0) ops.push(...queueReads(key))
+  if (!findsNoQueue && tickets.size === successors.length) ops.push(...queueReads(key))
   return ops
-}
-
-function ticketsLeft({ tickets }: Snapshot, successors: readonly Successor[]): KeyValue[] {
-  const gone = new Set(successors.map(({ uuid }) => uuid))
-  return [...tickets].flatMap(([uuid, ticket]) => (gone.has(uuid) ? [] : [ticket]))
 }
 
 function leaseAfter(

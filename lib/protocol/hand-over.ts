@@ -39,6 +39,8 @@ export function handOver(snapshot: Snapshot, keyLocks: KeyLocks, now: Timestamp,
   const alive = new Set(snapshot.holders.keys())
   const successors: Successor[] = []
   for (const [uuid, ticket] of snapshot.tickets) {
+    // Whoever it is that waits: its ticket need not be read.
+    if (!keyLocks.fits({ concurrency: 0 }, { now, alive })) break
     const successor = successorOf(uuid, ticket, now)
     if (!successor || alive.has(uuid) || keyLocks.locks.has(uuid) || isKeyTaken(snapshot, uuid)) break
     if (successors.length === Math.min(most, MOST_AT_ONCE)) break
@@ -62,16 +64,16 @@ export function stillWait(successors: readonly Successor[]): Compare[] {
 }
 
 /**
- * @param queue the tickets behind the successors. The holder key of a sole holder tells of them, unless `isLocal` says that its process
- * knows; several holders cannot know each other from their holder keys, and have to read anyway.
+ * @param successors the first in the queue. The holder key of a sole holder tells of the tickets behind it, unless `isLocal` says that its
+ * process knows; several holders cannot know each other from their holder keys, and have to read anyway.
  */
 export function putSuccessors(
-  { key }: Snapshot,
+  { key, tickets }: Snapshot,
   successors: readonly Successor[],
-  { queue, isLocal }: { readonly queue: readonly KeyValue[]; readonly isLocal: (uuid: string) => boolean },
+  isLocal: (uuid: string) => boolean,
 ): Op[] {
   const isTold = ({ uuid, lock }: Successor): boolean => lock.concurrency === 1 && !isLocal(uuid)
-  const told = successors.some(isTold) ? toldTickets(queue) : []
+  const told = successors.some(isTold) ? toldTickets([...tickets.values()].slice(successors.length)) : []
   return successors.flatMap((successor): Op[] => {
     const { uuid, lock, lease, renewed, ticket } = successor
     const value = formatTerms(lock, { renewed, queue: isTold(successor) ? told : [] })

@@ -142,7 +142,7 @@ export const protocolMutants: readonly Mutant[] = [
     file: 'lib/lock/acquire/acquire-attempt.ts',
     right: 'renewed, key, token, created',
     wrong: 'renewed, key, token: this.snapshots[at]!.revision || token, created',
-    specs: ['spec/faults/every-step', 'spec/contracts/memory-handle'],
+    specs: ['spec/unit/lock/acquire-attempt'],
   },
   {
     mistake: 'a grant does not see the holder keys that the KeyLocks does not tell of',

@@ -10,6 +10,7 @@ import { newLockId } from '../../../lib/model/lock-ids.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
 import { MOST_READ } from '../../../lib/protocol/queue.js'
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
+import { StoreError } from '../../../lib/store/store-error.js'
 import { eventually } from '../../support/eventually.js'
 
 const key = new LockKey('custom', 'name')
@@ -69,6 +70,19 @@ describe('One that waits', () => {
     )
     await store.commit(unconditionally({ type: 'delete', key: key.ticket('other') }))
     await heard
+  })
+
+  it('and whose grant is not answered, bears the token of the grant, and not that of the read which finds it', async () => {
+    const commit = store.commit.bind(store)
+    jest.spyOn(store, 'commit').mockImplementationOnce(async transaction => {
+      await commit(transaction)
+      throw new StoreError('unreachable', 'The test lost the answer.')
+    })
+    await expect(attempt.advance(stop.signal, {})).rejects.toMatchObject({ reason: 'unreachable' })
+    const { modRevision } = (await engine.readOne(key)).holders.get(target.terms.uuid)!
+    await put('/another')
+    expect(await attempt.advance(stop.signal, {})).toEqual({ kind: 'held' })
+    expect(attempt.holdings).toMatchObject([{ token: modRevision }])
   })
 
   it('does not believe in a grant of which it has seen the end', async () => {
