@@ -9,24 +9,37 @@ const FORCED = 'forced'
 /** What may not be a prefix, because other keys live there. */
 export const RESERVED_PREFIXES: readonly string[] = [ETCD_WRITER_LOCK_KEY, HOLDERS, RECORDS, FORCED]
 
+interface Ranges {
+  readonly tickets: KeyRange
+  readonly holders: KeyRange
+  readonly markers: KeyRange
+}
+
 /** Where the keys of one lock live. Prefix and name hold no `/`, so no lock reaches into another's keys. */
 export class LockKey {
   /** Key of the KeyLocks. */
   readonly path: string
-  /** The tickets of those who wait; by creation, they are the queue. */
-  readonly tickets: KeyRange
-  readonly holders: KeyRange
-  /** The markers of holders that were released, and waiters that were sent away, by force. */
-  readonly markers: KeyRange
+  private made: Ranges | undefined
 
   constructor(
     readonly prefix: string,
     readonly name: string,
   ) {
     this.path = `${KEYS_BASE_PATH}/${prefix}/${name}`
-    this.tickets = withPrefix(`${KEYS_BASE_PATH}/${ETCD_WRITER_LOCK_KEY}/${prefix}/${name}/`)
-    this.holders = withPrefix(`${KEYS_BASE_PATH}/${HOLDERS}/${prefix}/${name}/`)
-    this.markers = withPrefix(`${KEYS_BASE_PATH}/${FORCED}/${prefix}/${name}/`)
+  }
+
+  /** The tickets of those who wait; by creation, they are the queue. */
+  get tickets(): KeyRange {
+    return this.ranges.tickets
+  }
+
+  get holders(): KeyRange {
+    return this.ranges.holders
+  }
+
+  /** The markers of holders that were released, and waiters that were sent away, by force. */
+  get markers(): KeyRange {
+    return this.ranges.markers
   }
 
   /** All keys of all locks. */
@@ -83,6 +96,21 @@ export class LockKey {
 
   toString(): string {
     return this.path
+  }
+
+  /** The ranges are not needed for a while: they are most of what a holding would keep, and made again when they are asked for. */
+  forgetRanges(): void {
+    this.made = undefined
+  }
+
+  private get ranges(): Ranges {
+    return (this.made ??= this.makeRanges())
+  }
+
+  private makeRanges(): Ranges {
+    const under = (kind: string): KeyRange =>
+      withPrefix(`${KEYS_BASE_PATH}/${kind}/${this.prefix}/${this.name}/`)
+    return { tickets: under(ETCD_WRITER_LOCK_KEY), holders: under(HOLDERS), markers: under(FORCED) }
   }
 }
 

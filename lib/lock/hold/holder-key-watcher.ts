@@ -37,7 +37,10 @@ export class HolderKeyWatcher implements WatchListener {
     const { key, uuid } = this.holding
     this.watch = this.engine.store.watch({ key: key.holder(uuid) }, this)
     this.watch.ready.then(
-      () => this.look(),
+      () => {
+        this.look()
+        key.forgetRanges()
+      },
       () => {},
     )
   }
