@@ -81,30 +81,38 @@ export function newLockId(): string {
   return unnamed.take([])
 }
 
-/** The slots of one name that are taken, and by which ids. */
+/** The slots of one name that are taken, and by which ids. Most names have one: it needs no map. */
 class Slots {
   /** None below is free. */
   lowest = 0
-  private readonly taken = new Map<number, string>()
+  /** The id that has slot 0. */
+  private first: string | undefined
+  private others: Map<number, string> | undefined
 
   get isEmpty(): boolean {
-    return this.taken.size === 0
+    return this.first === undefined && (this.others?.size ?? 0) === 0
   }
 
   has(slot: number): boolean {
-    return this.taken.has(slot)
+    return this.idAt(slot) !== undefined
   }
 
   take(slot: number, id: string): void {
-    this.taken.set(slot, id)
+    if (slot === 0) this.first = id
+    else (this.others ??= new Map()).set(slot, id)
     if (slot === this.lowest) this.lowest++
   }
 
   /** By the id that has it: another may have it by now. */
   free(slot: number, id: string): void {
-    if (this.taken.get(slot) !== id) return
-    this.taken.delete(slot)
+    if (this.idAt(slot) !== id) return
+    if (slot === 0) this.first = undefined
+    else this.others?.delete(slot)
     this.lowest = Math.min(this.lowest, slot)
+  }
+
+  private idAt(slot: number): string | undefined {
+    return slot === 0 ? this.first : this.others?.get(slot)
   }
 }
 
