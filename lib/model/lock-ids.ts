@@ -1,8 +1,11 @@
 import { v4 as uuid4 } from 'uuid'
 import { PROCESS_LENGTH } from './lock-id.js'
 
-/** How long a slot rests of which keys may still stand or come, milliseconds. By then their leases have ended as a rule. */
+/** How long a slot rests at least of which keys may still stand or come, milliseconds. */
 const REST_MS = 600_000
+/** Slots that rest are woken in the minute in which their time is over, so many at a time. */
+const MINUTE_MS = 60_000
+const MOST_WOKEN = 100
 /** Slots and counts have six hexadecimal digits. */
 const MOST = 0x1000000
 
@@ -20,8 +23,10 @@ const MOST = 0x1000000
 export class LockIds {
   private readonly process: string
   private readonly names = new Map<string, Slots>()
-  /** In the order in which they are free again. */
-  private resting: { readonly at: number; readonly path: string; readonly id: string }[] = []
+  /** By the minute in which they are free again. */
+  private readonly resting = new Map<number, { readonly path: string; readonly id: string }[]>()
+  /** The first of those minutes. */
+  private firstMinute = Infinity
   private count = 0
 
   constructor(
@@ -33,7 +38,7 @@ export class LockIds {
 
   /** A new id. Until it is given back, none of this process has the same keys under these names. */
   take(paths: readonly string[]): string {
-    this.wake()
+    if (this.firstMinute < Infinity) this.wake()
     this.count = (this.count + 1) % MOST
     const all = paths.map(path => this.slotsOf(path))
     const slot = paths.length === 0 ? this.count : freeIn(all)
@@ -46,24 +51,32 @@ export class LockIds {
   /** Of this id, no key stands under this name, and none can come. */
   free(path: string, id: string): void {
     const slots = id.startsWith(this.process) ? this.names.get(path) : undefined
-    slots?.free(numberOf(id), id)
+    slots?.leave(numberOf(id), id)
     if (slots?.isEmpty) this.names.delete(path)
   }
 
   /**
    * Its keys may still stand, or come: others get them after a while only. Should they stand even then, a transaction sees it, and the
    * request waits for their end.
+   * @param leastMs how long its leases may live at most, as far as this process knows.
    */
-  rest(path: string, id: string): void {
-    this.resting.push({ at: this.monotonic() + REST_MS, path, id })
+  rest(path: string, id: string, leastMs = 0): void {
+    if (!id.startsWith(this.process)) return
+    const minute = Math.ceil((this.monotonic() + Math.max(REST_MS, leastMs)) / MINUTE_MS)
+    const others = this.resting.get(minute)
+    if (others) others.push({ path, id })
+    else this.resting.set(minute, [{ path, id }])
+    this.firstMinute = Math.min(this.firstMinute, minute)
   }
 
   private wake(): void {
-    if (this.resting.length === 0) return
-    const now = this.monotonic()
-    while (this.resting.length > 0 && this.resting[0]!.at <= now) {
-      const { path, id } = this.resting.shift()!
-      this.free(path, id)
+    for (let woken = 0; woken < MOST_WOKEN && this.firstMinute * MINUTE_MS <= this.monotonic(); woken++) {
+      const rested = this.resting.get(this.firstMinute)?.pop()
+      if (rested) this.free(rested.path, rested.id)
+      else {
+        this.resting.delete(this.firstMinute)
+        this.firstMinute = Math.min(...this.resting.keys())
+      }
     }
   }
 
@@ -81,13 +94,13 @@ export function newLockId(): string {
   return unnamed.take([])
 }
 
-/** The slots of one name that are taken, and by which ids. Most names have one: it needs no map. */
+/** The slots of one name. All below `next` are taken, or free again. Most names have one: it needs no map. */
 class Slots {
-  /** None below is free. */
-  lowest = 0
   /** The id that has slot 0. */
   private first: string | undefined
   private others: Map<number, string> | undefined
+  private again: Set<number> | undefined
+  private next = 0
 
   get isEmpty(): boolean {
     return this.first === undefined && (this.others?.size ?? 0) === 0
@@ -97,18 +110,31 @@ class Slots {
     return this.idAt(slot) !== undefined
   }
 
+  /** One that is free: one that was taken before, where there is one. */
+  get free(): number {
+    for (const slot of this.again ?? []) return slot
+    return this.next
+  }
+
   take(slot: number, id: string): void {
     if (slot === 0) this.first = id
     else (this.others ??= new Map()).set(slot, id)
-    if (slot === this.lowest) this.lowest++
+    this.again?.delete(slot)
+    for (; this.next < slot; this.next++) if (!this.has(this.next)) this.giveBack(this.next)
+    this.next = Math.max(this.next, slot + 1)
   }
 
   /** By the id that has it: another may have it by now. */
-  free(slot: number, id: string): void {
+  leave(slot: number, id: string): void {
     if (this.idAt(slot) !== id) return
     if (slot === 0) this.first = undefined
     else this.others?.delete(slot)
-    this.lowest = Math.min(this.lowest, slot)
+    this.giveBack(slot)
+  }
+
+  private giveBack(slot: number): void {
+    this.again ??= new Set()
+    this.again.add(slot)
   }
 
   private idAt(slot: number): string | undefined {
@@ -116,9 +142,11 @@ class Slots {
   }
 }
 
-/** The lowest slot that is free in all of them. */
+/** A slot that is free in all of them. */
 function freeIn(all: readonly Slots[]): number {
-  let slot = Math.max(...all.map(({ lowest }) => lowest))
+  const [first] = all as readonly [Slots]
+  if (all.length === 1) return first.free
+  let slot = 0
   while (all.some(slots => slots.has(slot))) slot++
   return slot
 }

@@ -128,6 +128,12 @@ export function idIn({ key, value }: Pick<KeyValue, 'key' | 'value'>): string {
   return slotOf(id) === ending ? id : ending
 }
 
+/** Whether it is this id's, where the key is: it says no other id. Somebody may have overwritten what it said. */
+export function mayBeOf(kv: Pick<KeyValue, 'key' | 'value'>, id: string): boolean {
+  const found = idIn(kv)
+  return found === id || found === slotOf(id)
+}
+
 /** What the terms of a holder key or a ticket begin with where its key ends with a slot. */
 const ID_BEFORE = '{"id":"'
 

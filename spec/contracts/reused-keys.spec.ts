@@ -86,6 +86,13 @@ it('What is refused or given up before it has begun needs none', async () => {
   expect(key.holder(last)).toBe(key.holder(first))
 })
 
+it('What one Lock of a process takes and another releases needs one key, too', async () => {
+  await using other = lockAt(etcd.get().endpoint)
+  for (let round = 0; round < 10; round++) await other.release(key.name, await lock.acquire(key.name, brief))
+  await eventually(() => expect(puts).toBe(10))
+  expect(put.holders.size).toBe(1)
+})
+
 it('A holding that was lost keeps its key for a while: what may still come for it meets no other', async () => {
   const held = await lock.hold(key.name, brief)
   const kv = (

@@ -138,9 +138,9 @@ export class AcquireAttempt {
     const areClean = step !== undefined && !hasTickets
     this.leases.returnLeases({ isHeld, areClean, hasTickets })
     if (isHeld) return
-    for (const { path } of this.keys) {
-      if (areClean) this.engine.ids.free(path, this.uuid)
-      else this.engine.ids.rest(path, this.uuid)
+    for (const { key, terms } of this.targets) {
+      if (areClean) this.engine.ids.free(key.path, this.uuid)
+      else this.engine.ids.rest(key.path, this.uuid, 2_000 * terms.ttl)
     }
   }
 
@@ -300,8 +300,10 @@ export class AcquireAttempt {
    */
   private async lookForTicket(before: readonly Snapshot[]): Promise<void> {
     const [{ isWhole, tickets }] = this.snapshots as readonly [Snapshot]
-    if (this.isSingle && !isWhole && !tickets.has(this.uuid) && before[0]!.tickets.has(this.uuid))
-      await this.look()
+    if (!this.isSingle || isWhole || tickets.has(this.uuid) || !before[0]!.tickets.has(this.uuid)) return
+    // Until it has looked: who gives up meanwhile must not believe that it has no ticket.
+    this.isGuess = true
+    await this.look()
   }
 
   /** A transaction is sent that may grant, and puts the tickets when there are none. */

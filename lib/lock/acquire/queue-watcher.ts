@@ -1,6 +1,7 @@
 import { eventRevision, type KeyEvent, type KeyRange } from '../../kv/key-value.js'
 import type { Timestamp } from '../../model/timestamp.js'
 import { decide, watchedByAll } from '../../protocol/decide.js'
+import { idIn } from '../../protocol/lock-key.js'
 import { heldSnapshot } from '../../protocol/held-snapshot.js'
 import { applyEvent, type Snapshot } from '../../protocol/snapshot.js'
 import { areWhole } from '../../protocol/whole-news.js'
@@ -291,7 +292,9 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
   private apply(news: readonly KeyEvent[], snapshot: Snapshot): Snapshot {
     const newer = news.filter(event => eventRevision(event) > snapshot.revision)
     const path = snapshot.key.holder(this.uuid)
-    const grant = this.coordinator && newer.findLast(event => event.type === 'put' && event.kv.key === path)
+    const isGrant = (event: KeyEvent): boolean =>
+      event.type === 'put' && event.kv.key === path && idIn(event.kv) === this.uuid
+    const grant = this.coordinator && newer.findLast(isGrant)
     const held = grant?.type === 'put' ? heldSnapshot(snapshot.key, grant.kv) : undefined
     // What came after the grant may have taken it away again.
     return held ? after(held, newer) : newer.reduce(applyEvent, snapshot)

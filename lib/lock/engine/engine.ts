@@ -3,7 +3,7 @@ import { LockError } from '../../model/errors.js'
 import { combine, split } from '../../protocol/combine.js'
 import { MOST_READ, queueReads } from '../../protocol/queue.js'
 import type { KeyRange, KeyValue } from '../../kv/key-value.js'
-import type { LockKey } from '../../protocol/lock-key.js'
+import { type LockKey, mayBeOf } from '../../protocol/lock-key.js'
 import {
   readSnapshot,
   applyResult,
@@ -155,7 +155,7 @@ export class Engine {
     const snapshot = readSnapshot(key, result, MOST_READ)
     this.snapshots.set(snapshot)
     const ticket = own.length > 0 ? result.results[0]![0] : undefined
-    return ticket ? withTicket(snapshot, uuid!, ticket) : snapshot
+    return ticket && mayBeOf(ticket, uuid!) ? withTicket(snapshot, uuid!, ticket) : snapshot
   }
 
   /** Through it goes what this process wants of one lock. */
@@ -226,6 +226,7 @@ export class Engine {
     for (const stop of this.waits.keys()) stop.abort(new LockError('The lock was closed during the wait.'))
     await atMost(this.clock, CLOSE_MS, this.waits.values())
     for (const dependant of this.dependants) dependant.close()
+    this.holdings.close()
     this.tickets.close()
     await this.pool.close()
     await this.store.close()

@@ -4,6 +4,9 @@ import type { LockIds } from '../../model/lock-ids.js'
 import type { Clock } from '../../time/clock.js'
 import type { Lease } from '../leases/lease.js'
 
+/** What clocks that run at different speeds may add to the time of a lease, milliseconds. */
+const MARGIN_MS = 60_000
+
 /** A lock that this process holds, as far as it knows. */
 export interface Holding extends LockTerms {
   readonly key: LockKey
@@ -46,7 +49,7 @@ export class Holdings {
   /** It is lost: its holder key may still stand. */
   takeLost(key: LockKey, uuid: string): Holding | undefined {
     const holding = this.take(key, uuid)
-    if (holding) this.ids.rest(key.path, uuid)
+    if (holding) this.rest(holding)
     return holding
   }
 
@@ -79,6 +82,16 @@ export class Holdings {
     if (!holding || !isGone(holding)) return undefined
     this.ids.free(holding.key.path, holding.uuid)
     return this.take(holding.key, holding.uuid)
+  }
+
+  /** It was released, or may have been, without an answer that says so. */
+  rest({ key, uuid, lease }: Holding): void {
+    this.ids.rest(key.path, uuid, lease.deadline - this.clock.monotonic() + MARGIN_MS)
+  }
+
+  /** Nothing more is heard of any. */
+  close(): void {
+    for (const { key, uuid } of this.byHolderKey.values()) this.takeLost(key, uuid)
   }
 
   private take(key: LockKey, uuid: string): Holding | undefined {

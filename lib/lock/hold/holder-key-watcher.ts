@@ -1,4 +1,4 @@
-import type { KeyEvent, KeyValue } from '../../kv/key-value.js'
+import { eventRevision, type KeyEvent, type KeyValue } from '../../kv/key-value.js'
 import type { ForceReleaseMarker } from '../../protocol/force.js'
 import { isStoreError } from '../../store/store-error.js'
 import type { Watch, WatchListener } from '../../store/store.js'
@@ -75,7 +75,9 @@ export class HolderKeyWatcher implements WatchListener {
   }
 
   onEvents(events: readonly KeyEvent[]): void {
-    const last = events.at(-1)!
+    // A member of etcd that lags tells of what was before: of the end of the holding that had the key before this one.
+    const last = events.findLast(event => eventRevision(event) >= this.holding.token)
+    if (!last) return
     this.listener.onSeen(
       last.type === 'put' && last.kv.createRevision === this.holding.token ? last.kv : undefined,
     )

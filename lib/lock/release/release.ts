@@ -215,14 +215,16 @@ class ReleaseAttempt {
   }
 
   private returnLeases(holdings: readonly Holding[], confirmed: readonly PlannedRelease[]): void {
-    const { ids, pool } = this.engine
-    for (const { key, lease } of holdings) {
+    const { holdings: known, ids, pool } = this.engine
+    // Also what another Lock of this process took: it knows nothing of this release, and the key is free.
+    for (const { snapshot } of confirmed) ids.free(snapshot.key.path, this.uuid)
+    for (const holding of holdings) {
+      const { key, lease } = holding
       const released = confirmed.find(({ snapshot }) => snapshot.key.path === key.path)
       const isClean = isReusable(lease.id, released, this.uuid)
       if (isClean) pool.return(lease)
       else pool.discard(lease)
-      if (isClean) ids.free(key.path, this.uuid)
-      else ids.rest(key.path, this.uuid)
+      if (!released) known.rest(holding)
       const last = released?.snapshot.holders.get(this.uuid)?.lease
       if (last !== undefined && last !== lease.id) pool.discard({ id: last })
     }

@@ -42,6 +42,13 @@ export const coordinatorMutants: readonly Mutant[] = [
     specs: ['spec/unit/lock/holdings'],
   },
   {
+    mistake: 'a holder believes a member that lags, which tells of the end of the holding before',
+    file: 'lib/lock/hold/holder-key-watcher.ts',
+    right: 'events.findLast(event => eventRevision(event) >= this.holding.token)',
+    wrong: 'events.at(-1)',
+    specs: ['spec/unit/lock/holder-key-watcher'],
+  },
+  {
     mistake: 'a request that joins is granted the lock without comparing that nobody waits',
     file: 'lib/protocol/compose.ts',
     right: '(mayHandOver || granted.length > 0)',

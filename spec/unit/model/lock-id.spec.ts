@@ -82,6 +82,43 @@ describe('The slot of an id', () => {
     expect(slotOf(ids.take([a]))).toBe(slotOf(first))
   })
 
+  it('rests longer where its leases may live longer, whatever rests beside it', () => {
+    let now = 0
+    const ids = new LockIds(() => now)
+    const [long, short] = [ids.take([a]), ids.take([a])]
+    ids.rest(a, long, 7_200_000)
+    ids.rest(a, short)
+    now = 600_000
+    expect(slotOf(ids.take([a]))).toBe(slotOf(short))
+    now = 7_199_999
+    expect(slotOf(ids.take([a]))).not.toBe(slotOf(long))
+    now = 7_200_000
+    expect(slotOf(ids.take([a]))).toBe(slotOf(long))
+  })
+
+  it('is woken with a hundred others at most at a time: to wake all at once would keep everybody waiting', () => {
+    let now = 0
+    const ids = new LockIds(() => now)
+    for (const id of Array.from({ length: 1_000 }, () => ids.take([a]))) ids.rest(a, id)
+    now = 600_000
+    const woken = Array.from({ length: 300 }, () => Number(`0x${slotOf(ids.take([a])).slice(-3)}`))
+    expect(Math.max(...woken)).toBeLessThan(1_000)
+    expect(new Set(woken).size).toBe(300)
+  })
+
+  it('is found at once, however many are taken', () => {
+    const ids = new LockIds()
+    const many = Array.from({ length: 50_000 }, () => ids.take([a]))
+    const start = performance.now()
+    for (let round = 0; round < 1_000; round++) {
+      ids.free(a, many[round]!)
+      ids.take([a])
+      ids.take([a])
+    }
+    // To look at all that are taken, one by one, would take 50,000,000 steps.
+    expect(performance.now() - start).toBeLessThan(200)
+  })
+
   it('is not freed by an id of another process, or by one that was given back', () => {
     const [mine, theirs] = [new LockIds(), new LockIds()]
     const first = mine.take([a])
