@@ -5,8 +5,8 @@ import type { Config } from 'jest'
 const config: Config = {
   // Tests start real processes, several at a time, on machines that may be busy.
   testTimeout: 20_000,
-  // Half of the time a suite waits for leases, not for a processor: four suites share two.
-  maxWorkers: 2 * availableParallelism(),
+  // More than half of the time a suite waits for leases, not for a processor: five suites share two.
+  maxWorkers: Math.floor(2.5 * availableParallelism()),
   testSequencer: '<rootDir>/spec/support/long-first.js',
   // So do the tests of a suite that run side by side.
   maxConcurrency: 10,
