@@ -5,10 +5,8 @@ import type { Result, Verdict } from './result.js'
  * remove an entry as soon as half of its target holds.
  */
 const TODAY: Readonly<Record<string, number>> = {
-  'cycle, spicelock: p50 / Lock RPC': 3,
-  'parallel, 64 names: rate / Lock RPC': 0.5,
-  'handoff, 16 waiters, 1 process: rate / Lock RPC': 1,
-  'handoff, 100 waiters, 1 process: rate / Lock RPC': 0.3,
+  'parallel, 64 names: rate / Lock RPC': 1,
+  'handoff, 100 waiters, 1 process: rate / Lock RPC': 0.5,
 }
 
 /** When others use more of the cores than this, a ratio tells of them: only the Lock RPC waits rather than works. */
