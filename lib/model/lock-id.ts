@@ -13,15 +13,15 @@ export function processOf(id: string): string | undefined {
 }
 
 /**
- * What the keys of an id end with: its process and its slot, and not what makes it unique. So one key serves many holdings, one after
- * the other. The whole id for one that was made elsewhere.
+ * What the holder key and the ticket of an id end with: its process and a number, and not what makes it unique. So one key serves many
+ * holdings, one after the other. The whole id for one that was made elsewhere. Markers and records end with the whole id.
  */
 export function slotOf(id: string): string {
   // To match the whole of it would cost more, at each key that is made. No other id that is so long comes with keys.
   return id.length === 36 && id[PROCESS_LENGTH] === '8' ? id.slice(0, SLOT_LENGTH) : id
 }
 
-/** What tells ids of one process in the order in which they were made. */
+/** The part of an id by which ids of one process sort as they were made, until their count begins anew. */
 export function orderOf(id: string): string {
   return slotOf(id) === id ? id : id.slice(COUNT_AT)
 }

@@ -1,7 +1,7 @@
 import { v4 as uuid4 } from 'uuid'
 import { PROCESS_LENGTH } from './lock-id.js'
 
-/** How long a slot rests at least of which keys may still stand or come, milliseconds. */
+/** How long a slot rests at least when a key of it may still stand or come, milliseconds. */
 const REST_MS = 600_000
 /** Slots that rest are woken in the minute in which their time is over, so many at a time. */
 const MINUTE_MS = 60_000
@@ -15,9 +15,9 @@ const MOST = 0x1000000
  *
  *     pppppppp-pppp-8sss-8sss-ccccccrrrrrr
  *
- * All ids of a process begin alike (p), so that the keys of its requests are one range. Then comes a slot (s): a number that no other
- * id of this process has that holds, or waits for, the same name. The keys in etcd end with it, so that they are used again and
- * again: etcd keeps what was deleted until its next compaction, and each look at the holders of a name passes all of it. The ids
+ * All ids of a process begin alike (p), so that the keys of its requests are one range. Then comes a number (s) that no other id of
+ * this process has, among those that hold or wait for the same name. Process and number are the slot, with which holder keys and tickets
+ * end, so that they are used again and again: etcd keeps what was deleted until its next compaction, and each look at the holders of a name passes all of it. The ids
  * count on (c), and end with random digits (r).
  */
 export class LockIds {
@@ -36,7 +36,7 @@ export class LockIds {
     this.process = random().slice(0, PROCESS_LENGTH)
   }
 
-  /** A new id. Until it is given back, none of this process has the same keys under these names. */
+  /** A new id. Until it is given back, no other id of this process has the same keys under these names. */
   take(paths: readonly string[]): string {
     if (this.firstMinute < Infinity) this.wake()
     this.count = (this.count + 1) % MOST

@@ -57,7 +57,8 @@ export interface Composition {
  * before them, puts the tickets of the others. If the snapshot is not true, nobody is granted anything and nobody leaves, the joins take
  * their tickets, and the truth is read.
  *
- * The tickets of a transaction have one revision, so that all waiters see those that join together in the order of their ids.
+ * The tickets of a transaction have one revision, so that all waiters see those that join together in the order in which their ids were
+ * made (`byCount`).
  * @throws LockUnreadableError
  */
 export function compose(seen: Snapshot, wanted: Wanted, now: Timestamp): Composition {

@@ -117,7 +117,10 @@ export class LockKey {
 export interface ParsedKey {
   readonly kind: 'keyLocks' | 'holder' | 'ticket' | 'marker'
   readonly key: LockKey
-  /** What follows the name: the id of a marker; that of a holder key or a ticket, or its slot ({@link idIn}); empty for a KeyLocks. */
+  /**
+   * What follows the name: a marker's id; the slot of a holder key or a ticket, or its id where that was made elsewhere ({@link idIn});
+   * empty for a KeyLocks.
+   */
   readonly ending: string
 }
 

@@ -58,7 +58,7 @@ export class LocalQueue {
   }
 
   /**
-   * As all see the tickets: those of one transaction in the order of their ids. When the answer that told of a ticket was lost, it is
+   * As all see the tickets: those of one transaction in the order in which their ids were made. When the answer that told of a ticket was lost, it is
    * found late, and may stand before others.
    */
   private sort(): void {

@@ -76,7 +76,7 @@ describe('What is composed', () => {
     const { succeeded, after } = run(from, composed(from, [], [join('c'), join('b')]))
     expect(succeeded).toBe(false)
     expect(new Set([...after.tickets.values()].map(kv => kv.createRevision)).size).toBe(1)
-    // All see those that join together in the order of their ids, since etcd gives them in any.
+    // All see those that join together in the order in which their ids were made, since etcd gives them in any.
     expect(ids(after.tickets)).toEqual(['b', 'c'])
   })
 
