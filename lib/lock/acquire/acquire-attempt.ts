@@ -7,13 +7,12 @@ import { grant } from '../../protocol/grant.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import { moveTickets } from '../../protocol/move-tickets.js'
 import { release } from '../../protocol/release.js'
-import { heldSnapshot } from '../../protocol/held-snapshot.js'
 import { queueReads } from '../../protocol/queue.js'
 import { emptySnapshot, keyLocksOf, type Snapshot } from '../../protocol/snapshot.js'
-import { parseTerms } from '../../protocol/terms.js'
 import type { CallOptions } from '../../store/store.js'
 import type { StopSignal } from '../../time/abort-signal.js'
 import { isStoreError } from '../../store/store-error.js'
+import { holdingsIn, shareGrant } from './granted.js'
 import { AttemptLeases } from './attempt-leases.js'
 import type { Engine } from '../engine/engine.js'
 import { checkDismissal } from '../release/force-release-marker.js'
@@ -151,13 +150,7 @@ export class AcquireAttempt {
 
   /** The holdings, after {@link advance} or {@link withdraw} has said `held`. */
   get holdings(): Holding[] {
-    return this.targets.map(({ key, terms, extraOps }, at) => {
-      const { createRevision: token, value } = this.snapshots[at]!.holders.get(this.uuid)!
-      const created = extraOps && parseTerms(value)?.created
-      const { uuid, owner, concurrency, ttl, renewed = false } = terms
-      const lease = this.leases.holders[at]!
-      return { uuid, owner, concurrency, ttl, renewed, key, token, created, lease }
-    })
+    return holdingsIn(this.snapshots, this.targets, this.leases.holders)
   }
 
   /** False for a lease to which another process, which knows the id, has moved our holding. */
@@ -165,20 +158,9 @@ export class AcquireAttempt {
     return this.leases.isOwn(lease)
   }
 
-  /**
-   * What it was granted is released from what is known of it. When a release of another process has granted it, the holder
-   * key tells; where it does not, etcd is read in the background.
-   */
+  /** What it was granted is released from what is known of it, which this process knows unless another has granted it. */
   shareWhatItSaw(): void {
-    if (this.isGrantedByUs) return
-    for (const { key, holders } of this.snapshots) {
-      const seen = this.engine.snapshots.get(key)
-      const holder = holders.get(this.uuid)!
-      if (seen.holders.get(this.uuid)?.createRevision === holder.createRevision) continue
-      const told = heldSnapshot(key, holder)
-      if (told) this.engine.snapshots.set(told)
-      else this.engine.prefetch(key)
-    }
+    if (!this.isGrantedByUs) shareGrant(this.engine, this.snapshots, this.uuid)
   }
 
   private get isSingle(): boolean {

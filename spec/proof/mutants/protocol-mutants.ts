@@ -139,9 +139,9 @@ export const protocolMutants: readonly Mutant[] = [
   },
   {
     mistake: 'fence from a read: the token is not that of the grant',
-    file: 'lib/lock/acquire/acquire-attempt.ts',
+    file: 'lib/lock/acquire/granted.ts',
     right: 'renewed, key, token, created',
-    wrong: 'renewed, key, token: this.snapshots[at]!.revision || token, created',
+    wrong: 'renewed, key, token: snapshots[at]!.revision || token, created',
     specs: ['spec/unit/lock/acquire-attempt'],
   },
   {
