@@ -5,8 +5,6 @@ import type { Result, Verdict } from './result.js'
  * remove an entry as soon as half of its target holds.
  */
 const TODAY: Readonly<Record<string, number>> = {
-  'cycle, spicelock: p50 / Lock RPC': 2.5,
-  'cycle, spicelock: p99 / Lock RPC': 3,
   'parallel, 64 names: rate / Lock RPC': 1,
   'handoff, 100 waiters, 1 process: rate / Lock RPC': 0.5,
 }
