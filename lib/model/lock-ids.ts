@@ -16,9 +16,9 @@ const MOST = 0x1000000
  *     pppppppp-pppp-8sss-8sss-ccccccrrrrrr
  *
  * All ids of a process begin alike (p), so that the keys of its requests are one range. Then comes a number (s) that no other id of
- * this process has, among those that hold or wait for the same name. Process and number are the slot, with which holder keys and tickets
- * end, so that they are used again and again: etcd keeps what was deleted until its next compaction, and each look at the holders of a name passes all of it. The ids
- * count on (c), and end with random digits (r).
+ * this process has, among those that hold or wait for the same name. Process and number are the slot, with which holder keys and
+ * tickets end. So these keys are used again and again: etcd keeps what was deleted until its next compaction, and each look at the
+ * holders of a name passes all of it. The ids count on (c), and end with random digits (r).
  */
 export class LockIds {
   private readonly process: string

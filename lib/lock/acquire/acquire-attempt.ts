@@ -139,6 +139,7 @@ export class AcquireAttempt {
     if (isHeld) return
     for (const { key, terms } of this.targets) {
       if (areClean) this.engine.ids.free(key.path, this.uuid)
+      // Its leases may have been renewed just now; clocks may differ by as much again.
       else this.engine.ids.rest(key.path, this.uuid, 2_000 * terms.ttl)
     }
   }
