@@ -22,15 +22,15 @@ export const USAGE = `Usage: npm run bench -- [scenario …] [options]
   --quick          short rounds, smaller sizes, and only what needs no Redis
   --gate           for CI: only beside etcd's Lock RPC, in one process; fails when a ratio falls below its limit
   --rounds N       how often each peer runs each load; medians are told (default 5, quick 3)
-  --seconds N      how long each load lasts, in each round (default 3, quick 1)
+  --seconds N      how long each load lasts, in each round (default 2, quick 1)
   --compare FILE   fail when a ratio is 20 % worse than in these results
   --baseline FILE  put the results into this file, beside those of other scenarios that it has
   --before DIR     an earlier build, a folder with dist, that is measured as well where a scenario compares with it
   --profile        write CPU profiles of our own clients to bench/results/profiles, and tell who used it`
 
 const RESULTS = 'bench/results'
-/** Rounds, and seconds of each load and of its warm-up. */
-const DEFAULTS = { whole: [5, 3, 1], quick: [3, 1, 0.5], gate: [3, 0.4, 0.2] } as const
+/** Rounds, and seconds of each load, of its warm-up, and until a process has settled. */
+const DEFAULTS = { whole: [5, 2, 0.5, 6], quick: [3, 1, 0.3, 1], gate: [3, 0.4, 0.2, 0.6] } as const
 
 /** Undefined when help was asked for. @throws Error naming the wrong option. */
 export function benchOptions(args: string[]): BenchOptions | undefined {
@@ -51,7 +51,7 @@ export function benchOptions(args: string[]): BenchOptions | undefined {
   })
   if (values.help) return undefined
   const mode = values.gate ? 'gate' : values.quick ? 'quick' : 'whole'
-  const [rounds, seconds, warmSeconds] = DEFAULTS[mode]
+  const [rounds, seconds, warmSeconds, settleSeconds] = DEFAULTS[mode]
   return {
     scenarios: positionals,
     settings: {
@@ -59,6 +59,7 @@ export function benchOptions(args: string[]): BenchOptions | undefined {
       rounds: values.rounds === undefined ? rounds : wholeNumber('rounds', values.rounds, 1, 100),
       seconds: values.seconds === undefined ? seconds : wholeNumber('seconds', values.seconds, 1, 600),
       warmSeconds,
+      settleSeconds,
       ...(values.profile && { profiles: join(RESULTS, 'profiles') }),
     },
     // What was measured in a hurry is not to be taken for what is published.

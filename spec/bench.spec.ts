@@ -25,7 +25,7 @@ import { Lock } from '../lib/index.js'
 import { MemoryStore } from '../lib/testing/index.js'
 import { rowsOf, textOf } from './docs/doc-blocks.js'
 
-const settings = { mode: 'quick', rounds: 1, warmSeconds: 0, seconds: 1 } as const
+const settings = { mode: 'quick', rounds: 1, warmSeconds: 0, settleSeconds: 0, seconds: 1 } as const
 const NO_COSTS = { ms: 1000, etcdCpuMs: 0, redisCpuMs: 0 }
 
 const spread = (median: number) => ({ median, least: median, most: median, each: [median] })

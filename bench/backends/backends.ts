@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Stores } from '../peers/peer.js'
 import { cpuMsOf } from './cpu.js'
+import { compact } from './compact.js'
 import { etcdOf, type Etcds, separateEtcds } from './etcds.js'
 import { RedisServer, type RedisSync } from './redis-server.js'
 
@@ -67,6 +68,11 @@ export class Backends implements AsyncDisposable {
     const redis = [...this.redis.values()].map(({ pid }) => pid)
     const [etcdMs, redisMs] = await Promise.all([sumOf(this.etcds.pids), sumOf(redis)])
     return { etcd: etcdMs, redis: redisMs }
+  }
+
+  /** Lets the etcds forget what was deleted or replaced, so that each load finds them as the first one did. */
+  async forget(): Promise<void> {
+    for (const endpoint of this.endpoints) await compact(endpoint)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

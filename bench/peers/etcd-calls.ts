@@ -1,4 +1,4 @@
-import { Client, credentials } from '@grpc/grpc-js'
+import { Client, type ClientDuplexStream, credentials } from '@grpc/grpc-js'
 
 /** Fields of a protobuf message: bytes for its texts and messages, numbers for its varints. */
 export type Fields = readonly (readonly [field: number, value: string | Buffer | bigint])[]
@@ -12,18 +12,26 @@ export class EtcdCalls {
   }
 
   call(method: string, fields: Fields): Promise<Buffer> {
-    const same = (bytes: Buffer): Buffer => bytes
+    return this.send(method, encode(fields))
+  }
+
+  send(method: string, message: Buffer): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      this.client.makeUnaryRequest(`/${method}`, same, same, encode(fields), (error, answer) => {
+      this.client.makeUnaryRequest(`/${method}`, same, same, message, (error, answer) => {
         if (error) reject(new Error(`${method}: ${error.message}`, { cause: error }))
         else resolve(answer!)
       })
     })
   }
 
+  /** A stream of messages both ways, which may end when the client is closed. */
+  stream(method: string): ClientDuplexStream<Buffer, Buffer> {
+    return this.client.makeBidiStreamRequest(`/${method}`, same, same)
+  }
+
   /** A lease that outlives every measurement. */
   async lease(): Promise<bigint> {
-    const answer = await this.call('etcdserverpb.Lease/LeaseGrant', [[1, 600n]])
+    const answer = await this.call('etcdserverpb.Lease/LeaseGrant', [[1, 3600n]])
     return fieldOf(answer, 2) as bigint
   }
 
@@ -31,6 +39,8 @@ export class EtcdCalls {
     this.client.close()
   }
 }
+
+const same = (bytes: Buffer): Buffer => bytes
 
 function encode(fields: Fields): Buffer {
   return Buffer.concat(
@@ -42,7 +52,7 @@ function encode(fields: Fields): Buffer {
   )
 }
 
-function varint(value: bigint): Buffer {
+export function varint(value: bigint): Buffer {
   const bytes: number[] = []
   for (; value > 127n; value >>= 7n) bytes.push(Number(value & 127n) | 128)
   return Buffer.from([...bytes, Number(value)])

@@ -1,4 +1,6 @@
 import { etcd3Lock } from './etcd3-lock.js'
+import { combinedFloor, loneFloor } from './floor/cycle-floor.js'
+import { handoffFloor } from './floor/handoff-floor.js'
 import { lockRpc } from './lock-rpc.js'
 import type { Peer } from './peer.js'
 import { rawPuts } from './raw-puts.js'
@@ -29,7 +31,10 @@ export const SEMAPHORES_ON_REDIS: readonly Peer[] = [
   redisSemaphoreOf(LIMIT, 'none'),
   redisSemaphoreOf(LIMIT, 'always'),
 ]
-export const FLOOR: readonly Peer[] = [rawPuts]
+/** What lock nothing more than what is needed, by hand: no lock with their keys can be faster on this etcd and this machine. */
+export const LONE_FLOORS: readonly Peer[] = [loneFloor(2), loneFloor(1)]
+export const COMBINED_FLOORS: readonly Peer[] = [combinedFloor(2), combinedFloor(1)]
+export const HANDOFF_FLOORS: readonly Peer[] = [handoffFloor]
 /** What CI compares. */
 export const IN_GATE: readonly Peer[] = [spicelock, lockRpc]
 export const lockRpcSequence = inSequence(lockRpc)
@@ -38,7 +43,10 @@ const ALL: readonly Peer[] = [
   ...ON_ETCD,
   ...ON_REDIS,
   ...SEMAPHORES_ON_REDIS,
-  ...FLOOR,
+  rawPuts,
+  ...LONE_FLOORS,
+  ...COMBINED_FLOORS,
+  ...HANDOFF_FLOORS,
   spicelockSemaphore,
   semaphoreBefore,
   spicelockShared,

@@ -46,9 +46,11 @@ export function tablesOf(result: Result, shown: string): string {
     }
     return `${result.scenario}, ${name}\n${table.toString()}`
   })
-  const targets = new Table({ head: ['target', 'is', 'limit', ''], ...STYLE })
-  for (const { name, value, limit, bound, unit = '', holds } of result.targets) {
-    targets.push([name, round(value), `${bound} ${limit} ${unit}`.trimEnd(), holds ? 'holds' : 'MISSED'])
+  const targets = new Table({ head: ['target', 'is', 'limit', '', 'floor'], ...STYLE })
+  for (const { name, value, floor, limit, bound, unit = '', holds } of result.targets) {
+    const verdict = holds ? 'holds' : 'MISSED'
+    const best = floor === undefined ? '' : round(floor)
+    targets.push([name, round(value), `${bound} ${limit} ${unit}`.trimEnd(), verdict, best])
   }
   return [...variants, ...(result.targets.length > 0 ? [targets.toString()] : [])].join('\n\n')
 }

@@ -1,5 +1,7 @@
-import { ON_ETCD, ON_REDIS } from '../peers/index.js'
-import { spicelock } from '../peers/spicelock.js'
+import { etcd3Lock } from '../peers/etcd3-lock.js'
+import { ON_REDIS } from '../peers/index.js'
+import { lockRpc } from '../peers/lock-rpc.js'
+import { spicelock, spicelockHandle } from '../peers/spicelock.js'
 import { loadScenario } from './load-scenario.js'
 import { figureOf, type Target } from './scenario.js'
 
@@ -17,7 +19,8 @@ const LOADS = [16, 100].map(clients => ({
 export const drain = loadScenario({
   name: 'drain',
   measures: 'clients that start together and hold one exclusive lock once, each for 10 ms',
-  peers: [...ON_ETCD, ...ON_REDIS],
+  peers: [spicelock],
+  others: [spicelockHandle, lockRpc, etcd3Lock, ...ON_REDIS],
   variants: LOADS,
   shown: { figure: 'elapsed', unit: 'ms until all have held' },
   targets: outcomes =>

@@ -1,8 +1,10 @@
-import { ON_ETCD, ON_REDIS } from '../peers/index.js'
+import { etcd3Lock } from '../peers/etcd3-lock.js'
+import { HANDOFF_FLOORS, ON_REDIS } from '../peers/index.js'
 import { lockRpc } from '../peers/lock-rpc.js'
 import { spicelock } from '../peers/spicelock.js'
 import { loadScenario } from './load-scenario.js'
-import { figureOf, ratioOf, type Spread, type Target } from './scenario.js'
+import { ratioTarget } from './ratio-target.js'
+import { figureOf, type Target } from './scenario.js'
 
 /** `limit`: of the rate of etcd's Lock RPC, what is to be reached at least. */
 const LOADS = [
@@ -16,7 +18,8 @@ const MOST_UNFAIR = 1.05
 export const handoff = loadScenario({
   name: 'handoff',
   measures: 'one exclusive lock that all clients want',
-  peers: [...ON_ETCD, ...ON_REDIS],
+  peers: [spicelock, lockRpc, ...HANDOFF_FLOORS],
+  others: [etcd3Lock, ...ON_REDIS],
   variants: LOADS.map(({ name, processes, clients }) => ({
     name,
     processes,
@@ -26,22 +29,17 @@ export const handoff = loadScenario({
   })),
   shown: { figure: 'cyclesPerSecond', unit: 'hand-offs a second' },
   targets: outcomes =>
-    LOADS.flatMap(({ name, limit }): Target[] => {
-      const of = (peer: string, figure: string): Spread | undefined => figureOf(outcomes, name, peer, figure)
-      return [
-        {
-          name: `${name}: rate / Lock RPC`,
-          value: ratioOf(of(spicelock.name, 'cyclesPerSecond'), of(lockRpc.name, 'cyclesPerSecond')),
-          limit,
-          bound: 'at least',
-          isGate: true,
-        },
-        {
-          name: `${name}: most / least served`,
-          value: of(spicelock.name, 'unfairness')?.median,
-          limit: MOST_UNFAIR,
-          bound: 'at most',
-        },
-      ]
-    }),
+    LOADS.flatMap(({ name: load, limit }): Target[] => [
+      ratioTarget(
+        outcomes,
+        { load, figure: 'cyclesPerSecond', peer: spicelock, to: lockRpc, floors: HANDOFF_FLOORS },
+        { name: `${load}: rate / Lock RPC`, limit, bound: 'at least', isGate: true },
+      ),
+      {
+        name: `${load}: most / least served`,
+        value: figureOf(outcomes, load, spicelock.name, 'unfairness')?.median,
+        limit: MOST_UNFAIR,
+        bound: 'at most',
+      },
+    ]),
 })

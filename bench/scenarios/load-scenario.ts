@@ -1,13 +1,16 @@
 import { Backends } from '../backends/backends.js'
 import { IN_GATE, isGiven, isOnRedis } from '../peers/index.js'
 import type { Peer } from '../peers/peer.js'
-import { runVariant } from './run-variant.js'
+import { type Entrant, runVariant } from './run-variant.js'
 import type { Bench, Outcome, Scenario } from './scenario.js'
 import type { Settings } from './settings.js'
+import { Teams } from './teams.js'
 import type { Variant } from './variant.js'
 
 interface Loads extends Omit<Scenario, 'run'> {
   readonly peers: readonly Peer[]
+  /** Of whom no target speaks: they run half as often. */
+  readonly others?: readonly Peer[]
   readonly variants: readonly Variant[]
 }
 
@@ -16,28 +19,34 @@ export function loadScenario<Of extends Loads>(scenario: Of): Of & Scenario {
   return { ...scenario, run: bench => runAll(scenario, bench) }
 }
 
-async function runAll({ peers, variants }: Loads, bench: Bench): Promise<Outcome[]> {
-  const { mode } = bench.settings
-  const redis = mode === 'whole' && peers.some(isOnRedis)
+async function runAll({ peers, others = [], variants }: Loads, bench: Bench): Promise<Outcome[]> {
+  const { mode, rounds } = bench.settings
+  const redis = mode === 'whole' && [...peers, ...others].some(isOnRedis)
   const outcomes: Outcome[] = []
   const wanted = variants.filter(({ isGate, isLarge }) =>
     mode === 'gate' ? isGate : mode === 'whole' || !isLarge,
   )
+  const entrantsOf = (variant: Variant): Entrant[] => [
+    ...(variant.peers ?? peers).map(peer => ({ peer, rounds })),
+    ...others.map(peer => ({ peer, rounds: Math.ceil(rounds / 2) })),
+  ]
   for (const group of alike(wanted)) {
     await using backends = await Backends.start({ ...group[0]!, redis })
+    await using teams = new Teams(group[0]!.processes, backends, bench.settings)
     for (const variant of group) {
-      const able = (variant.peers ?? peers).filter(peer => isAble(peer, mode, backends))
-      outcomes.push(await runVariant(variant, able, backends, bench))
+      const able = entrantsOf(variant).filter(({ peer }) => isAble(peer, mode, backends))
+      outcomes.push(await runVariant(variant, able, teams, backends, bench))
     }
   }
   return outcomes
 }
 
-/** In groups that can share their servers. */
+/** In groups that can share their servers and their processes. */
 function alike(variants: readonly Variant[]): Variant[][] {
   const groups = new Map<string, Variant[]>()
   for (const variant of variants) {
-    const key = `${variant.members ?? 1} members, ${variant.etcds ?? 1} etcds`
+    const { members = 1, etcds = 1, processes } = variant
+    const key = `${members} members, ${etcds} etcds, ${processes} processes`
     groups.set(key, [...(groups.get(key) ?? []), variant])
   }
   return [...groups.values()]

@@ -1,8 +1,9 @@
-import { ON_ETCD } from '../peers/index.js'
+import { etcd3Lock } from '../peers/etcd3-lock.js'
+import { COMBINED_FLOORS } from '../peers/index.js'
 import { lockRpc } from '../peers/lock-rpc.js'
 import { spicelock } from '../peers/spicelock.js'
 import { loadScenario } from './load-scenario.js'
-import { figureOf, ratioOf } from './scenario.js'
+import { ratioTarget } from './ratio-target.js'
 
 const LOADS = [1, 3].flatMap(members =>
   [64, 256].map(names => ({
@@ -17,17 +18,16 @@ const LOADS = [1, 3].flatMap(members =>
 export const processes = loadScenario({
   name: 'processes',
   measures: 'acquire and release of as many names as clients, in 4 processes',
-  peers: ON_ETCD,
+  peers: [spicelock, lockRpc, ...COMBINED_FLOORS],
+  others: [etcd3Lock],
   variants: LOADS,
   shown: { figure: 'cyclesPerSecond', unit: 'cycles a second' },
   targets: outcomes =>
-    LOADS.map(({ name }) => ({
-      name: `${name}: rate / Lock RPC`,
-      value: ratioOf(
-        figureOf(outcomes, name, spicelock.name, 'cyclesPerSecond'),
-        figureOf(outcomes, name, lockRpc.name, 'cyclesPerSecond'),
+    LOADS.map(({ name: load }) =>
+      ratioTarget(
+        outcomes,
+        { load, figure: 'cyclesPerSecond', peer: spicelock, to: lockRpc, floors: COMBINED_FLOORS },
+        { name: `${load}: rate / Lock RPC`, limit: 3, bound: 'at least' },
       ),
-      limit: 3,
-      bound: 'at least',
-    })),
+    ),
 })

@@ -1,58 +1,71 @@
 import type { Backends } from '../backends/backends.js'
 import type { Load, Measured } from '../load/load.js'
 import type { Peer } from '../peers/peer.js'
-import { Child } from '../processes/child.js'
-import { figuresOf, type RoundCosts, type Round, roundOf } from './figures.js'
+import type { Child } from '../processes/child.js'
+import { figuresOf, type Round, type RoundCosts, roundOf } from './figures.js'
 import type { Bench, Outcome } from './scenario.js'
 import type { Settings } from './settings.js'
+import type { Teams } from './teams.js'
 import type { Variant } from './variant.js'
 
+/** A team that has run another load before needs this share of the time to settle. */
+const SHARE_OF_SETTLED = 0.25
+/** Who has gathered more clients than that runs as fast with as many. */
+const ENOUGH_TO_SETTLE = 100
+
+/** A peer, and how often it runs. */
+export interface Entrant {
+  readonly peer: Peer
+  readonly rounds: number
+}
+
 /**
- * Lets the peers run a variant in turns, so that a noisy moment of the machine strikes all alike. The first round is not counted:
- * a young process is slow.
+ * Lets the peers run a variant in turns, so that a noisy moment of the machine strikes all alike. What they do until they have
+ * settled is not counted: a young process is slow.
  */
 export async function runVariant(
   variant: Variant,
-  peers: readonly Peer[],
+  entrants: readonly Entrant[],
+  teams: Teams,
   backends: Backends,
   { settings, progress }: Bench,
 ): Promise<Outcome> {
-  const { rounds } = settings
-  const teams = new Map<string, Child[]>()
-  const counted = new Map<string, Round[]>(peers.map(({ name }) => [name, []]))
-  try {
-    for (let round = variant.gathers ? 1 : 0; round <= rounds; round++) {
-      for (const { name } of peers) {
-        progress(`${variant.name}, round ${round} of ${rounds}: ${name}`)
-        const team = teams.get(name) ?? (await startTeam(name, variant.processes, backends, settings))
-        teams.set(name, team)
-        const measured = await runOnce(team, variant, backends, settings)
-        if (round > 0) counted.get(name)!.push(measured)
-        if (!variant.gathers) continue
-        teams.delete(name)
-        await Promise.all(team.map(child => child.kill()))
-      }
-    }
-  } finally {
-    await Promise.all([...teams.values()].flat().map(child => child[Symbol.asyncDispose]()))
+  const counted = new Map<string, Round[]>(entrants.map(({ peer }) => [peer.name, []]))
+  const settle = async (name: string): Promise<readonly Child[]> => {
+    progress(`${variant.name}, until it has settled: ${name}`)
+    const share = teams.has(name) ? SHARE_OF_SETTLED : 1
+    const team = await teams.of(name)
+    await settled(team, variant, backends, { ...settings, settleSeconds: settings.settleSeconds * share })
+    return team
   }
-  const peersFigures = [...counted].map(([name, each]) => [name, figuresOf(each)] as const)
-  return { name: variant.name, peers: Object.fromEntries(peersFigures) }
+  if (!variant.gathers) for (const { peer } of entrants) await settle(peer.name)
+  for (let round = 1; round <= settings.rounds; round++) {
+    for (const { peer, rounds } of entrants) {
+      if (round > rounds) continue
+      const team = variant.gathers ? await settle(peer.name) : await teams.of(peer.name)
+      progress(`${variant.name}, round ${round} of ${rounds}: ${peer.name}`)
+      counted.get(peer.name)!.push(await runOnce(team, variant, backends, settings))
+      if (variant.gathers) await teams.kill(peer.name)
+    }
+  }
+  const figures = [...counted].map(([name, each]) => [name, figuresOf(each)] as const)
+  return { name: variant.name, peers: Object.fromEntries(figures) }
 }
 
-function startTeam(
-  peer: string,
-  processes: number,
+/** Runs the load until its time is over, again and again where it ends before. */
+async function settled(
+  team: readonly Child[],
+  variant: Variant,
   backends: Backends,
-  { profiles }: Settings,
-): Promise<Child[]> {
-  const isOurs = peer.startsWith('spicelock')
-  const flags = isOurs && profiles !== undefined ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : []
-  return Promise.all(
-    Array.from({ length: processes }, (_, at) =>
-      Child.start('peer', { peer, stores: backends.storesOf(at) }, flags),
-    ),
-  )
+  settings: Settings,
+): Promise<void> {
+  const end = performance.now() + settings.settleSeconds * 1000
+  const few = { gathers: false, clients: Math.min(variant.clients, ENOUGH_TO_SETTLE) }
+  const load = variant.gathers ? { ...variant, ...few } : variant
+  do {
+    const seconds = Math.max(0, end - performance.now()) / 1000
+    await runOnce(team, load, backends, { ...settings, warmSeconds: 0, seconds })
+  } while (performance.now() < end)
 }
 
 let runs = 0
@@ -68,6 +81,7 @@ async function runOnce(
   const all = Array.from({ length: names }, (_, at) => `bench-${process.pid}-${run}-${at}`)
   const each = clients / team.length
   const load = { names: all, take, holdMs, until, gathers, warmSeconds, seconds, clients: each }
+  await backends.forget()
   const begun = await costsSoFar(backends)
   const measured = await Promise.all(
     team.map((child, at) => {

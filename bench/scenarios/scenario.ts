@@ -27,6 +27,8 @@ export interface Target {
   /** `value` is to be at least, or at most, this. */
   readonly limit: number
   readonly bound: 'at least' | 'at most'
+  /** The same ratio of the best floor: where it misses the limit, so must every lock on this etcd and this machine. */
+  readonly floor?: number | undefined
   /** Of `value`, for example `ms`; none for a ratio, which other machines reach as well. */
   readonly unit?: string
   /** Whether CI looks at it. */

@@ -16,7 +16,8 @@ const LOADS = [1, 4].map(processes => ({
 export const semaphore = loadScenario({
   name: 'semaphore',
   measures: `a lock with ${LIMIT} holders; etcd's own lock, which has one, is a yardstick`,
-  peers: [spicelockSemaphore, semaphoreBefore, lockRpc, ...SEMAPHORES_ON_REDIS],
+  peers: [spicelockSemaphore, semaphoreBefore],
+  others: [lockRpc, ...SEMAPHORES_ON_REDIS],
   variants: LOADS,
   shown: { figure: 'cyclesPerSecond', unit: 'hand-offs a second' },
   targets: outcomes =>

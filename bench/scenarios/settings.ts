@@ -7,6 +7,9 @@ export interface Settings {
   readonly mode: 'whole' | 'quick' | 'gate'
   /** How often each peer runs each load. */
   readonly rounds: number
+  /** Until the processes of a peer are as fast as they get: V8 compiles what runs often, for some seconds. */
+  readonly settleSeconds: number
+  /** In each round, until the queue has formed. */
   readonly warmSeconds: number
   readonly seconds: number
   /** Folder for profiles of the CPU of our own clients; none are made when it is not given. */
