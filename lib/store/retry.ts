@@ -6,8 +6,8 @@ import type { Budget } from '../time/budget.js'
 import type { Clock } from '../time/clock.js'
 
 export interface RetryOptions {
-  /** The key that errors name. */
-  readonly key: string
+  /** What errors name. It is not asked before there is one. */
+  readonly key: { readonly path: string }
   readonly budget: Budget
   /** Ends the repetition, with the error of the last attempt. */
   readonly signal?: StopSignal | undefined
@@ -36,7 +36,7 @@ export async function retry<T>(
       const pause = (backoff ??= new Backoff(clock, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)).next()
       const isWorthwhile = isStoreError(error, 'unreachable') && pause < budget.timeoutMs
       if (isWorthwhile && !signal?.aborted) await lapse(clock, pause, signal, isBackground)
-      if (!isWorthwhile || signal?.aborted) throw translated(error, key)
+      if (!isWorthwhile || signal?.aborted) throw translated(error, key.path)
     }
   }
 }

@@ -138,8 +138,7 @@ export class LockService {
    * Releases by id, all locks at once. Resolves to what was held; empty when nobody held under this id (any more).
    * @throws InvalidLockError for a bad id, EtcdLockUnavailableError, LockUnreadableError, LockError.
    */
-  async release(keys: readonly LockKey[], id: string, patience: Patience = {}): Promise<ConcurrentLock[]> {
-    checkId(id)
+  release(keys: readonly LockKey[], id: string, patience: Patience = {}): Promise<ConcurrentLock[]> {
     return releaseById(this.engine, keys, id, this.within(patience))
   }
 
@@ -153,7 +152,6 @@ export class LockService {
     path: string,
     patience: Patience = {},
   ): Promise<{ readonly released: boolean; readonly kv: KeyValue | undefined }> {
-    checkId(id)
     let kv: KeyValue | undefined
     const beside = { key: path, onRead: (found: KeyValue | undefined): void => void (kv = found) }
     const options = { ...this.within(patience), beside, mayBeRepeated: true }

@@ -41,7 +41,9 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
   private readonly prefixes: readonly string[]
   private readonly log: Logger
   private readonly asker: Asker
-  private service: Promise<LockService> | undefined
+  private opening: Promise<LockService> | undefined
+  /** What {@link open} has resolved to. */
+  private service: LockService | undefined
 
   static {
     printAs(this, 'Lock', ({ prefix, owner, dryRun }) => ({ prefix, owner, dryRun }))
@@ -225,19 +227,19 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
    * stay in etcd until they are released or their ttl is over. Never rejects.
    */
   async close(): Promise<void> {
-    const locks = await this.service?.catch(() => undefined)
+    const locks = await this.opening?.catch(() => undefined)
     await locks?.close()
   }
 
   private open(): Promise<LockService> {
-    if (this.service) return this.service
     const { log: logger, host } = this
-    const options = { ...this.options, logger, host }
-    this.service = LockService.open(options).catch((error: unknown) => {
-      this.service = undefined
-      throw error
-    })
-    return this.service
+    return (this.opening ??= LockService.open({ ...this.options, logger, host }).then(
+      service => (this.service = service),
+      (error: unknown) => {
+        this.opening = undefined
+        throw error
+      },
+    ))
   }
 
   private async *follow(name: string | undefined, signal?: AbortSignal): AsyncGenerator<LockEvent, void> {
@@ -249,7 +251,15 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     request: AcquireRequest,
     options: HoldAllOptions,
   ): Promise<readonly Holding[] | undefined> {
-    const locks = await this.prepare(request, options)
+    let locks: LockService
+    try {
+      checkNotHeldByCaller(request, options)
+      this.warnIfUnasked()
+      locks = this.service ?? (await this.open())
+    } catch (error) {
+      for (const { key, terms } of request.targets) this.host.ids.free(key.path, terms.uuid)
+      throw error
+    }
     tell(this.log, 'debug', 'Acquiring lock', request)
     let holdings: readonly Holding[] | undefined
     if (this.dryRun) {
@@ -260,17 +270,6 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
     }
     tell(this.log, 'info', 'Acquired lock', request)
     return holdings
-  }
-
-  private async prepare(request: AcquireRequest, options: HoldAllOptions): Promise<LockService> {
-    try {
-      checkNotHeldByCaller(request, options)
-      this.warnIfUnasked()
-      return await this.open()
-    } catch (error) {
-      for (const { key, terms } of request.targets) this.host.ids.free(key.path, terms.uuid)
-      throw error
-    }
   }
 
   private noopTerms({ id, targets, monitoring }: AcquireRequest, names: readonly string[]): NoopTerms {
@@ -310,7 +309,8 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
         return true
       }
       const patience = budgetMs === undefined ? {} : { withinMs: budgetMs }
-      const released = await (await this.open()).release(keys, id, patience)
+      const locks = this.service ?? (await this.open())
+      const released = await locks.release(keys, id, patience)
       if (released.length > 0) this.log.info(fields, 'Released lock')
       else this.log.warn(fields, 'Lock not found. Unable to release it. Was expired?')
       return true

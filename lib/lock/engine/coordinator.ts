@@ -61,7 +61,8 @@ type LineEntry = Intent & {
 export class Coordinator {
   private readonly waiters = new LocalQueue()
   private line: LineEntry[] = []
-  private isUnderWay = false
+  /** What was sent and is not answered. */
+  private underWay: Turn<LineEntry> | undefined
   /** Requests that may wait. */
   private requests = 0
   private ride: Timer | undefined
@@ -69,7 +70,6 @@ export class Coordinator {
   private reaper: Timer | undefined
   /** When it is to look, monotonic. */
   private reaperDueAt = 0
-  private underWay: readonly LineEntry[] = []
   private watch: OwnKeysWatch | undefined
   private readonly isLocal = (uuid: string): boolean => this.waiters.has(uuid)
 
@@ -84,7 +84,7 @@ export class Coordinator {
   }
 
   get isIdle(): boolean {
-    return !this.isUnderWay && this.line.length === 0 && this.requests === 0
+    return !this.underWay && this.line.length === 0 && this.requests === 0
   }
 
   /** Whether this process waits in the queue already. */
@@ -99,9 +99,9 @@ export class Coordinator {
     onSent?: (turn: Turn<Intent>) => void,
   ): Promise<TurnResult> {
     const { uuid, mostSuccessors, from } = intent
-    return this.submit((resolve, reject) => {
-      return { kind: 'release', uuid, mostSuccessors, from, within, onSent, resolve, reject }
-    })
+    return new Promise((resolve, reject) =>
+      this.submit({ kind: 'release', uuid, mostSuccessors, from, within, onSent, resolve, reject }),
+    )
   }
 
   /** Takes the lock, or a ticket. @throws StoreError, LockUnreadableError */
@@ -111,16 +111,9 @@ export class Coordinator {
     waiter: LocalWaiter | undefined,
   ): Promise<TurnResult> {
     const { uuid, join, from } = intent
-    return this.submit((resolve, reject) => ({
-      kind: 'join',
-      uuid,
-      join,
-      from,
-      within,
-      waiter,
-      resolve,
-      reject,
-    }))
+    return new Promise((resolve, reject) =>
+      this.submit({ kind: 'join', uuid, join, from, within, waiter, resolve, reject }),
+    )
   }
 
   /** A request begins, which may wait: the coordinator stays until it {@link leave}s. */
@@ -139,15 +132,11 @@ export class Coordinator {
     this.waiters.add(uuid, waiter, revision)
   }
 
-  private submit(
-    entryOf: (resolve: LineEntry['resolve'], reject: LineEntry['reject']) => LineEntry,
-  ): Promise<TurnResult> {
-    return new Promise((resolve, reject) => {
-      const entry = entryOf(resolve, reject)
-      this.line.push(entry)
-      this.goOn()
-      if (this.line.length > 0 || this.underWay.length > 1) this.watchTime(entry.within.timeoutMs)
-    })
+  private submit(entry: LineEntry): void {
+    this.line.push(entry)
+    this.goOn()
+    if (this.line.length > 0 || (this.underWay?.taken.length ?? 0) > 1)
+      this.watchTime(entry.within.timeoutMs)
   }
 
   /** Sends what is in the line, unless it may wait for a ride. */
@@ -163,7 +152,7 @@ export class Coordinator {
   private go(): void {
     this.ride?.cancel()
     this.ride = undefined
-    if (this.isUnderWay) return
+    if (this.underWay) return
     const line = this.line
     if (line.length === 0) return
     try {
@@ -172,7 +161,7 @@ export class Coordinator {
       const { turn, unseen, left } = nextTurn(line, cached, engine.clock.now(), this.isLocal)
       this.line = left
       for (const { resolve } of unseen) resolve({ kind: 'unseen' })
-      if (turn) this.send(turn)
+      if (turn) void this.send(turn)
       else if (this.isIdle) this.end()
     } catch (error) {
       this.line = []
@@ -181,24 +170,20 @@ export class Coordinator {
     }
   }
 
-  private send(turn: Turn<LineEntry>): void {
+  /** Whatever is thrown on the way, each of those that are taken is told, and the others go on. */
+  private async send(turn: Turn<LineEntry>): Promise<void> {
     const { engine, waiters } = this
     const { composition, taken } = turn
-    this.isUnderWay = true
-    this.underWay = taken
-    for (const { onSent } of taken) onSent?.(turn)
-    for (const uuid of composition.successors) waiters.get(uuid)?.onHandOver()
-    const timeoutMs = Math.max(...taken.map(({ within }) => within.timeoutMs ?? Infinity))
-    engine.commit(composition.transaction, { timeoutMs }).then(
-      result => this.onAnswered(() => this.onResult(turn, result)),
-      (error: unknown) => this.onAnswered(() => this.onFailure(turn, error as Error)),
-    )
-  }
-
-  private onAnswered(tell: () => void): void {
-    this.isUnderWay = false
-    this.underWay = []
-    tell()
+    this.underWay = turn
+    try {
+      for (const { onSent } of taken) onSent?.(turn)
+      for (const uuid of composition.successors) waiters.get(uuid)?.onHandOver()
+      const result = await engine.commit(composition.transaction, { timeoutMs: mostTime(taken) })
+      this.onResult(turn, result)
+    } catch (error) {
+      this.onFailure(turn, error)
+    }
+    this.underWay = undefined
     if (this.isIdle) this.end()
     else this.goOn()
   }
@@ -237,7 +222,7 @@ export class Coordinator {
     this.reaperDueAt = dueAt
     this.reaper = clock.timer(Math.max(Math.ceil(ms), 1), () => {
       this.reaper = undefined
-      const left = [...this.underWay, ...this.line].filter(({ isOver }) => !isOver)
+      const left = [...(this.underWay?.taken ?? []), ...this.line].filter(({ isOver }) => !isOver)
       const late = left.filter(({ within }) => (within.timeoutMs ?? Infinity) <= 0)
       this.line = this.line.filter(each => !late.includes(each))
       for (const each of late) {
@@ -268,9 +253,16 @@ export class Coordinator {
    * Etcd has said that it applied nothing: the fault is that of one, and each is sent again alone. When no answer came, all of it may
    * have been applied, or may be yet.
    */
-  private onFailure({ taken }: Turn<LineEntry>, error: Error): void {
+  private onFailure({ taken }: Turn<LineEntry>, error: unknown): void {
     this.engine.snapshots.delete(this.key)
     if (!isProvenRefusal(error) || taken.length === 1) for (const { reject } of taken) reject(error)
     else this.line.unshift(...taken.filter(({ isOver }) => !isOver).map(each => ({ ...each, isAlone: true })))
   }
+}
+
+/** Milliseconds that the most patient of them has. */
+function mostTime(entries: readonly LineEntry[]): number {
+  let most = 0
+  for (const { within } of entries) most = Math.max(most, within.timeoutMs ?? Infinity)
+  return most
 }

@@ -62,6 +62,8 @@ export class Engine {
   private sweepAt = SWEEP_FROM
   /** When etcd answered last, monotonic. */
   private answeredAt: number | undefined
+  private readonly usualMs = (): number =>
+    this.answeredAt === undefined ? FIRST_CONTACT_MS : WRITE_BUDGET_MS
 
   constructor(
     store: Store,
@@ -78,18 +80,18 @@ export class Engine {
   }
 
   /** One attempt. @throws StoreError */
-  async commit(transaction: Transaction, within?: CallOptions): Promise<TransactionResult> {
-    const { onCommit } = this
-    if (!onCommit) return await this.store.commit(transaction, within)
-    const start = this.clock.monotonic()
-    let outcome: 'answered' | 'failed' = 'failed'
-    try {
-      const result = await this.store.commit(transaction, within)
-      outcome = 'answered'
-      return result
-    } finally {
-      onCommit((this.clock.monotonic() - start) / 1000, outcome)
-    }
+  commit(transaction: Transaction, within?: CallOptions): Promise<TransactionResult> {
+    const { clock, onCommit } = this
+    if (!onCommit) return this.store.commit(transaction, within)
+    const start = clock.monotonic()
+    const answer = this.store.commit(transaction, within)
+    const tell = (outcome: 'answered' | 'failed'): void =>
+      onCommit((clock.monotonic() - start) / 1000, outcome)
+    answer.then(
+      () => tell('answered'),
+      () => tell('failed'),
+    )
+    return answer
   }
 
   /**
@@ -190,8 +192,7 @@ export class Engine {
 
   /** The time of an operation that begins now: so many milliseconds, or two minutes (a few seconds before etcd has answered). */
   budget(ms?: number): Budget {
-    const usual = (): number => (this.answeredAt === undefined ? FIRST_CONTACT_MS : WRITE_BUDGET_MS)
-    return new Budget(this.clock, () => ms ?? usual())
+    return new Budget(this.clock, ms === undefined ? this.usualMs : () => ms)
   }
 
   /** Whether etcd has answered anything in so many milliseconds before now. */
@@ -209,7 +210,7 @@ export class Engine {
     work: (within: Budget) => Promise<T>,
     { signal, budget = this.budget() }: RetryOptions = {},
   ): Promise<T> {
-    return retry(work, { key: key.path, budget, signal })
+    return retry(work, { key, budget, signal })
   }
 
   private noted(keys: readonly LockKey[], results: readonly TransactionResult[]): Snapshot[] {

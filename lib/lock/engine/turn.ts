@@ -58,7 +58,8 @@ export function nextTurn<I extends Intent>(
   now: Timestamp,
   isLocal: (uuid: string) => boolean,
 ): Sorted<I> {
-  const seen = line.reduce((newest, { from }) => (from.revision > newest.revision ? from : newest), cached)
+  let seen = cached
+  for (const { from } of line) if (from.revision > seen.revision) seen = from
   const { taken, unseen, left } = sort(line, seen)
   if (taken.length === 0) return { turn: undefined, unseen, left }
   const joins: Join[] = []

@@ -159,7 +159,7 @@ export class LeasePool implements Renewer {
       this.condemned.delete(id)
       const { clock, closing } = this
       const budget = new Budget(clock, () => DISCARD_MS)
-      const options = { key: `lease ${id}`, budget, signal: closing.signal, isBackground: true }
+      const options = { key: { path: `lease ${id}` }, budget, signal: closing.signal, isBackground: true }
       const discard = retry(within => this.leases.revoke(id, within), options)
         .catch(() => {})
         .finally(() => {

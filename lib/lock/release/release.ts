@@ -14,6 +14,7 @@ import type { TurnResult } from '../engine/coordinator.js'
 import type { Engine } from '../engine/engine.js'
 import type { Intent, Turn } from '../engine/turn.js'
 import type { Holding } from '../engine/holdings.js'
+import { checkId } from '../options/check-arguments.js'
 import { logExpired } from '../engine/log-expired.js'
 import {
   afterAnswer,
@@ -50,15 +51,33 @@ export interface KeyBeside {
  * Takes a holder out of locks, all of them in one transaction, by its id alone, and hands them over to the first that wait.
  * Resolves to the entries that were released: to none when nothing is held under this id (any more). When an answer was lost and
  * nothing is held afterwards, it resolves to what was sent, though another process may have released it, unless `wasApplied` tells.
- * @throws EtcdLockUnavailableError, LockUnreadableError, LockError.
+ * @throws InvalidLockError for a bad id, EtcdLockUnavailableError, LockUnreadableError, LockError.
  */
-export function releaseById(
+export async function releaseById(
   engine: Engine,
   keys: readonly LockKey[],
   uuid: string,
   options: ReleaseOptions = {},
 ): Promise<ConcurrentLock[]> {
-  return new ReleaseAttempt(engine, keys, uuid, options).run()
+  checkId(uuid)
+  const { budget = engine.budget(), mayBeRepeated = false } = options
+  const holdings = keys.map(key => engine.holdings.lend(key, uuid)).filter(holding => holding !== undefined)
+  const prefetching = engine.prefetching(keys)
+  if (prefetching) await prefetching
+  const attempt = new ReleaseAttempt(engine, keys, uuid, options)
+  let confirmed: readonly PlannedRelease[] = []
+  let isKept = false
+  try {
+    const released = await engine.retry(attempt, within => attempt.advance(within), { budget })
+    if (!attempt.isUnanswered) confirmed = released
+    return released.flatMap(({ plan }) => plan.released ?? [])
+  } catch (error) {
+    isKept = mayBeRepeated && error instanceof EtcdLockUnavailableError
+    throw error
+  } finally {
+    const gone = holdings.filter(holding => !engine.holdings.settle(holding, isKept))
+    returnLeases(engine, uuid, gone, confirmed)
+  }
 }
 
 class ReleaseAttempt {
@@ -72,47 +91,57 @@ class ReleaseAttempt {
     private readonly uuid: string,
     private readonly options: ReleaseOptions,
   ) {
-    this.view = { snapshots: [], source: 'cache', mostSuccessors: successorsOfEach(keys.length) }
+    const snapshots = keys.map(key => engine.snapshots.get(key))
+    this.view = { snapshots, source: 'cache', mostSuccessors: successorsOfEach(keys.length) }
   }
 
-  async run(): Promise<ConcurrentLock[]> {
-    const { engine, keys, uuid } = this
-    const { budget = engine.budget() } = this.options
-    const holdings = keys.map(key => engine.holdings.lend(key, uuid)).filter(holding => holding !== undefined)
-    const prefetching = engine.prefetching(keys)
-    if (prefetching) await prefetching
-    this.view = { ...this.view, snapshots: keys.map(key => engine.snapshots.get(key)) }
-    let confirmed: readonly PlannedRelease[] = []
-    let isKept = false
-    try {
-      const path = keys.join(', ')
-      const released = await engine.retry({ path }, within => this.advance(within), { budget })
-      if (!this.unanswered) confirmed = released
-      return released.flatMap(({ plan }) => plan.released ?? [])
-    } catch (error) {
-      isKept = this.options.mayBeRepeated === true && error instanceof EtcdLockUnavailableError
-      throw error
-    } finally {
-      const gone = holdings.filter(holding => !engine.holdings.settle(holding, isKept))
-      this.returnLeases(gone, confirmed)
-    }
+  /** All keys, for errors. */
+  get path(): string {
+    return this.keys.join(', ')
+  }
+
+  get isUnanswered(): boolean {
+    return this.unanswered !== undefined
   }
 
   /** Resolves to what was released. @throws StoreError, LockUnreadableError */
-  private async advance(within: CallOptions): Promise<readonly PlannedRelease[]> {
+  advance(within: CallOptions): Promise<readonly PlannedRelease[]> {
+    return this.isPlain ? this.advanceTogether(within) : this.advanceAlone(within)
+  }
+
+  private async advanceAlone(within: CallOptions): Promise<readonly PlannedRelease[]> {
     if (this.unanswered) await this.read(within)
     for (;;) {
-      if (this.isPlain) {
-        const sent = await this.sendTogether(within)
-        if (sent === 'nothing') return this.appliedUnanswered(within)
-        if (sent) return [sent]
-        continue
-      }
       const planned = this.planned
       const step = nextStep(this.view, planned.length)
       if (step === 'stop') return this.appliedUnanswered(within)
       if (step === 'read') await this.read(within)
       else if (await this.send(planned, within)) return planned
+    }
+  }
+
+  /** In one transaction with whatever else this process wants of the lock. */
+  private async advanceTogether(within: CallOptions): Promise<readonly PlannedRelease[]> {
+    const { engine, uuid } = this
+    if (this.unanswered) await this.read(within)
+    for (;;) {
+      const { mostSuccessors, source, snapshots } = this.view
+      const [from] = snapshots as readonly [Snapshot]
+      let sent: Turn<Intent> | undefined
+      let result: TurnResult
+      try {
+        const intent = { uuid, mostSuccessors, from }
+        result = await engine.coordinator(from.key).release(intent, within, turn => (sent = turn))
+      } catch (error) {
+        const planned = sent ? [plannedIn(sent.before, sent.composition, uuid)] : this.planned
+        await this.onFailure(asStoreError(error), planned, within)
+        continue
+      }
+      if (result.kind === 'unseen') {
+        if (source === 'etcd') return this.appliedUnanswered(within)
+        await this.read(within)
+      } else if (result.succeeded) return [plannedIn(result.before, result.composition, uuid)]
+      else this.view = { mostSuccessors, snapshots: [result.after], source: 'etcd' }
     }
   }
 
@@ -124,37 +153,6 @@ class ReleaseAttempt {
   private get isPlain(): boolean {
     const { beside, extraOps, isOurs } = this.options
     return this.keys.length === 1 && !beside && !extraOps && !isOurs
-  }
-
-  /**
-   * Resolves to what etcd has released, or to `nothing` when it shows nothing that is held; undefined when another attempt is
-   * worthwhile.
-   */
-  private async sendTogether(within: CallOptions): Promise<PlannedRelease | 'nothing' | undefined> {
-    const { engine, uuid, view } = this
-    const [from] = view.snapshots as readonly [Snapshot]
-    const intent = { uuid, mostSuccessors: view.mostSuccessors, from }
-    let sent: Turn<Intent> | undefined
-    let result: TurnResult
-    try {
-      result = await engine.coordinator(from.key).release(intent, within, turn => (sent = turn))
-    } catch (error) {
-      const failure = asStoreError(error)
-      const planned = sent ? [plannedIn(sent.before, sent.composition, uuid)] : this.planned
-      await this.onFailure(failure, planned, within)
-      return undefined
-    }
-    if (result.kind === 'unseen') {
-      if (view.source === 'etcd') return 'nothing'
-      await this.read(within)
-      return undefined
-    }
-    const { succeeded, before, composition, after } = result
-    if (!succeeded) {
-      this.view = { ...view, snapshots: [after], source: 'etcd' }
-      return undefined
-    }
-    return plannedIn(before, composition, uuid)
   }
 
   private async appliedUnanswered(within: CallOptions): Promise<readonly PlannedRelease[]> {
@@ -213,21 +211,25 @@ class ReleaseAttempt {
     const record = { type: 'delete' as const, key: LockKey.record(this.uuid) }
     return [...(isRecorded ? [record] : []), ...(this.options.extraOps ?? [])]
   }
+}
 
-  private returnLeases(holdings: readonly Holding[], confirmed: readonly PlannedRelease[]): void {
-    const { holdings: known, ids, pool } = this.engine
-    // Also what another Lock of this process took: it knows nothing of this release, and the key is free.
-    for (const { snapshot } of confirmed) ids.free(snapshot.key.path, this.uuid)
-    for (const holding of holdings) {
-      const { key, lease } = holding
-      const released = confirmed.find(({ snapshot }) => snapshot.key.path === key.path)
-      const isClean = isReusable(lease.id, released, this.uuid)
-      if (isClean) pool.return(lease)
-      else pool.discard(lease)
-      if (!released) known.rest(holding)
-      const last = released?.snapshot.holders.get(this.uuid)?.lease
-      if (last !== undefined && last !== lease.id) pool.discard({ id: last })
-    }
+function returnLeases(
+  { holdings: known, ids, pool }: Engine,
+  uuid: string,
+  holdings: readonly Holding[],
+  confirmed: readonly PlannedRelease[],
+): void {
+  // Also what another Lock of this process took: it knows nothing of this release, and the key is free.
+  for (const { snapshot } of confirmed) ids.free(snapshot.key.path, uuid)
+  for (const holding of holdings) {
+    const { key, lease } = holding
+    const released = confirmed.find(({ snapshot }) => snapshot.key.path === key.path)
+    const isClean = isReusable(lease.id, released, uuid)
+    if (isClean) pool.return(lease)
+    else pool.discard(lease)
+    if (!released) known.rest(holding)
+    const last = released?.snapshot.holders.get(uuid)?.lease
+    if (last !== undefined && last !== lease.id) pool.discard({ id: last })
   }
 }
 
