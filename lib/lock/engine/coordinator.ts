@@ -135,8 +135,7 @@ export class Coordinator {
   private submit(entry: LineEntry): void {
     this.line.push(entry)
     this.goOn()
-    if (this.line.length > 0 || (this.underWay?.taken.length ?? 0) > 1)
-      this.watchTime(entry.within.timeoutMs)
+    if (this.line.length > 0 || (this.underWay?.taken.length ?? 0) > 1) this.watchTime(entry.within.timeoutMs)
   }
 
   /** Sends what is in the line, unless it may wait for a ride. */

@@ -22,8 +22,8 @@ const SWEEP_FROM = 256
 /** The holdings of this process, by their holder keys. A holding that is not released is forgotten after its time. */
 export class Holdings {
   private readonly byHolderKey = new Map<string, Holding>()
-  /** Those that are lent. */
-  private readonly lent = new Map<string, Holding>()
+  /** Those of them whose release is under way: they are not held any more, unless it is given up. */
+  private readonly lent = new Set<Holding>()
   private sweepAt = SWEEP_FROM
 
   constructor(
@@ -37,26 +37,29 @@ export class Holdings {
   }
 
   has(key: LockKey, uuid: string): boolean {
-    return this.byHolderKey.get(key.holder(uuid))?.uuid === uuid
+    return this.find(key.holder(uuid), uuid) !== undefined
   }
 
   /** Notes that a holding is on another lease now. */
   move(key: LockKey, uuid: string, lease: Lease): void {
-    const holding = this.byHolderKey.get(key.holder(uuid))
-    if (holding?.uuid === uuid && holding.lease !== lease) this.add({ ...holding, ttl: lease.asked, lease })
+    const holding = this.find(key.holder(uuid), uuid)
+    if (holding && holding.lease !== lease) this.add({ ...holding, ttl: lease.asked, lease })
   }
 
   /** It is lost: its holder key may still stand. */
   takeLost(key: LockKey, uuid: string): Holding | undefined {
-    const holding = this.take(key, uuid)
-    if (holding) this.rest(holding)
+    const path = key.holder(uuid)
+    const holding = this.find(path, uuid)
+    if (!holding) return undefined
+    this.byHolderKey.delete(path)
+    this.rest(holding)
     return holding
   }
 
   /** Takes it until the outcome of its release is known: each is given to {@link settle} then. */
   lend(key: LockKey, uuid: string): Holding | undefined {
-    const holding = this.take(key, uuid)
-    if (holding) this.lent.set(key.holder(uuid), holding)
+    const holding = this.find(key.holder(uuid), uuid)
+    if (holding) this.lent.add(holding)
     return holding
   }
 
@@ -65,9 +68,10 @@ export class Holdings {
    * be gone meanwhile: the release was applied, and only its answer was lost.
    */
   settle(holding: Holding, isKept: boolean): boolean {
-    const isThere = this.lent.delete(holding.key.holder(holding.uuid))
-    if (isKept && isThere) this.add(holding)
-    return isKept && isThere
+    const path = holding.key.holder(holding.uuid)
+    const isThere = this.lent.delete(holding) && this.byHolderKey.get(path) === holding
+    if (isThere && !isKept) this.byHolderKey.delete(path)
+    return isThere && isKept
   }
 
   /**
@@ -75,13 +79,13 @@ export class Holdings {
    * which that says nothing.
    */
   takeGone(path: string, revision: bigint): Holding | undefined {
-    const isGone = (holding: Holding | undefined): boolean =>
-      holding !== undefined && holding.token < revision
-    if (isGone(this.lent.get(path))) this.lent.delete(path)
     const holding = this.byHolderKey.get(path)
-    if (!holding || !isGone(holding)) return undefined
+    if (!holding || holding.token >= revision) return undefined
+    this.byHolderKey.delete(path)
+    // Who releases it gives back what belongs to it.
+    if (this.lent.delete(holding)) return undefined
     this.ids.free(holding.key.path, holding.uuid)
-    return this.take(holding.key, holding.uuid)
+    return holding
   }
 
   /** It was released, or may have been, without an answer that says so. */
@@ -94,12 +98,10 @@ export class Holdings {
     for (const { key, uuid } of this.byHolderKey.values()) this.takeLost(key, uuid)
   }
 
-  private take(key: LockKey, uuid: string): Holding | undefined {
-    const path = key.holder(uuid)
+  /** Unless it is lent. */
+  private find(path: string, uuid: string): Holding | undefined {
     const holding = this.byHolderKey.get(path)
-    if (holding?.uuid !== uuid) return undefined
-    this.byHolderKey.delete(path)
-    return holding
+    return holding?.uuid === uuid && !this.lent.has(holding) ? holding : undefined
   }
 
   private sweep(): void {

@@ -23,6 +23,8 @@ interface Place {
 /** The waiters of this process in the queue of one lock, in the order of their tickets. */
 export class LocalQueue {
   private places = new Map<string, Place>()
+  /** No place was behind this one. */
+  private last: [string, Place] | undefined
 
   get size(): number {
     return this.places.size
@@ -45,15 +47,18 @@ export class LocalQueue {
   add(uuid: string, waiter: LocalWaiter, revision: bigint): void {
     if (this.places.get(uuid)?.revision === revision) return
     const { first } = this
+    const added: [string, Place] = [uuid, { waiter, revision }]
     this.places.delete(uuid)
-    this.places.set(uuid, { waiter, revision })
-    this.sort()
+    this.places.set(...added)
+    if (this.last && compare(this.last, added) > 0) this.sort()
+    else this.last = added
     this.tellFirst(first)
   }
 
   delete(uuid: string): void {
     const { first } = this
     this.places.delete(uuid)
+    if (this.places.size === 0) this.last = undefined
     this.tellFirst(first)
   }
 
@@ -62,10 +67,7 @@ export class LocalQueue {
    * found late, and may stand before others.
    */
   private sort(): void {
-    const places = [...this.places]
-    const [last, beforeLast] = [places.at(-1)!, places.at(-2)]
-    if (!beforeLast || compare(beforeLast, last) < 0) return
-    this.places = new Map(places.sort(compare))
+    this.places = new Map([...this.places].sort(compare))
   }
 
   private tellFirst(before: LocalWaiter | undefined): void {

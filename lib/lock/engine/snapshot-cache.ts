@@ -15,18 +15,20 @@ export class SnapshotCache {
    */
   private readonly seen = new Map<string, Snapshot>()
 
-  /** Never an unreadable one: somebody may have mended it, so it is to be looked at anew. */
   get(key: LockKey): Snapshot {
-    const seen = this.seen.get(key.path)
-    return seen && isReadable(seen) ? seen : emptySnapshot(key)
+    return this.seen.get(key.path) ?? emptySnapshot(key)
   }
 
-  /** Remembers the truth, for as many locks as there is room. */
+  /**
+   * Remembers the truth, for as many locks as there is room. Not what is unreadable: somebody may have mended it, so it is to be looked at
+   * anew.
+   */
   set(snapshot: Snapshot): void {
     const { path } = snapshot.key
     const known = this.seen.get(path)
     // Of two answers that come at once the later may be the older.
     if (known && known.revision > snapshot.revision) return
+    if (!isReadable(snapshot)) return this.delete(snapshot.key)
     this.seen.set(path, snapshot)
     if (this.seen.size <= MOST) return
     const [oldest] = this.seen.keys()

@@ -37,8 +37,8 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'the end of a holding ends a younger one with the same key',
     file: 'lib/lock/engine/holdings.ts',
-    right: 'holding !== undefined && holding.token < revision',
-    wrong: 'holding !== undefined && revision > 0n',
+    right: '!holding || holding.token >= revision',
+    wrong: '!holding || revision <= 0n',
     specs: ['spec/unit/lock/holdings'],
   },
   {
@@ -107,8 +107,8 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'a ticket that waits for a ride which comes too late is kept back for ever',
     file: 'lib/lock/engine/coordinator.ts',
-    right: '    this.ride?.cancel()\n    this.ride = undefined\n    if (this.isUnderWay) return\n',
-    wrong: '    if (this.isUnderWay) return\n    this.ride?.cancel()\n    this.ride = undefined\n',
+    right: '    this.ride?.cancel()\n    this.ride = undefined\n    if (this.underWay) return\n',
+    wrong: '    if (this.underWay) return\n    this.ride?.cancel()\n    this.ride = undefined\n',
     specs: coordinator,
   },
   {
@@ -128,8 +128,8 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'a ticket that is found late is taken for the last of its process',
     file: 'lib/lock/engine/local-queue.ts',
-    right: 'if (!beforeLast || compare(beforeLast, last) < 0) return',
-    wrong: 'if (!beforeLast || beforeLast !== last) return',
+    right: 'if (this.last && compare(this.last, added) > 0) this.sort()',
+    wrong: 'if (this.last === added) this.sort()',
     specs: ['spec/unit/lock/local-queue'],
   },
   {

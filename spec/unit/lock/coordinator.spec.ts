@@ -253,6 +253,22 @@ describe('A coordinator', () => {
     expect(bench.coordinator.isIdle).toBe(true)
   })
 
+  it('leaves nobody without an answer, whatever is thrown on the way', async () => {
+    const a = await bench.join('a')
+    await a.result
+    await (
+      await bench.join('b')
+    ).result
+    jest.spyOn(bench.told, 'push').mockImplementation(() => {
+      throw new Error('The test broke it.')
+    })
+    await expect(bench.release(a.uuid)).rejects.toThrow('The test broke it.')
+    jest.restoreAllMocks()
+    const c = await bench.join('c')
+    bench.clock.pass(5)
+    expect(await hasTicket(c)).toBe(true)
+  })
+
   it('is over when what it was told cannot be read', async () => {
     const kv = { key: key.path, value: 'x', createRevision: 5n, modRevision: 5n, lease: undefined }
     const unreadable = { ...emptySnapshot(key), revision: 5n, keyLocks: kv }
