@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, it } from '@jest/globals'
+import { readsOf } from '../../lib/kv/transaction.js'
 import { Connection } from '../../lib/store/etcd/connection.js'
+import { encodeTransaction } from '../../lib/store/etcd/proto/transaction-request.js'
 import { useEtcdServer } from '../support/etcd.js'
 import { eventually } from '../support/eventually.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
@@ -36,8 +38,9 @@ class Ways implements AsyncDisposable {
   }
 }
 
+const nothing = encodeTransaction(readsOf())
 const ask = (connection: Connection): Promise<unknown> =>
-  connection.call(({ client }, options) => client.maintenance.status.call(client.maintenance, options), {})
+  connection.call((member, { deadline }) => member.transact(nothing, deadline))
 /** A call that the member takes and never answers, though it answers others. */
 const askInVain = (connection: Connection, timeoutMs: number): Promise<unknown> =>
   connection.call(() => delay(timeoutMs).then(() => Promise.reject(new Error('Deadline exceeded'))), {

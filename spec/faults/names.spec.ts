@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram'
-import { promises as dns } from 'node:dns'
+import dns from 'node:dns'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import { resolveEndpoints } from '../../lib/config/etcd-options.js'
@@ -87,12 +87,13 @@ describe('the name of a host', () => {
     // Nobody listens there.
     let address = '127.0.0.254'
     const real = dns.lookup
+    type Lookup = (name: string, options: object, done: (...found: unknown[]) => void) => void
     jest
       .spyOn(dns, 'lookup')
-      .mockImplementation(((name: string, options: object) =>
+      .mockImplementation(((name, options, done) =>
         name === 'etcd.example'
-          ? Promise.resolve([{ address, family: 4 }])
-          : real(name, options)) as typeof real)
+          ? done(null, [{ address, family: 4 }])
+          : (real as Lookup)(name, options, done)) as Lookup as typeof real)
     const endpoints = [`http://etcd.example:${port}`]
     const store = new EtcdStore({ endpoints, callTimeoutMs: 1_000, failover: true })
     await expect(read(store)).rejects.toMatchObject({ reason: 'unreachable' })
@@ -106,8 +107,8 @@ it('a name server that is silent is an error in seconds', async () => {
   const silent = createSocket('udp4')
   silent.bind(0, '127.0.0.1')
   await once(silent, 'listening')
-  const servers = dns.getServers()
-  dns.setServers([`127.0.0.1:${silent.address().port}`])
+  const servers = dns.promises.getServers()
+  dns.promises.setServers([`127.0.0.1:${silent.address().port}`])
   const lock = lockAt('', { config: { srv_domain: 'example' } })
   try {
     const start = performance.now()
@@ -116,7 +117,7 @@ it('a name server that is silent is an error in seconds', async () => {
     })
     expect(performance.now() - start).toBeLessThan(8_000)
   } finally {
-    dns.setServers(servers)
+    dns.promises.setServers(servers)
     silent.close()
     await lock.close()
   }

@@ -1,6 +1,7 @@
 import {
   ClientClosedError,
   EtcdAuthenticationFailedError,
+  EtcdInvalidAuthTokenError,
   EtcdLeaseInvalidError,
   EtcdPermissionDeniedError,
   GRPCFailedPreconditionError,
@@ -14,6 +15,7 @@ import { isStoreError, StoreError, type StoreErrorReason } from '../store-error.
 
 const refusals = [
   EtcdAuthenticationFailedError,
+  EtcdInvalidAuthTokenError,
   EtcdPermissionDeniedError,
   GRPCFailedPreconditionError,
   GRPCInvalidArgumentError,

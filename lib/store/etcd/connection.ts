@@ -1,4 +1,3 @@
-import type { CallOptions as GrpcOptions } from '@grpc/grpc-js'
 import type { CallOptions } from '../store.js'
 import { StoreError } from '../store-error.js'
 import { classify, SILENCE, UNEXPLAINED } from './classify.js'
@@ -70,7 +69,7 @@ export class Connection {
    * @throws StoreError
    */
   async call<T>(
-    work: (member: Member, options: GrpcOptions) => Promise<T>,
+    work: (member: Member, options: { readonly deadline: number }) => Promise<T>,
     { timeoutMs = Infinity, doubtMs = timeoutMs }: MemberCallOptions = {},
   ): Promise<T> {
     const withinMs = Math.max(0, Math.min(timeoutMs, this.options.callTimeoutMs))

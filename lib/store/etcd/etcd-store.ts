@@ -62,7 +62,10 @@ export class EtcdStore implements Store {
   }
 
   private async send(request: Buffer, options: MemberCallOptions): Promise<Buffer> {
-    const response = await this.connection.call((member, call) => member.transact(request, call), options)
+    const response = await this.connection.call(
+      (member, { deadline }) => member.transact(request, deadline),
+      options,
+    )
     if (!this.isInspected) void this.inspect()
     return response
   }

@@ -1,7 +1,7 @@
-import type { ILeaseKeepAliveRequest, ILeaseKeepAliveResponse } from 'etcd3'
 import type { LeaseId } from '../../kv/key-value.js'
 import { StoreError } from '../store-error.js'
 import type { Connection } from './connection.js'
+import type { KeepAliveResponse } from './proto/lease-keep-alive.js'
 import { Stream } from './stream.js'
 
 interface Renewal {
@@ -12,13 +12,13 @@ interface Renewal {
 /** Renewals of all leases of this process, on one stream that is open while it is used. */
 export class LeaseStream {
   private readonly waiting = new Map<LeaseId, Renewal[]>()
-  private readonly stream: Stream<ILeaseKeepAliveRequest, ILeaseKeepAliveResponse>
+  private readonly stream: Stream<LeaseId, KeepAliveResponse>
 
   constructor(
     private readonly connection: Connection,
     private readonly longestMs: number,
   ) {
-    this.stream = new Stream(connection, ({ client }) => client.leaseClient.leaseKeepAlive(), {
+    this.stream = new Stream(connection, member => member.renewals(), {
       onData: response => this.answer(response),
       onDown: error => this.failAll(error),
     })
@@ -28,7 +28,7 @@ export class LeaseStream {
   renew(id: LeaseId, timeoutMs = this.longestMs): Promise<number> {
     const withinMs = Math.max(0, Math.min(timeoutMs, this.longestMs))
     return new Promise((resolve, reject) => {
-      this.stream.write({ ID: id })
+      this.stream.write(id)
       const timer = setTimeout(() => this.onSilence(withinMs), withinMs)
       const stopWatching = this.connection.expectAnswer(this.stream.doubt, withinMs)
       const settle = <T>(then: (value: T) => void) => {
@@ -62,12 +62,12 @@ export class LeaseStream {
   }
 
   /** etcd answers the renewals of one lease in their order. */
-  private answer({ ID, TTL }: ILeaseKeepAliveResponse): void {
-    const renewals = this.waiting.get(ID) ?? []
+  private answer({ id, ttl }: KeepAliveResponse): void {
+    const renewals = this.waiting.get(id) ?? []
     const first = renewals.shift()
-    if (renewals.length === 0) this.waiting.delete(ID)
+    if (renewals.length === 0) this.waiting.delete(id)
     if (this.waiting.size === 0) this.stream.idle()
-    first?.resolve(Number(TTL))
+    first?.resolve(ttl)
   }
 
   private failAll(error: Error): void {

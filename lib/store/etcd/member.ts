@@ -1,18 +1,15 @@
-import {
-  type CallOptions as GrpcOptions,
-  Client,
-  type ClientDuplexStream,
-  credentials,
-  InterceptingCall,
-  type Interceptor,
-  Metadata,
-  status,
-} from '@grpc/grpc-js'
+import { type CallOptions as GrpcOptions, InterceptingCall, type Interceptor, status } from '@grpc/grpc-js'
 import { noop } from 'cockatiel'
-import { castGrpcError, Etcd3 } from 'etcd3'
+import { Etcd3 } from 'etcd3'
+import type { LeaseId } from '../../kv/key-value.js'
 import { isStoreError } from '../store-error.js'
 import { classify } from './classify.js'
+import { MessageStream } from './http2/message-stream.js'
+import { Session } from './http2/session.js'
+import { isDenied } from './http2/status.js'
+import { callOnce } from './http2/unary-call.js'
 import type { EtcdOptions } from './options.js'
+import { decodeKeepAlive, encodeKeepAlive, type KeepAliveResponse } from './proto/lease-keep-alive.js'
 import { encodeWatchRequest, type WatchRequest } from './proto/watch-request.js'
 import { decodeWatchResponse, type WatchResponse } from './proto/watch-response.js'
 import { TlsCredentials } from './tls-credentials.js'
@@ -37,14 +34,17 @@ let opened = 0
  */
 const distinct = (): object => ({ 'grpc.primary_user_agent': `spicelock-${++opened}` })
 
-const asIs = (bytes: Buffer): Buffer => bytes
+/** A `RangeRequest` for a key that nobody has: the key, a limit of one, and the keys only. */
+const READ_NOTHING = Buffer.from([0x0a, 1, 0, 0x18, 1, 0x40, 1])
 
-/** A client on one endpoint, with one connection. It connects at the first call. */
+/** A client on one endpoint, with a connection for what is called for each lock, and another for all else. Each connects at its first call. */
 export class Member {
+  /** For what is called rarely. */
   readonly client: Etcd3
-  /** For calls that are encoded here; grpc-js lets it share the connection of {@link client}, whose options are the same. */
-  private readonly raw: Client
+  /** For what is called for each lock, and the question whether the member is there. */
+  private readonly session: Session
   private readonly token: Token | undefined
+  private readonly callTimeoutMs: number
   isClosed = false
   /** When it was last heard of, on the monotonic clock. */
   heardAt = -Infinity
@@ -57,6 +57,7 @@ export class Member {
     readonly endpoint: string,
     { tls, auth, callTimeoutMs }: EtcdOptions,
   ) {
+    this.callTimeoutMs = callTimeoutMs
     this.token =
       auth && new Token(() => this.client.auth.authenticate({ name: auth.username, password: auth.password }))
     const options = {
@@ -74,37 +75,44 @@ export class Member {
         ...(!isStream && { deadline: Date.now() + callTimeoutMs }),
       }),
     })
-    this.raw = new Client(endpoint.replace(/^https?:\/\//, ''), credentials.createInsecure(), options)
+    this.session = new Session(endpoint, tls, () => this.heard())
   }
 
-  /** A transaction, encoded, and its answer as it came. Rejects as etcd3 does. */
-  transact(request: Buffer, options: GrpcOptions): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      this.raw.makeUnaryRequest(
-        '/etcdserverpb.KV/Txn',
-        asIs,
-        asIs,
-        request,
-        new Metadata(),
-        { ...this.optionsOf('txn'), ...options },
-        (error, response) => {
-          if (error) reject(castGrpcError(error))
-          else resolve(response!)
-        },
-      )
+  /** A transaction, encoded, and its answer as it came. One attempt. Rejects as etcd3 does. */
+  transact(message: Buffer, deadline: number): Promise<Buffer> {
+    const { session, token: users } = this
+    const request = { path: '/etcdserverpb.KV/Txn', message, deadline }
+    if (!users) return callOnce(session, request)
+    const token = users.get()
+    return callOnce(session, { ...request, token }).catch((error: Error) => {
+      users.heard(error.message, token)
+      throw error
     })
   }
 
-  /** A stream of watches. It has no deadline. */
-  watch(): ClientDuplexStream<WatchRequest, WatchResponse> {
-    const options = this.optionsOf('watch')
-    return this.raw.makeBidiStreamRequest(
-      '/etcdserverpb.Watch/Watch',
-      encodeWatchRequest,
-      decodeWatchResponse,
-      new Metadata(),
-      options,
-    )
+  /** A stream of watches. */
+  async watch(): Promise<MessageStream<WatchRequest, WatchResponse>> {
+    const token = this.token?.get()
+    const decode = (bytes: Buffer): WatchResponse => {
+      const response = decodeWatchResponse(bytes)
+      if (token) this.token!.heard(response.cancelReason, token)
+      return response
+    }
+    const stream = this.session.request('/etcdserverpb.Watch/Watch', await token)
+    return new MessageStream(this.session, stream, { encode: encodeWatchRequest, decode })
+  }
+
+  /**
+   * A stream of renewals. They go without a token when the user is refused, since etcd asks for none: a lock is not lost because a
+   * password is being changed.
+   */
+  async renewals(): Promise<MessageStream<LeaseId, KeepAliveResponse>> {
+    const token = await this.token?.get().catch((error: unknown) => {
+      if (!isDenied(error)) throw error
+      return undefined
+    })
+    const stream = this.session.request('/etcdserverpb.Lease/LeaseKeepAlive', token)
+    return new MessageStream(this.session, stream, { encode: encodeKeepAlive, decode: decodeKeepAlive })
   }
 
   /**
@@ -114,8 +122,8 @@ export class Member {
    */
   async ping(): Promise<void> {
     try {
-      const nothing = { key: Buffer.from('\0'), limit: '1', keys_only: true }
-      await this.client.kv.range(nothing, { credentials: credentials.createEmpty() })
+      const deadline = Date.now() + this.callTimeoutMs
+      await callOnce(this.session, { path: '/etcdserverpb.KV/Range', message: READ_NOTHING, deadline })
     } catch (error) {
       const classified = classify(error)
       if (isStoreError(classified, 'unreachable')) throw classified
@@ -139,12 +147,16 @@ export class Member {
   close(reason: string): void {
     this.isClosed = true
     this.client.close()
-    this.raw.close()
+    this.session.close(reason)
     for (const call of this.calls) call.cancelWithStatus(status.UNAVAILABLE, reason)
   }
 
+  private heard(): void {
+    this.heardAt = performance.now()
+  }
+
   private optionsOf(method: string): GrpcOptions {
-    const bearer = method === 'authenticate' ? undefined : this.token?.bearer(method)
+    const bearer = method === 'authenticate' ? undefined : this.token?.bearer
     return bearer
       ? { interceptors: [this.trackCall, bearer.interceptor], credentials: bearer.credentials }
       : { interceptors: [this.trackCall] }
@@ -158,11 +170,11 @@ export class Member {
         this.calls.add(call)
         next(metadata, {
           onReceiveMetadata: (received, nextMetadata) => {
-            this.heardAt = performance.now()
+            this.heard()
             nextMetadata(received)
           },
           onReceiveMessage: (message, nextMessage) => {
-            this.heardAt = performance.now()
+            this.heard()
             nextMessage(message)
           },
           onReceiveStatus: (received, nextStatus) => {

@@ -1,20 +1,12 @@
-import { status } from '@grpc/grpc-js'
 import { StoreError } from '../store-error.js'
 import { classify } from './classify.js'
 import type { Connection } from './connection.js'
+import type { MessageStream } from './http2/message-stream.js'
+import { isDenied } from './http2/status.js'
 import type { Member } from './member.js'
 
 /** How long an unused stream stays open for the next use. An open stream keeps the process alive. */
 const IDLE_MS = 500
-
-interface Duplex<Request, Response> {
-  write(request: Request): void
-  end(): void
-  cancel(): void
-  on(event: 'data', listener: (response: Response) => void): unknown
-  on(event: 'error', listener: (error: Error) => void): unknown
-  on(event: 'end', listener: () => void): unknown
-}
 
 interface StreamListener<Response> {
   onData(response: Response): void
@@ -22,20 +14,20 @@ interface StreamListener<Response> {
   onDown(error: StoreError): void
 }
 
-interface Opened<Request, Response> {
+interface Current<Request, Response> {
   /** Undefined while there is no contact to any. */
   member: Member | undefined
-  readonly duplex: Promise<Duplex<Request, Response>>
+  readonly opened: Promise<MessageStream<Request, Response>>
 }
 
 /** A bidirectional stream to etcd, opened by the first write, which says once when it goes down. */
 export class Stream<Request, Response> {
-  private current: Opened<Request, Response> | undefined
+  private current: Current<Request, Response> | undefined
   private idleTimer: NodeJS.Timeout | undefined
 
   constructor(
     private readonly connection: Connection,
-    private readonly open: (member: Member) => Duplex<Request, Response> | Promise<Duplex<Request, Response>>,
+    private readonly open: (member: Member) => Promise<MessageStream<Request, Response>>,
     private readonly listener: StreamListener<Response>,
   ) {
     connection.onFailure(() => this.fail(new Error('The connection to etcd was lost.')))
@@ -49,9 +41,9 @@ export class Stream<Request, Response> {
   write(request: Request): void {
     clearTimeout(this.idleTimer)
     const stream = (this.current ??= this.start())
-    stream.duplex.then(
-      duplex => {
-        if (this.current === stream) duplex.write(request)
+    stream.opened.then(
+      opened => {
+        if (this.current === stream) opened.write(request)
       },
       () => {},
     )
@@ -86,45 +78,33 @@ export class Stream<Request, Response> {
 
   /**
    * Cuts the stream without a word to the listener. To end it is not enough: etcd keeps an ended watch stream open.
-   * Nor is to cancel it: etcd3 would take that for a fault, and cut the calls in flight on the same client.
    */
   close(): void {
     clearTimeout(this.idleTimer)
     const dropped = this.current
     this.current = undefined
-    dropped?.duplex.then(
-      duplex => {
-        duplex.end()
-        duplex.cancel()
-      },
+    dropped?.opened.then(
+      opened => opened.cancel(),
       () => {},
     )
   }
 
-  private start(): Opened<Request, Response> {
+  private start(): Current<Request, Response> {
     this.connection.assertOpen()
-    const duplex = this.connection.contact().then(member => {
+    const opened = this.connection.contact().then(member => {
       stream.member = member
       return this.open(member)
     })
-    const stream: Opened<Request, Response> = { member: undefined, duplex }
-    const down = (error: Error): void => {
+    const stream: Current<Request, Response> = { member: undefined, opened }
+    const down = (error: Error = new Error('etcd ended the stream.')): void => {
       if (this.current !== stream) return
       if (isDenied(error)) this.renew(new StoreError('refused', classify(error).message))
       else this.fail(error)
     }
-    duplex.then(opened => {
-      opened.on('data', response => {
-        if (this.current === stream) this.listener.onData(response)
-      })
-      opened.on('error', down)
-      opened.on('end', () => down(new Error('etcd ended the stream.')))
-    }, down)
+    const onMessage = (response: Response): void => {
+      if (this.current === stream) this.listener.onData(response)
+    }
+    opened.then(messages => messages.listen({ onMessage, onEnd: down }), down)
     return stream
   }
-}
-
-/** The user is not let in, which says nothing about the member. */
-function isDenied(error: Error): boolean {
-  return 'code' in error && error.code === status.PERMISSION_DENIED
 }

@@ -7,6 +7,7 @@ import {
   status,
 } from '@grpc/grpc-js'
 import { classify } from './classify.js'
+import { statusError } from './http2/status.js'
 
 /**
  * What etcd says, to a call or as the reason why it ends a watch, when it does not take the token (it has expired, or
@@ -20,10 +21,7 @@ export function isTokenRefusal(message: string): boolean {
   return REFUSALS.some(refusal => message.includes(refusal))
 }
 
-/** For which etcd asks for no token. */
-const RENEWAL = 'leaseKeepAlive'
-
-/** How one call gets its token. */
+/** How a call through etcd3 gets its token. */
 interface Bearer {
   readonly credentials: CallCredentials
   readonly interceptor: Interceptor
@@ -35,66 +33,64 @@ interface Bearer {
  * closed or replaced: once that is dead, no call could authenticate any more.
  */
 export class Token {
-  private current: Promise<Metadata> | undefined
+  private current: Promise<string | undefined> | undefined
 
   constructor(private readonly ask: () => Promise<{ readonly token: string }>) {}
 
+  /** All that ask get the same, until it is refused. Rejects with the code of a call that etcd refuses, or cannot answer. */
+  get(): Promise<string | undefined> {
+    const asking = (this.current ??= this.authenticate())
+    asking.catch(() => this.forget(asking))
+    return asking
+  }
+
   /**
-   * For the options of one call. Renewals go without a token when the user is refused: a lock is not lost because a
-   * password is being changed. A token that etcd refuses is forgotten, unless another has replaced it meanwhile: all calls
-   * that were refused with it share the next.
+   * What etcd has said to a call with this token. One that it refuses is forgotten, unless another has replaced it meanwhile:
+   * all calls that were refused with it share the next.
    */
-  bearer(method: string): Bearer {
-    let used: Promise<Metadata> | undefined
-    const forget = (): void => {
-      if (this.current === used) this.current = undefined
-    }
+  heard(message: string, used: Promise<string | undefined>): void {
+    if (isTokenRefusal(message)) this.forget(used)
+  }
+
+  /** For the options of a call through etcd3. */
+  get bearer(): Bearer {
+    let used: Promise<string | undefined>
     return {
       credentials: credentials.createFromMetadataGenerator((_, callback) => {
         used = this.get()
         used.then(
-          metadata => callback(null, metadata),
-          (error: unknown) => {
-            const { reason, message } = classify(error)
-            if (reason === 'refused' && method === RENEWAL) return callback(null, new Metadata())
-            const code = reason === 'refused' ? status.PERMISSION_DENIED : status.UNAVAILABLE
-            callback(Object.assign(new Error(message), { code }))
-          },
+          token => callback(null, Metadata.fromHttp2Headers(token === undefined ? {} : { token })),
+          callback,
         )
       }),
       interceptor: (options, nextCall) =>
         new InterceptingCall(nextCall(options), {
           start: (metadata, _, next) =>
             next(metadata, {
-              onReceiveMessage: (message: { cancelReason?: string } | null, nextMessage) => {
-                if (isTokenRefusal(message?.cancelReason ?? '')) forget()
-                nextMessage(message)
-              },
               onReceiveStatus: (received, nextStatus) => {
-                if (!isTokenRefusal(received.details)) return nextStatus(received)
-                forget()
+                this.heard(received.details, used)
                 // etcd3 knows one of them by its whole name, and would repeat the call for ever.
-                nextStatus({ ...received, details: received.details.replace('etcdserver: ', '') })
+                const isRefusal = isTokenRefusal(received.details)
+                const details = isRefusal ? received.details.replace('etcdserver: ', '') : received.details
+                nextStatus({ ...received, details })
               },
             }),
         }),
     }
   }
 
-  private get(): Promise<Metadata> {
-    const asking = (this.current ??= this.authenticate())
-    asking.catch(() => {
-      if (this.current === asking) this.current = undefined
-    })
-    return asking
+  private forget(used: Promise<string | undefined>): void {
+    if (this.current === used) this.current = undefined
   }
 
-  private async authenticate(): Promise<Metadata> {
+  private async authenticate(): Promise<string | undefined> {
     try {
-      return Metadata.fromHttp2Headers({ token: (await this.ask()).token })
+      return (await this.ask()).token
     } catch (error) {
-      if (classify(error).message.includes('authentication is not enabled')) return new Metadata()
-      throw error
+      const { reason, message } = classify(error)
+      if (message.includes('authentication is not enabled')) return undefined
+      const code = reason === 'refused' ? status.PERMISSION_DENIED : status.UNAVAILABLE
+      throw statusError({ code, details: message })
     }
   }
 }

@@ -152,7 +152,7 @@ export class WatchStream {
     const { id, range, next } = watch
     try {
       const request = encodeTransaction(readsOf({ ...range, limit: 1 }))
-      const answer = await this.connection.call((member, call) => member.transact(request, call))
+      const answer = await this.connection.call((member, { deadline }) => member.transact(request, deadline))
       const { revision } = decodeTransaction(answer)
       if (isBeyond(next, revision) && this.watches.get(id) === watch) this.restart(watch)
     } catch (error) {

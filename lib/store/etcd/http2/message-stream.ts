@@ -1,0 +1,87 @@
+import { type ClientHttp2Stream, constants } from 'node:http2'
+import { framed, Unframer } from './frames.js'
+import type { Session, UnderWay } from './session.js'
+import { causeOf, type Headers, isOk, type Status, statusError, statusIn, unavailable } from './status.js'
+
+export interface MessageListener<Response> {
+  onMessage(message: Response): void
+  /** Once; not after a cancel. The error has the code of its status, if etcd has not just ended the stream. */
+  onEnd(error: Error | undefined): void
+}
+
+/** How messages are written and read. */
+export interface Codec<Request, Response> {
+  encode(message: Request): Buffer
+  /** @throws Error for bytes that are none. */
+  decode(bytes: Buffer): Response
+}
+
+/** A stream of messages in both directions. It has no deadline. */
+export class MessageStream<Request, Response> implements UnderWay {
+  private readonly pieces = new Unframer()
+  private listener: MessageListener<Response> | undefined
+  private status: Status | undefined
+  /** How it has ended. */
+  private last: Status | undefined
+
+  constructor(
+    private readonly session: Session,
+    private readonly stream: ClientHttp2Stream,
+    private readonly codec: Codec<Request, Response>,
+  ) {
+    session.add(this)
+    stream.on('response', headers => this.hear(headers))
+    stream.on('data', (piece: Buffer) => this.take(piece))
+    stream.on('trailers', (trailers: Headers) => (this.status = statusIn(trailers)))
+    stream.on('end', () => this.end(this.status ?? unavailable('the stream was cut off')))
+    stream.on('error', (error: Error) => this.cut(causeOf(error)))
+    stream.on('close', () => this.cut('the connection was closed'))
+  }
+
+  /** To be called before anything can have come. */
+  listen(listener: MessageListener<Response>): void {
+    this.listener = listener
+    if (this.last) this.tellEnd(this.last)
+  }
+
+  write(message: Request): void {
+    if (!this.last) this.stream.write(framed(this.codec.encode(message)))
+  }
+
+  /** Nothing more is told. */
+  cancel(): void {
+    this.listener = undefined
+    this.cut('cancelled')
+  }
+
+  cut(reason: string): void {
+    this.end(unavailable(reason))
+  }
+
+  private hear(headers: Headers): void {
+    this.session.onHeard()
+    this.status = statusIn(headers)
+    if (this.status && !isOk(this.status)) this.end(this.status)
+  }
+
+  private take(piece: Buffer): void {
+    this.session.onHeard()
+    try {
+      for (const message of this.pieces.push(piece)) this.listener?.onMessage(this.codec.decode(message))
+    } catch (error) {
+      this.cut((error as Error).message)
+    }
+  }
+
+  private end(last: Status): void {
+    if (this.last) return
+    this.last = last
+    this.session.delete(this)
+    if (!this.stream.closed) this.stream.close(constants.NGHTTP2_CANCEL)
+    this.tellEnd(last)
+  }
+
+  private tellEnd(last: Status): void {
+    this.listener?.onEnd(isOk(last) ? undefined : statusError(last))
+  }
+}
