@@ -2,7 +2,10 @@ import type { Clock, Timer } from './clock.js'
 
 /** What has one alarm at a time. The numbers belong to {@link Alarms}. */
 export interface Alarmed {
-  /** When its alarm is due, or was last, on the monotonic clock. */
+  /**
+   * When its alarm is due, or was last, on the monotonic clock: whole milliseconds, since V8 keeps each number with a fraction in an
+   * object of its own.
+   */
   alarmAt: number
   /** Among the alarms; -1 without one. */
   alarmPlace: number
@@ -25,7 +28,7 @@ export class Alarms {
   /** Sets the alarm to so many milliseconds from now, instead of the one that was set. None for Infinity. */
   set(alarmed: Alarmed, ms: number): void {
     if (ms === Infinity) return this.cancel(alarmed)
-    alarmed.alarmAt = this.clock.monotonic() + ms
+    alarmed.alarmAt = Math.ceil(this.clock.monotonic() + ms)
     if (alarmed.alarmPlace < 0) this.heap.push(alarmed)
     const place = alarmed.alarmPlace < 0 ? this.heap.length - 1 : alarmed.alarmPlace
     this.settle(alarmed, place)

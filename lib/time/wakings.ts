@@ -14,19 +14,23 @@ export interface Sleeper {
  * Wakes what waits for timers after the machine has slept. Timers stand still during a sleep, and take their whole time
  * afterwards, so a deadline would be noticed late by the length of the sleep.
  */
-export class Wakings {
-  private readonly sleepers = new Set<Sleeper>()
+export class Wakings<S extends Sleeper> implements Iterable<S> {
+  private readonly sleepers = new Set<S>()
   private isLooking = false
 
   constructor(private readonly clock: Clock) {}
 
-  add(sleeper: Sleeper): void {
+  add(sleeper: S): void {
     this.sleepers.add(sleeper)
     if (!this.isLooking) this.look()
   }
 
-  delete(sleeper: Sleeper): void {
+  delete(sleeper: S): void {
     this.sleepers.delete(sleeper)
+  }
+
+  [Symbol.iterator](): Iterator<S> {
+    return this.sleepers.values()
   }
 
   private look(): void {

@@ -14,9 +14,10 @@ export function holdingsIn(
 ): Holding[] {
   return targets.map(({ key, terms, extraOps }, at) => {
     const { uuid, owner, concurrency, ttl, renewed = false } = terms
-    const { createRevision: token, value } = snapshots[at]!.holders.get(uuid)!
+    const { key: holderKey, createRevision: token, value } = snapshots[at]!.holders.get(uuid)!
     const created = extraOps && parseTerms(value)?.created
-    return { uuid, owner, concurrency, ttl, renewed, key, token, created, lease: leases[at]! }
+    const lease = leases[at]!
+    return { uuid, owner, concurrency, ttl, renewed, key, holderKey, token, created, lease }
   })
 }
 

@@ -28,7 +28,7 @@ import { LeasePool } from '../leases/lease-pool.js'
 import { TicketLeases } from '../leases/ticket-leases.js'
 import { retry } from '../../store/retry.js'
 import type { WaitDeadline } from '../../time/wait-deadline.js'
-import { Wakings } from '../../time/wakings.js'
+import { type Sleeper, Wakings } from '../../time/wakings.js'
 
 /** Two minutes: Spicerack's budget for getting a write through. */
 const WRITE_BUDGET_MS = 120_000
@@ -50,11 +50,11 @@ export class Engine {
   readonly tickets: TicketLeases
   readonly snapshots = new SnapshotCache()
   readonly holdings: Holdings
-  readonly wakings: Wakings
+  /** The monitors of what is held. */
+  readonly monitors: Wakings<Sleeper & Dependant>
   /** The acquisitions under way, and the promises of their ends. */
   readonly waits = new Map<WaitDeadline, Promise<unknown>>()
-  /** Closed together with the engine: the monitors of holdings, and feeds of events. */
-  readonly dependants = new Set<{ close(): void }>()
+  readonly feeds = new Set<Dependant>()
   /** Is told how many seconds each transaction has taken. */
   onCommit: ((seconds: number, outcome: 'answered' | 'failed') => void) | undefined
   private readonly learning = new Map<string, Promise<unknown>>()
@@ -76,7 +76,7 @@ export class Engine {
     this.pool = new LeasePool(this.store.leases, clock, log)
     this.tickets = new TicketLeases(this.pool, clock)
     this.holdings = new Holdings(clock, ids)
-    this.wakings = new Wakings(clock)
+    this.monitors = new Wakings(clock)
   }
 
   /** One attempt. @throws StoreError */
@@ -226,12 +226,17 @@ export class Engine {
   async close(): Promise<void> {
     for (const stop of this.waits.keys()) stop.abort(new LockError('The lock was closed during the wait.'))
     await atMost(this.clock, CLOSE_MS, this.waits.values())
-    for (const dependant of this.dependants) dependant.close()
+    for (const dependant of [...this.monitors, ...this.feeds]) dependant.close()
     this.holdings.close()
     this.tickets.close()
     await this.pool.close()
     await this.store.close()
   }
+}
+
+/** Is closed together with the engine. */
+export interface Dependant {
+  close(): void
 }
 
 interface RetryOptions {

@@ -10,6 +10,7 @@ const MARGIN_MS = 60_000
 /** A lock that this process holds, as far as it knows. */
 export interface Holding extends LockTerms {
   readonly key: LockKey
+  readonly holderKey: string
   /** Fencing token: the create revision of the holder key. */
   readonly token: bigint
   /** As its holder key says; undefined where nothing was written beside it. */
@@ -32,33 +33,32 @@ export class Holdings {
   ) {}
 
   add(holding: Holding): void {
-    this.byHolderKey.set(holding.key.holder(holding.uuid), holding)
+    this.byHolderKey.set(holding.holderKey, holding)
     if (this.byHolderKey.size >= this.sweepAt) this.sweep()
   }
 
   has(key: LockKey, uuid: string): boolean {
-    return this.find(key.holder(uuid), uuid) !== undefined
+    return this.find(key, uuid) !== undefined
   }
 
   /** Notes that a holding is on another lease now. */
   move(key: LockKey, uuid: string, lease: Lease): void {
-    const holding = this.find(key.holder(uuid), uuid)
+    const holding = this.find(key, uuid)
     if (holding && holding.lease !== lease) this.add({ ...holding, ttl: lease.asked, lease })
   }
 
   /** It is lost: its holder key may still stand. */
   takeLost(key: LockKey, uuid: string): Holding | undefined {
-    const path = key.holder(uuid)
-    const holding = this.find(path, uuid)
+    const holding = this.find(key, uuid)
     if (!holding) return undefined
-    this.byHolderKey.delete(path)
+    this.byHolderKey.delete(holding.holderKey)
     this.rest(holding)
     return holding
   }
 
   /** Takes it until the outcome of its release is known: each is given to {@link settle} then. */
   lend(key: LockKey, uuid: string): Holding | undefined {
-    const holding = this.find(key.holder(uuid), uuid)
+    const holding = this.find(key, uuid)
     if (holding) this.lent.add(holding)
     return holding
   }
@@ -68,9 +68,9 @@ export class Holdings {
    * be gone meanwhile: the release was applied, and only its answer was lost.
    */
   settle(holding: Holding, isKept: boolean): boolean {
-    const path = holding.key.holder(holding.uuid)
-    const isThere = this.lent.delete(holding) && this.byHolderKey.get(path) === holding
-    if (isThere && !isKept) this.byHolderKey.delete(path)
+    const { holderKey } = holding
+    const isThere = this.lent.delete(holding) && this.byHolderKey.get(holderKey) === holding
+    if (isThere && !isKept) this.byHolderKey.delete(holderKey)
     return isThere && isKept
   }
 
@@ -99,8 +99,8 @@ export class Holdings {
   }
 
   /** Unless it is lent. */
-  private find(path: string, uuid: string): Holding | undefined {
-    const holding = this.byHolderKey.get(path)
+  private find(key: LockKey, uuid: string): Holding | undefined {
+    const holding = this.byHolderKey.get(key.holder(uuid))
     return holding?.uuid === uuid && !this.lent.has(holding) ? holding : undefined
   }
 

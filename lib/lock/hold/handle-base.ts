@@ -8,45 +8,25 @@ import { checkListener } from '../options/check-options.js'
 import { describeHeld } from './describe-held.js'
 import type { GuardResult, Held } from './held-lock.js'
 
-/** Who holds what, and what a handle needs of its Lock. */
-export interface HandleTerms {
-  /** The id of the holding; empty where locking is disabled. */
-  readonly id: string
-  readonly owner: string
-  readonly fencingToken: bigint
-  /** The keys, for errors. */
-  readonly path: string
-  readonly clock: Clock
-  readonly log: Logger | undefined
-}
-
 /** What all handles have in common: the loss and its signal, the release, `expiring`, and what is told of the time. */
 export abstract class HandleBase implements Held {
   abstract readonly dryRun: boolean
-  readonly id: string
-  readonly owner: string
-  readonly fencingToken: bigint
-  protected readonly path: string
-  protected readonly clock: Clock
+  abstract readonly id: string
+  abstract readonly owner: string
+  abstract readonly fencingToken: bigint
+  /** The keys, for errors. */
+  protected abstract readonly path: string
+  protected abstract readonly clock: Clock
+  protected abstract readonly log: Logger | undefined
   protected loss: LockLostError | undefined
   /** Since {@link release} was called. */
   protected released: Promise<boolean> | undefined
-  private readonly log: Logger | undefined
   /** Made when they are asked for: most handles are released before anybody listens. */
   private controller: AbortController | undefined
   private events: EventEmitter<{ expiring: [] }> | undefined
 
   static {
     printAs(this, 'Held', held => describeHeld(held, held.released !== undefined))
-  }
-
-  constructor({ id, owner, fencingToken, path, clock, log }: HandleTerms) {
-    this.id = id
-    this.owner = owner
-    this.fencingToken = fencingToken
-    this.path = path
-    this.clock = clock
-    this.log = log
   }
 
   get signal(): AbortSignal {

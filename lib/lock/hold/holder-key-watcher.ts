@@ -23,7 +23,7 @@ export class HolderKeyWatcher implements WatchListener {
 
   constructor(
     private readonly engine: Engine,
-    private readonly holding: Pick<Holding, 'key' | 'uuid' | 'token'>,
+    private readonly holding: Pick<Holding, 'key' | 'holderKey' | 'uuid' | 'token'>,
     private readonly listener: HolderKeyListener,
   ) {}
 
@@ -34,8 +34,8 @@ export class HolderKeyWatcher implements WatchListener {
   /** Begins to watch, once. The watch tells only of changes after it is established, so the key is read then. */
   open(): void {
     if (this.watch) return
-    const { key, uuid } = this.holding
-    this.watch = this.engine.store.watch({ key: key.holder(uuid) }, this)
+    const { key, holderKey } = this.holding
+    this.watch = this.engine.store.watch({ key: holderKey }, this)
     this.watch.ready.then(
       () => {
         this.look()
@@ -53,8 +53,8 @@ export class HolderKeyWatcher implements WatchListener {
 
   /** The holder key as etcd has it now; undefined when it is gone. @throws StoreError */
   async find(): Promise<KeyValue | undefined> {
-    const { key, uuid, token } = this.holding
-    const [found] = await this.engine.find([key], [{ key: key.holder(uuid) }])
+    const { key, holderKey, token } = this.holding
+    const [found] = await this.engine.find([key], [{ key: holderKey }])
     return found!.find(kv => kv.createRevision === token)
   }
 

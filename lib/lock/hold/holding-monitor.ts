@@ -40,7 +40,7 @@ export class HoldingMonitor implements Alarmed, HolderKeyListener, LeaseUser {
   alarmAt = 0
   alarmPlace = -1
   private state: MonitorState
-  /** When to watch and to renew at the latest, monotonic. */
+  /** When to watch and to renew at the latest, monotonic; whole as {@link alarmAt} is. */
   private readonly watchAt: number
   private readonly watcher: HolderKeyWatcher
   private keeper: LeaseKeeper | undefined
@@ -49,13 +49,12 @@ export class HoldingMonitor implements Alarmed, HolderKeyListener, LeaseUser {
 
   constructor(
     private readonly engine: Engine,
-    private readonly holding: Holding,
+    readonly holding: Holding,
     private readonly options: MonitorOptions,
     private readonly listener: MonitorListener,
   ) {
-    this.watchAt = engine.clock.monotonic() + WATCH_AFTER_MS
-    engine.dependants.add(this)
-    engine.wakings.add(this)
+    this.watchAt = Math.ceil(engine.clock.monotonic()) + WATCH_AFTER_MS
+    engine.monitors.add(this)
     this.watcher = new HolderKeyWatcher(engine, holding, this)
     const { state, effects } = begin(holding.lease, holding.token)
     this.state = state
@@ -281,7 +280,6 @@ export class HoldingMonitor implements Alarmed, HolderKeyListener, LeaseUser {
     this.engine.pool.alarms.cancel(this)
     this.keeper?.stop()
     this.watcher.close()
-    this.engine.dependants.delete(this)
-    this.engine.wakings.delete(this)
+    this.engine.monitors.delete(this)
   }
 }

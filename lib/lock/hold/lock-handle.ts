@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type { TransactionResult } from '../../kv/transaction.js'
 import type { LockLostError } from '../../model/errors.js'
 import { withJson } from '../../model/printed.js'
@@ -11,6 +12,7 @@ import {
 } from '../../protocol/guard.js'
 import { translated } from '../../store/retry.js'
 import { HANDLE_MS } from '../../time/budget.js'
+import type { Clock } from '../../time/clock.js'
 import type { Engine } from '../engine/engine.js'
 import type { Holding } from '../engine/holdings.js'
 import { extendOwn } from '../extend/extend.js'
@@ -24,23 +26,38 @@ import { HoldingMonitor, type MonitorListener } from './holding-monitor.js'
 /** Releases what is held of these names under an id. Resolves to whether etcd has confirmed it; must not reject. */
 export type ReleaseQuietly = (names: readonly string[], id: string) => Promise<boolean>
 
-/** Holdings in etcd under one id, each with a monitor. The loss of one is the loss of all. */
+/**
+ * Holdings in etcd under one id, each with a monitor. The loss of one is the loss of all. It keeps little, since a process may hold many:
+ * what is known of a holding its monitor has.
+ */
 abstract class MonitoredHandle extends HandleBase implements MonitorListener {
-  readonly dryRun = false
   private readonly monitors: readonly HoldingMonitor[]
   private extending: Promise<void> | undefined
 
   constructor(
     private readonly engine: Engine,
-    private readonly holdings: readonly Holding[],
+    holdings: readonly Holding[],
     options: readonly MonitorOptions[],
     private readonly releaseQuietly: ReleaseQuietly,
   ) {
-    const [{ key, uuid: id, owner, token: fencingToken }] = holdings as readonly [Holding]
-    // No copy of the path of a single one: what is held is many.
-    const path = holdings.length === 1 ? key.path : holdings.map(({ key }) => key).join(', ')
-    super({ id, owner, fencingToken, path, clock: engine.clock, log: engine.log })
+    super()
     this.monitors = holdings.map((holding, at) => new HoldingMonitor(engine, holding, options[at]!, this))
+  }
+
+  get dryRun(): false {
+    return false
+  }
+
+  get id(): string {
+    return this.first.uuid
+  }
+
+  get owner(): string {
+    return this.first.owner
+  }
+
+  get fencingToken(): bigint {
+    return this.first.token
   }
 
   async verify(): Promise<void> {
@@ -81,6 +98,26 @@ abstract class MonitoredHandle extends HandleBase implements MonitorListener {
   /** For the monitors: of several holdings, the first that comes near its deadline tells for all. */
   onExpiring(): void {
     if (!this.loss && this.monitors.filter(monitor => monitor.isExpiring).length === 1) this.tellExpiring()
+  }
+
+  protected get path(): string {
+    return this.holdings.map(({ key }) => key).join(', ')
+  }
+
+  protected get clock(): Clock {
+    return this.engine.clock
+  }
+
+  protected get log(): Logger {
+    return this.engine.log
+  }
+
+  protected get holdings(): Holding[] {
+    return this.monitors.map(({ holding }) => holding)
+  }
+
+  protected get first(): Holding {
+    return this.monitors[0]!.holding
   }
 
   protected get remainingMs(): number {
@@ -138,10 +175,8 @@ abstract class MonitoredHandle extends HandleBase implements MonitorListener {
   }
 
   private releaseNow(): Promise<boolean> {
-    return this.releaseQuietly(
-      this.holdings.map(({ key }) => key.name),
-      this.id,
-    )
+    const names = this.holdings.map(({ key }) => key.name)
+    return this.releaseQuietly(names, this.id)
   }
 
   /** Why etcd has nothing to extend. Resolves to the loss. @throws what {@link verify} throws. */
@@ -164,29 +199,22 @@ abstract class MonitoredHandle extends HandleBase implements MonitorListener {
 
 /** The handle of one lock. */
 export class LockHandle extends MonitoredHandle implements HeldLock {
-  readonly name: string
-  readonly key: string
+  get name(): string {
+    return this.first.key.name
+  }
 
-  constructor(engine: Engine, holding: Holding, options: MonitorOptions, releaseQuietly: ReleaseQuietly) {
-    super(engine, [holding], [options], releaseQuietly)
-    this.name = holding.key.name
-    this.key = holding.key.path
+  get key(): string {
+    return this.first.key.path
   }
 }
 
 /** The handle of several locks that were taken at once. */
 export class LockSetHandle extends MonitoredHandle implements HeldLocks {
-  readonly names: readonly string[]
-  readonly keys: readonly string[]
+  get names(): readonly string[] {
+    return this.holdings.map(({ key }) => key.name)
+  }
 
-  constructor(
-    engine: Engine,
-    holdings: readonly Holding[],
-    options: readonly MonitorOptions[],
-    releaseQuietly: ReleaseQuietly,
-  ) {
-    super(engine, holdings, options, releaseQuietly)
-    this.names = holdings.map(({ key }) => key.name)
-    this.keys = holdings.map(({ key }) => key.path)
+  get keys(): readonly string[] {
+    return this.holdings.map(({ key }) => key.path)
   }
 }

@@ -28,6 +28,11 @@ export interface NoopTerms extends MonitorOptions {
  */
 abstract class NoopHandle extends HandleBase {
   readonly dryRun = true
+  readonly id: string
+  readonly owner: string
+  readonly fencingToken = 0n
+  protected readonly clock: Clock
+  protected readonly log: Logger | undefined
   private ttl: number
   /** When it was taken or extended, monotonic. */
   private since: number
@@ -35,11 +40,15 @@ abstract class NoopHandle extends HandleBase {
   private isExpiring = false
 
   constructor(
-    path: string,
+    protected readonly path: string,
     private readonly terms: NoopTerms,
   ) {
+    super()
     const { id, owner, ttl, clock = systemClock, log } = terms
-    super({ id, owner, fencingToken: 0n, path, clock, log })
+    this.id = id
+    this.owner = owner
+    this.clock = clock
+    this.log = log
     this.ttl = ttl
     this.since = clock.monotonic()
     this.arm()

@@ -24,9 +24,7 @@ export class LeaseKeeper implements Alarmed {
   lateness = 0
   alarmAt = 0
   alarmPlace = -1
-  private isRetrying = false
-  private stopped = false
-  private isRenewing = false
+  private state: 'waiting' | 'renewing' | 'retrying' | 'stopped' = 'waiting'
 
   constructor(
     private readonly pool: Renewer,
@@ -37,17 +35,21 @@ export class LeaseKeeper implements Alarmed {
   }
 
   stop(): void {
-    this.stopped = true
+    this.state = 'stopped'
     this.pool.alarms.cancel(this)
   }
 
   /** Renews now, if that is due by the clock. */
   hurry(): void {
-    if (!this.isRenewing && !this.isRetrying) this.schedule(this.lease.untilRenewal)
+    if (this.state === 'waiting') this.schedule(this.lease.untilRenewal)
   }
 
   onAlarm(): void {
     void this.renew()
+  }
+
+  private get isStopped(): boolean {
+    return this.state === 'stopped'
   }
 
   private get untilRetry(): number {
@@ -55,18 +57,18 @@ export class LeaseKeeper implements Alarmed {
   }
 
   private schedule(ms: number): void {
-    if (!this.stopped) this.pool.alarms.set(this, Math.max(ms, 0))
+    this.pool.alarms.set(this, Math.max(ms, 0))
   }
 
   private async renew(): Promise<void> {
-    if (!this.isRetrying) this.lateness = Math.max(0, -this.lease.untilRenewal)
-    this.isRenewing = true
+    if (this.state === 'waiting') this.lateness = Math.round(Math.max(0, -this.lease.untilRenewal))
+    this.state = 'renewing'
     const isAlive = await this.pool.renew(this.lease).catch(() => undefined)
-    this.isRenewing = false
-    this.isRetrying = !isAlive
+    if (this.isStopped) return
+    this.state = isAlive ? 'waiting' : 'retrying'
     if (isAlive) this.schedule(this.lease.untilRenewal)
     else if (isAlive === undefined && !this.lease.isOver) this.schedule(this.untilRetry)
-    else if (!this.stopped) {
+    else {
       this.stop()
       this.user.onLeaseLost(this.lease)
     }

@@ -1,5 +1,5 @@
 import type { LeaseId } from '../../kv/key-value.js'
-import type { Timestamp } from '../../model/timestamp.js'
+import { Timestamp } from '../../model/timestamp.js'
 import type { Clock } from '../../time/clock.js'
 
 /** A reused lease this young counts as just granted; at most this much of a holder's time is lost. */
@@ -18,9 +18,9 @@ const MARGIN_SHARE = 0.001
 
 /** A lease in etcd, and what this process knows of its time: it counts from before the call that granted or renewed it. */
 export class Lease {
-  /** Wall time before the call that granted or last renewed it. */
-  since: Timestamp
-  private renewedAt: number
+  /** Wall time before the call that granted or last renewed it, microseconds; and monotonic, whole milliseconds. Leases are many. */
+  private sinceMicros!: number
+  private renewedAt!: number
 
   constructor(
     readonly id: LeaseId,
@@ -31,8 +31,12 @@ export class Lease {
     private readonly clock: Clock,
     sent: Sent,
   ) {
-    this.since = sent.wall
-    this.renewedAt = sent.monotonic
+    this.renewed(sent)
+  }
+
+  /** Wall time before the call that granted or last renewed it. */
+  get since(): Timestamp {
+    return new Timestamp(BigInt(this.sinceMicros))
   }
 
   /** Until when it is alive, as far as etcd keeps time: monotonic milliseconds. */
@@ -71,9 +75,9 @@ export class Lease {
     return this.clock.monotonic() >= this.deadline
   }
 
-  renewed(sent: Sent): void {
-    this.since = sent.wall
-    this.renewedAt = sent.monotonic
+  renewed({ wall, monotonic }: Sent): void {
+    this.sinceMicros = Number(wall.epochMicros)
+    this.renewedAt = Math.floor(monotonic)
   }
 }
 

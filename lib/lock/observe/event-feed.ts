@@ -68,7 +68,7 @@ export class EventFeed<T> {
     const onAbort = (): void => this.end(reasonOf(signal!))
     throwIfAborted(signal)
     signal?.addEventListener('abort', onAbort, { once: true })
-    this.engine.dependants.add(this)
+    this.engine.feeds.add(this)
     try {
       await this.open(signal)
       onReady()
@@ -79,7 +79,7 @@ export class EventFeed<T> {
       }
     } finally {
       signal?.removeEventListener('abort', onAbort)
-      this.engine.dependants.delete(this)
+      this.engine.feeds.delete(this)
       this.watch?.close()
     }
   }

@@ -73,5 +73,11 @@ export function monitorOptionsOf(
       `Unable to acquire, 'expiring' must be a number of seconds from 0 to less than the ttl, got ${describeValue(expiring)}.`,
     )
   }
-  return { keepAlive, expiringMs: expiring * 1000 }
+  const expiringMs = expiring * 1000
+  if (lastMade.keepAlive !== keepAlive || lastMade.expiringMs !== expiringMs)
+    lastMade = { keepAlive, expiringMs }
+  return lastMade
 }
+
+/** What is held is many, and most is looked after alike. */
+let lastMade: MonitorOptions = { keepAlive: false, expiringMs: 0 }

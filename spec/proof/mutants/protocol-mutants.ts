@@ -140,8 +140,8 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'fence from a read: the token is not that of the grant',
     file: 'lib/lock/acquire/granted.ts',
-    right: 'renewed, key, token, created',
-    wrong: 'renewed, key, token: snapshots[at]!.revision || token, created',
+    right: 'holderKey, token, created',
+    wrong: 'holderKey, token: snapshots[at]!.revision || token, created',
     specs: ['spec/unit/lock/acquire-attempt'],
   },
   {

@@ -16,7 +16,7 @@ function told(...events: KeyEvent[]): (KeyValue | undefined)[] {
   const seen: (KeyValue | undefined)[] = []
   const engine = new Engine(new MemoryStore(), systemHost, pino({ level: 'silent' }))
   const listener = { onSeen: (kv: KeyValue | undefined) => void seen.push(kv) }
-  new HolderKeyWatcher(engine, { key, uuid, token }, listener).onEvents(events)
+  new HolderKeyWatcher(engine, { key, holderKey: key.holder(uuid), uuid, token }, listener).onEvents(events)
   return seen
 }
 
