@@ -2,7 +2,9 @@ import { rm } from 'node:fs/promises'
 import { findEtcd } from '../lib/testing/etcd-binary/find-etcd.js'
 import { busyShare } from './backends/busy.js'
 import { type BenchOptions, benchOptions, USAGE } from './options.js'
+import { earlierBuild } from './peers/earlier-build.js'
 import { BEFORE } from './peers/spicelock-kinds.js'
+import { fillPages } from './pages/fill.js'
 import { play } from './processes/roles.js'
 import { writeChart } from './report/chart.js'
 import { losses } from './report/compare.js'
@@ -11,6 +13,7 @@ import { writeCurves } from './report/lines.js'
 import { readResults, type Result, resultOf, writeBaseline, writeResult } from './report/result.js'
 import { profileTable, tablesOf } from './report/table.js'
 import { scenariosNamed } from './scenarios/index.js'
+import { semaphore } from './scenarios/semaphore.js'
 import type { Scenario } from './scenarios/scenario.js'
 
 const progress = (line: string): void => void process.stderr.write(`${line}\n`)
@@ -32,7 +35,8 @@ async function bench(options: BenchOptions): Promise<void> {
   const { scenarios, settings, compare, baseline, results } = options
   const wanted = scenariosNamed(scenarios)
   // For the processes that run the peers.
-  if (options.before !== undefined) process.env[BEFORE] = options.before
+  const earlier = options.before ?? (wanted.includes(semaphore) ? await earlierBuild(progress) : undefined)
+  if (earlier !== undefined) process.env[BEFORE] = earlier
   const before = compare === undefined ? [] : await readResults(compare)
   const { version } = await findEtcd(progress)
   const done: Result[] = []
@@ -49,6 +53,7 @@ async function bench(options: BenchOptions): Promise<void> {
     done.push(result)
   }
   if (baseline !== undefined) await writeBaseline(baseline, done)
+  if (settings.mode === 'whole') await fillPages()
   const worse = done.flatMap(result => [...overlapsOfOurs(result), ...losses(before, result)])
   if (settings.mode === 'gate') worse.push(...judged(done, [...busy, await busyShare()]))
   if (worse.length > 0) throw new Error(`this is not as it must be:\n${worse.join('\n')}`)

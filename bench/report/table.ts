@@ -1,5 +1,5 @@
 import Table from 'cli-table3'
-import type { Spread } from '../scenarios/scenario.js'
+import type { Outcome, Spread } from '../scenarios/scenario.js'
 import { sharesIn } from './profile.js'
 import type { Result } from './result.js'
 
@@ -31,28 +31,46 @@ const STYLE = {
   style: { head: [], border: [], compact: true },
 }
 
+/** Cells of a table, the head first. */
+export type Cells = readonly (readonly string[])[]
+
+/** What the peers have reached under a load: the figures that tell something. @param shown the one that the chart shows */
+export function cellsOf({ peers }: Outcome, shown: string): Cells {
+  const all = Object.values(peers)
+  const tells = (key: string): boolean =>
+    key !== 'elapsed' && all.some(figures => figures[key]?.most !== 0 || key === 'overlaps')
+  const keys = [...new Set(all.flatMap(figures => Object.keys(figures)))]
+  const told = keys.filter(key => key === shown || tells(key))
+  return [
+    ['', ...told.map(key => HEADS[key]?.[0] ?? key)],
+    ...Object.entries(peers).map(([peer, figures]) => [
+      peer,
+      ...told.map(key => cell(figures[key], HEADS[key]?.[1] ?? 1, key === shown)),
+    ]),
+  ]
+}
+
+/** What became of each target. */
+export function targetCells({ targets }: Pick<Result, 'targets'>): Cells {
+  const rows = targets.map(({ name, value, floor, limit, bound, unit = '', holds }) => {
+    const best = floor === undefined ? '' : round(floor)
+    return [name, round(value), `${bound} ${limit} ${unit}`.trimEnd(), best, holds ? 'holds' : 'MISSED']
+  })
+  return [['target', 'is', 'limit', 'floor', ''], ...rows]
+}
+
 /** A table for each load, and one of the targets. */
 export function tablesOf(result: Result, shown: string): string {
-  const variants = result.variants.map(({ name, peers }) => {
-    const all = Object.values(peers)
-    const keys = [...new Set(all.flatMap(figures => Object.keys(figures)))].filter(
-      key =>
-        key === shown ||
-        (key !== 'elapsed' && all.some(figures => figures[key]?.most !== 0 || key === 'overlaps')),
-    )
-    const table = new Table({ head: ['', ...keys.map(key => HEADS[key]?.[0] ?? key)], ...STYLE })
-    for (const [peer, figures] of Object.entries(peers)) {
-      table.push([peer, ...keys.map(key => cell(figures[key], HEADS[key]?.[1] ?? 1, key === shown))])
-    }
-    return `${result.scenario}, ${name}\n${table.toString()}`
-  })
-  const targets = new Table({ head: ['target', 'is', 'limit', '', 'floor'], ...STYLE })
-  for (const { name, value, floor, limit, bound, unit = '', holds } of result.targets) {
-    const verdict = holds ? 'holds' : 'MISSED'
-    const best = floor === undefined ? '' : round(floor)
-    targets.push([name, round(value), `${bound} ${limit} ${unit}`.trimEnd(), verdict, best])
-  }
-  return [...variants, ...(result.targets.length > 0 ? [targets.toString()] : [])].join('\n\n')
+  const variants = result.variants.map(
+    outcome => `${result.scenario}, ${outcome.name}\n${tableOf(cellsOf(outcome, shown))}`,
+  )
+  return [...variants, ...(result.targets.length > 0 ? [tableOf(targetCells(result))] : [])].join('\n\n')
+}
+
+function tableOf([head, ...rows]: Cells): string {
+  const table = new Table({ head: [...head!], ...STYLE })
+  for (const row of rows) table.push([...row])
+  return table.toString()
 }
 
 /** Where the CPU of our own clients went. */
@@ -69,8 +87,9 @@ function cell(spread: Spread | undefined, factor: number, isShown: boolean): str
   return isShown && least !== most ? `${median} (${least}-${most})` : median!
 }
 
-/** With two digits after the point where they tell something. */
-export function round(value: number): string {
+/** With two digits after the point where they tell something. JSON has null for what is no finite number. */
+export function round(value: number | null): string {
+  if (value === null) return 'none'
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'not reached' : 'starved'
   return value !== 0 && Math.abs(value) < 100 ? value.toFixed(2) : value.toFixed(0)
 }

@@ -7,6 +7,14 @@ import type { Variant } from './variant.js'
 
 type Load = Omit<Variant, 'name'> & { readonly peers?: readonly [Peer] }
 
+function nameOf(what: string, at: number): string {
+  return `${what}: ${at}`
+}
+
+/** How many etcds share the names; each of 4 processes uses one of them. */
+export const ETCDS: readonly number[] = [1, 2, 4]
+export const loadOfEtcds = (count: number): string => nameOf('etcds', count)
+
 /** `names` clients, each with a name of its own, in so many processes. */
 const apart = (names: number, processes = 1): Load => ({ names, processes, clients: names })
 const together = (clients: number): Load => ({ names: 1, processes: 1, clients })
@@ -23,16 +31,14 @@ const GROWTHS: readonly (readonly [what: string, at: readonly number[], load: (a
     at => ({ ...apart(64), peers: [spicelockOwners.get(at)!] }),
   ],
   ['members', [1, 3, 5], at => ({ ...apart(64), members: at })],
-  ['etcds', [1, 2, 4], at => ({ ...apart(64, 4), etcds: at })],
+  ['etcds', ETCDS, at => ({ ...apart(64, 4), etcds: at })],
 ]
 
-const nameOf = (what: string, at: number): string => `${what}: ${at}`
-
-/** Run only when it is asked for: it compares with nobody. */
 export const curves = loadScenario({
   name: 'curves',
   measures: 'what a cycle costs as the work grows',
   peers: [spicelock],
+  mostRounds: 3,
   variants: GROWTHS.flatMap(([what, at, load]): Variant[] =>
     at.map(each => ({ name: nameOf(what, each), ...load(each) })),
   ),

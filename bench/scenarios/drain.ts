@@ -1,6 +1,8 @@
 import { etcd3Lock } from '../peers/etcd3-lock.js'
+import { handoffFloor } from '../peers/floor/handoff-floor.js'
 import { ON_REDIS } from '../peers/index.js'
 import { lockRpc } from '../peers/lock-rpc.js'
+import type { Peer } from '../peers/peer.js'
 import { spicelock, spicelockHandle } from '../peers/spicelock.js'
 import { loadScenario } from './load-scenario.js'
 import { figureOf, type Target } from './scenario.js'
@@ -19,17 +21,21 @@ const LOADS = [16, 100].map(clients => ({
 export const drain = loadScenario({
   name: 'drain',
   measures: 'clients that start together and hold one exclusive lock once, each for 10 ms',
-  peers: [spicelock],
+  peers: [spicelock, handoffFloor],
   others: [spicelockHandle, lockRpc, etcd3Lock, ...ON_REDIS],
   variants: LOADS,
   shown: { figure: 'elapsed', unit: 'ms until all have held' },
   targets: outcomes =>
     LOADS.flatMap(({ name, clients }): Target[] => {
-      const elapsed = figureOf(outcomes, name, spicelock.name, 'elapsed')
+      const shareOf = (peer: Peer): number | undefined => {
+        const elapsed = figureOf(outcomes, name, peer.name, 'elapsed')
+        return elapsed && elapsed.median / (clients * HOLD_MS)
+      }
       return [
         {
           name: `${name}: time / time of the holdings`,
-          value: elapsed && elapsed.median / (clients * HOLD_MS),
+          value: shareOf(spicelock),
+          floor: shareOf(handoffFloor),
           limit: 1.1,
           bound: 'at most',
         },

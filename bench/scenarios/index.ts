@@ -16,16 +16,15 @@ import { waiters } from './waiters.js'
 
 const ALL: readonly Scenario[] = [
   ...[cycle, parallel, processes, handoff, drain, semaphore, shared, sets],
-  ...[hold, waiters, takeover, serve, start],
+  ...[hold, waiters, takeover, serve, start, curves],
 ]
 
-/** Those that are run when none is named. @throws Error for a name that none has. */
+/** All when none is named. @throws Error for a name that no scenario has. */
 export function scenariosNamed(names: readonly string[]): Scenario[] {
-  const known = [...ALL, curves]
-  const unknown = names.find(name => known.every(scenario => scenario.name !== name))
+  const unknown = names.find(name => ALL.every(scenario => scenario.name !== name))
   if (unknown !== undefined) {
-    const list = known.map(({ name }) => name).join(', ')
+    const list = ALL.map(({ name }) => name).join(', ')
     throw new Error(`there is no scenario '${unknown}'; there are ${list}`)
   }
-  return names.length === 0 ? [...ALL] : known.filter(({ name }) => names.includes(name))
+  return names.length === 0 ? [...ALL] : ALL.filter(({ name }) => names.includes(name))
 }

@@ -12,6 +12,8 @@ interface Loads extends Omit<Scenario, 'run'> {
   /** Of whom no target speaks: they run half as often. */
   readonly others?: readonly Peer[]
   readonly variants: readonly Variant[]
+  /** Where there are many loads, no more rounds than these. */
+  readonly mostRounds?: number
 }
 
 /** A scenario in which peers run the same loads. */
@@ -19,8 +21,12 @@ export function loadScenario<Of extends Loads>(scenario: Of): Of & Scenario {
   return { ...scenario, run: bench => runAll(scenario, bench) }
 }
 
-async function runAll({ peers, others = [], variants }: Loads, bench: Bench): Promise<Outcome[]> {
-  const { mode, rounds } = bench.settings
+async function runAll(
+  { peers, others = [], variants, mostRounds = Infinity }: Loads,
+  bench: Bench,
+): Promise<Outcome[]> {
+  const { mode } = bench.settings
+  const rounds = Math.min(bench.settings.rounds, mostRounds)
   const redis = mode === 'whole' && [...peers, ...others].some(isOnRedis)
   const outcomes: Outcome[] = []
   const wanted = variants.filter(({ isGate, isLarge }) =>

@@ -39,7 +39,8 @@ export async function runVariant(
     return team
   }
   if (!variant.gathers) for (const { peer } of entrants) await settle(peer.name)
-  for (let round = 1; round <= settings.rounds; round++) {
+  const most = Math.max(...entrants.map(({ rounds }) => rounds))
+  for (let round = 1; round <= most; round++) {
     for (const { peer, rounds } of entrants) {
       if (round > rounds) continue
       const team = variant.gathers ? await settle(peer.name) : await teams.of(peer.name)

@@ -22,6 +22,8 @@ const RUN_ALL = `(async () => {
 export interface Places {
   /** Of etcd, in place of the default endpoint. */
   readonly etcd: string
+  /** Of another etcd, in place of port 22379. */
+  readonly otherEtcd: string
   /** Of a server of Relukko's, in place of http://127.0.0.1:3000. */
   readonly server: string
 }
@@ -137,6 +139,7 @@ export class ExampleRunner {
     return code
       .replaceAll('new Lock({ prefix:', `new Lock({ ${config}, prefix:`)
       .replaceAll('http://127.0.0.1:2379', this.places.etcd)
+      .replaceAll('http://127.0.0.1:22379', this.places.otherEtcd)
       .replaceAll('http://127.0.0.1:3000', this.places.server)
       .replaceAll('port: 3000', 'port: 0')
       .replaceAll('/opt/locks/node_modules/.bin/', '')

@@ -1,0 +1,3 @@
+import { fillPages } from './fill.js'
+
+await fillPages()
