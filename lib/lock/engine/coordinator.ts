@@ -16,7 +16,7 @@ import { type Intent, type JoinIntent, MOST_JOINS, nextTurn, type ReleaseIntent,
  * How long a request that would wait behind others of its process keeps its ticket back, milliseconds: it rides with their next
  * release. It would stand behind its own kind anyway.
  */
-const RIDE_MS = 5
+const RIDE_MS = 20
 
 /** What a coordinator needs of the engine. */
 export interface CoordinatorEngine {

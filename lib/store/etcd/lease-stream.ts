@@ -5,14 +5,24 @@ import type { KeepAliveResponse } from './proto/lease-keep-alive.js'
 import { Stream } from './stream.js'
 
 interface Renewal {
+  /** Monotonic, and the time that it was given. */
+  readonly deadline: number
+  readonly withinMs: number
   resolve(ttl: number): void
   reject(error: Error): void
 }
 
-/** Renewals of all leases of this process, on one stream that is open while it is used. */
+/**
+ * Renewals of all leases of this process, on one stream that is open while it is used. Those that wait share a timer: there may be
+ * thousands a second.
+ */
 export class LeaseStream {
   private readonly waiting = new Map<LeaseId, Renewal[]>()
   private readonly stream: Stream<LeaseId, KeepAliveResponse>
+  private timer: NodeJS.Timeout | undefined
+  /** When the timer is due, monotonic. */
+  private dueAt = Infinity
+  private stopWatching = (): void => {}
 
   constructor(
     private readonly connection: Connection,
@@ -29,24 +39,41 @@ export class LeaseStream {
     const withinMs = Math.max(0, Math.min(timeoutMs, this.longestMs))
     return new Promise((resolve, reject) => {
       this.stream.write(id)
-      const timer = setTimeout(() => this.onSilence(withinMs), withinMs)
-      const stopWatching = this.connection.expectAnswer(this.stream.doubt, withinMs)
-      const settle = <T>(then: (value: T) => void) => {
-        return (value: T) => {
-          clearTimeout(timer)
-          stopWatching()
-          then(value)
-        }
-      }
-      const renewals = this.waiting.get(id) ?? []
-      renewals.push({ resolve: settle(resolve), reject: settle(reject) })
-      this.waiting.set(id, renewals)
+      const renewal = { deadline: performance.now() + withinMs, withinMs, resolve, reject }
+      const others = this.waiting.get(id)
+      if (others) others.push(renewal)
+      else this.waiting.set(id, [renewal])
+      if (renewal.deadline < this.dueAt) this.expectAnswer(renewal)
     })
   }
 
   close(): void {
     this.stream.close()
     this.failAll(new StoreError('closed', 'The connection to etcd is closed.'))
+  }
+
+  /** Of those that wait, this is the first whose time is over. */
+  private expectAnswer({ deadline, withinMs }: Renewal): void {
+    this.expectNothing()
+    this.dueAt = deadline
+    this.timer = setTimeout(() => this.onDue(), deadline - performance.now())
+    this.stopWatching = this.connection.expectAnswer(this.stream.doubt, withinMs)
+  }
+
+  private expectNothing(): void {
+    clearTimeout(this.timer)
+    this.stopWatching()
+    this.dueAt = Infinity
+  }
+
+  /** What the timer was for may have been answered long ago. A timer may be early by a millisecond. */
+  private onDue(): void {
+    const now = Math.max(this.dueAt, performance.now())
+    const left = [...this.waiting.values()].flat()
+    if (left.length === 0) return this.expectNothing()
+    const first = left.reduce((a, b) => (b.deadline < a.deadline ? b : a))
+    if (first.deadline > now) return this.expectAnswer(first)
+    this.onSilence(first.withinMs)
   }
 
   /**
@@ -63,16 +90,20 @@ export class LeaseStream {
 
   /** etcd answers the renewals of one lease in their order. */
   private answer({ id, ttl }: KeepAliveResponse): void {
-    const renewals = this.waiting.get(id) ?? []
-    const first = renewals.shift()
-    if (renewals.length === 0) this.waiting.delete(id)
-    if (this.waiting.size === 0) this.stream.idle()
+    const renewals = this.waiting.get(id)
+    const first = renewals?.shift()
+    if (renewals?.length === 0) this.waiting.delete(id)
+    if (this.waiting.size === 0) {
+      this.expectNothing()
+      this.stream.idle()
+    }
     first?.resolve(ttl)
   }
 
   private failAll(error: Error): void {
     const renewals = [...this.waiting.values()].flat()
     this.waiting.clear()
+    this.expectNothing()
     for (const renewal of renewals) renewal.reject(error)
   }
 }

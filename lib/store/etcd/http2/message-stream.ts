@@ -19,6 +19,7 @@ export interface Codec<Request, Response> {
 /** A stream of messages in both directions. It has no deadline. */
 export class MessageStream<Request, Response> implements UnderWay {
   private readonly pieces = new Unframer()
+  private unsent: Buffer[] = []
   private listener: MessageListener<Response> | undefined
   private status: Status | undefined
   /** How it has ended. */
@@ -44,8 +45,10 @@ export class MessageStream<Request, Response> implements UnderWay {
     if (this.last) this.tellEnd(this.last)
   }
 
+  /** What is written in one go is sent at once: hundreds of leases may be due together. */
   write(message: Request): void {
-    if (!this.last) this.stream.write(framed(this.codec.encode(message)))
+    this.unsent.push(framed(this.codec.encode(message)))
+    if (this.unsent.length === 1) process.nextTick(() => this.flush())
   }
 
   /** Nothing more is told. */
@@ -62,6 +65,12 @@ export class MessageStream<Request, Response> implements UnderWay {
     this.session.onHeard()
     this.status = statusIn(headers)
     if (this.status && !isOk(this.status)) this.end(this.status)
+  }
+
+  private flush(): void {
+    const bytes = Buffer.concat(this.unsent)
+    this.unsent = []
+    if (!this.last) this.stream.write(bytes)
   }
 
   private take(piece: Buffer): void {
