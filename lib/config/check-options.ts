@@ -22,21 +22,25 @@ export function countFrom(least: number): Check {
 /**
  * Checks options by their names; those that are undefined count as not given.
  * @param refuse makes the error that is thrown for one that is unknown, wrong or missing.
+ * @param explain says what an unknown one is, if it can.
  */
 export function checkOptions(
   options: unknown,
   checks: Readonly<Record<string, Check>>,
   refuse: (problem: string) => Error,
   required: readonly string[] = [],
+  explain: (name: string) => string | undefined = () => undefined,
 ): void {
   if (typeof options !== 'object' || options === null) {
     throw refuse(`the options must be an object, got ${describeSetting(options)}.`)
   }
-  const given = required.length > 0 ? { ...missing(required), ...options } : options
-  for (const [name, value] of Object.entries(given)) {
+  const given: object = required.length > 0 ? { ...missing(required), ...options } : options
+  // To list the entries of options would cost more than to check them.
+  for (const name of Object.keys(given)) {
+    const value = (given as Readonly<Record<string, unknown>>)[name]
     if (value === undefined && !required.includes(name)) continue
     const found = Object.hasOwn(checks, name) ? checks[name] : undefined
-    if (!found) throw refuse(`unknown option '${name}'${suggestion(name, checks)}`)
+    if (!found) throw refuse(explain(name) ?? `unknown option '${name}'${suggestion(name, checks)}`)
     const [expected, isRight, secret] = found
     if (isRight(value)) continue
     const got = secret ? '' : `, got ${describeSetting(value)}`

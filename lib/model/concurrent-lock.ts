@@ -80,6 +80,15 @@ export class ConcurrentLock {
   }
 
   /**
+   * Checks what is to be written.
+   * @throws InvalidLockError as the constructor.
+   * @internal
+   */
+  static check(fields: Pick<ConcurrentLock, 'concurrency' | 'owner' | 'ttl'>): void {
+    check('new', fields, OURS)
+  }
+
+  /**
    * The lock that was found in etcd: whatever Spicerack reads, which is more than is written here. A ttl may have a fraction
    * and the owner may be empty. Its `created` may lie in the future: another host's clock may run ahead.
    * @throws InvalidLockError

@@ -124,12 +124,12 @@ class Slots {
     this.next = Math.max(this.next, slot + 1)
   }
 
-  /** By the id that has it: another may have it by now. */
+  /** By the id that has it: another may have it by now. A name without ids is forgotten, and needs no list of what is free. */
   leave(slot: number, id: string): void {
     if (this.idAt(slot) !== id) return
     if (slot === 0) this.first = undefined
     else this.others?.delete(slot)
-    this.giveBack(slot)
+    if (!this.isEmpty) this.giveBack(slot)
   }
 
   private giveBack(slot: number): void {

@@ -256,7 +256,7 @@ it('a lease on which an unanswered extension is found is renewed as the one that
   const world = new World()
   const holding = await world.acquire(1)
   const letGo = (): Promise<boolean> => world.release(holding).then(() => true)
-  const held = new LockHandle(world.us, [holding], [{ keepAlive: true, expiringMs: 0 }], letGo)
+  const held = new LockHandle(world.us, holding, { keepAlive: true, expiringMs: 0 }, letGo)
   await held.extend(600)
   const commit = world.line.commit.bind(world.line)
   let commits = 0

@@ -92,11 +92,11 @@ export class LockService {
 
   /** The handle of one holding. */
   handle(
-    holdings: readonly Holding[],
+    [holding]: readonly Holding[],
     { monitoring }: AcquireRequest,
     releaseQuietly: ReleaseQuietly,
   ): HeldLock {
-    return new LockHandle(this.engine, holdings, monitoring, releaseQuietly)
+    return new LockHandle(this.engine, holding!, monitoring[0]!, releaseQuietly)
   }
 
   /** The handle of several holdings under one id. */

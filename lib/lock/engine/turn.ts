@@ -83,10 +83,11 @@ function withoutRecords(
   before: Snapshot,
   releases: readonly string[],
 ): Composition {
-  const { compare, success, failure } = composition.transaction
+  const { compare, success: writes, failure } = composition.transaction
   const records = deleteRecords(before, releases)
-  const whole = { compare, success: records.length > 0 ? [...records, ...success] : success, failure }
-  return { ...composition, transaction: { ...whole, scope: scopeOf([before.key], [whole]) } }
+  const success = records.length > 0 ? [...records, ...writes] : writes
+  const scope = scopeOf([before.key], [{ compare, success, failure }])
+  return { ...composition, transaction: { compare, success, failure, scope } }
 }
 
 /** The first that is not unseen is taken, and all that may travel with it: no id twice. */

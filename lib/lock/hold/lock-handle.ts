@@ -31,17 +31,14 @@ export type ReleaseQuietly = (names: readonly string[], id: string) => Promise<b
  * what is known of a holding its monitor has.
  */
 abstract class MonitoredHandle extends HandleBase implements MonitorListener {
-  private readonly monitors: readonly HoldingMonitor[]
+  protected abstract readonly monitors: readonly HoldingMonitor[]
   private extending: Promise<void> | undefined
 
   constructor(
-    private readonly engine: Engine,
-    holdings: readonly Holding[],
-    options: readonly MonitorOptions[],
+    protected readonly engine: Engine,
     private readonly releaseQuietly: ReleaseQuietly,
   ) {
     super()
-    this.monitors = holdings.map((holding, at) => new HoldingMonitor(engine, holding, options[at]!, this))
   }
 
   get dryRun(): false {
@@ -199,6 +196,13 @@ abstract class MonitoredHandle extends HandleBase implements MonitorListener {
 
 /** The handle of one lock. */
 export class LockHandle extends MonitoredHandle implements HeldLock {
+  private readonly monitor: HoldingMonitor
+
+  constructor(engine: Engine, holding: Holding, options: MonitorOptions, releaseQuietly: ReleaseQuietly) {
+    super(engine, releaseQuietly)
+    this.monitor = new HoldingMonitor(engine, holding, options, this)
+  }
+
   get name(): string {
     return this.first.key.name
   }
@@ -206,10 +210,26 @@ export class LockHandle extends MonitoredHandle implements HeldLock {
   get key(): string {
     return this.first.key.path
   }
+
+  protected get monitors(): readonly [HoldingMonitor] {
+    return [this.monitor]
+  }
 }
 
 /** The handle of several locks that were taken at once. */
 export class LockSetHandle extends MonitoredHandle implements HeldLocks {
+  protected readonly monitors: readonly HoldingMonitor[]
+
+  constructor(
+    engine: Engine,
+    holdings: readonly Holding[],
+    options: readonly MonitorOptions[],
+    releaseQuietly: ReleaseQuietly,
+  ) {
+    super(engine, releaseQuietly)
+    this.monitors = holdings.map((holding, at) => new HoldingMonitor(engine, holding, options[at]!, this))
+  }
+
   get names(): readonly string[] {
     return this.holdings.map(({ key }) => key.name)
   }

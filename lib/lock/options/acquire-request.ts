@@ -67,7 +67,7 @@ function requestOf(
   options: HoldAllOptions,
 ): AcquireRequest {
   checkOwner(owner)
-  for (const { concurrency, ttl } of wanted) new ConcurrentLock({ uuid: 'new', owner, concurrency, ttl })
+  for (const { concurrency, ttl } of wanted) ConcurrentLock.check({ owner, concurrency, ttl })
   const monitoring = wanted.map(({ ttl }) => monitorOptionsOf(ttl, options))
   const waitMs = waitMsOf(options)
   // Last: it is to be given back, and what is refused never gets that far.

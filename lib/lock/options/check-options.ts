@@ -135,12 +135,10 @@ function check(
   others: Readonly<Record<string, object>> = {},
 ): void {
   const refuse = (problem: string): Error => new InvalidLockError(`${what}: ${problem}`)
-  for (const [name, value] of Object.entries(options ?? {})) {
-    if (value === undefined || Object.hasOwn(checks, name)) continue
+  checkOptions(options, checks, refuse, [], name => {
     const where = Object.keys(others).filter(other => Object.hasOwn(others[other]!, name))
-    if (where.length > 0) {
-      throw refuse(`the option '${name}' has no meaning here, but in: ${where.join(', ')}.`)
-    }
-  }
-  checkOptions(options, checks, refuse)
+    return where.length > 0
+      ? `the option '${name}' has no meaning here, but in: ${where.join(', ')}.`
+      : undefined
+  })
 }
