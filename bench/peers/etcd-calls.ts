@@ -1,4 +1,4 @@
-import { Client, type ClientDuplexStream, credentials } from '@grpc/grpc-js'
+import { Client, credentials } from '@grpc/grpc-js'
 
 /** Fields of a protobuf message: bytes for its texts and messages, numbers for its varints. */
 export type Fields = readonly (readonly [field: number, value: string | Buffer | bigint])[]
@@ -12,21 +12,13 @@ export class EtcdCalls {
   }
 
   call(method: string, fields: Fields): Promise<Buffer> {
-    return this.send(method, encode(fields))
-  }
-
-  send(method: string, message: Buffer): Promise<Buffer> {
+    const same = (bytes: Buffer): Buffer => bytes
     return new Promise((resolve, reject) => {
-      this.client.makeUnaryRequest(`/${method}`, same, same, message, (error, answer) => {
+      this.client.makeUnaryRequest(`/${method}`, same, same, encode(fields), (error, answer) => {
         if (error) reject(new Error(`${method}: ${error.message}`, { cause: error }))
         else resolve(answer!)
       })
     })
-  }
-
-  /** A stream of messages both ways, which may end when the client is closed. */
-  stream(method: string): ClientDuplexStream<Buffer, Buffer> {
-    return this.client.makeBidiStreamRequest(`/${method}`, same, same)
   }
 
   /** A lease that outlives every measurement. */
@@ -39,8 +31,6 @@ export class EtcdCalls {
     this.client.close()
   }
 }
-
-const same = (bytes: Buffer): Buffer => bytes
 
 function encode(fields: Fields): Buffer {
   return Buffer.concat(

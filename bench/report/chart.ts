@@ -1,9 +1,16 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { rawPuts } from '../peers/raw-puts.js'
 import type { Scenario } from '../scenarios/scenario.js'
 import type { Result } from './result.js'
 
 const [BAR, GAP, LEFT, WIDTH, RIGHT] = [16, 6, 290, 420, 110]
+
+/** Ours stand out, and so do the floors, which are no locks. */
+function colourOf(peer: string): string {
+  if (peer.startsWith('floor') || peer === rawPuts.name) return '#d9a441'
+  return peer.startsWith('spicelock') || peer.includes("'spicelock'") ? '#0b6e4f' : '#9aa5b1'
+}
 
 /** A bar for the median of each peer, in a group for each load. Loads without the figure are left out. */
 export async function writeChart(folder: string, scenario: Scenario, result: Result): Promise<void> {
@@ -25,9 +32,10 @@ export async function writeChart(folder: string, scenario: Scenario, result: Res
     const most = Math.max(...shown.map(([, median]) => median)) || 1
     for (const [peer, median] of shown) {
       const width = Math.max(1, (WIDTH * median) / most)
-      const fill = peer.includes('spicelock') && !peer.startsWith('earlier') ? '#0b6e4f' : '#9aa5b1'
       text(LEFT - 8, y + BAR - 4, peer, 'end')
-      lines.push(`<rect x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" fill="${fill}"/>`)
+      lines.push(
+        `<rect x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" fill="${colourOf(peer)}"/>`,
+      )
       text(LEFT + width + 6, y + BAR - 4, median < 10 ? median.toFixed(2) : median.toFixed(0))
       y += BAR + GAP
     }

@@ -1,5 +1,5 @@
-import type { EtcdCalls } from '../etcd-calls.js'
 import { answerOf } from './answer.js'
+import type { BareCalls } from './bare-calls.js'
 import { Message } from './message.js'
 import { nested, SUCCESS } from './transaction.js'
 
@@ -20,7 +20,7 @@ export class Combiner {
   private callsUnderWay = 0
   private isPlanned = false
 
-  constructor(private readonly calls: EtcdCalls) {}
+  constructor(private readonly calls: BareCalls) {}
 
   /** Resolves to its revision. @throws Error when its compares do not hold. */
   commit(write: (to: Message) => void): Promise<number> {

@@ -1,6 +1,6 @@
-import { EtcdCalls, varint } from '../etcd-calls.js'
 import type { Peer, PeerClient } from '../peer.js'
 import { answerOf } from './answer.js'
+import { BareCalls } from './bare-calls.js'
 import { Combiner } from './combiner.js'
 import { CycleTransactions } from './cycle-transactions.js'
 import { Message } from './message.js'
@@ -18,7 +18,7 @@ export const combinedFloor = (keys: 1 | 2): Peer =>
     return write => combiner.commit(write)
   })
 
-function alone(calls: EtcdCalls): Commit {
+function alone(calls: BareCalls): Commit {
   const message = new Message()
   return async write => {
     message.begin()
@@ -29,14 +29,14 @@ function alone(calls: EtcdCalls): Commit {
   }
 }
 
-function cycleFloor(what: string, keys: 1 | 2, commitOf: (calls: EtcdCalls) => Commit): Peer {
+function cycleFloor(what: string, keys: 1 | 2, commitOf: (calls: BareCalls) => Commit): Peer {
   return {
     name: `floor: ${what}, ${keys === 1 ? 'one key' : 'two keys'}`,
     async open({ etcd }) {
-      const calls = new EtcdCalls(etcd)
-      const [lease, commit] = [varint(await calls.lease()), commitOf(calls)]
+      const calls = await BareCalls.open(etcd)
+      const commit = commitOf(calls)
       return {
-        client: () => Promise.resolve(clientOf(commit, keys, lease)),
+        client: () => Promise.resolve(clientOf(commit, keys, calls.lease)),
         close: () => Promise.resolve(calls.close()),
       }
     },

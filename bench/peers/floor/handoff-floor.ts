@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { EtcdCalls } from '../etcd-calls.js'
 import type { Peer } from '../peer.js'
 import { newsOf } from './answer.js'
+import { BareCalls } from './bare-calls.js'
 import { grantsTo, toldBy, waiterOf } from './handoff-keys.js'
 import { type Grant, HandoffQueue } from './handoff-queue.js'
 import { Message } from './message.js'
@@ -14,7 +13,7 @@ import { Message } from './message.js'
 export const handoffFloor: Peer = {
   name: 'floor: a call for each hand-off',
   async open({ etcd }) {
-    const calls = new EtcdCalls(etcd)
+    const calls = await BareCalls.open(etcd)
     const own = randomUUID()
     const queues = new Map<string, HandoffQueue>()
     const queueOf = (name: string): HandoffQueue => {
@@ -39,12 +38,11 @@ export const handoffFloor: Peer = {
 }
 
 /** Resolves when nothing is missed from now on. */
-async function watchGrants(
-  calls: EtcdCalls,
+function watchGrants(
+  calls: BareCalls,
   own: string,
   tell: (name: string, waiter: string, grant: Grant) => void,
 ): Promise<void> {
-  const stream = calls.stream('etcdserverpb.Watch/Watch')
   const { key, end } = grantsTo(own)
   const message = new Message()
   // WatchCreateRequest
@@ -52,15 +50,14 @@ async function watchGrants(
     message.text(0x0a, key)
     message.text(0x12, end!)
   })
-  stream.write(message.take())
-  const [first] = (await once(stream, 'data')) as [Buffer]
-  if (!newsOf(first).isCreated) throw new Error('etcd does not watch the grants of the floor')
-  // A client that is closed ends its streams with an error.
-  stream.on('error', () => {})
-  stream.on('data', (bytes: Buffer) => {
-    for (const put of newsOf(bytes).puts) {
-      const { name, waiter } = toldBy(put.key)
-      tell(name, waiter, { revision: put.mod, next: JSON.parse(put.value) as Grant['next'] })
-    }
+  return new Promise(resolve => {
+    calls.listen('etcdserverpb.Watch/Watch', message.take(), bytes => {
+      const { isCreated, puts } = newsOf(bytes)
+      if (isCreated) resolve()
+      for (const put of puts) {
+        const { name, waiter } = toldBy(put.key)
+        tell(name, waiter, { revision: put.mod, next: JSON.parse(put.value) as Grant['next'] })
+      }
+    })
   })
 }

@@ -1,5 +1,5 @@
-import type { EtcdCalls } from '../etcd-calls.js'
 import { type Answer, answerOf } from './answer.js'
+import type { BareCalls } from './bare-calls.js'
 import { HandoffKeys } from './handoff-keys.js'
 import { Message } from './message.js'
 import { compare, FAILURE, put, read, remove, SUCCESS } from './transaction.js'
@@ -30,7 +30,7 @@ export class HandoffQueue {
 
   constructor(
     name: string,
-    private readonly calls: EtcdCalls,
+    private readonly calls: BareCalls,
   ) {
     this.keys = new HandoffKeys(name)
   }
