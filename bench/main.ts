@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { findEtcd } from '../lib/testing/etcd-binary/find-etcd.js'
 import { busyShare } from './backends/busy.js'
+import { etcdToMeasure } from './backends/etcd-to-measure.js'
 import { type BenchOptions, benchOptions, USAGE } from './options.js'
 import { earlierBuild } from './peers/earlier-build.js'
 import { BEFORE } from './peers/spicelock-kinds.js'
@@ -38,7 +39,7 @@ async function bench(options: BenchOptions): Promise<void> {
   const earlier = options.before ?? (wanted.includes(semaphore) ? await earlierBuild(progress) : undefined)
   if (earlier !== undefined) process.env[BEFORE] = earlier
   const before = compare === undefined ? [] : await readResults(compare)
-  const { version } = await findEtcd(progress)
+  const { version } = await (settings.mode === 'whole' ? etcdToMeasure : findEtcd)(progress)
   const done: Result[] = []
   const busy: number[] = []
   for (const scenario of wanted) {

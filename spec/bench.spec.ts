@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { shareOf } from '../bench/backends/busy.js'
+import { isRecent } from '../bench/backends/etcd-to-measure.js'
 import { trafficIn } from '../bench/backends/traffic.js'
 import type { Load } from '../bench/load/load.js'
 import { overlaps } from '../bench/load/overlaps.js'
@@ -174,6 +175,16 @@ describe('The bench', () => {
     const core = (user: number, idle: number) => ({ user, nice: 0, sys: 0, idle, irq: 0 })
     expect(shareOf([core(100, 100), core(0, 500)], [core(150, 150), core(0, 600)])).toBe(0.25)
     expect([[0.1, 0.3], [0.1, 0.9, 0.1], []].map(canJudge)).toEqual([true, false, true])
+  })
+
+  it('measures an old etcd only where no other can be had', () => {
+    expect(['3.4.23', '3.5.0', '3.10.1', '4.0.0', '2.9.9'].map(isRecent)).toEqual([
+      false,
+      true,
+      true,
+      true,
+      false,
+    ])
   })
 
   it('reads the fields of a message of etcd', () => {

@@ -35,7 +35,7 @@ function of(results: readonly Result[], name: string, section: (result: Result) 
 function machineSection(results: readonly Result[]): string {
   const lines = results.map(({ machine, versions, settings }) => {
     const { cpu, cores, gigabytes } = machine
-    const how = `medians of ${settings.rounds} rounds of ${settings.seconds} s`
+    const how = `${settings.rounds} rounds of ${settings.seconds} s`
     return `${cpu}, ${cores} cores, ${gigabytes} GB; Node ${versions.node}, etcd ${versions.etcd} on the same machine; ${how}.`
   })
   return [...new Set(lines)].join('\n\n') || 'Not measured yet.'
