@@ -16,6 +16,8 @@ export type Send = (request: Buffer, options: MemberCallOptions) => Promise<Buff
 const SLACK_MS = 10
 /** A commit with less time has no use for a doubt: another member would answer too late. The others need no timer that runs as fast. */
 const LEAST_DOUBT_MS = 300
+/** A call that takes longer, in milliseconds, keeps nobody waiting any more: its member may hang. */
+const LATE_MS = 20
 /** How long etcd counts as full after it has said so, milliseconds. */
 const FULL_MS = 5_000
 /** What etcd says to a call that is beyond the limits with which it was started. */
@@ -27,12 +29,13 @@ const TOO_MUCH = /too many operations|request is too large|larger than max/
  */
 export class Batcher {
   private readonly queue = new CommitQueue<PendingCommit>()
-  private isPlanned = false
+  /** When the first was committed of those that leave next, if a call may; undefined when none was. */
+  private plannedAt: number | undefined
   /** Those whose time nobody watches yet. */
   private fresh: PendingCommit[] = []
-  private lateTimer: NodeJS.Timeout | undefined
   /** Until then each commit goes by itself: a full etcd refuses a call in which one writes, and takes deletes. */
   private fullUntil = 0
+  private readonly leave = (): void => this.sendReady()
   private readonly onOver = (commit: PendingCommit): void => {
     this.queue.remove(commit)
     this.plan()
@@ -45,42 +48,44 @@ export class Batcher {
   ) {}
 
   /** One attempt. @throws StoreError */
-  async commit(transaction: Transaction, options: CallOptions = {}): Promise<TransactionResult> {
-    if (transaction.scope === undefined) return this.sendPlain(encodeTransaction(transaction), options)
+  commit(transaction: Transaction, options: CallOptions = {}): Promise<TransactionResult> {
+    if (transaction.scope === undefined) return this.sendPlain(transaction, options)
     const timeoutMs = Math.max(0, Math.min(options.timeoutMs ?? Infinity, this.longestMs))
-    const commit = new PendingCommit(transaction, this.rights.of(transaction), timeoutMs, this.onOver)
+    const asks = this.rights.of(transaction)
+    const commit = new PendingCommit(transaction, asks, this.plan(), timeoutMs, this.onOver)
     this.fresh.push(commit)
     this.queue.add(commit)
-    this.plan()
-    return await commit.answer
+    return commit.answer
   }
 
-  /** When all that is ready to run has run, so that what is committed in one go travels together, and before any I/O. */
-  private plan(): void {
-    if (this.isPlanned) return
-    this.isPlanned = true
-    process.nextTick(() => this.leave())
-  }
-
-  private leave(): void {
-    this.isPlanned = false
-    clearTimeout(this.lateTimer)
-    for (let call = this.queue.next(performance.now()); call; call = this.queue.next(performance.now())) {
-      void this.run(call)
+  /**
+   * When all that is ready to run has run, so that what is committed in one go travels together, and before any I/O.
+   * @returns when it was planned: the time of all that is committed until then counts from there.
+   */
+  private plan(): number {
+    if (this.plannedAt === undefined) {
+      this.plannedAt = performance.now()
+      process.nextTick(this.leave)
     }
+    return this.plannedAt
+  }
+
+  private sendReady(): void {
+    this.plannedAt = undefined
+    for (let call = this.queue.next(); call; call = this.queue.next()) void this.run(call)
     for (const commit of this.fresh) if (!commit.isSent) commit.watchDeadline()
     this.fresh = []
-    const { lateAt } = this.queue
-    if (lateAt !== undefined) this.lateTimer = setTimeout(() => this.leave(), lateAt - performance.now())
   }
 
   private async run(call: Call<PendingCommit>): Promise<void> {
-    for (const commit of call.commits) if (commit.leftAt(call.sentAt) === 0) commit.expire()
-    const commits = call.commits.filter(({ isOver }) => !isOver)
+    const now = performance.now()
+    for (const commit of call) if (commit.leftAt(now) === 0) commit.expire()
+    const commits = call.filter(({ isOver }) => !isOver)
+    const lateTimer = setTimeout(() => this.onLate(call), LATE_MS)
     try {
-      if (commits.length === 1 || call.sentAt < this.fullUntil)
+      if (commits.length === 1 || now < this.fullUntil)
         await Promise.all(commits.map(commit => this.alone(commit)))
-      else if (commits.length > 1) await this.together(commits, call.sentAt)
+      else if (commits.length > 1) await this.together(commits, now)
     } catch (error) {
       const { message } = error as StoreError
       if (TOO_MUCH.test(message))
@@ -88,9 +93,19 @@ export class Batcher {
       // etcd has looked at all of them before it applied any. Only one may be at fault: by itself, each gets its own answer.
       await Promise.all(commits.map(commit => this.alone(commit)))
     } finally {
-      this.queue.ended(call)
-      this.plan()
+      clearTimeout(lateTimer)
+      this.stopAwaiting(call)
     }
+  }
+
+  /** Where this process was busy, the answer may be here and not read yet: the I/O that is ready comes first. */
+  private onLate(call: Call<PendingCommit>): void {
+    setImmediate(() => this.stopAwaiting(call))
+  }
+
+  private stopAwaiting(call: Call<PendingCommit>): void {
+    this.queue.stopAwaiting(call)
+    this.plan()
   }
 
   /** @throws StoreError when etcd has refused, and so applied nothing; of what else goes wrong, all are told. */
@@ -98,10 +113,9 @@ export class Batcher {
     const left = commits.map(commit => commit.leftAt(now))
     const mostMs = Math.max(...left)
     const doubtMs = Math.max(LEAST_DOUBT_MS, Math.min(...left))
-    const asked = this.rights.together(commits.map(({ asks }) => asks))
     const request = encodeBatch(
-      commits.map(commit => commit.request),
-      asked,
+      commits.map(({ transaction }) => transaction),
+      this.rights.together(commits),
     )
     for (const commit of commits) {
       commit.isSent = true
@@ -122,14 +136,17 @@ export class Batcher {
     if (commit.isOver) return
     commit.isSent = true
     try {
-      commit.succeed(await this.sendPlain(commit.request, { timeoutMs: commit.leftAt(performance.now()) }))
+      commit.succeed(
+        await this.sendPlain(commit.transaction, { timeoutMs: commit.leftAt(performance.now()) }),
+      )
     } catch (error) {
       commit.fail(error)
     }
   }
 
   /** @throws StoreError */
-  private async sendPlain(request: Buffer, options: CallOptions): Promise<TransactionResult> {
+  private async sendPlain(transaction: Transaction, options: CallOptions): Promise<TransactionResult> {
+    const request = encodeTransaction(transaction)
     try {
       return decodeTransaction(await this.send(request, options))
     } catch (error) {

@@ -1,19 +1,14 @@
 import { type Op, putIn, type Transaction, type TransactionResult } from '../../../kv/transaction.js'
 import { StoreError } from '../../store-error.js'
-import { encodeTransaction } from '../proto/transaction-request.js'
+import { mostBytesOf } from '../proto/transaction-request.js'
 import type { Queued } from './commit-queue.js'
-
-const NO_BYTES = Buffer.alloc(0)
 
 /** A commit that a caller waits for, until its own deadline, whatever becomes of the call that it travels in. */
 export class PendingCommit implements Queued {
   readonly scope: readonly string[]
-  /** A `TxnRequest`; empty when it is over. */
-  request: Buffer
   readonly bytes: number
   readonly breadth: number
-  /** Whether it may put keys. */
-  readonly writes: boolean
+  readonly weight: number
   readonly answer: Promise<TransactionResult>
   isSent = false
   isOver = false
@@ -23,28 +18,29 @@ export class PendingCommit implements Queued {
   private reject!: (error: unknown) => void
 
   constructor(
-    transaction: Transaction,
+    readonly transaction: Transaction,
     /** What a call that it travels in has to ask for. */
     readonly asks: readonly Op[],
+    now: number,
     private readonly timeoutMs: number,
     /** Called once, when it is answered or given up. */
     private readonly onOver: (commit: PendingCommit) => void,
   ) {
     const { compare, success, failure, scope = [] } = transaction
     this.scope = scope.length > 1 ? [...new Set(scope)] : scope
-    this.request = encodeTransaction(transaction)
-    this.bytes = this.request.length
-    this.writes = putIn(transaction) !== undefined
+    this.bytes = mostBytesOf(transaction)
     this.breadth = Math.max(compare.length, success.length, failure.length)
-    this.deadline = performance.now() + timeoutMs
+    this.weight = Math.max(1, asks.length)
+    this.deadline = now + timeoutMs
     this.answer = new Promise((resolve, reject) => {
       this.resolve = resolve
       this.reject = reject
     })
   }
 
-  get weight(): number {
-    return Math.max(1, this.asks.length)
+  /** Whether it may put keys. */
+  get writes(): boolean {
+    return putIn(this.transaction) !== undefined
   }
 
   /** Milliseconds; none when its time is over. */
@@ -77,10 +73,8 @@ export class PendingCommit implements Queued {
   private end(): boolean {
     if (this.isOver) return false
     this.isOver = true
-    clearTimeout(this.timer)
+    if (this.timer) clearTimeout(this.timer)
     this.onOver(this)
-    // The maps that it was in may keep it for long.
-    this.request = NO_BYTES
     return true
   }
 }

@@ -1,6 +1,14 @@
 import { isWithin, type KeyRange } from '../../../kv/key-value.js'
 import { type Op, putIn, type Transaction } from '../../../kv/transaction.js'
 
+/** A commit, and what it has to ask for. */
+export interface Asking {
+  readonly transaction: Transaction
+  readonly asks: readonly Op[]
+}
+
+const NOTHING: readonly Op[] = []
+
 /**
  * What a call asks of etcd besides its commits, in the branch that never runs. Before 3.4.42, 3.5.28 and 3.6.9, etcd looks at
  * no rights of a user where a transaction is nested in another (GHSA-rfx7-8w68-q57q), and until later not at its own
@@ -11,24 +19,24 @@ export class Rights {
   /** @param isNamed whether there is a user, or a certificate: each of its commits may be refused for its own keys. */
   constructor(private readonly isNamed: boolean) {}
 
-  /** What one commit has to ask for. Without a user little is enough: all is allowed, or nothing. */
+  /** What one commit has to ask for. Without a user it is nothing of its own. */
   of(transaction: Transaction): readonly Op[] {
-    return this.isNamed ? asksOf(transaction) : oneOf(transaction)
+    return this.isNamed ? asksOf(transaction) : NOTHING
   }
 
-  /** What a call asks for, of what its commits have to. */
-  together(asks: readonly (readonly Op[])[]): readonly Op[] {
-    const all = asks.flat()
-    if (this.isNamed) return all
-    // A put, where there is one: a full etcd refuses it, and lets keys be deleted.
-    return [all.find(({ type }) => type === 'put') ?? all[0]!]
+  /** What a call asks for. Without a user little is enough: all is allowed, or nothing. */
+  together(commits: readonly Asking[]): readonly Op[] {
+    if (this.isNamed) return commits.flatMap(({ asks }) => asks)
+    for (const { transaction } of commits) {
+      const put = putIn(transaction)
+      // A full etcd refuses it, and lets keys be deleted.
+      if (put) return [{ type: 'put', key: put.key, value: '' }]
+    }
+    return readOf(commits[0]!.transaction)
   }
 }
 
-function oneOf(transaction: Transaction): Op[] {
-  const put = putIn(transaction)
-  if (put) return [{ type: 'put', key: put.key, value: '' }]
-  const { compare, success, failure } = transaction
+function readOf({ compare, success, failure }: Transaction): Op[] {
   const one = success[0] ?? failure[0] ?? compare[0]
   return one ? [{ type: 'range', ...rangeOf(one) }] : []
 }

@@ -1,28 +1,30 @@
 /** Where the length of a message goes, which is known only at its end. Padded varints are valid, and etcd never keeps ours. */
 const LENGTH_BYTES = 4
-/** A text up to so many UTF-16 units is written unit by unit: below, a call of the native encoder costs more. */
-const SHORT_TEXT = 64
-/** The buffer that is kept for the next use; a rare larger one is not. */
-const [FIRST_BYTES, MOST_KEPT_BYTES] = [16_384, 262_144]
+/** A text up to so many UTF-16 units is written unit by unit: for so few, a call of the native encoder costs more. */
+const SHORT_TEXT = 24
+const [TWO_32, NOUGHT] = [2 ** 32, 0x30]
+/** What is written goes one after the other into a buffer of so many bytes, or of more for what is larger. */
+const CHUNK_BYTES = 262_144
 
 /**
- * Writes protobuf's wire format (https://protobuf.dev/programming-guides/encoding) into one buffer that grows and is used
- * again: what it returns is a copy. Tags are given as they are on the wire, `field << 3 | wire type`.
+ * Writes protobuf's wire format (https://protobuf.dev/programming-guides/encoding). What it returns is part of a larger buffer, and is never written to
+ * again. Tags are given as they are on the wire, `field << 3 | wire type`.
  */
 export class ProtoWriter {
-  private buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  private buffer = Buffer.alloc(0)
+  /** Where what is being written begins, and where it goes on. */
+  private start = 0
   private at = 0
 
-  /** Forgets what was written, which may have failed half-way. */
+  /** Forgets what was written and not taken, which may have failed half-way. */
   begin(): void {
-    this.at = 0
+    this.at = this.start
   }
 
-  /** A copy of what was written. */
+  /** What was written. */
   take(): Buffer {
-    const taken = Buffer.allocUnsafe(this.at)
-    this.buffer.copy(taken, 0, 0, this.at)
-    if (this.buffer.length > MOST_KEPT_BYTES) this.buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
+    const taken = this.buffer.subarray(this.start, this.at)
+    this.start = this.at
     return taken
   }
 
@@ -35,17 +37,23 @@ export class ProtoWriter {
 
   /** Any int64; negative ones take ten bytes. */
   int64(tag: number, value: bigint): void {
-    this.ensure(20)
-    this.varint(tag)
-    // Each operation on a bigint makes another: the rest is done with the halves.
-    let low = Number(BigInt.asUintN(32, value))
-    let high = Number(BigInt.asUintN(32, value >> 32n))
-    while (high > 0) {
-      this.buffer[this.at++] = (low & 0x7f) | 0x80
-      low = ((low >>> 7) | (high << 25)) >>> 0
-      high >>>= 7
+    const number = Number(value)
+    if (number >= 0 && number <= Number.MAX_SAFE_INTEGER)
+      this.halves(tag, number >>> 0, Math.floor(number / TWO_32))
+    else this.halves(tag, Number(BigInt.asUintN(32, value)), Number(BigInt.asUintN(32, value >> 32n)))
+  }
+
+  /** An int64 in decimal, by its digits: a bigint in between would cost three times as much. */
+  decimal(tag: number, digits: string): void {
+    if (digits.startsWith('-')) return this.int64(tag, BigInt(digits))
+    let low = 0
+    let high = 0
+    for (let index = 0; index < digits.length; index++) {
+      const sum = low * 10 + digits.charCodeAt(index) - NOUGHT
+      low = sum >>> 0
+      high = high * 10 + Math.floor(sum / TWO_32)
     }
-    this.varint(low)
+    this.halves(tag, low, high >>> 0)
   }
 
   text(tag: number, text: string): void {
@@ -54,28 +62,23 @@ export class ProtoWriter {
     if (text.length > SHORT_TEXT || !this.ascii(text)) this.utf8(text)
   }
 
-  bytes(tag: number, bytes: Buffer): void {
-    this.ensure(10 + bytes.length)
-    this.varint(tag)
-    this.varint(bytes.length)
-    this.at += bytes.copy(this.buffer, this.at)
-  }
-
   /** Begins a message; returns what {@link close} is to be given at its end. */
   open(tag: number): number {
     this.ensure(5 + LENGTH_BYTES)
     this.varint(tag)
-    const start = this.at
+    const opened = this.at - this.start
     this.at += LENGTH_BYTES
-    return start
+    return opened
   }
 
-  close(start: number): void {
+  close(opened: number): void {
+    const { buffer } = this
+    const start = this.start + opened
     const length = this.at - start - LENGTH_BYTES
-    this.buffer[start] = (length & 0x7f) | 0x80
-    this.buffer[start + 1] = ((length >> 7) & 0x7f) | 0x80
-    this.buffer[start + 2] = ((length >> 14) & 0x7f) | 0x80
-    this.buffer[start + 3] = length >> 21
+    buffer[start] = (length & 0x7f) | 0x80
+    buffer[start + 1] = ((length >> 7) & 0x7f) | 0x80
+    buffer[start + 2] = ((length >> 14) & 0x7f) | 0x80
+    buffer[start + 3] = length >> 21
   }
 
   /** Returns false, and has written nothing, when the text is not ASCII. */
@@ -92,9 +95,29 @@ export class ProtoWriter {
     return true
   }
 
+  /** First as if it were ASCII, whose length is known. */
   private utf8(text: string): void {
-    this.varint(Buffer.byteLength(text))
-    this.at += this.buffer.write(text, this.at)
+    const start = this.at
+    this.varint(text.length)
+    const bytes = this.buffer.write(text, this.at)
+    if (bytes !== text.length) {
+      this.at = start
+      this.varint(bytes)
+      this.buffer.write(text, this.at)
+    }
+    this.at += bytes
+  }
+
+  /** A number of 64 bits, by its halves: each operation on a bigint would make another. */
+  private halves(tag: number, low: number, high: number): void {
+    this.ensure(20)
+    this.varint(tag)
+    while (high > 0) {
+      this.buffer[this.at++] = (low & 0x7f) | 0x80
+      low = ((low >>> 7) | (high << 25)) >>> 0
+      high >>>= 7
+    }
+    this.varint(low)
   }
 
   private varint(value: number): void {
@@ -108,8 +131,11 @@ export class ProtoWriter {
 
   private ensure(bytes: number): void {
     if (this.at + bytes <= this.buffer.length) return
-    const grown = Buffer.allocUnsafeSlow(2 * (this.at + bytes))
-    this.buffer.copy(grown, 0, 0, this.at)
-    this.buffer = grown
+    const written = this.at - this.start
+    const next = Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, 2 * (written + bytes)))
+    this.buffer.copy(next, 0, this.start, this.at)
+    this.buffer = next
+    this.start = 0
+    this.at = written
   }
 }

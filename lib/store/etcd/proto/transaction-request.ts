@@ -12,32 +12,55 @@ const TARGETS = { create: { number: 1, tag: 0x28 }, mod: { number: 2, tag: 0x30 
 /** `RangeRequest.SortOrder.ASCEND`, `SortTarget.CREATE` */
 const [ASCEND, CREATE] = [1, 2]
 
+/** What is around the texts of a compare or an operation, and around a transaction, takes less. */
+const [AROUND_ITEM, AROUND_TRANSACTION] = [64, 16]
+
+const LEASE = /^-?\d+$/
+
 const writer = new ProtoWriter()
-/** The lease of the last put, since those of one process share a few: its text is not parsed again. */
-let lastLease: { readonly id: LeaseId; readonly value: bigint } = { id: '0', value: 0n }
 
 /** A `TxnRequest`. @throws StoreError `refused` for a lease that is no number. */
-export function encodeTransaction({ compare, success, failure }: Transaction): Buffer {
+export function encodeTransaction(transaction: Transaction): Buffer {
   writer.begin()
-  for (const each of compare) writeCompare(each)
-  for (const op of success) writeOp(0x12, op)
-  for (const op of failure) writeOp(0x1a, op)
+  writeTransaction(transaction)
   return writer.take()
 }
 
 /**
  * A `TxnRequest` that runs all of these, each by its own compares, and without any of its own. `asked` is the branch that
- * does not run.
+ * does not run. @throws StoreError `refused` for a lease that is no number.
  */
-export function encodeBatch(requests: readonly Buffer[], asked: readonly Op[]): Buffer {
+export function encodeBatch(transactions: readonly Transaction[], asked: readonly Op[]): Buffer {
   writer.begin()
-  for (const request of requests) {
-    const nested = writer.open(0x12)
-    writer.bytes(0x22, request)
+  for (const transaction of transactions) {
+    const op = writer.open(0x12)
+    const nested = writer.open(0x22)
+    writeTransaction(transaction)
     writer.close(nested)
+    writer.close(op)
   }
   for (const op of asked) writeOp(0x1a, op)
   return writer.take()
+}
+
+/** How many bytes a transaction takes at most: each unit of its texts takes three. */
+export function mostBytesOf({ compare, success, failure }: Transaction): number {
+  let bytes = AROUND_TRANSACTION
+  for (const { key, end = '' } of compare) bytes += AROUND_ITEM + 3 * (key.length + end.length)
+  for (const op of success) bytes += mostBytesOfOp(op)
+  for (const op of failure) bytes += mostBytesOfOp(op)
+  return bytes
+}
+
+function mostBytesOfOp(op: Op): number {
+  const rest = op.type === 'put' ? op.value : op.end
+  return AROUND_ITEM + 3 * (op.key.length + (rest?.length ?? 0))
+}
+
+function writeTransaction({ compare, success, failure }: Transaction): void {
+  for (const each of compare) writeCompare(each)
+  for (const op of success) writeOp(0x12, op)
+  for (const op of failure) writeOp(0x1a, op)
 }
 
 function writeCompare({ key, end, target, is, revision }: Compare): void {
@@ -56,7 +79,7 @@ function writeOp(tag: number, op: Op): void {
     const put = writer.open(0x12)
     writer.text(0x0a, op.key)
     writer.text(0x12, op.value)
-    if (op.lease !== undefined) writer.int64(0x18, leaseOf(op.lease))
+    if (op.lease !== undefined) writer.decimal(0x18, checkedLease(op.lease))
     writer.close(put)
   } else {
     const range = writer.open(op.type === 'range' ? 0x0a : 0x1a)
@@ -81,12 +104,7 @@ function writeOrder({ limit, order, revision }: Range): void {
   writer.uint(0x30, CREATE)
 }
 
-function leaseOf(id: LeaseId): bigint {
-  if (id !== lastLease.id) lastLease = { id, value: parseLease(id) }
-  return lastLease.value
-}
-
-function parseLease(id: LeaseId): bigint {
-  if (/^-?\d+$/.test(id)) return BigInt(id)
+function checkedLease(id: LeaseId): LeaseId {
+  if (LEASE.test(id)) return id
   throw new StoreError('refused', `A lease must be a decimal number, got ${JSON.stringify(id)}`)
 }

@@ -4,6 +4,13 @@ import { ProtoReader } from './proto-reader.js'
 
 // Names and numbers of the fields are those of etcd's api/etcdserverpb/rpc.proto and api/mvccpb/kv.proto.
 
+/** A result, while it is read. */
+interface Answer extends TransactionResult {
+  revision: bigint
+}
+
+const NOTHING: OpResult = []
+
 /** The lease that was read last, since the keys of one process share a few: its text is not made again. */
 let lastLease: { readonly id: LeaseId; readonly value: bigint } = { id: '0', value: 0n }
 
@@ -20,7 +27,7 @@ export function decodeTransaction(bytes: Buffer): TransactionResult {
 export function decodeBatch(bytes: Buffer, count: number): TransactionResult[] {
   const reader = new ProtoReader(bytes)
   let revision = 0n
-  const results: TransactionResult[] = []
+  const results: Answer[] = []
   while (reader.isBefore(reader.length)) {
     const tag = reader.uint()
     if (tag === 0x0a) revision = readHeader(reader, reader.message())
@@ -29,12 +36,13 @@ export function decodeBatch(bytes: Buffer, count: number): TransactionResult[] {
   }
   if (results.length !== count)
     throw new Error(`etcd has answered ${results.length} of ${count} transactions.`)
-  return results.map(result => ({ ...result, revision }))
+  for (const result of results) result.revision = revision
+  return results
 }
 
 /** A `ResponseOp` that answers a transaction. */
-function readNested(reader: ProtoReader, end: number): TransactionResult {
-  let result: TransactionResult | undefined
+function readNested(reader: ProtoReader, end: number): Answer {
+  let result: Answer | undefined
   while (reader.isBefore(end)) {
     const tag = reader.uint()
     if (tag === 0x22) result = readTransaction(reader, reader.message())
@@ -44,7 +52,7 @@ function readNested(reader: ProtoReader, end: number): TransactionResult {
   return result
 }
 
-function readTransaction(reader: ProtoReader, end: number): TransactionResult {
+function readTransaction(reader: ProtoReader, end: number): Answer {
   let revision = 0n
   let succeeded = false
   const results: OpResult[] = []
@@ -71,13 +79,13 @@ function readHeader(reader: ProtoReader, end: number): bigint {
 
 /** What a `ResponseOp` has found; nothing, unless it answers a range. */
 function readResult(reader: ProtoReader, end: number): OpResult {
-  const found: KeyValue[] = []
+  let found: KeyValue[] | undefined
   while (reader.isBefore(end)) {
     const tag = reader.uint()
-    if (tag === 0x0a) readFound(reader, reader.message(), found)
+    if (tag === 0x0a) readFound(reader, reader.message(), (found ??= []))
     else reader.skip(tag)
   }
-  return found
+  return found ?? NOTHING
 }
 
 /** The keys of a `RangeResponse`. */

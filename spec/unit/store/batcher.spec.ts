@@ -1,0 +1,32 @@
+import { stat } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
+import { expect, it } from '@jest/globals'
+import { unconditionally } from '../../../lib/kv/transaction.js'
+import { Batcher } from '../../../lib/store/etcd/batch/batcher.js'
+import { Rights } from '../../../lib/store/etcd/batch/rights.js'
+import { StoreError } from '../../../lib/store/store-error.js'
+
+it('A call is not late when its answer is there, and this process was too busy to read it', async () => {
+  const sizes: number[] = []
+  /** Any I/O will do that is over while this process is busy. */
+  const send = async (request: Buffer): Promise<never> => {
+    sizes.push(request.length)
+    await stat('.')
+    throw new StoreError('unreachable', 'no answer')
+  }
+  const batcher = new Batcher(send, 10_000, new Rights(false))
+  const commit = (name: string): Promise<unknown> =>
+    batcher.commit({ ...unconditionally({ type: 'put', key: name, value: '' }), scope: [name] })
+  // Timers come next: the late one before the answer.
+  await setImmediate()
+  const next = commit('first').catch(() => commit('told by the first'))
+  await new Promise(resolve => process.nextTick(resolve))
+  const waiting = commit('waiting')
+  const end = performance.now() + 100
+  while (performance.now() < end);
+  expect(await Promise.allSettled([next, waiting])).toMatchObject([
+    { status: 'rejected' },
+    { status: 'rejected' },
+  ])
+  expect(sizes).toHaveLength(2)
+})
