@@ -1,10 +1,10 @@
 import type { LeaseId } from '../../kv/key-value.js'
-import type { Step } from '../../protocol/decide.js'
 import { EtcdLockUnavailableError } from '../../model/errors.js'
 import { StoreError } from '../../store/store-error.js'
 import { type StopSignal, throwIfAborted } from '../../time/abort-signal.js'
 import type { Timer } from '../../time/clock.js'
 import { AcquireAttempt } from './acquire-attempt.js'
+import type { Pause } from './attempt-state.js'
 import type { LockTarget, TargetSnapshot } from '../options/lock-target.js'
 import type { Engine } from '../engine/engine.js'
 import type { Holding } from '../engine/holdings.js'
@@ -50,18 +50,17 @@ export async function acquire(
     isHandedOver: targets.every(({ terms, extraOps }) => mayBeHandedOver(terms.ttl) && !extraOps),
     onHandOver,
   })
-  const attempt = new AcquireAttempt(engine, targets, waitMs > 0, waiting)
+  const attempt = new AcquireAttempt(engine, targets, waitMs > 0, stop, waiting)
   try {
-    const work = finish(engine, attempt, stop, waitUntilHeld(engine, attempt, waiting, stop, onWait))
-    const step = await outcomeOf(engine, stop, work)
-    if (step?.kind === 'held') {
+    const end = await outcomeOf(engine, stop, pursue(engine, attempt, waiting, stop, onWait))
+    if (end === 'hold') {
       const { holdings } = attempt
       for (const holding of holdings) engine.holdings.add(holding)
       attempt.shareWhatItSaw()
       return holdings
     }
     if (stop.isAbandoned) throw stop.reason
-    if (step) throw unavailable(attempt.seen, engine.clock.now())
+    if (end) throw unavailable(attempt.seen, engine.clock.now())
     const silence = new StoreError('unreachable', 'no answer when the time to wait was over')
     throw reasonOf(translated(silence, attempt.path), engine, attempt)
   } finally {
@@ -70,51 +69,20 @@ export async function acquire(
   }
 }
 
-/** Until the lock is held, known to be blocked, or the wait is stopped. */
-async function waitUntilHeld(
+type End = 'hold' | 'left'
+
+/** From the first call to the end, after which nothing is left in etcd that is not wanted. Undefined when nobody waits for it any more. */
+async function pursue(
   engine: Engine,
   attempt: AcquireAttempt,
   waiting: QueueWatcher,
-  stop: StopSignal,
-  onWait: WaitOptions['onWait'],
-): Promise<Step> {
-  const budget = attempt.mayWait ? undefined : engine.budget(IMPATIENT_MS)
-  try {
-    for (;;) {
-      const step = await engine.retry(attempt, within => attempt.advance(stop, within), {
-        signal: stop,
-        budget,
-      })
-      if (step.kind !== 'wait' || stop.aborted) return step
-      // The place in a queue of which only the beginning is known would be wrong; it is read next.
-      const { seen } = attempt
-      if (onWait && seen.every(({ snapshot }) => snapshot.isWhole)) onWait(seen)
-      attempt.keepAlive(() => waiting.look())
-      attempt.see(await waiting.next(seen, step.until))
-    }
-  } finally {
-    waiting.close()
-  }
-}
-
-/**
- * Waits for the end of `pursuit`, and leaves nothing behind in etcd that is not wanted. A release may grant the lock while the
- * waiter leaves the queue:
- *
- *     the time is over · a release grants to the ticket · the waiter deletes the ticket, which is gone
- *
- * It then holds. When the caller has gone, it releases what it got.
- */
-async function finish(
-  engine: Engine,
-  attempt: AcquireAttempt,
   stop: WaitDeadline,
-  pursuit: Promise<Step>,
-): Promise<Step | undefined> {
-  let step: Step | undefined
+  onWait: WaitOptions['onWait'],
+): Promise<End | undefined> {
+  let end: End | undefined
   let failure: Error | undefined
   try {
-    step = await pursuit
+    end = await waitUntilHeld(engine, attempt, waiting, stop, onWait)
   } catch (error) {
     if (!stop.aborted) {
       attempt.finish(undefined)
@@ -122,29 +90,64 @@ async function finish(
     }
     failure = error as Error
   }
-  if (step?.kind !== 'held') {
+  if (!end) {
     const budget = engine.budget(LEAVE_MS)
     const leave = engine.retry(attempt, within => attempt.withdraw(within), { budget })
-    step = await leave.catch((error: Error) => void (failure ??= error))
+    end = await leave.then(endOf, (error: Error) => void (failure ??= error))
   }
-  attempt.finish(step)
-  if (!stop.isAbandoned) {
-    // When etcd has answered in the end, who holds is known.
-    const isOver = step !== undefined && failure instanceof EtcdLockUnavailableError
-    if (!failure || isOver || step?.kind === 'held') return step
-    throw reasonOf(failure, engine, attempt)
+  attempt.finish(end)
+  if (stop.isAbandoned) return releaseUnwanted(engine, attempt, end)
+  // When etcd has answered in the end, who holds is known.
+  const isOver = end !== undefined && failure instanceof EtcdLockUnavailableError
+  if (!failure || isOver || end === 'hold') return end
+  throw reasonOf(failure, engine, attempt)
+}
+
+/** Until the lock is held or known to be blocked; undefined when the wait is stopped. */
+async function waitUntilHeld(
+  engine: Engine,
+  attempt: AcquireAttempt,
+  waiting: QueueWatcher,
+  stop: StopSignal,
+  onWait: WaitOptions['onWait'],
+): Promise<End | undefined> {
+  const budget = attempt.mayWait ? undefined : engine.budget(IMPATIENT_MS)
+  try {
+    for (;;) {
+      const pause = await engine.retry(attempt, within => attempt.advance(within), { signal: stop, budget })
+      if (pause.kind !== 'wait') return endOf(pause)
+      // The place in a queue of which only the beginning is known would be wrong; it is read next.
+      const { seen } = attempt
+      if (onWait && seen.every(({ snapshot }) => snapshot.isWhole)) onWait(seen)
+      attempt.keepAlive(() => waiting.look())
+      attempt.see(await waiting.next(seen, pause.until))
+    }
+  } finally {
+    waiting.close()
   }
+}
+
+function endOf({ kind }: Pause): End | undefined {
+  return kind === 'hold' || kind === 'left' ? kind : undefined
+}
+
+/**
+ * A release may grant the lock while the waiter leaves the queue. When its caller has gone, it releases what it got, unless another
+ * process has moved the holding to a lease of its own: then it is not ours to release.
+ */
+async function releaseUnwanted(
+  engine: Engine,
+  attempt: AcquireAttempt,
+  end: End | undefined,
+): Promise<undefined> {
+  if (end !== 'hold') return
   const isOurs = (lease: LeaseId): boolean => attempt.isOwnLease(lease)
-  // Another process may have moved the holding to a lease of its own: then it is not ours to release.
-  if (step?.kind === 'held' && attempt.holdings.every(({ lease }) => isOurs(lease.id))) {
+  if (attempt.holdings.every(({ lease }) => isOurs(lease.id))) {
     for (const holding of attempt.holdings) engine.holdings.add(holding)
     const budget = engine.budget(LEAVE_MS)
     // Also when this fails, the leases are revoked.
     await releaseById(engine, attempt.keys, attempt.uuid, { budget, isOurs }).catch(() => {})
-  } else if (step?.kind === 'held') {
-    for (const { path } of attempt.keys) engine.ids.rest(path, attempt.uuid)
-  }
-  return undefined
+  } else for (const { path } of attempt.keys) engine.ids.rest(path, attempt.uuid)
 }
 
 /**
@@ -171,8 +174,16 @@ function outcomeOf<T>(engine: Engine, stop: WaitDeadline, work: Promise<T>): Pro
       timer?.cancel()
       stop.removeEventListener('abort', onStop)
     }
-    work.then(end, end)
-    work.then(resolve, reject)
+    work.then(
+      result => {
+        end()
+        resolve(result)
+      },
+      (error: unknown) => {
+        end()
+        reject(error as Error)
+      },
+    )
     if (stop.aborted) onStop()
     else stop.addEventListener('abort', onStop)
   })

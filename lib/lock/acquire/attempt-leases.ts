@@ -6,40 +6,31 @@ import type { LeaseKeeper } from '../leases/lease-keeper.js'
 import type { LeasePool } from '../leases/lease-pool.js'
 import type { TicketLease } from '../leases/ticket-lease.js'
 import type { TicketLeases } from '../leases/ticket-leases.js'
-
-/** What an attempt leaves when it ends. */
-interface Return {
-  readonly isHeld: boolean
-  /** Nothing is on the leases of the holders, nor may come. */
-  readonly areClean: boolean
-  readonly hasTickets: boolean
-}
+import type { LockTarget } from '../options/lock-target.js'
+import type { Remains } from './attempt-state.js'
 
 /**
  * The leases of one attempt: one for each holder key, so that each can be released or extended by itself; and one for all its
  * tickets, which it shares with other attempts.
  */
 export class AttemptLeases {
-  /** For each lock, in the order of the ttls. Undefined while there is none. */
+  /** For each lock. Undefined while there is none. */
   readonly holders: (Lease | undefined)[]
-  /** A transaction that puts the tickets was sent, and nobody knows whether it was applied, or will be. */
-  isTicketInDoubt = false
   private ticketLease: TicketLease | undefined
   /** The lease to which the tickets move. */
   private nextTicketLease: TicketLease | undefined
-  /** A revocation was sent and not answered. etcd may apply it at any time, so no key on these leases counts. */
-  revocationPending = false
   /** All leases that this attempt has borrowed, also those it gave up. A key on another lease was moved there by another process. */
-  private readonly taken = new Set<LeaseId>()
-  private readonly keepers = new Map<Lease, LeaseKeeper>()
+  private readonly taken: LeaseId[] = []
+  /** Undefined while it does not wait. */
+  private keepers: Map<Lease, LeaseKeeper> | undefined
 
   constructor(
     private readonly pool: LeasePool,
     private readonly tickets: TicketLeases,
-    private readonly ttls: readonly number[],
+    private readonly targets: readonly LockTarget[],
     private readonly mayWait: boolean,
   ) {
-    this.holders = ttls.map(() => undefined)
+    this.holders = targets.map(() => undefined)
   }
 
   /** The lease of the tickets. */
@@ -53,29 +44,34 @@ export class AttemptLeases {
   }
 
   isOwn(lease: LeaseId): boolean {
-    return this.taken.has(lease)
+    return this.taken.includes(lease)
   }
 
-  /** Takes over the lease to which another process has moved our holding, if it is still alive. @throws StoreError */
-  async adopt(at: number, id: LeaseId, within?: CallOptions): Promise<void> {
-    if (this.holders[at]?.id === id) return
+  /** Takes over the lease to which another process has moved our holding. Resolves to whether it is alive. @throws StoreError */
+  async adopt(at: number, id: LeaseId, within?: CallOptions): Promise<boolean> {
     const lease = await this.pool.adopt(id, within)
-    if (!lease) return
+    if (!lease) return false
     this.discardHolders(this.holders.slice(at, at + 1))
     this.holders[at] = lease
-    this.revocationPending = false
+    return true
+  }
+
+  /** Whether none is missing. */
+  get areComplete(): boolean {
+    return !this.holders.includes(undefined) && (!this.mayWait || this.ticketLease !== undefined)
   }
 
   /** Takes the leases that are missing from the pool, as far as it has some. Whether all are there then. */
   borrowIdle(): boolean {
-    this.ttls.forEach((ttl, at) => (this.holders[at] ??= this.takeIdle(ttl)))
+    const { holders, targets } = this
+    for (let at = 0; at < targets.length; at++) holders[at] ??= this.takeIdle(targets[at]!.terms.ttl)
     if (this.mayWait) this.ticketLease ??= this.tickets.joinIdle(this)
-    return this.holders.every(Boolean) && (!this.mayWait || this.ticketLease !== undefined)
+    return this.areComplete
   }
 
   /** Borrows the leases that are missing. @throws StoreError */
   async borrow(within?: CallOptions): Promise<void> {
-    const taking = this.ttls.map((ttl, at) => this.takeHolder(ttl, at, within))
+    const taking = this.targets.map(({ terms }, at) => this.takeHolder(terms.ttl, at, within))
     if (this.mayWait) taking.push(this.takeTicket(within))
     // A failure is thrown only when all have come or failed: a repetition would borrow twice what is still on its way.
     await Promise.allSettled(taking)
@@ -87,9 +83,9 @@ export class AttemptLeases {
    * @param onLost called also when the tickets have to move.
    */
   keepAlive(onLost: () => void): void {
+    const keepers = (this.keepers ??= new Map<Lease, LeaseKeeper>())
     for (const lease of this.borrowed) {
-      if (!this.keepers.has(lease))
-        this.keepers.set(lease, this.pool.keepAlive(lease, { onLeaseLost: onLost }))
+      if (!keepers.has(lease)) keepers.set(lease, this.pool.keepAlive(lease, { onLeaseLost: onLost }))
     }
     this.ticketLease?.keepAlive(this, onLost)
   }
@@ -118,19 +114,17 @@ export class AttemptLeases {
   }
 
   /**
-   * Ends the leases, and with them their keys; etcd refuses a write on them that arrives later. Tickets that are known to stand stay: they
-   * can be deleted. @throws StoreError
+   * Ends the leases, and with them their keys; etcd refuses a write on them that arrives later.
+   * @param endsTicket whether the ticket ends, too.
+   * @throws StoreError
    */
-  async revoke(within?: CallOptions): Promise<void> {
-    this.revocationPending = true
+  async revoke(endsTicket: boolean, within?: CallOptions): Promise<void> {
     await Promise.all([
       ...this.own(this.borrowed).map(lease => this.pool.revoke(lease, within)),
-      this.isTicketInDoubt && this.ticketLease?.revoke(this, within),
+      endsTicket && this.ticketLease?.revoke(this, within),
     ])
     this.drop(this.borrowed)
-    if (this.isTicketInDoubt) this.ticketLease = undefined
-    this.isTicketInDoubt = false
-    this.revocationPending = false
+    if (endsTicket) this.ticketLease = undefined
   }
 
   /** Gives up leases of holders, one of which has expired: etcd does not report which. */
@@ -178,13 +172,13 @@ export class AttemptLeases {
    * other processes. A lease goes back to the pool when it is clean: etcd has no key on it, and no write is under way that may still
    * put one. Otherwise it is revoked.
    */
-  returnLeases({ isHeld, areClean, hasTickets }: Return): void {
+  returnLeases({ isHeld, areClean, hasTicket }: Remains): void {
     for (const lease of this.borrowed) this.stopKeeping(lease)
     for (const lease of isHeld ? [] : this.own(this.borrowed)) {
       if (areClean) this.pool.return(lease)
       else this.pool.discard(lease)
     }
-    if (hasTickets || this.isTicketInDoubt) for (const lease of this.ticketLeases) lease.discard(this)
+    if (hasTicket) for (const lease of this.ticketLeases) lease.discard(this)
     this.leaveTicket()
   }
 
@@ -211,13 +205,13 @@ export class AttemptLeases {
 
   private async takeOne(ttl: number, within?: CallOptions): Promise<Lease> {
     const lease = await this.pool.borrow(ttl, within)
-    this.taken.add(lease.id)
+    this.taken.push(lease.id)
     return lease
   }
 
   private takeIdle(ttl: number): Lease | undefined {
     const lease = this.pool.borrowIdle(ttl)
-    if (lease) this.taken.add(lease.id)
+    if (lease) this.taken.push(lease.id)
     return lease
   }
 
@@ -229,7 +223,7 @@ export class AttemptLeases {
   }
 
   private stopKeeping(lease: Lease): void {
-    this.keepers.get(lease)?.stop()
-    this.keepers.delete(lease)
+    this.keepers?.get(lease)?.stop()
+    this.keepers?.delete(lease)
   }
 }

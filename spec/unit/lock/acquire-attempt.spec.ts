@@ -32,7 +32,7 @@ describe('One that waits', () => {
       isHandedOver: true,
       onHandOver: () => {},
     })
-    attempt = new AcquireAttempt(engine, [target], true, watcher)
+    attempt = new AcquireAttempt(engine, [target], true, stop.signal, watcher)
   })
   afterEach(async () => {
     watcher.close()
@@ -45,20 +45,20 @@ describe('One that waits', () => {
   it('behind more than are read keeps its ticket when it tries to be granted too early', async () => {
     const others = Array.from({ length: MOST_READ + 2 }, (_, at) => key.ticket(`other ${at}`))
     await put(...others)
-    expect(await attempt.advance(stop.signal, {})).toMatchObject({ kind: 'wait', place: MOST_READ + 1 })
+    expect(await attempt.advance({})).toMatchObject({ kind: 'wait', place: MOST_READ + 1 })
     // Those that it knew are gone, as far as it has been told.
     const { snapshot } = attempt.seen[0]!
     const { uuid } = target.terms
     attempt.see([{ ...snapshot, tickets: new Map([[uuid, snapshot.tickets.get(uuid)!]]) }])
     const puts = (await engine.readOne(key)).tickets.get(uuid)!.modRevision
-    expect(await attempt.advance(stop.signal, {})).toMatchObject({ kind: 'wait', place: MOST_READ + 1 })
+    expect(await attempt.advance({})).toMatchObject({ kind: 'wait', place: MOST_READ + 1 })
     expect((await engine.readOne(key)).tickets.get(uuid)!.modRevision).toBe(puts)
   })
 
   it('as the first of its process watches those before it, and hears that they are gone', async () => {
     const watch = jest.spyOn(store, 'watch')
     await put(key.ticket('other'))
-    await attempt.advance(stop.signal, {})
+    await attempt.advance({})
     const follow = async (): Promise<void> => {
       while (attempt.seen[0]!.snapshot.tickets.has('other'))
         attempt.see(await watcher.next(attempt.seen, undefined))
@@ -78,16 +78,16 @@ describe('One that waits', () => {
       await commit(transaction)
       throw new StoreError('unreachable', 'The test lost the answer.')
     })
-    await expect(attempt.advance(stop.signal, {})).rejects.toMatchObject({ reason: 'unreachable' })
+    await expect(attempt.advance({})).rejects.toMatchObject({ reason: 'unreachable' })
     const { modRevision } = (await engine.readOne(key)).holders.get(target.terms.uuid)!
     await put('/another')
-    expect(await attempt.advance(stop.signal, {})).toEqual({ kind: 'held' })
+    expect(await attempt.advance({})).toEqual({ kind: 'hold' })
     expect(attempt.holdings).toMatchObject([{ token: modRevision }])
   })
 
   it('does not believe in a grant of which it has seen the end', async () => {
     await put(key.ticket('other'))
-    await attempt.advance(stop.signal, {})
+    await attempt.advance({})
     const { snapshot } = attempt.seen[0]!
     const holder = { ...snapshot.tickets.get(target.terms.uuid)!, key: key.holder(target.terms.uuid) }
     const granted = { ...snapshot, holders: new Map([[target.terms.uuid, holder]]) }
