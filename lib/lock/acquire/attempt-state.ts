@@ -13,8 +13,7 @@ import { keyLocksOf, type Snapshot } from '../../protocol/snapshot.js'
  * - `revoking`: a revocation of its leases was sent, so no key on them counts: etcd may apply it at any time.
  * - `clearing`: its leases are gone, and an entry that a grant has left is being deleted.
  */
-export type Phase =
-  'guessing' | 'informed' | 'searching' | 'sent' | 'unsettled' | 'revoking' | 'clearing'
+export type Phase = 'guessing' | 'informed' | 'searching' | 'sent' | 'unsettled' | 'revoking' | 'clearing'
 
 /** One attempt to acquire one lock or several under one id, at one moment. */
 export interface AttemptState {

@@ -1,11 +1,5 @@
 import { showsHolder } from '../../protocol/snapshot.js'
-import {
-  type AttemptFacts,
-  type AttemptState,
-  isValid,
-  movedTo,
-  type Next,
-} from './attempt-state.js'
+import { type AttemptFacts, type AttemptState, isValid, movedTo, type Next } from './attempt-state.js'
 
 const READ = { kind: 'read' } as const
 const CLEAR = { kind: 'clear' } as const
@@ -59,7 +53,10 @@ export function afterAdoption(state: AttemptState, isAlive: boolean, facts: Atte
 function validated(state: AttemptState, facts: AttemptFacts): Next | undefined {
   if (state.phase !== 'revoking' && isValid(state, facts)) return undefined
   // Tickets that are known to stand stay: they can be deleted.
-  return { state: { ...state, phase: 'revoking' }, effect: { kind: 'revoke', endsTicket: state.isTicketInDoubt } }
+  return {
+    state: { ...state, phase: 'revoking' },
+    effect: { kind: 'revoke', endsTicket: state.isTicketInDoubt },
+  }
 }
 
 /** No lease is left on which anything of it could come. */

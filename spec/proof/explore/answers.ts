@@ -1,25 +1,17 @@
 import { isStoreError } from '../../../lib/store/store-error.js'
-import {
-  goOn,
-  onClearRead,
-  onCommitted,
-  onMarkerRead,
-  onRecoverRead,
-  onRefused,
-  onRevoked,
-  stop,
-} from './attempting.js'
+import { onAdopted, onMarkerRead, onRevoked, tell } from './acquiring.js'
 import type { Commit, Purpose } from './call.js'
 import type { Client } from './client.js'
 import { finish } from './holding.js'
 import { onWaitRead, onWatching } from './queue-watching.js'
 import { leave, onReleased, onReleaseLost, onReleaseRead, onReleaseRefused, release } from './releasing.js'
-import type { World } from './world.js'
+import type { AttemptEvent } from '../../../lib/lock/acquire/attempt-state.js'
+import type { Committed, World } from './world.js'
 
 /** Goes on up to the next call or wait. */
 export function proceed(world: World, client: Client): void {
   while (client.stage === 'running') {
-    if (client.goal !== 'release') goOn(world, client)
+    if (client.goal !== 'release') tell(world, client, { kind: 'go' })
     else {
       const outcome = release(world, client)
       if (outcome) leave(world, client, outcome)
@@ -41,9 +33,12 @@ export function answer(world: World, client: Client, lease?: string): void {
       world.end(lease!)
       const leases = call.leases.filter(id => id !== lease)
       if (leases.length > 0) client.call = { kind: 'revoke', leases }
-      else onRevoked(client)
+      else onRevoked(world, client)
       break
     }
+    case 'adopt':
+      onAdopted(world, client, call.lease)
+      break
     // The process answers.
     case 'together':
       return
@@ -54,6 +49,7 @@ export function answer(world: World, client: Client, lease?: string): void {
     case 'release':
     case 'force release':
     case 'eviction':
+    case 'move':
       commit(world, client, call)
   }
   proceed(world, client)
@@ -63,10 +59,7 @@ export function answer(world: World, client: Client, lease?: string): void {
 export function lose(world: World, client: Client): void {
   const { kind } = client.call!
   if (kind === 'release') onReleaseLost(client)
-  else {
-    if (client.goal === 'acquire' && client.isStopped) stop(client)
-    client.stage = 'running'
-  }
+  else client.stage = 'running'
   proceed(world, client)
 }
 
@@ -81,14 +74,15 @@ export function abandon(world: World, client: Client): void {
 function onRead(world: World, client: Client, why: Purpose): void {
   switch (why) {
     case 'recover':
-      return onRecoverRead(world, client)
     case 'clear':
-      return onClearRead(world, client)
+    case 'withdraw':
+    case 'go on':
+    case 'find its ticket':
+      return tell(world, client, { kind: 'read', snapshots: world.look(client) })
     case 'wait':
       return onWaitRead(world, client)
     case 'find the marker':
       return onMarkerRead(world, client)
-    case 'withdraw':
     case 'release':
     case 'evict':
       return onReleaseRead(world, client)
@@ -98,13 +92,20 @@ function onRead(world: World, client: Client, why: Purpose): void {
 function commit(world: World, client: Client, call: Commit): void {
   try {
     const answer = world.commit(call)
-    if (call.kind === 'release') onReleased(world, client, call, answer)
-    else if (call.kind === 'clear') client.send({ kind: 'read', why: 'clear' })
-    else onCommitted(client, call, answer)
+    if (call.kind === 'release') return onReleased(world, client, call, answer)
+    for (const snapshot of answer.after) if (snapshot) client.home.learn(snapshot)
+    tell(world, client, eventOf(client, call, answer))
   } catch (error) {
     if (!isStoreError(error, 'lease-not-found')) throw error
     if (call.kind === 'release') onReleaseRefused(client)
-    else if (call.kind === 'clear') client.send({ kind: 'read', why: 'clear' })
-    else onRefused(world, client)
+    else tell(world, client, { kind: call.kind === 'clear' ? 'cleared' : 'refused' })
   }
+}
+
+function eventOf(client: Client, { kind }: Commit, { succeeded, after }: Committed): AttemptEvent {
+  const snapshots = client.snapshots.map((snapshot, at) => after[at] ?? snapshot)
+  if (kind === 'clear') return { kind: 'cleared' }
+  return kind === 'grant'
+    ? { kind: 'answered', isGranted: succeeded, snapshots }
+    : { kind: 'given-up', snapshots }
 }

@@ -14,7 +14,8 @@ export interface Part {
 
 /** One transaction for one id. */
 export interface Commit {
-  readonly kind: 'turn' | 'grant' | 'leave queue' | 'clear' | 'release' | 'force release' | 'eviction'
+  readonly kind:
+    'turn' | 'grant' | 'leave queue' | 'clear' | 'release' | 'force release' | 'eviction' | 'move'
   readonly uuid: string
   /** Where it is for several. */
   readonly members?: readonly string[]
@@ -24,7 +25,16 @@ export interface Commit {
 }
 
 /** What the answer to a read is for. */
-export type Purpose = 'recover' | 'clear' | 'withdraw' | 'wait' | 'release' | 'evict' | 'find the marker'
+export type Purpose =
+  | 'recover'
+  | 'clear'
+  | 'withdraw'
+  | 'go on'
+  | 'find its ticket'
+  | 'find the marker'
+  | 'wait'
+  | 'release'
+  | 'evict'
 
 /** What a client, or the administrator, has sent and waits for. */
 export type Call =
@@ -34,6 +44,8 @@ export type Call =
   | { readonly kind: 'read'; readonly why: Purpose }
   | { readonly kind: 'watch'; readonly ranges: readonly KeyRange[] }
   | { readonly kind: 'revoke'; readonly leases: readonly LeaseId[] }
+  /** Finds out whether a lease of another process is alive. */
+  | { readonly kind: 'adopt'; readonly lease: LeaseId }
 
 /** For whom it is. */
 export function membersOf({ uuid, members = [uuid] }: Commit): readonly string[] {

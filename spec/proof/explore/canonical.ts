@@ -45,8 +45,8 @@ function clientText(client: Client): string {
   const flags = [
     client.isGuess,
     client.isUnsettled,
-    client.revocationPending,
-    client.isGrantedByUs,
+    client.attempt.isTicketInDoubt,
+    client.attempt.isGrantedByUs,
     client.mayPrefetch,
     client.mayHandOver,
     isStopped,
@@ -57,6 +57,8 @@ function clientText(client: Client): string {
   return [
     stage,
     goal,
+    client.attempt.goal,
+    client.attempt.phase,
     time,
     client.timer,
     flags.map(Number).join(''),
@@ -109,6 +111,8 @@ function callText(call: Call): string {
       return call.kind + call.ranges.map(range => range.key).join()
     case 'revoke':
       return call.kind + call.leases.join()
+    case 'adopt':
+      return call.kind + call.lease
   }
 }
 

@@ -1,6 +1,6 @@
 import { answer, proceed } from './answers.js'
 import type { Client } from './client.js'
-import { hold } from './holding.js'
+import { tell } from './acquiring.js'
 import type { Deed, Move } from './move.js'
 import { notice, startRelease } from './releasing.js'
 import { deliver } from './queue-watching.js'
@@ -36,11 +36,10 @@ export function clientMoves(world: World, client: Client): Move[] {
     }
     case 'doubting':
       return [
-        move('believes in a young lease, which is gone', hold),
-        move('finds its lease gone', (_, self) => {
-          self.isUnsettled = true
-          self.stage = 'running'
-        }),
+        move('believes in a young lease, which is gone', (next, self) =>
+          tell(next, self, { kind: 'renewed', areAlive: true }),
+        ),
+        move('finds its lease gone', (next, self) => tell(next, self, { kind: 'renewed', areAlive: false })),
       ]
     case 'holding':
       return [

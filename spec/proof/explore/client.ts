@@ -1,4 +1,6 @@
 import type { KeyEvent, KeyRange, LeaseId } from '../../../lib/kv/key-value.js'
+import { beginAttempt } from '../../../lib/lock/acquire/attempt.js'
+import type { AttemptState } from '../../../lib/lock/acquire/attempt-state.js'
 import type { LockKey } from '../../../lib/protocol/lock-key.js'
 import type { LockTerms } from '../../../lib/protocol/request.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
@@ -65,16 +67,16 @@ export class Client {
   isStopped = false
   time = 0
 
-  snapshots: readonly Snapshot[]
+  /** Also while it holds and releases: for the snapshots. */
+  attempt: AttemptState
   /** What a release of its process has granted it. */
   granted: Snapshot | undefined
   /** Since when its ticket stands, as far as its process knows; undefined while it does not wait. */
   queuedAt: bigint | undefined
+  /** A release goes by what its process saw last. */
   isGuess = true
+  /** A release was sent and not answered. */
   isUnsettled = false
-  /** A revocation was sent and not answered. */
-  revocationPending = false
-  isGrantedByUs = false
   mayPrefetch = false
   mayHandOver = true
   tokens: readonly bigint[] = []
@@ -100,8 +102,16 @@ export class Client {
     public home: Process,
     readonly keys: readonly LockKey[] = (request.locks ?? ['x']).map(keyOf),
   ) {
-    this.snapshots = keys.map(nothingOf)
+    this.attempt = beginAttempt(uuidOf(index, 0), request.waits ?? true, keys.map(nothingOf))
     this.holderLeases = this.idleHolders = keys.map(() => undefined)
+  }
+
+  get snapshots(): readonly Snapshot[] {
+    return this.attempt.snapshots
+  }
+
+  set snapshots(snapshots: readonly Snapshot[]) {
+    this.attempt = { ...this.attempt, snapshots }
   }
 
   get name(): string {
@@ -134,14 +144,6 @@ export class Client {
   targetsIn(snapshots: readonly Snapshot[]): { snapshot: Snapshot; terms: LockTerms }[] {
     const { terms } = this
     return snapshots.map(snapshot => ({ snapshot, terms }))
-  }
-
-  get hasTickets(): boolean {
-    return this.snapshots.some(({ tickets }) => tickets.has(this.uuid))
-  }
-
-  get hasAllTickets(): boolean {
-    return this.snapshots.every(({ tickets }) => tickets.has(this.uuid))
   }
 
   get leases(): LeaseId[] {
@@ -179,10 +181,14 @@ export class Client {
     for (const { at } of call.parts) this.home.unlearn(this.keys[at]!)
   }
 
-  /** Truths, by lock: of those that are not given the client knows what it knew. What happened up to them is no news. */
+  /** Truths, by lock: of those that are not given the client knows what it knew. */
   see(fresh: readonly (Snapshot | undefined)[]): void {
     this.snapshots = this.snapshots.map((snapshot, at) => fresh[at] ?? snapshot)
-    this.isGuess = false
+    this.dropOldNews()
+  }
+
+  /** What happened up to what it has seen is no news. */
+  dropOldNews(): void {
     if (this.watches.length === 0) return
     const oldest = this.snapshots.reduce(
       (least, { revision }) => (revision < least ? revision : least),
@@ -192,6 +198,11 @@ export class Client {
       range,
       batches: batches.filter(([event]) => revisionOf(event!) > oldest),
     }))
+  }
+
+  /** Asks anew, from what its process saw last. */
+  begin(): void {
+    this.attempt = beginAttempt(this.uuid, this.waits, this.cached)
   }
 
   /** Forgets all but what the next time goes by. */

@@ -10,10 +10,10 @@ export type Outcome = 'released' | 'left' | 'dismissed' | 'lost' | 'unknown'
 
 /** The caller has the lock now. */
 export function hold(world: World, client: Client): void {
-  const { snapshots, uuid, isGrantedByUs, holderLeases, ticketLease } = client
+  const { snapshots, uuid, attempt, holderLeases, ticketLease } = client
   const tokens = snapshots.map(({ holders }) => holders.get(uuid)!.createRevision)
   tokens.forEach((token, at) => checkToken(world, client, at, token))
-  const mayPrefetch = !isGrantedByUs && !learnsFromHolderKeys(world, client)
+  const mayPrefetch = !attempt.isGrantedByUs && !learnsFromHolderKeys(world, client)
   client.forget()
   Object.assign(client, { stage: 'holding', tokens, holderLeases, mayPrefetch })
   client.idleTicket = ticketLease
@@ -58,7 +58,7 @@ export function finish(world: World, client: Client, outcome: Outcome): void {
   if (client.time + 1 === (client.request.times ?? 1)) client.stage = 'done'
   else {
     client.time++
-    client.snapshots = client.cached
+    client.begin()
   }
 }
 

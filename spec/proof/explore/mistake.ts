@@ -1,3 +1,4 @@
+import type { AttemptEffect, AttemptEvent } from '../../../lib/lock/acquire/attempt-state.js'
 import type { Compare, Transaction } from '../../../lib/kv/transaction.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
 import type { Configuration } from './configuration.js'
@@ -34,6 +35,14 @@ export function emptied(snapshot: Snapshot): Snapshot {
 function withKeyLocks(snapshot: Snapshot, change: (text: string) => string): Snapshot {
   const { keyLocks } = snapshot
   return { ...snapshot, keyLocks: keyLocks && { ...keyLocks, value: change(keyLocks.value) } }
+}
+
+/** A call that the attempt asks for is not made, and its answer is made up. */
+export function leavingOut(kind: AttemptEffect['kind'], answer: AttemptEvent): Rules['next'] {
+  return (state, event, facts) => {
+    const next = rules.next(state, event, facts)
+    return next.effect.kind === kind ? rules.next(next.state, answer, facts) : next
+  }
 }
 
 /** What a process sends, with other transactions. */

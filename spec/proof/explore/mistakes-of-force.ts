@@ -1,6 +1,6 @@
 import type { Transaction } from '../../../lib/kv/transaction.js'
 import { keyOf } from './lock-names.js'
-import { lax, type Mistake } from './mistake.js'
+import { lax, leavingOut, type Mistake } from './mistake.js'
 import { rules } from './rules.js'
 
 const one = { concurrency: 1, ttl: 30 }
@@ -52,7 +52,7 @@ export const mistakesOfForce = {
     as: /takes away the ticket of/,
   },
   'a waiter that is sent away does not look for the marker': {
-    broken: { looksForMarker: false },
+    broken: { next: leavingOut('find-marker', { kind: 'unmarked' }) },
     shows: { requests: [one, one], force: { client: 1 } },
     as: /was taken by force, and comes back/,
   },

@@ -2,6 +2,7 @@ import type { Transaction } from '../../../lib/kv/transaction.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
 import type { AcquireRequest } from './client.js'
 import { type Mistake } from './mistake.js'
+import { nothingOf } from './lock-names.js'
 import { rules } from './rules.js'
 
 const both: AcquireRequest = { concurrency: 1, ttl: 30, locks: ['x', 'y'] }
@@ -33,7 +34,12 @@ export const mistakesOfSets = {
   },
   'a set queues up for one lock after the other': {
     broken: {
-      rejoinsAllQueues: false,
+      next: (state, event, facts) => {
+        const { state: after, effect } = rules.next(state, event, facts)
+        if (effect.kind !== 'give-up' || after.goal === 'leave') return { state: after, effect }
+        const from = after.snapshots.map(({ key, tickets }) => ({ ...nothingOf(key), tickets }))
+        return { state: { ...after, phase: 'sent' }, effect: { kind: 'grant', from } }
+      },
       grant: (locks, now) => {
         const isNew = locks.find(({ snapshot, request }) => !snapshot.tickets.has(request.uuid))
         return rules

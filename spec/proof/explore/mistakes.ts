@@ -6,6 +6,7 @@ import {
   foreign,
   isTicket,
   lax,
+  leavingOut,
   type Mistake,
   turnsFrom,
   turnsWith,
@@ -124,12 +125,17 @@ export const mistakes = {
     as: /believes that its token is/,
   },
   'a grant without an answer is sent again blindly': {
-    broken: { looksAfterLoss: false },
+    broken: {
+      next: (state, event, facts) => {
+        const isBlind = event.kind === 'go' && state.phase === 'sent'
+        return rules.next(isBlind ? { ...state, phase: 'guessing' } : state, event, facts)
+      },
+    },
     shows: { requests: [one, one], trouble: { losses: 1 } },
     as: /is on lease .*, which is taken to be unused/,
   },
   'a grant that may still come is forgotten': {
-    broken: { revokesWhatMayCome: false },
+    broken: { next: leavingOut('revoke', { kind: 'revoked' }) },
     shows: { requests: [one, one], trouble: { losses: 1 } },
     as: /is on lease .*, which is taken to be unused/,
   },

@@ -1,4 +1,4 @@
-import { changeOf } from './attempting.js'
+import { changeOf } from './acquiring.js'
 import type { Commit } from './call.js'
 import type { Client } from './client.js'
 import { finish, type Outcome } from './holding.js'
@@ -53,12 +53,14 @@ function releaseAll({ rules }: World, client: Client): Outcome | undefined {
 
 export function onReleaseRead(world: World, client: Client): void {
   client.see(world.look(client))
+  client.isGuess = false
   client.stage = 'running'
 }
 
 export function onReleased(world: World, client: Client, call: Commit, answer: Committed): void {
   for (const snapshot of answer.after) if (snapshot) client.home.learn(snapshot)
   client.see(answer.after)
+  client.isGuess = false
   if (answer.succeeded) leave(world, client, client.isUnsettled ? 'unknown' : 'released', call)
   else client.stage = 'running'
 }

@@ -1,5 +1,6 @@
 import type { Put, Transaction } from '../../../lib/kv/transaction.js'
 import type { Timestamp } from '../../../lib/model/timestamp.js'
+import { next } from '../../../lib/lock/acquire/attempt.js'
 import { nextTurn } from '../../../lib/lock/engine/turn.js'
 import { combine } from '../../../lib/protocol/combine.js'
 import { applyComposition } from '../../../lib/protocol/compose.js'
@@ -20,6 +21,8 @@ export interface Grantable {
 
 /** What the clients and the administrator go by, so that a run can show what becomes of them when one rule is broken. */
 export interface Rules {
+  /** What an attempt does next. */
+  readonly next: typeof next
   readonly decide: typeof decideAll
   readonly watchedBy: typeof watchedByAll
   /** The transaction of each lock. */
@@ -37,16 +40,6 @@ export interface Rules {
   readonly force: (taking: Transaction, marker: Put) => readonly [Transaction, Transaction?]
   /** The truth is read after a watch stands. */
   readonly looksAfterWatch: boolean
-  /** After a grant without an answer the truth is read before anything is sent again. */
-  readonly looksAfterLoss: boolean
-  /** The leases of a grant that may still come are revoked. */
-  readonly revokesWhatMayCome: boolean
-  /** What was granted on another lease than the client's own is not believed in. */
-  readonly comparesLease: boolean
-  /** A client whose ticket is gone looks for the marker of a forced release before it asks anew. */
-  readonly looksForMarker: boolean
-  /** A client that has lost one ticket of several leaves all queues before it asks anew. */
-  readonly rejoinsAllQueues: boolean
   /** After a forced release without an answer, a holding that is gone is taken to have gone by force. */
   readonly believesInLostAnswers: boolean
   /** A transaction of several without an answer is sent again, one by one, as if it had been refused. */
@@ -59,6 +52,7 @@ export interface Rules {
 
 /** The real functions, and what `lib/lock` does with them. */
 export const rules: Rules = {
+  next,
   decide: decideAll,
   watchedBy: watchedByAll,
   grant: (locks, now) => {
@@ -75,11 +69,6 @@ export const rules: Rules = {
   applyEvent,
   force: (taking, marker) => [taking, { compare: [], success: [marker], failure: [] }],
   looksAfterWatch: true,
-  looksAfterLoss: true,
-  revokesWhatMayCome: true,
-  comparesLease: true,
-  looksForMarker: true,
-  rejoinsAllQueues: true,
   believesInLostAnswers: false,
   repeatsLostTurns: false,
   believesInOldViews: false,

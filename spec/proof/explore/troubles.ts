@@ -1,6 +1,6 @@
 import { abandon, lose, proceed } from './answers.js'
 import { type Call, isCommit } from './call.js'
-import { stop } from './attempting.js'
+import { stop } from './acquiring.js'
 import type { Client } from './client.js'
 import { loseForce } from './forcing.js'
 import type { Deed, Move } from './move.js'
@@ -37,7 +37,7 @@ function losses(client: Client): Move[] {
     const isImpatient = client.goal === 'withdraw'
     return [move('', lose), ...(isImpatient ? [move(', and it goes with an error', abandon)] : [])]
   }
-  const isRead = call!.kind === 'read' || call!.kind === 'watch'
+  const isRead = call!.kind === 'read' || call!.kind === 'watch' || call!.kind === 'adopt'
   if (isRead) return client.goal === 'withdraw' ? lost('no answer to its read', () => {}).slice(1) : []
   const request = lost(`its ${call!.kind} is lost`, () => {})
   if (call!.kind === 'revoke') {

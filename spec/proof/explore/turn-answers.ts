@@ -3,7 +3,7 @@ import { type Snapshot, withTicket } from '../../../lib/protocol/snapshot.js'
 import type { TransactionResult } from '../../../lib/kv/transaction.js'
 import { isStoreError } from '../../../lib/store/store-error.js'
 import { proceed } from './answers.js'
-import { onRefused, stop } from './attempting.js'
+import { tell } from './acquiring.js'
 import type { Client } from './client.js'
 import type { Member, Process, TurnUnderWay } from './process.js'
 import { leave, onReleased, onReleaseLost, onReleaseRefused, onUnseen } from './releasing.js'
@@ -45,10 +45,7 @@ export function loseTurn(world: World, home: Process): void {
   for (const each of turn.taken) {
     const client = world.clients[each.client]!
     if (each.kind === 'release') onReleaseLost(client)
-    else {
-      if (client.isStopped) stop(client)
-      client.stage = 'running'
-    }
+    else client.stage = 'running'
     proceed(world, client)
   }
 }
@@ -70,13 +67,14 @@ function onAnswered(
   }
   for (const each of taken) {
     const client = world.clients[each.client]!
-    if (each.kind === 'join') onJoined(client, each, turn, { after, result })
+    if (each.kind === 'join') onJoined(world, client, each, turn, { after, result })
     else onReleased(world, client, commit, { succeeded: result.succeeded, after: [after] })
   }
   for (const client of [...granted, ...taken.map(each => world.clients[each.client]!)]) proceed(world, client)
 }
 
 function onJoined(
+  world: World,
   client: Client,
   { uuid }: Member,
   { composition }: TurnUnderWay['turn'],
@@ -84,11 +82,12 @@ function onJoined(
 ): void {
   const isGranted = result.succeeded && composition.granted.has(uuid)
   const ticket = isGranted ? undefined : ticketAt(after.key.ticket(uuid), composition, result.revision)
-  client.see([ticket ? withTicket(after, uuid, ticket) : after])
   if (ticket) client.queuedAt = result.revision
-  client.isGrantedByUs = isGranted
-  client.isUnsettled = false
-  client.stage = 'running'
+  tell(world, client, {
+    kind: 'answered',
+    isGranted,
+    snapshots: [ticket ? withTicket(after, uuid, ticket) : after],
+  })
 }
 
 /** One of them has lost a lease: each is sent again alone. */
@@ -101,7 +100,7 @@ function onRefusedTogether(world: World, home: Process, taken: readonly Member[]
   const [{ client: index, kind }] = taken as [Member]
   const client = world.clients[index]!
   if (kind === 'release') onReleaseRefused(client)
-  else onRefused(world, client)
+  else tell(world, client, { kind: 'refused' })
   proceed(world, client)
 }
 
