@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { expect, it } from '@jest/globals'
+import { attemptMutants } from './mutants/attempt-mutants.js'
 import { batchMutants } from './mutants/batch-mutants.js'
 import { clientMutants } from './mutants/client-mutants.js'
 import { coordinatorMutants } from './mutants/coordinator-mutants.js'
 import { protocolMutants } from './mutants/protocol-mutants.js'
 
-const all = [...protocolMutants, ...clientMutants, ...batchMutants, ...coordinatorMutants]
+const all = [...protocolMutants, ...clientMutants, ...batchMutants, ...coordinatorMutants, ...attemptMutants]
 
 it('all mistakes are in the docs', async () => {
   const table = await readFile('docs/mutants.md', 'utf8')

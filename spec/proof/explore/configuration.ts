@@ -23,7 +23,7 @@ export interface Configuration {
 
 /** The state in which all begin. */
 export function begin({ requests, trouble, byHand, force, lists }: Configuration, by: Rules = rules): World {
-  const none = { losses: 0, ends: 0, stops: 0, crashes: 0 }
+  const none = { losses: 0, ends: 0, stops: 0, crashes: 0, moves: 0 }
   const administrator = force && Administrator.for(force)
   const world = new World(by, requests, { ...none, ...trouble }, administrator, etcdWith(byHand))
   if (lists !== undefined) world.lists = lists

@@ -44,6 +44,9 @@ export const few: readonly Configuration[] = [
   { requests: [twice(one), twice(one)] },
   { requests: [one, atOnce(one)], trouble: { losses: 1 } },
   { requests: [one, two, long(one)] },
+  // Another process moves what they hold.
+  { requests: [one], trouble: { losses: 2, moves: 1 } },
+  ...mixes(2, [one, two], { ends: 1, moves: 1 }),
   // Clients of one process, and short lists.
   { requests: [together(one), together(two)] },
   { requests: [together(one), together(one)], trouble: { losses: 1 } },
@@ -97,6 +100,15 @@ export const many: readonly Configuration[] = [
     { requests: [together(one), together(one)] },
     { requests: [together(one), together(one), one], lists: 1 },
   ]),
+  // Another process moves what they hold.
+  ...mixes(2, [one, two, long(two)], { losses: 1, moves: 1 }),
+  { requests: [one, two], trouble: { losses: 2, moves: 1 } },
+  ...mixes(2, [one, two, long(one)], { ends: 1, moves: 1 }),
+  ...mixes(2, [one, two, long(one)], { losses: 1, stops: 1, moves: 1 }),
+  ...mixes(2, [one, two], { losses: 1, moves: 1 }).map(mix => ({
+    ...mix,
+    requests: mix.requests.map(together),
+  })),
   // Forced releases.
   ...forced(mixes(2, kinds)),
   ...forced(mixes(2, [one, long(one)], { losses: 1 })),

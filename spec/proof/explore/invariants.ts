@@ -4,6 +4,7 @@ import { parseTerms } from '../../../lib/protocol/terms.js'
 import { type Commit, membersOf } from './call.js'
 import { clientOf } from './client.js'
 import type { Etcd } from './etcd.js'
+import { MOVED } from './moving.js'
 import { NOW } from './time.js'
 
 /** What must never be. */
@@ -56,6 +57,7 @@ export function checkChange(world: Before, after: Etcd, call: Commit): void {
     }
   }
   checkMarkers(world, after, call)
+  checkClearing(world, after, call)
 }
 
 /** Who is granted the lock, and that nobody else loses anything. */
@@ -88,6 +90,16 @@ function checkGrant(before: Snapshot, after: Snapshot, id: string): void {
 function checkWhole({ clients }: Before, after: Etcd, id: string): void {
   const missing = clients[clientOf(id)]?.keys.find(key => !after.truth(key).holders.has(id))
   if (missing) throw new Violation(`${id} is granted a part of what it asks for, without ${missing.name}`)
+}
+
+/** Nobody clears away as its own leavings what another process has moved to its own lease, and answers for. */
+function checkClearing({ etcd: before, keys }: Before, after: Etcd, { kind, uuid }: Commit): void {
+  if (kind !== 'clear') return
+  for (const key of keys) {
+    const lease = before.truth(key).holders.get(uuid)?.lease
+    if (lease?.startsWith(MOVED) && !after.truth(key).holders.has(uuid))
+      throw new Violation(`${uuid} clears away what another process holds for it`)
+  }
 }
 
 /** A marker tells what its transaction has taken, and nothing is taken without one. */

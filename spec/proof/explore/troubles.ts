@@ -4,12 +4,14 @@ import { stop } from './acquiring.js'
 import type { Client } from './client.js'
 import { loseForce } from './forcing.js'
 import type { Deed, Move } from './move.js'
+import { mayBeMoved, moveAway } from './moving.js'
 import { isStoreError } from '../../../lib/store/store-error.js'
 import { loseTurn } from './turn-answers.js'
 import type { Trouble, World } from './world.js'
 
 /** What can befall a client, as long as there is trouble left. */
-export function troublesOf({ trouble, etcd }: World, client: Client): Move[] {
+export function troublesOf(world: World, client: Client): Move[] {
+  const { trouble, etcd } = world
   const isOver = client.hasEnded
   const isPatient = client.goal === 'acquire' && !client.isStopped && client.stage !== 'holding'
   return [
@@ -23,6 +25,9 @@ export function troublesOf({ trouble, etcd }: World, client: Client): Move[] {
       ? [befall(client, 'stops', 'wants it no more', giveUp)]
       : []),
     ...(trouble.crashes > 0 && !isOver ? crashes(client) : []),
+    ...(trouble.moves > 0 && mayBeMoved(world, client)
+      ? [befall(client, 'moves', 'what it holds is moved by another process', moveAway)]
+      : []),
   ]
 }
 

@@ -24,6 +24,8 @@ export interface Trouble {
   readonly ends: number
   readonly stops: number
   readonly crashes: number
+  /** Holdings that another process moves to a lease of its own before their callers know of them. */
+  readonly moves: number
 }
 
 /** The answer to a commit. */

@@ -45,15 +45,15 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'a grant without an answer is sent again blindly',
     file: 'lib/lock/acquire/acquire-attempt.ts',
-    right: "    if (isStoreError(error, 'unreachable')) throw error\n",
-    wrong: "    this.isUnsettled = false\n    if (isStoreError(error, 'unreachable')) throw error\n",
+    right: "  return isStoreError(error, 'unreachable')\n",
+    wrong: '  return false\n',
     specs: everyStep,
   },
   {
     mistake: 'a grant that may still come is forgotten',
     file: 'lib/lock/acquire/acquire-attempt.ts',
-    right: '      await this.leases.revoke(this.within)\n',
-    wrong: '',
+    right: 'return leases.revoke(effect.endsTicket, within).then(() => REVOKED)',
+    wrong: 'return REVOKED',
     specs: everyStep,
   },
   {
@@ -79,8 +79,8 @@ export const clientMutants: readonly Mutant[] = [
   },
   {
     mistake: 'what was handed over on a lease that is given up is believed in',
-    file: 'lib/lock/acquire/acquire-attempt.ts',
-    right: 'holders.get(uuid)?.lease === leases.holders[at]?.id',
+    file: 'lib/lock/acquire/attempt-state.ts',
+    right: 'holders.get(uuid)?.lease === facts.leaseAt(at)',
     wrong: 'true',
     specs: ['spec/faults/races'],
   },
@@ -150,9 +150,9 @@ export const clientMutants: readonly Mutant[] = [
   },
   {
     mistake: 'a late grant is believed in though its lease may yet be revoked',
-    file: 'lib/lock/acquire/acquire-attempt.ts',
-    right: 'this.leases.revocationPending || !this.isValid',
-    wrong: '!this.isValid',
+    file: 'lib/lock/acquire/recovery.ts',
+    right: "if (state.phase !== 'revoking' && isValid(state, facts)) return undefined",
+    wrong: 'if (isValid(state, facts)) return undefined',
     specs: ['spec/faults/races'],
   },
   {
@@ -164,9 +164,9 @@ export const clientMutants: readonly Mutant[] = [
   },
   {
     mistake: 'a place in one of several queues is taken anew, behind those that stand',
-    file: 'lib/lock/acquire/acquire-attempt.ts',
-    right: 'else if (this.hasTickets) await this.leave()\n',
-    wrong: '',
+    file: 'lib/lock/acquire/attempt.ts',
+    right: '  if (hasTickets(state)) return { state, effect: GIVE_UP }\n  return grant(',
+    wrong: '  return grant(',
     specs: ['spec/contracts/memory-set'],
   },
   {

@@ -148,8 +148,8 @@ export const coordinatorMutants: readonly Mutant[] = [
   },
   {
     mistake: 'a ticket that stands behind those that are read is taken for gone',
-    file: 'lib/lock/acquire/acquire-attempt.ts',
-    right: '      if (!succeeded) await this.lookForTicket(guesses)\n',
+    file: 'lib/lock/acquire/attempt.ts',
+    right: "isTicketHidden(before, state) ? readAgain({ ...state, phase: 'searching' }) : ",
     wrong: '',
     specs: ['spec/unit/lock/acquire-attempt'],
   },
@@ -185,15 +185,15 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'a ticket whose put was lost is left to come on the lease of the others',
     file: 'lib/lock/acquire/attempt-leases.ts',
-    right: 'this.isTicketInDoubt && this.ticketLease?.revoke(this, within)',
+    right: 'endsTicket && this.ticketLease?.revoke(this, within)',
     wrong: 'undefined',
     specs: tickets,
   },
   {
     mistake: 'the tickets on a lease that is going to end are not moved to another',
-    file: 'lib/lock/acquire/acquire-attempt.ts',
-    right: '      while (this.leases.isTicketRetired) await this.moveTickets()\n',
-    wrong: '      if (this.leases.isTicketRetired) this.leases.leaveTicket()\n',
+    file: 'lib/lock/acquire/attempt.ts',
+    right: 'hasTickets(state) ? MOVE_TICKETS : LEAVE_TICKET_LEASE',
+    wrong: 'LEAVE_TICKET_LEASE',
     specs: tickets,
   },
   {

@@ -2,6 +2,7 @@ import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Table from 'cli-table3'
+import { attemptMutants } from './attempt-mutants.js'
 import { batchMutants } from './batch-mutants.js'
 import { clientMutants } from './client-mutants.js'
 import { coordinatorMutants } from './coordinator-mutants.js'
@@ -13,9 +14,13 @@ import { tryMutant } from './try-mutant.js'
  * notices. Ends with 1 when one survives. Arguments: words of the mistakes to make; all when there are none.
  */
 const words = process.argv.slice(2)
-const mutants = [...protocolMutants, ...clientMutants, ...batchMutants, ...coordinatorMutants].filter(
-  ({ mistake }) => words.every(word => mistake.includes(word)),
-)
+const mutants = [
+  ...protocolMutants,
+  ...clientMutants,
+  ...batchMutants,
+  ...coordinatorMutants,
+  ...attemptMutants,
+].filter(({ mistake }) => words.every(word => mistake.includes(word)))
 /** What the specs need that are named by mutants: one that cannot run would seem to notice every mistake. */
 const PARTS = ['lib', 'spec', 'bench', 'docs', 'examples', 'package.json', 'jest.config.ts', 'tsconfig.json']
 const copy = await mkdtemp(join(tmpdir(), 'spicelock-mutants-'))
