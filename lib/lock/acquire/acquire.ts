@@ -179,9 +179,9 @@ function outcomeOf<T>(engine: Engine, stop: WaitDeadline, work: Promise<T>): Pro
         end()
         resolve(result)
       },
-      (error: unknown) => {
+      (error: Error) => {
         end()
-        reject(error as Error)
+        reject(error)
       },
     )
     if (stop.aborted) onStop()

@@ -72,8 +72,9 @@ export function next(state: AttemptState, event: AttemptEvent, facts: AttemptFac
   }
 }
 
-/** What was sent is known not to have been applied. */
+/** What was sent, if anything was, is known not to have been applied. */
 export function settled(state: AttemptState): AttemptState {
+  if (state.phase !== 'sent') return state
   return { ...state, phase: hasTickets(state) ? 'informed' : 'guessing', isTicketInDoubt: false }
 }
 

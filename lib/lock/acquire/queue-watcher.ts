@@ -1,11 +1,8 @@
-import { eventRevision, type KeyEvent, type KeyRange } from '../../kv/key-value.js'
+import type { KeyEvent } from '../../kv/key-value.js'
 import type { Timestamp } from '../../model/timestamp.js'
 import { decide, watchedByAll } from '../../protocol/decide.js'
-import { idIn } from '../../protocol/lock-key.js'
-import { heldSnapshot } from '../../protocol/held-snapshot.js'
-import { applyEvent, type Snapshot } from '../../protocol/snapshot.js'
-import { areWhole } from '../../protocol/whole-news.js'
-import type { CallOptions, Watch } from '../../store/store.js'
+import type { Snapshot } from '../../protocol/snapshot.js'
+import type { CallOptions } from '../../store/store.js'
 import { translated } from '../../store/retry.js'
 import type { StopSignal } from '../../time/abort-signal.js'
 import type { Coordinator } from '../engine/coordinator.js'
@@ -13,6 +10,8 @@ import type { Engine } from '../engine/engine.js'
 import type { LocalWaiter } from '../engine/local-queue.js'
 import type { LockTarget, TargetSnapshot } from '../options/lock-target.js'
 import type { OwnKeysListener } from '../engine/own-keys-watch.js'
+import { QueueNews } from './queue-news.js'
+import { QueueWatches } from './queue-watches.js'
 
 /** How often etcd is read again although no watch has reported anything, in case one has missed a change. */
 const REREAD_MS = 30_000
@@ -47,18 +46,14 @@ const SHOWN_REREAD_MS = 2_000
  */
 export class QueueWatcher implements OwnKeysListener, LocalWaiter {
   readonly uuid: string
-  private readonly watches = new Map<string, Watch>()
-  private events: KeyEvent[] = []
-  private stale = false
+  private readonly watches: QueueWatches
+  private readonly news: QueueNews
   private wake: () => void = () => {}
   private stop: () => void = () => {}
   /** Resolves at the end of the wait. Made by the first {@link next}: most locks are granted without a wait. */
   private stopped: Promise<void> | undefined
   /** Of a single lock. */
   private readonly coordinator: Coordinator | undefined
-  /** The watch of its own keys; undefined while there is none. */
-  private own: { readonly ready: Promise<unknown>; isNew: boolean } | undefined
-  private granted: Snapshot | undefined
   /** Monotonic: since when it is the first waiter of its process; undefined while it is not. */
   private firstSince: number | undefined
   private isPromoted = false
@@ -73,12 +68,14 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
     this.uuid = first.terms.uuid
     this.coordinator = targets.length === 1 ? engine.coordinator(first.key) : undefined
     this.coordinator?.enter()
+    this.watches = new QueueWatches(engine.store, this.coordinator, this)
+    this.news = new QueueNews(this.uuid)
   }
 
   /** Before a ticket is taken: what the watch of its process tells from now on is not missed. */
   prepare(): void {
     // Who is shown its place has to read the whole queue anyway.
-    if (this.coordinator?.hasWaiters && !this.options.isShown) this.watchOwnKeys('before the ticket')
+    if (this.coordinator?.hasWaiters && !this.options.isShown) this.watches.watchOwnKeys('before the ticket')
   }
 
   /**
@@ -93,31 +90,30 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
     if (ticket) this.coordinator?.attend(this.uuid, this, ticket.createRevision)
     for (;;) {
       if (this.signal.aborted) return snapshots
-      const granted = this.takeGranted(snapshots[0]!.revision)
+      const granted = this.news.takeGranted(snapshots[0]!.revision)
       if (granted) return granted
       if (this.watch(seen)) {
         // Reads only when every watch is established: no watch reports a change that was made before it.
         await Promise.race([this.watching(), this.stopped])
         return this.read(snapshots)
       }
-      if (!this.hasNews) await this.woken(Math.min(this.msUntil(until), this.msOfPatience))
-      if (this.granted || this.isWithoutNews) continue
+      if (this.news.isEmpty) await this.woken(Math.min(this.msUntil(until), this.msOfPatience))
+      if (this.news.hasGrant || this.isWithoutNews) continue
       // A waiter that saw a holder key go before the KeyLocks changes would try a grant that must fail: one wasted call at each hand-over.
-      if (!this.stale && !this.seesWhole(snapshots)) await this.woken(SECOND_REPORT_MS)
-      if (this.stale || this.events.length === 0) return this.read(snapshots)
-      const news = this.events.splice(0)
-      return snapshots.map(snapshot => this.apply(news, snapshot))
+      if (!this.news.isStale && !this.seesWhole(snapshots)) await this.woken(SECOND_REPORT_MS)
+      if (this.news.isReadDue) return this.read(snapshots)
+      return this.news.apply(snapshots, this.coordinator !== undefined)
     }
   }
 
   /** Something may have happened that no watch reports: etcd is read again. */
   look(): void {
-    this.stale = true
+    this.news.isStale = true
     this.wake()
   }
 
   onEvents(events: readonly KeyEvent[]): void {
-    this.events.push(...events)
+    this.news.add(events)
     this.wake()
   }
 
@@ -127,7 +123,7 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
 
   /** One watch is refused, and the others would be known to nobody: all are opened again where they are wanted. */
   onEnd(): void {
-    this.closeWatches()
+    this.watches.close()
     this.look()
   }
 
@@ -136,7 +132,7 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
   }
 
   onGranted(snapshot: Snapshot): void {
-    this.granted = snapshot
+    this.news.grant(snapshot)
     this.wake()
   }
 
@@ -157,7 +153,7 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
 
   close(): void {
     this.signal.removeEventListener('abort', this.onAbort)
-    this.closeWatches()
+    this.watches.close()
     this.coordinator?.leave(this.uuid)
     this.onAbort()
   }
@@ -175,10 +171,6 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
     })
   }
 
-  private get hasNews(): boolean {
-    return this.stale || this.events.length > 0 || this.granted !== undefined
-  }
-
   /** Whether it could take the lock by what this process knows: several may fit at once, and a release hands over to some only. */
   private get isFree(): boolean {
     const [{ key, terms }] = this.targets as readonly [LockTarget]
@@ -189,7 +181,7 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
 
   /** Milliseconds until it watches those before it; Infinity when it does already, or others of its process do. */
   private get msOfPatience(): number {
-    if (this.firstSince === undefined || this.watches.size > 0) return Infinity
+    if (this.firstSince === undefined || this.watches.areThere) return Infinity
     const patience = this.options.isHandedOver ? PATIENCE_MS : 0
     return Math.max(0, this.firstSince + patience - this.engine.clock.monotonic())
   }
@@ -202,69 +194,18 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
   private get isWithoutNews(): boolean {
     const { isPromoted } = this
     this.isPromoted = false
-    return this.isOutOfPatience || (!this.hasNews && (isPromoted || this.msOfPatience < Infinity))
-  }
-
-  /**
-   * What it was granted, unless it has seen what came after: the lease may be gone that the grant was on, and a new ticket may stand.
-   */
-  private takeGranted(seen: bigint): readonly Snapshot[] | undefined {
-    const { granted } = this
-    this.granted = undefined
-    if (!granted || granted.revision < seen) return undefined
-    this.stale = false
-    return [after(granted, this.events.splice(0))]
+    return this.isOutOfPatience || (this.news.isEmpty && (isPromoted || this.msOfPatience < Infinity))
   }
 
   /** Watches what is to be watched now. Returns whether a change may have been missed until the watches are established. */
   private watch(seen: readonly TargetSnapshot[]): boolean {
     const ranges = watchedByAll(seen, this.engine.clock.now())
-    const { coordinator, uuid } = this
-    if (!coordinator) return this.moveTo(ranges)
-    this.watchOwnKeys('after the ticket')
-    const { isNew } = this.own!
-    this.own!.isNew = false
-    const { key } = coordinator
-    const isOwn = (path: string): boolean => path === key.holder(uuid) || path === key.forced(uuid)
-    const isWatching = this.isOutOfPatience || this.watches.size > 0
-    const isMore = isWatching && this.moveTo(ranges.filter(range => !isOwn(range.key)))
-    return isNew || isMore
-  }
-
-  /**
-   * A watch that stands tells this waiter of nothing that came before it was added:
-   *
-   *     the ticket is put · a release hands over to it · the watch tells the others of its process · it is added
-   */
-  private watchOwnKeys(when: 'before the ticket' | 'after the ticket'): void {
-    if (this.own) return
-    const { ready, isReady } = this.coordinator!.ownKeys.add(this)
-    this.own = { ready, isNew: !isReady || when === 'after the ticket' }
-  }
-
-  private closeWatches(): void {
-    for (const watch of this.watches.values()) watch.close()
-    this.watches.clear()
-    if (this.own) this.coordinator!.ownKeys.delete(this)
-    this.own = undefined
-  }
-
-  /** Opens the watches of these ranges and closes all others. Returns whether any was opened. */
-  private moveTo(ranges: readonly KeyRange[]): boolean {
-    const wanted = new Map(ranges.map(range => [range.key, range]))
-    for (const [key, watch] of this.watches) {
-      if (wanted.has(key)) continue
-      watch.close()
-      this.watches.delete(key)
-    }
-    const fresh = ranges.filter(({ key }) => !this.watches.has(key))
-    for (const range of fresh) this.watches.set(range.key, this.engine.store.watch(range, this))
-    return fresh.length > 0
+    return this.watches.watch(ranges, this.isOutOfPatience || this.watches.areThere)
   }
 
   private async watching(): Promise<void> {
     try {
-      await Promise.all([this.own?.ready, ...[...this.watches.values()].map(watch => watch.ready)])
+      await this.watches.ready
     } catch (error) {
       throw translated(error, pathOf(this.targets))
     }
@@ -272,10 +213,10 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
 
   private async read(snapshots: readonly Snapshot[]): Promise<readonly Snapshot[]> {
     if (this.signal.aborted) return snapshots
-    this.stale = false
+    this.news.isStale = false
     const { engine, signal, targets } = this
     const fresh = await engine.retry({ path: pathOf(targets) }, within => this.readOnce(within), { signal })
-    this.events = this.events.filter(event => eventRevision(event) > fresh[0]!.revision)
+    this.news.dropUpTo(fresh[0]!.revision)
     return fresh
   }
 
@@ -288,21 +229,8 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
     )
   }
 
-  /** Of a grant the own holder key tells more than what was known before it. */
-  private apply(news: readonly KeyEvent[], snapshot: Snapshot): Snapshot {
-    const newer = news.filter(event => eventRevision(event) > snapshot.revision)
-    const path = snapshot.key.holder(this.uuid)
-    const isGrant = (event: KeyEvent): boolean =>
-      event.type === 'put' && event.kv.key === path && idIn(event.kv) === this.uuid
-    const grant = this.coordinator && newer.findLast(isGrant)
-    const held = grant?.type === 'put' ? heldSnapshot(snapshot.key, grant.kv) : undefined
-    // What came after the grant may have taken it away again.
-    return held ? after(held, newer) : newer.reduce(applyEvent, snapshot)
-  }
-
-  /** Whether both watches of each lock whose KeyLocks is watched have reported the same last transaction. */
   private seesWhole(snapshots: readonly Snapshot[]): boolean {
-    return snapshots.every(({ key }) => !this.watches.has(key.path) || areWhole(key, this.events))
+    return this.news.areWhole(snapshots, path => this.watches.has(path))
   }
 
   private msUntil(time: Timestamp | undefined): number {
@@ -320,10 +248,6 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
       }
     })
   }
-}
-
-function after(snapshot: Snapshot, events: readonly KeyEvent[]): Snapshot {
-  return events.filter(event => eventRevision(event) > snapshot.revision).reduce(applyEvent, snapshot)
 }
 
 function pathOf(targets: readonly LockTarget[]): string {

@@ -4,7 +4,7 @@ import { parseTerms } from '../../../lib/protocol/terms.js'
 import { type Commit, membersOf } from './call.js'
 import { clientOf } from './client.js'
 import type { Etcd } from './etcd.js'
-import { MOVED } from './moving.js'
+import { MOVED } from './lock-names.js'
 import { NOW } from './time.js'
 
 /** What must never be. */

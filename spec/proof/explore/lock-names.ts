@@ -21,3 +21,6 @@ export function keyOf(name: LockName): LockKey {
 export function nothingOf(key: LockKey): Snapshot {
   return nothing.get(key)!
 }
+
+/** The leases of the process that moves holdings begin so. */
+export const MOVED = 'm'

@@ -1,10 +1,8 @@
 import { extend } from '../../../lib/protocol/extend.js'
 import type { Client } from './client.js'
+import { MOVED } from './lock-names.js'
 import { NOW } from './time.js'
 import type { World } from './world.js'
-
-/** The leases of the process that moves holdings begin so. */
-export const MOVED = 'm'
 
 /** Whether a holding of this client's request stands of which its caller does not know yet. */
 export function mayBeMoved({ etcd }: World, { goal, keys, uuid, stage }: Client): boolean {

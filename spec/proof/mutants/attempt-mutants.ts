@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.js'
 
 const explore = ['spec/proof/explore']
+const unit = ['spec/unit/lock/attempt.spec']
 
 /** In what an attempt decides about its own transactions, leases and tickets. */
 export const attemptMutants: readonly Mutant[] = [
@@ -23,7 +24,7 @@ export const attemptMutants: readonly Mutant[] = [
     file: 'lib/lock/acquire/attempt.ts',
     right: 'doubtsTicket: !hasTickets(state)',
     wrong: 'doubtsTicket: false',
-    specs: explore,
+    specs: unit,
   },
   {
     mistake: 'a waiter that leaves does not see that it was handed the lock',
@@ -66,6 +67,6 @@ export const attemptMutants: readonly Mutant[] = [
     file: 'lib/lock/acquire/attempt-state.ts',
     right: 'areClean: end !== undefined && !isTicketKnown',
     wrong: 'areClean: true',
-    specs: ['spec/unit/lock/attempt.spec'],
+    specs: unit,
   },
 ]

@@ -51,7 +51,7 @@ export const clientMutants: readonly Mutant[] = [
   },
   {
     mistake: 'a grant that may still come is forgotten',
-    file: 'lib/lock/acquire/acquire-attempt.ts',
+    file: 'lib/lock/acquire/attempt-calls.ts',
     right: 'return leases.revoke(effect.endsTicket, within).then(() => REVOKED)',
     wrong: 'return REVOKED',
     specs: everyStep,

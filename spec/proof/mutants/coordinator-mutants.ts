@@ -135,13 +135,13 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'the first that waits of a process does not watch those before it',
     file: 'lib/lock/acquire/queue-watcher.ts',
-    right: 'const isWatching = this.isOutOfPatience || this.watches.size > 0',
-    wrong: 'const isWatching = this.watches.size > 0',
+    right: 'this.watches.watch(ranges, this.isOutOfPatience || this.watches.areThere)',
+    wrong: 'this.watches.watch(ranges, this.watches.areThere)',
     specs: ['spec/unit/lock/acquire-attempt'],
   },
   {
     mistake: 'a waiter believes in a grant of its process whose end it has seen',
-    file: 'lib/lock/acquire/queue-watcher.ts',
+    file: 'lib/lock/acquire/queue-news.ts',
     right: 'if (!granted || granted.revision < seen) return undefined',
     wrong: 'if (!granted) return undefined',
     specs: ['spec/unit/lock/acquire-attempt'],
@@ -162,7 +162,7 @@ export const coordinatorMutants: readonly Mutant[] = [
   },
   {
     mistake: 'what came after a grant, in the same news, is not heard',
-    file: 'lib/lock/acquire/queue-watcher.ts',
+    file: 'lib/lock/acquire/queue-news.ts',
     right: 'return held ? after(held, newer) :',
     wrong: 'return held ? held :',
     specs: ['spec/unit/lock/contended'],

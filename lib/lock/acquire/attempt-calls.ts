@@ -1,0 +1,193 @@
+import type { LeaseId } from '../../kv/key-value.js'
+import type { Transaction } from '../../kv/transaction.js'
+import type { Join } from '../../protocol/compose.js'
+import { giveUp } from '../../protocol/give-up.js'
+import { grant } from '../../protocol/grant.js'
+import type { LockKey } from '../../protocol/lock-key.js'
+import { moveTickets } from '../../protocol/move-tickets.js'
+import { queueReads } from '../../protocol/queue.js'
+import { release } from '../../protocol/release.js'
+import type { Snapshot } from '../../protocol/snapshot.js'
+import type { CallOptions } from '../../store/store.js'
+import { isStoreError } from '../../store/store-error.js'
+import type { Engine } from '../engine/engine.js'
+import { logExpired } from '../engine/log-expired.js'
+import type { LockTarget } from '../options/lock-target.js'
+import { checkDismissal } from '../release/force-release-marker.js'
+import type { AttemptLeases } from './attempt-leases.js'
+import type { AttemptEffect, AttemptEvent, Pause } from './attempt-state.js'
+import type { QueueWatcher } from './queue-watcher.js'
+
+const GO = { kind: 'go' } as const
+const CLEARED = { kind: 'cleared' } as const
+const REFUSED = { kind: 'refused' } as const
+const REVOKED = { kind: 'revoked' } as const
+const UNMARKED = { kind: 'unmarked' } as const
+
+/** Makes the calls of one attempt. */
+export class AttemptCalls {
+  private readonly uuid: string
+  private readonly keys: readonly LockKey[]
+  private readonly isSingle: boolean
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly targets: readonly LockTarget[],
+    private readonly leases: AttemptLeases,
+    /** Is told what this process does to the queue of a single lock, once the attempt has a ticket; undefined where it does not wait. */
+    private readonly waiter: QueueWatcher | undefined,
+  ) {
+    this.uuid = targets[0]!.terms.uuid
+    this.keys = targets.map(({ key }) => key)
+    this.isSingle = targets.length === 1
+  }
+
+  /** @throws StoreError, LockDismissedError, LockUnreadableError */
+  perform(
+    effect: Exclude<AttemptEffect, Pause>,
+    snapshots: readonly Snapshot[],
+    within: CallOptions,
+  ): AttemptEvent | Promise<AttemptEvent> {
+    const { leases } = this
+    switch (effect.kind) {
+      case 'borrow':
+        return leases.borrowIdle() ? GO : leases.borrow(within).then(() => GO)
+      case 'join':
+        return this.join(effect.from, within)
+      case 'grant':
+        return this.grant(effect.from, within)
+      case 'give-up':
+        return this.giveUp(snapshots, within)
+      case 'read':
+        return this.read(within)
+      case 'find-marker':
+        return checkDismissal(this.engine, this.keys, this.uuid, within).then(() => UNMARKED)
+      case 'move-tickets':
+        return this.moveTickets(snapshots, within)
+      case 'leave-ticket-lease':
+        leases.leaveTicket()
+        return GO
+      case 'renew':
+        return leases.areKept(within).then(areAlive => ({ kind: 'renewed', areAlive }))
+      case 'adopt':
+        return leases.adopt(0, effect.lease, within).then(isAlive => ({ kind: 'adopted', isAlive }))
+      case 'revoke':
+        return leases.revoke(effect.endsTicket, within).then(() => REVOKED)
+      case 'clear':
+        return this.clear(snapshots, within)
+      case 'drop-leases':
+        leases.discardHolders()
+        if (effect.doubtsTicket) leases.doubtTicket()
+        return GO
+    }
+  }
+
+  private async join(from: Snapshot, within: CallOptions): Promise<AttemptEvent> {
+    const { engine, uuid, waiter } = this
+    const [target] = this.targets as readonly [LockTarget]
+    const join = this.joinOf(target, 0)
+    const renewals = this.leases.renewDue(within)
+    let event: AttemptEvent
+    try {
+      waiter?.prepare()
+      const intent = { uuid, join, from }
+      const result = await engine.coordinator(target.key).join(intent, within, waiter)
+      if (result.kind === 'answered') {
+        const isGranted = result.succeeded && result.composition.granted.has(uuid)
+        event = { kind: 'answered', isGranted, snapshots: [result.after] }
+      } else event = GO
+    } catch (error) {
+      event = refusedBy(error)
+    }
+    if (renewals) await renewals
+    return event
+  }
+
+  /** What is asked of the lock at this place. */
+  private joinOf({ terms, extraOps }: LockTarget, at: number): Join {
+    const lease = this.leases.holders[at]!
+    const created = lease.isFresh ? lease.since : this.engine.clock.now()
+    const handoffAllowed = this.isSingle && !extraOps
+    const { uuid, owner, concurrency, ttl, renewed = false } = terms
+    const [holderLease, ticketLease] = [lease.id, this.leases.ticket]
+    const request = { uuid, owner, concurrency, ttl, renewed, holderLease, ticketLease, handoffAllowed }
+    return { request, created, extraOps: extraOps?.(lease.id, created) ?? [] }
+  }
+
+  /** The leases of the holders are renewed at the same time, so that they last for their full ttl. */
+  private async grant(from: readonly Snapshot[], within: CallOptions): Promise<AttemptEvent> {
+    const { engine, keys } = this
+    const now = engine.clock.now()
+    const reads = this.isSingle ? { reads: queueReads } : {}
+    const grants = this.targets.map((target, at) => {
+      const { request, ...options } = this.joinOf(target, at)
+      return grant(from[at]!, request, now, { ...options, ...reads })
+    })
+    const renewals = this.leases.renewDue(within)
+    let event: AttemptEvent
+    try {
+      const transactions = grants.map(({ transaction }) => transaction)
+      const { succeeded, after } = await engine.commitTracked(from, transactions, within)
+      event = { kind: 'answered', isGranted: succeeded, snapshots: after }
+      if (succeeded) grants.forEach(({ expired }, at) => logExpired(engine.log, keys[at]!, expired))
+    } catch (error) {
+      event = refusedBy(error)
+    }
+    if (renewals) await renewals
+    return event
+  }
+
+  private async read(within: CallOptions): Promise<AttemptEvent> {
+    const { engine, keys, uuid } = this
+    const snapshots = this.isSingle
+      ? [await engine.readQueue(keys[0]!, uuid, within)]
+      : await engine.read(keys, within)
+    return { kind: 'read', snapshots }
+  }
+
+  private async giveUp(snapshots: readonly Snapshot[], within: CallOptions): Promise<AttemptEvent> {
+    const { isSingle, uuid } = this
+    const reads = isSingle ? queueReads : undefined
+    const after = await this.change(snapshots, snapshot => giveUp(snapshot, uuid, reads), within)
+    return { kind: 'given-up', snapshots: after }
+  }
+
+  private async clear(snapshots: readonly Snapshot[], within: CallOptions): Promise<AttemptEvent> {
+    const { engine, uuid } = this
+    const now = engine.clock.now()
+    const plan = (snapshot: Snapshot): Transaction | undefined =>
+      release(snapshot, uuid, now, { mostSuccessors: 0 })?.transaction
+    await this.change(snapshots, plan, within).catch((error: unknown) => {
+      if (!isStoreError(error, 'lease-not-found')) throw error
+    })
+    return CLEARED
+  }
+
+  /** Commits the plans of all locks that have one, in one transaction. Resolves to what is true after it. */
+  private async change(
+    snapshots: readonly Snapshot[],
+    planOf: (snapshot: Snapshot) => Transaction | undefined,
+    within: CallOptions,
+  ): Promise<Snapshot[]> {
+    const plans = snapshots.flatMap(snapshot => {
+      const transaction = planOf(snapshot)
+      return transaction ? [{ snapshot, transaction }] : []
+    })
+    const before = plans.map(({ snapshot }) => snapshot)
+    const transactions = plans.map(({ transaction }) => transaction)
+    const { after } = await this.engine.commitTracked(before, transactions, within)
+    return snapshots.map(snapshot => after[before.indexOf(snapshot)] ?? snapshot)
+  }
+
+  /** The lease of the tickets is going to end: they keep their places on another one, since a put over a key keeps its create revision. */
+  private async moveTickets(snapshots: readonly Snapshot[], within: CallOptions): Promise<AttemptEvent> {
+    const put = (lease: LeaseId) => this.engine.commit(moveTickets(snapshots, this.uuid, lease), within)
+    return { kind: 'moved', areMoved: await this.leases.moveTickets(put, within) }
+  }
+}
+
+/** Etcd says that it has applied nothing, for want of a lease. @throws whatever else it was */
+function refusedBy(error: unknown): AttemptEvent {
+  if (isStoreError(error, 'lease-not-found')) return REFUSED
+  throw error
+}
