@@ -39,7 +39,7 @@ export const attemptMutants: readonly Mutant[] = [
     file: 'lib/lock/acquire/attempt.ts',
     right: '  if (hasTickets(state)) return { state, effect: GIVE_UP }\n  switch',
     wrong: '  switch',
-    specs: explore,
+    specs: unit,
   },
   {
     mistake: 'the entry of a grant whose lease was revoked is left',
