@@ -52,7 +52,7 @@ export class AcquireAttempt implements AttemptFacts {
     const cached = this.keys.map(key => engine.snapshots.get(key))
     this.state = beginAttempt(targets[0]!.terms.uuid, mayWait, cached)
     this.leases = new AttemptLeases(engine.pool, engine.tickets, targets, mayWait)
-    this.calls = new AttemptCalls(engine, targets, this.leases, mayWait ? waiter : undefined)
+    this.calls = new AttemptCalls(engine, this.keys, targets, this.leases, mayWait ? waiter : undefined)
   }
 
   get uuid(): string {

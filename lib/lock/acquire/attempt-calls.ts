@@ -27,18 +27,17 @@ const UNMARKED = { kind: 'unmarked' } as const
 /** Makes the calls of one attempt. */
 export class AttemptCalls {
   private readonly uuid: string
-  private readonly keys: readonly LockKey[]
   private readonly isSingle: boolean
 
   constructor(
     private readonly engine: Engine,
+    private readonly keys: readonly LockKey[],
     private readonly targets: readonly LockTarget[],
     private readonly leases: AttemptLeases,
     /** Is told what this process does to the queue of a single lock, once the attempt has a ticket; undefined where it does not wait. */
     private readonly waiter: QueueWatcher | undefined,
   ) {
     this.uuid = targets[0]!.terms.uuid
-    this.keys = targets.map(({ key }) => key)
     this.isSingle = targets.length === 1
   }
 

@@ -5,7 +5,8 @@ import type { OwnKeysListener } from '../engine/own-keys-watch.js'
 
 /** The watches of one waiter: those of what is before it, and its part in the watch of the own keys of its process. */
 export class QueueWatches {
-  private readonly watches = new Map<string, Watch>()
+  /** Made by the first that is opened: most locks are granted without a wait. */
+  private watches: Map<string, Watch> | undefined
   /** The watch of its own keys; undefined while there is none. */
   private own: { readonly ready: Promise<unknown>; isNew: boolean } | undefined
 
@@ -18,16 +19,16 @@ export class QueueWatches {
 
   /** Whether it watches what is before it. */
   get areThere(): boolean {
-    return this.watches.size > 0
+    return this.watches !== undefined && this.watches.size > 0
   }
 
   has(path: string): boolean {
-    return this.watches.has(path)
+    return this.watches?.has(path) === true
   }
 
   /** Resolves when all of them are established. @throws LockError */
   get ready(): Promise<unknown> {
-    return Promise.all([this.own?.ready, ...[...this.watches.values()].map(({ ready }) => ready)])
+    return Promise.all([this.own?.ready, ...[...(this.watches?.values() ?? [])].map(({ ready }) => ready)])
   }
 
   /**
@@ -59,22 +60,23 @@ export class QueueWatches {
   }
 
   close(): void {
-    for (const watch of this.watches.values()) watch.close()
-    this.watches.clear()
+    for (const watch of this.watches?.values() ?? []) watch.close()
+    this.watches = undefined
     if (this.own) this.coordinator!.ownKeys.delete(this.listener)
     this.own = undefined
   }
 
   /** Opens the watches of these ranges and closes all others. Returns whether any was opened. */
   private moveTo(ranges: readonly KeyRange[]): boolean {
+    const watches = (this.watches ??= new Map<string, Watch>())
     const wanted = new Map(ranges.map(range => [range.key, range]))
-    for (const [key, watch] of this.watches) {
+    for (const [key, watch] of watches) {
       if (wanted.has(key)) continue
       watch.close()
-      this.watches.delete(key)
+      watches.delete(key)
     }
-    const fresh = ranges.filter(({ key }) => !this.watches.has(key))
-    for (const range of fresh) this.watches.set(range.key, this.store.watch(range, this.listener))
+    const fresh = ranges.filter(({ key }) => !watches.has(key))
+    for (const range of fresh) watches.set(range.key, this.store.watch(range, this.listener))
     return fresh.length > 0
   }
 }

@@ -46,7 +46,7 @@ export const attemptMutants: readonly Mutant[] = [
     file: 'lib/lock/acquire/recovery.ts',
     right: '? { state, effect: CLEAR } : undefined',
     wrong: '? undefined : undefined',
-    specs: explore,
+    specs: unit,
   },
   {
     mistake: 'what another process has moved to its own lease is cleared away',
@@ -60,7 +60,7 @@ export const attemptMutants: readonly Mutant[] = [
     file: 'lib/lock/acquire/recovery.ts',
     right: 'if (lease === undefined || facts.leaseAt(0) === lease) return validated(state, facts)',
     wrong: 'if (lease !== facts.leaseAt(0)) return validated(state, facts)',
-    specs: explore,
+    specs: unit,
   },
   {
     mistake: 'the leases are used again of an attempt that leaves a ticket',
