@@ -85,6 +85,7 @@ function perform(world: World, client: Client, effect: AttemptEffect): AttemptEv
     case 'clear':
       return void clear(world, client)
     case 'drop-leases':
+      world.doom(client.holderLeases)
       client.holderLeases = client.keys.map(() => undefined)
       if (effect.doubtsTicket) client.ticketLease = undefined
       return { kind: 'go' }
