@@ -22,7 +22,8 @@ const MOST = 0x1000000
  */
 export class LockIds {
   private readonly process: string
-  private readonly names = new Map<string, Slots>()
+  /** Most names have one id, of slot 0: it needs no {@link Slots}. */
+  private readonly names = new Map<string, string | Slots>()
   /** By the minute in which they are free again. */
   private readonly resting = new Map<number, { readonly path: string; readonly id: string }[]>()
   /** The first of those minutes. */
@@ -40,19 +41,18 @@ export class LockIds {
   take(paths: readonly string[]): string {
     if (this.firstMinute < Infinity) this.wake()
     this.count = (this.count + 1) % MOST
-    const all = paths.map(path => this.slotsOf(path))
-    const slot = paths.length === 0 ? this.count : freeIn(all)
+    const slot = paths.length === 0 ? this.count : this.freeIn(paths)
     const [slotDigits, countDigits] = [slot, this.count].map(number => number.toString(16).padStart(6, '0'))
     const id = `${this.process}8${slotDigits!.slice(0, 3)}-8${slotDigits!.slice(3)}-${countDigits}${this.random().slice(30)}`
-    for (const slots of all) slots.take(slot, id)
+    for (const path of paths) this.give(path, slot, id)
     return id
   }
 
   /** Of this id, no key stands under this name, and none can come. */
   free(path: string, id: string): void {
-    const slots = id.startsWith(this.process) ? this.names.get(path) : undefined
-    slots?.leave(numberOf(id), id)
-    if (slots?.isEmpty) this.names.delete(path)
+    const known = id.startsWith(this.process) ? this.names.get(path) : undefined
+    if (known instanceof Slots) known.leave(numberOf(id), id)
+    if (known === id || (known instanceof Slots && known.isEmpty)) this.names.delete(path)
   }
 
   /**
@@ -80,9 +80,28 @@ export class LockIds {
     }
   }
 
+  /** A slot that is free under all these names. */
+  private freeIn(paths: readonly string[]): number {
+    if (!paths.some(path => this.names.has(path))) return 0
+    const all = paths.map(path => this.slotsOf(path))
+    const [first] = all as [Slots]
+    if (all.length === 1) return first.free
+    let slot = 0
+    while (all.some(slots => slots.has(slot))) slot++
+    return slot
+  }
+
+  private give(path: string, slot: number, id: string): void {
+    if (slot === 0 && !this.names.has(path)) this.names.set(path, id)
+    else this.slotsOf(path).take(slot, id)
+  }
+
   private slotsOf(path: string): Slots {
-    let slots = this.names.get(path)
-    if (!slots) this.names.set(path, (slots = new Slots()))
+    const known = this.names.get(path)
+    if (known instanceof Slots) return known
+    const slots = new Slots()
+    if (known !== undefined) slots.take(0, known)
+    this.names.set(path, slots)
     return slots
   }
 }
@@ -94,61 +113,39 @@ export function newLockId(): string {
   return unnamed.take([])
 }
 
-/** The slots of one name. All below `next` are taken, or free again. Most names have one: it needs no map. */
+/** The slots of one name. All below `next` are taken, or free again. */
 class Slots {
-  /** The id that has slot 0. */
-  private first: string | undefined
-  private others: Map<number, string> | undefined
-  private again: Set<number> | undefined
+  private readonly ids = new Map<number, string>()
+  private readonly again = new Set<number>()
   private next = 0
 
   get isEmpty(): boolean {
-    return this.first === undefined && (this.others?.size ?? 0) === 0
+    return this.ids.size === 0
   }
 
   has(slot: number): boolean {
-    return this.idAt(slot) !== undefined
+    return this.ids.has(slot)
   }
 
   /** One that is free: one that was taken before, where there is one. */
   get free(): number {
-    for (const slot of this.again ?? []) return slot
+    for (const slot of this.again) return slot
     return this.next
   }
 
   take(slot: number, id: string): void {
-    if (slot === 0) this.first = id
-    else (this.others ??= new Map()).set(slot, id)
-    this.again?.delete(slot)
-    for (; this.next < slot; this.next++) if (!this.has(this.next)) this.giveBack(this.next)
+    this.ids.set(slot, id)
+    this.again.delete(slot)
+    for (; this.next < slot; this.next++) if (!this.has(this.next)) this.again.add(this.next)
     this.next = Math.max(this.next, slot + 1)
   }
 
-  /** By the id that has it: another may have it by now. A name without ids is forgotten, and needs no list of what is free. */
+  /** By the id that has it: another may have it by now. */
   leave(slot: number, id: string): void {
-    if (this.idAt(slot) !== id) return
-    if (slot === 0) this.first = undefined
-    else this.others?.delete(slot)
-    if (!this.isEmpty) this.giveBack(slot)
-  }
-
-  private giveBack(slot: number): void {
-    this.again ??= new Set()
+    if (this.ids.get(slot) !== id) return
+    this.ids.delete(slot)
     this.again.add(slot)
   }
-
-  private idAt(slot: number): string | undefined {
-    return slot === 0 ? this.first : this.others?.get(slot)
-  }
-}
-
-/** A slot that is free in all of them. */
-function freeIn(all: readonly Slots[]): number {
-  const [first] = all as readonly [Slots]
-  if (all.length === 1) return first.free
-  let slot = 0
-  while (all.some(slots => slots.has(slot))) slot++
-  return slot
 }
 
 function numberOf(id: string): number {

@@ -85,7 +85,8 @@ export class EtcdWatch implements Watch {
   }
 
   private onCreated(cluster: bigint, revision: bigint): void {
-    this.cluster = cluster
+    if (cluster !== lastCluster) lastCluster = cluster
+    this.cluster = lastCluster
     this.next ??= revision + 1n
     this.opening?.resolve()
     this.opening = undefined
@@ -95,6 +96,9 @@ export class EtcdWatch implements Watch {
     this.listener.onGap()
   }
 }
+
+/** Of the watch that was created last: watches are many, and share the number. */
+let lastCluster: bigint | undefined
 
 /** Whether a history that ends at this revision lacks what was seen before the revision `next`. */
 export function isBeyond(next: bigint | undefined, revision: bigint): boolean {

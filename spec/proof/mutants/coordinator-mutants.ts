@@ -16,7 +16,7 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'a slot is given back by an id that has it no longer',
     file: 'lib/model/lock-ids.ts',
-    right: 'if (this.idAt(slot) !== id) return',
+    right: 'if (this.ids.get(slot) !== id) return',
     wrong: 'if (!this.has(slot)) return',
     specs: ['spec/unit/model/lock-id'],
   },
