@@ -33,8 +33,9 @@ export function checkReentry(key: string, concurrency: number): void {
   for (let frame = frames.getStore(); frame; frame = frame.outer) {
     if (frame.key === key && frame.isHeld()) limits.push(frame.concurrency)
   }
+  if (limits.length === 0) return
   const limit = Math.min(...[...limits, concurrency].map(most => most || Infinity))
-  if (limits.length === 0 || limits.length < limit) return
+  if (limits.length < limit) return
   throw new LockReentryError(
     `The code that asks for the lock ${key} holds it already, and would wait for itself. Pass the handle on, or ` +
       'set allowReentry if other code releases it.',
