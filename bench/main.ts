@@ -6,16 +6,19 @@ import { type BenchOptions, benchOptions, USAGE } from './options.js'
 import { earlierBuild } from './peers/earlier-build.js'
 import { BEFORE } from './peers/spicelock-kinds.js'
 import { fillPages } from './pages/fill.js'
+import { PROFILES } from './pages/markdown.js'
 import { play } from './processes/roles.js'
 import { writeChart } from './report/chart.js'
 import { losses } from './report/compare.js'
 import { canJudge, gateFailures } from './report/gate.js'
 import { writeCurves } from './report/lines.js'
+import { sharesIn, writeProfile } from './report/profile.js'
 import { readResults, type Result, resultOf, writeBaseline, writeResult } from './report/result.js'
 import { profileTable, tablesOf } from './report/table.js'
 import { scenariosNamed } from './scenarios/index.js'
 import { semaphore } from './scenarios/semaphore.js'
 import type { Scenario } from './scenarios/scenario.js'
+import type { Settings } from './scenarios/settings.js'
 
 const progress = (line: string): void => void process.stderr.write(`${line}\n`)
 
@@ -50,7 +53,7 @@ async function bench(options: BenchOptions): Promise<void> {
     await writeResult(results, result)
     if (scenario.curves) await writeCurves(results, scenario.curves, result)
     else await writeChart(results, scenario, result)
-    if (settings.profiles !== undefined) console.log(await profileTable(settings.profiles))
+    if (settings.profiles !== undefined) await tellProfile(scenario, settings.profiles, settings.mode)
     done.push(result)
   }
   if (baseline !== undefined) await writeBaseline(baseline, done)
@@ -58,6 +61,12 @@ async function bench(options: BenchOptions): Promise<void> {
   const worse = done.flatMap(result => [...overlapsOfOurs(result), ...losses(before, result)])
   if (settings.mode === 'gate') worse.push(...judged(done, [...busy, await busyShare()]))
   if (worse.length > 0) throw new Error(`this is not as it must be:\n${worse.join('\n')}`)
+}
+
+async function tellProfile({ name }: Scenario, folder: string, mode: Settings['mode']): Promise<void> {
+  const profile = { scenario: name, shares: Object.fromEntries(await sharesIn(folder)) }
+  console.log(profileTable(profile, folder))
+  if (mode === 'whole') await writeProfile(PROFILES, profile)
 }
 
 /** What fails the gate. On a machine that is busy with something else it is only told. */

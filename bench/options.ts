@@ -62,8 +62,8 @@ export function benchOptions(args: string[]): BenchOptions | undefined {
       settleSeconds,
       ...(values.profile && { profiles: join(RESULTS, 'profiles') }),
     },
-    // What was measured in a hurry is not to be taken for what is published.
-    results: mode === 'whole' ? RESULTS : join(RESULTS, mode),
+    // What was measured in a hurry, or slowed down by a profile, is not to be taken for what is published.
+    results: values.profile ? join(RESULTS, 'profiled') : mode === 'whole' ? RESULTS : join(RESULTS, mode),
     before: values.before,
     compare: values.compare,
     baseline: values.baseline,

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { allResults, filled, PAGES } from '../bench/pages/fill.js'
+import { PROFILES } from '../bench/pages/markdown.js'
 import { SECTIONS } from '../bench/pages/sections.js'
 import type { Peer } from '../bench/peers/peer.js'
+import { readProfiles, writeProfile } from '../bench/report/profile.js'
 import { type Result, resultOf } from '../bench/report/result.js'
 import { curves } from '../bench/scenarios/curves.js'
 import { cycle } from '../bench/scenarios/cycle.js'
@@ -33,7 +35,8 @@ const marked = (name: string): string =>
 
 describe('The pages with results', () => {
   it.each(PAGES)('say what the results say: %s (npm run bench:pages makes it so)', async page => {
-    expect(await filled(page, textOf(page), await allResults())).toBe(textOf(page))
+    const profiles = await readProfiles(PROFILES)
+    expect(await filled(page, textOf(page), await allResults(), profiles)).toBe(textOf(page))
   })
 
   it('have each section once, and show charts that there are', () => {
@@ -64,6 +67,19 @@ describe('The pages with results', () => {
     const page = await filled('docs/performance.md', marked('etcds'), [resultWith(curves, figures)])
     expect(page).toMatch(/\| 100 +\| calculated.* \| 500000 +\| 100 +\| 50\.00 +\| 40\.00 +\|/)
     expect(page).toContain('One cycle costs etcd 100 µs of CPU, and its clients 80 µs.')
+  })
+
+  it('tell where the CPU goes, of each scenario that was profiled last', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'spicelock-spec-bench-'))
+    const file = join(folder, 'profiles.json')
+    await writeProfile(file, { scenario: 'parallel', shares: { Node: 0.9 } })
+    await writeProfile(file, { scenario: 'handoff', shares: { spicelock: 0.6, Node: 0.4 } })
+    await writeProfile(file, { scenario: 'parallel', shares: { Node: 0.75, spicelock: 0.25 } })
+    const page = await filled('README.md', marked('profile'), [], await readProfiles(file))
+    await rm(folder, { recursive: true })
+    expect(page).toMatch(
+      /\| % of .*\| `handoff` \| `parallel` \|\n.*\n\| Node +\| 40\.00 +\| 75\.00 +\|\n\| spicelock/,
+    )
   })
 
   it('name a marker that means nothing', async () => {

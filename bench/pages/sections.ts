@@ -1,13 +1,15 @@
+import type { Profile } from '../report/profile.js'
 import type { Result } from '../report/result.js'
 import { cellsOf, type Cells, targetCells } from '../report/table.js'
 import { scenariosNamed } from '../scenarios/index.js'
 import type { Scenario } from '../scenarios/scenario.js'
 import { etcdsSection } from './etcds-section.js'
 import { chartOf, tableOf } from './markdown.js'
+import { profileSection } from './profile-section.js'
 import { summarySection } from './summary-section.js'
 
 /** Makes what stands between two markers of a page of results. @param toRoot from the page's folder to that of the clone */
-export type Section = (results: readonly Result[], toRoot: string) => string
+export type Section = (results: readonly Result[], toRoot: string, profiles: readonly Profile[]) => string
 
 /** Those with charts of their peers. */
 const COMPARING = scenariosNamed([]).filter(({ curves }) => !curves)
@@ -18,6 +20,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   summary: summarySection,
   targets: targetsSection,
   curves: (results, toRoot) => of(results, 'curves', result => curvesSection(result, toRoot)),
+  profile: (_results, _toRoot, profiles) => profileSection(profiles),
   etcds: results => of(results, 'curves', etcdsSection),
   ...Object.fromEntries(
     COMPARING.map((scenario): [string, Section] => [

@@ -1,5 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 
 /** What of a profile of V8 is read here. */
 export interface CpuProfile {
@@ -10,6 +10,28 @@ export interface CpuProfile {
   readonly samples: readonly number[]
   /** Microseconds before each sample. */
   readonly timeDeltas: readonly number[]
+}
+
+/** Who spent the CPU of our own clients in a scenario: shares of 1, the greatest first. */
+export interface Profile {
+  readonly scenario: string
+  readonly shares: Readonly<Record<string, number>>
+}
+
+/** Of all scenarios that were profiled; none where there is no such file. */
+export async function readProfiles(file: string): Promise<Profile[]> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '[]'
+    throw error
+  })
+  return JSON.parse(text) as Profile[]
+}
+
+/** Puts it among those of other scenarios. */
+export async function writeProfile(file: string, profile: Profile): Promise<void> {
+  const others = (await readProfiles(file)).filter(({ scenario }) => scenario !== profile.scenario)
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(file, `${JSON.stringify([...others, profile], null, 2)}\n`)
 }
 
 /** Shares of the CPU time of all profiles in a folder, by who spent it, the greatest first. */

@@ -1,6 +1,6 @@
 import Table from 'cli-table3'
 import type { Outcome, Spread } from '../scenarios/scenario.js'
-import { sharesIn } from './profile.js'
+import type { Profile } from './profile.js'
 import type { Result } from './result.js'
 
 /** What a figure is called in a table, and by how much it is multiplied; others stand under their own name. */
@@ -74,10 +74,13 @@ function tableOf([head, ...rows]: Cells): string {
 }
 
 /** Where the CPU of our own clients went. */
-export async function profileTable(folder: string): Promise<string> {
-  const table = new Table({ head: ['CPU of our clients', '%'], ...STYLE })
-  for (const [who, share] of (await sharesIn(folder)).slice(0, 15)) table.push([who, round(100 * share)])
-  return `${table.toString()}\nprofiles for a browser's developer tools: ${folder}`
+export function profileTable({ shares }: Profile, folder: string): string {
+  const rows = Object.entries(shares).slice(0, 15)
+  const table = tableOf([
+    ['CPU of our clients', '%'],
+    ...rows.map(([who, share]) => [who, round(100 * share)]),
+  ])
+  return `${table}\nprofiles for a browser's developer tools: ${folder}`
 }
 
 /** The median, and of the figure that is shown the least and the most. */
