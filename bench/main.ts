@@ -36,7 +36,7 @@ else {
 }
 
 async function bench(options: BenchOptions): Promise<void> {
-  const { scenarios, settings, compare, baseline, results } = options
+  const { scenarios, settings, compare, baseline } = options
   const wanted = scenariosNamed(scenarios)
   // For the processes that run the peers.
   const earlier = options.before ?? (wanted.includes(semaphore) ? await earlierBuild(progress) : undefined)
@@ -44,23 +44,38 @@ async function bench(options: BenchOptions): Promise<void> {
   const before = compare === undefined ? [] : await readResults(compare)
   const { version } = await (settings.mode === 'whole' ? etcdToMeasure : findEtcd)(progress)
   const done: Result[] = []
+  const failed: string[] = []
   const busy: number[] = []
   for (const scenario of wanted) {
     if (settings.mode === 'gate') busy.push(await busyShare())
     if (settings.profiles !== undefined) await rm(settings.profiles, { recursive: true, force: true })
-    const result = await run(scenario, settings, version)
-    console.log(tablesOf(result, scenario.shown.figure))
-    await writeResult(results, result)
-    if (scenario.curves) await writeCurves(results, scenario.curves, result)
-    else await writeChart(results, scenario, result)
-    if (settings.profiles !== undefined) await tellProfile(scenario, settings.profiles, settings.mode)
-    done.push(result)
+    try {
+      const result = await run(scenario, settings, version)
+      await tell(scenario, result, options)
+      done.push(result)
+    } catch (error) {
+      // The others are measured all the same: a whole run takes long.
+      failed.push(`${scenario.name} could not be measured: ${(error as Error).message}`)
+      progress(failed.at(-1)!)
+    }
   }
   if (baseline !== undefined) await writeBaseline(baseline, done)
   if (settings.mode === 'whole') await fillPages()
-  const worse = done.flatMap(result => [...overlapsOfOurs(result), ...losses(before, result)])
+  const worse = [...failed, ...done.flatMap(result => [...overlapsOfOurs(result), ...losses(before, result)])]
   if (settings.mode === 'gate') worse.push(...judged(done, [...busy, await busyShare()]))
   if (worse.length > 0) throw new Error(`this is not as it must be:\n${worse.join('\n')}`)
+}
+
+async function tell(
+  scenario: Scenario,
+  result: Result,
+  { results, settings: { profiles, mode } }: BenchOptions,
+): Promise<void> {
+  console.log(tablesOf(result, scenario.shown.figure))
+  await writeResult(results, result)
+  if (scenario.curves) await writeCurves(results, scenario.curves, result)
+  else await writeChart(results, scenario, result)
+  if (profiles !== undefined) await tellProfile(scenario, profiles, mode)
 }
 
 async function tellProfile({ name }: Scenario, folder: string, mode: Settings['mode']): Promise<void> {
@@ -79,7 +94,9 @@ function judged(results: readonly Result[], busy: readonly number[]): string[] {
 }
 
 async function run(scenario: Scenario, settings: BenchOptions['settings'], etcd: string): Promise<Result> {
+  const start = performance.now()
   const outcomes = await scenario.run({ settings, progress: text => progress(`${scenario.name}: ${text}`) })
+  progress(`${scenario.name}: measured in ${((performance.now() - start) / 1000).toFixed(0)} s`)
   return resultOf(scenario, outcomes, settings, etcd)
 }
 

@@ -8,6 +8,8 @@ import { TurnLog } from './turn-log.js'
 /** How long the clients may take until all of them wait. */
 const GATHER_MS = 120_000
 const POLL_MS = 100
+/** To ask who waits costs the process that is to be measured: this share of the time is left to the others. */
+const SHARE_LEFT = 0.9
 /** Where some starve, they are not waited for. */
 const LONGEST_WARM_UP_MS = 3000
 
@@ -95,6 +97,7 @@ function namesOf({ names, take, firstClient }: Load, at: number): string[] {
 async function haveGathered(peer: PeerProcess, load: Load): Promise<boolean> {
   const end = now() + GATHER_MS
   for (;;) {
+    const asked = now()
     // While a crowd comes in, this process may be too busy to hear an answer in time.
     const waiting = await peer.waiting!(load.names[0]!).catch(() => 0)
     if (waiting >= load.clients) return true
@@ -102,6 +105,6 @@ async function haveGathered(peer: PeerProcess, load: Load): Promise<boolean> {
       process.stderr.write(`only ${waiting} of ${load.clients} wait after ${GATHER_MS / 1000} s\n`)
       return false
     }
-    await delay(POLL_MS)
+    await delay(Math.max(POLL_MS, ((now() - asked) * SHARE_LEFT) / (1 - SHARE_LEFT)))
   }
 }

@@ -1,6 +1,5 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
-import { format, resolveConfig } from 'prettier'
 import { readResults, type Result } from '../report/result.js'
 import { type Profile, readProfiles } from '../report/profile.js'
 import { PROFILES, RESULTS } from './markdown.js'
@@ -28,6 +27,8 @@ export async function filled(
       throw new Error(`${page} has a marker for '${name}'; there are ${Object.keys(SECTIONS).join(', ')}`)
     return `${begin}\n${section(results, toRoot, profiles)}\n\n${end}`
   })
+  // Not loaded by the processes that are measured, which begin with the same file.
+  const { format, resolveConfig } = await import('prettier')
   return format(whole, { ...(await resolveConfig(page)), parser: 'markdown' })
 }
 

@@ -16,6 +16,9 @@ interface Loads extends Omit<Scenario, 'run'> {
   readonly mostRounds?: number
 }
 
+/** Of a load that takes long. */
+const ROUNDS_OF_LARGE = 2
+
 /** A scenario in which peers run the same loads. */
 export function loadScenario<Of extends Loads>(scenario: Of): Of & Scenario {
   return { ...scenario, run: bench => runAll(scenario, bench) }
@@ -32,10 +35,13 @@ async function runAll(
   const wanted = variants.filter(({ isGate, isLarge }) =>
     mode === 'gate' ? isGate : mode === 'whole' || !isLarge,
   )
-  const entrantsOf = (variant: Variant): Entrant[] => [
-    ...(variant.peers ?? peers).map(peer => ({ peer, rounds })),
-    ...others.map(peer => ({ peer, rounds: Math.ceil(rounds / 2) })),
-  ]
+  const entrantsOf = (variant: Variant): Entrant[] => {
+    const most = variant.isLarge ? Math.min(rounds, ROUNDS_OF_LARGE) : rounds
+    return [
+      ...(variant.peers ?? peers).map(peer => ({ peer, rounds: most })),
+      ...others.map(peer => ({ peer, rounds: Math.ceil(most / 2) })),
+    ]
+  }
   for (const group of alike(wanted)) {
     await using backends = await Backends.start({ ...group[0]!, redis })
     await using teams = new Teams(group[0]!.processes, backends, bench.settings)

@@ -18,7 +18,7 @@ export interface Variant extends Pick<BackendNeeds, 'members' | 'etcds'> {
   readonly until?: 'time' | 'all-served'
   /** Whether all clients wait in the queue before the time begins, each round with processes of its own. */
   readonly gathers?: boolean
-  /** Whether it takes long: only a whole run has it. */
+  /** Whether it takes long: only a whole run has it, for two rounds. */
   readonly isLarge?: boolean
   /** Whether CI runs it. */
   readonly isGate?: boolean
