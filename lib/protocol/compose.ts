@@ -129,8 +129,11 @@ interface Change extends Pick<Composition, 'released' | 'expired' | 'findsNoQueu
 function withoutTicketsAt(snapshot: Snapshot, joins: readonly Join[]): Snapshot {
   if (snapshot.tickets.size === 0 || joins.length === 0) return snapshot
   const taken = new Set(joins.map(({ request }) => snapshot.key.ticket(request.uuid)))
-  const tickets = [...snapshot.tickets].filter(([, { key }]) => !taken.has(key))
-  return tickets.length === snapshot.tickets.size ? snapshot : { ...snapshot, tickets: new Map(tickets) }
+  let tickets: Map<string, KeyValue> | undefined
+  for (const [id, { key }] of snapshot.tickets) {
+    if (taken.has(key)) (tickets ??= new Map(snapshot.tickets)).delete(id)
+  }
+  return tickets ? { ...snapshot, tickets } : snapshot
 }
 
 function comparesOf(snapshot: Snapshot, change: Change): Compare[] {
@@ -235,18 +238,19 @@ function unlikeLease(ops: Op[]): Op[] {
  */
 export function applyComposition(
   before: Snapshot,
-  { transaction, findsNoQueue }: Composition,
+  { transaction, findsNoQueue, tickets }: Composition,
   result: TransactionResult,
 ): Snapshot {
-  const after = applyResult(before, transaction, result)
   const ran = result.succeeded ? transaction.success : transaction.failure
-  if (ran.at(-1)?.type === 'range') return after
+  if (ran.at(-1)?.type === 'range') return applyResult(before, transaction, result)
   if (findsNoQueue) {
-    const tickets = inOrder(after.tickets.values()).map(kv => [idIn(kv), kv] as const)
-    return { ...after, tickets: new Map(tickets) }
+    const after = applyResult(before, transaction, result)
+    return { ...after, tickets: new Map(inOrder(after.tickets.values()).map(kv => [idIn(kv), kv])) }
   }
-  const tickets = new Map([...after.tickets].filter(([uuid]) => before.tickets.has(uuid)))
-  return { ...after, tickets, isWhole: false }
+  const unknown = tickets.filter(ticket => !before.tickets.has(idIn(ticket))).map(({ key }) => key)
+  // What stood where they are now is gone all the same.
+  const success = ran.map((op): Op => (unknown.includes(op.key) ? { type: 'delete', key: op.key } : op))
+  return { ...applyResult(before, { ...transaction, success }, result), isWhole: false }
 }
 
 /** The ticket at this key, of a join that was not granted, as the transaction has put it; undefined for one that does not wait. */

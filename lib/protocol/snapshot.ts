@@ -1,5 +1,5 @@
-import { byBytes, eventKey, isWithin, type KeyEvent, type KeyValue } from '../kv/key-value.js'
-import type { Op, OpResult, Range, Transaction, TransactionResult } from '../kv/transaction.js'
+import { byBytes, isWithin, type KeyEvent, type KeyRange, type KeyValue } from '../kv/key-value.js'
+import type { OpResult, Put, Range, Transaction, TransactionResult } from '../kv/transaction.js'
 import { KeyLocks } from '../model/key-locks.js'
 import { orderOf } from '../model/lock-id.js'
 import { idIn, type LockKey } from './lock-key.js'
@@ -58,29 +58,22 @@ export function applyResult(before: Snapshot, transaction: Transaction, result: 
   const ran = result.succeeded ? transaction.success : transaction.failure
   const last = ran.at(-1)
   if (last?.type === 'range') return readSnapshot(before.key, result, last.limit)
-  const events = transaction.success.flatMap(op => eventsOf(op, before, result.revision))
-  return { ...events.reduce(applyEvent, before), revision: result.revision }
+  const { revision } = result
+  const draft = new Draft(before)
+  for (const op of transaction.success) {
+    if (op.type === 'put') draft.put(keyValueOf(op, revision))
+    else if (op.type === 'delete' && op.end === undefined) draft.delete(op.key)
+    else if (op.type === 'delete') draft.deleteHolders(op)
+  }
+  return draft.finish(revision)
 }
 
-/**
- * The snapshot with one change more. Its revision stays: events of other keys may still be on their way. The marker of a
- * release by force says that the ticket is gone: a waiter watches the marker of its own, and not its ticket.
- */
+/** The snapshot with one change more. Its revision stays: events of other keys may still be on their way. */
 export function applyEvent(snapshot: Snapshot, event: KeyEvent): Snapshot {
-  const key = eventKey(event)
-  const kv = event.type === 'put' ? event.kv : undefined
-  const { path, holders, tickets, markers } = snapshot.key
-  if (key === path) return { ...snapshot, keyLocks: kv && withOldCreateRevision(kv, snapshot.keyLocks) }
-  if (key.startsWith(holders.key)) {
-    return { ...snapshot, holders: replaced(snapshot.holders, key, kv) }
-  }
-  if (key.startsWith(tickets.key)) {
-    return { ...snapshot, tickets: replaced(snapshot.tickets, key, kv) }
-  }
-  if (kv && key.startsWith(markers.key)) {
-    return { ...snapshot, tickets: without(snapshot.tickets, key.slice(markers.key.length)) }
-  }
-  return snapshot
+  const draft = new Draft(snapshot)
+  if (event.type === 'put') draft.put(event.kv)
+  else draft.delete(event.key)
+  return draft.finish(snapshot.revision)
 }
 
 /** @throws LockUnreadableError when the value in etcd is not a KeyLocks. */
@@ -99,8 +92,7 @@ export function showsHolder(snapshot: Snapshot, uuid: string): boolean {
  */
 export function isKeyTaken({ key, holders }: Snapshot, uuid: string): boolean {
   if (holders.size === 0 || holders.has(uuid)) return false
-  const path = key.holder(uuid)
-  return [...holders.values()].some(holder => holder.key === path)
+  return idAt(holders, key.holder(uuid)) !== undefined
 }
 
 export function modRevisionOf({ keyLocks }: Snapshot): bigint {
@@ -114,43 +106,88 @@ export function modRevisionOf({ keyLocks }: Snapshot): bigint {
 export function withTicket(snapshot: Snapshot, uuid: string, ticket: KeyValue): Snapshot {
   const { tickets } = snapshot
   if (tickets.has(uuid)) return snapshot
-  const isShown = [...tickets.values()].some(({ key }) => key === ticket.key)
-  const shown = [...tickets].map(([id, kv]) => [kv.key === ticket.key ? uuid : id, kv] as const)
-  return { ...snapshot, tickets: new Map(isShown ? shown : [...shown, [uuid, ticket]]) }
+  const shown = idAt(tickets, ticket.key)
+  if (shown === undefined) return { ...snapshot, tickets: new Map(tickets).set(uuid, ticket) }
+  const renamed = [...tickets].map(([id, kv]) => [id === shown ? uuid : id, kv] as const)
+  return { ...snapshot, tickets: new Map(renamed) }
 }
 
-function eventsOf(op: Op, { holders }: Snapshot, modRevision: bigint): KeyEvent[] {
-  switch (op.type) {
-    case 'put': {
-      const { key, value, lease } = op
-      return [{ type: 'put', kv: { key, value, lease, createRevision: modRevision, modRevision } }]
+function keyValueOf({ key, value, lease }: Put, revision: bigint): KeyValue {
+  return { key, value, lease, createRevision: revision, modRevision: revision }
+}
+
+type Keys = Map<string, KeyValue>
+
+/** A snapshot that changes: its maps are copied once, however many changes come. */
+class Draft {
+  private keyLocks: KeyValue | undefined
+  private holders: Keys | undefined
+  private tickets: Keys | undefined
+
+  constructor(private readonly before: Snapshot) {
+    this.keyLocks = before.keyLocks
+  }
+
+  put(kv: KeyValue): void {
+    const { path, holders, tickets, markers } = this.before.key
+    const { key } = kv
+    if (key === path) this.keyLocks = withOldCreateRevision(kv, this.keyLocks)
+    else if (key.startsWith(holders.key)) putIn(this.changedHolders, kv)
+    else if (key.startsWith(tickets.key)) putIn(this.changedTickets, kv)
+    // The marker of a release by force says that the ticket is gone: a waiter watches the marker of its own, and not its ticket.
+    else if (key.startsWith(markers.key)) this.changedTickets.delete(key.slice(markers.key.length))
+  }
+
+  delete(key: string): void {
+    const { path, holders, tickets } = this.before.key
+    if (key === path) this.keyLocks = undefined
+    else if (key.startsWith(holders.key)) deleteAt(this.changedHolders, key)
+    else if (key.startsWith(tickets.key)) deleteAt(this.changedTickets, key)
+  }
+
+  deleteHolders(range: KeyRange): void {
+    for (const { key } of this.before.holders.values()) if (isWithin(key, range)) this.delete(key)
+  }
+
+  finish(revision: bigint): Snapshot {
+    const { key, isWhole, holders, tickets } = this.before
+    const { keyLocks } = this
+    return {
+      key,
+      revision,
+      keyLocks,
+      holders: this.holders ?? holders,
+      tickets: this.tickets ?? tickets,
+      isWhole,
     }
-    case 'delete': {
-      const gone = op.end === undefined ? [op.key] : [...holders.values()].map(({ key }) => key)
-      return gone.filter(key => isWithin(key, op)).map(key => ({ type: 'delete', key, modRevision }))
-    }
-    case 'range':
-      return []
+  }
+
+  private get changedHolders(): Keys {
+    return (this.holders ??= new Map(this.before.holders))
+  }
+
+  private get changedTickets(): Keys {
+    return (this.tickets ??= new Map(this.before.tickets))
   }
 }
 
-/** What stands at this key now. Whose it was is not said by a key that is gone, and another's may stand there now. */
-function replaced(
-  keys: ReadonlyMap<string, KeyValue>,
-  key: string,
-  kv: KeyValue | undefined,
-): Map<string, KeyValue> {
-  const id = kv && idIn(kv)
-  const changed = new Map(keys)
-  for (const [known, { key: path }] of keys) if (path === key && known !== id) changed.delete(known)
-  if (kv) changed.set(id!, withOldCreateRevision(kv, keys.get(id!)))
-  return changed
+function putIn(keys: Keys, kv: KeyValue): void {
+  const id = idIn(kv)
+  const before = keys.get(id)
+  // Another's may have stood there, of whose end nothing was heard.
+  if (before?.key !== kv.key) deleteAt(keys, kv.key)
+  keys.set(id, withOldCreateRevision(kv, before))
 }
 
-function without(keys: ReadonlyMap<string, KeyValue>, id: string): Map<string, KeyValue> {
-  const changed = new Map(keys)
-  changed.delete(id)
-  return changed
+function deleteAt(keys: Keys, path: string): void {
+  const id = idAt(keys, path)
+  if (id !== undefined) keys.delete(id)
+}
+
+/** Whose key it is, or was: of one that is gone its path does not say it. */
+function idAt(keys: ReadonlyMap<string, KeyValue>, path: string): string | undefined {
+  for (const [id, { key }] of keys) if (key === path) return id
+  return undefined
 }
 
 /** A put over a key that exists keeps its create revision. */

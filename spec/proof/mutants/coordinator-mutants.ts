@@ -23,8 +23,8 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'a holding is put over the key of another, and gets its token',
     file: 'lib/protocol/snapshot.ts',
-    right: '[...holders.values()].some(holder => holder.key === path)',
-    wrong: '[...holders.values()].some(holder => holder.key === uuid)',
+    right: 'return idAt(holders, key.holder(uuid)) !== undefined',
+    wrong: 'return idAt(holders, uuid) !== undefined',
     specs: ['spec/unit/protocol/slots'],
   },
   {
@@ -65,8 +65,8 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'a ticket that was taken beside a hand-over is believed to be next',
     file: 'lib/protocol/compose.ts',
-    right: '[...after.tickets].filter(([uuid]) => before.tickets.has(uuid))',
-    wrong: '[...after.tickets]',
+    right: "(unknown.includes(op.key) ? { type: 'delete', key: op.key } : op)",
+    wrong: 'op',
     specs: compose,
   },
   {
