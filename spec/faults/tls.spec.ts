@@ -127,6 +127,20 @@ describe('etcd with TLS', () => {
   )
 
   it.concurrent(
+    'refuses a server that nobody vouches for, whatever the environment says',
+    async () => {
+      const config = join(await mkdtemp(join(tmpdir(), 'spicelock-tls-')), 'etcd.yaml')
+      await writeFile(config, JSON.stringify({ endpoints: [url('https', port)] }))
+      const { code, stderr } = await runCommand(['ls', '--config', config], {
+        NODE_TLS_REJECT_UNAUTHORIZED: '0',
+      })
+      expect(code).not.toBe(0)
+      expect(stderr).toMatch(/self-signed certificate|unable to verify/)
+    },
+    30_000,
+  )
+
+  it.concurrent(
     'refuses a server whose certificate is for another address',
     async () => {
       const chain = await writeChain(await mkdtemp(join(tmpdir(), 'spicelock-tls-')), '127.0.0.2')

@@ -127,11 +127,11 @@ export class Connection {
   }
 
   /** Gives up on a member: the next call goes to the next endpoint that answers. */
-  fail(member: Member): void {
+  fail(member: Member, reason = this.problems.get(member.endpoint) ?? UNEXPLAINED): void {
     if (member !== this.member) return
     this.member = undefined
     this.endpoints.passOver(member.endpoint)
-    this.leave(member, this.problems.get(member.endpoint) ?? UNEXPLAINED)
+    this.leave(member, reason)
   }
 
   /** Calls back whenever a member has been given up: streams on it are dead or may hang. */
@@ -194,7 +194,8 @@ export class Connection {
       await member.ping()
       return member
     } catch (error) {
-      throw this.unreachable(member, classify(error))
+      // One that was closed meanwhile says why, and nothing of its endpoint.
+      throw member.isClosed ? error : this.unreachable(member, classify(error))
     }
   }
 

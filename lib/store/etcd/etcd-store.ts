@@ -87,28 +87,21 @@ export class EtcdStore implements Store {
   }
 
   private async grant(ttl: number, options?: CallOptions): Promise<GrantedLease> {
-    const { ID, TTL } = await this.connection.call(
-      ({ client }, call) => client.leaseClient.leaseGrant({ TTL: ttl }, call),
-      options,
-    )
-    return { id: ID, ttl: Number(TTL) }
+    return this.connection.call((member, { deadline }) => member.grantLease(ttl, deadline), options)
   }
 
   private async remaining(id: LeaseId, options?: CallOptions): Promise<RemainingLease | undefined> {
-    const { TTL, grantedTTL } = await this.connection.call(
-      ({ client }, call) => client.leaseClient.leaseTimeToLive({ ID: id }, call),
+    const { ttl, grantedTtl } = await this.connection.call(
+      (member, { deadline }) => member.leaseTimeToLive(id, deadline),
       options,
     )
     // etcd says -1 of a lease that it does not know.
-    return Number(TTL) < 0 ? undefined : { ttl: Number(grantedTTL), left: Number(TTL) }
+    return ttl < 0 ? undefined : { ttl: grantedTtl, left: ttl }
   }
 
   private async revoke(id: LeaseId, options?: CallOptions): Promise<void> {
     try {
-      await this.connection.call(
-        ({ client }, call) => client.leaseClient.leaseRevoke({ ID: id }, call),
-        options,
-      )
+      await this.connection.call((member, { deadline }) => member.revokeLease(id, deadline), options)
     } catch (error) {
       if (!isStoreError(error, 'lease-not-found')) throw error
     }

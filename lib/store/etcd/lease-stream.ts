@@ -1,7 +1,7 @@
 import type { LeaseId } from '../../kv/key-value.js'
 import { StoreError } from '../store-error.js'
 import type { Connection } from './connection.js'
-import type { KeepAliveResponse } from './proto/lease-keep-alive.js'
+import type { LeaseResponse } from './proto/lease-calls.js'
 import { Stream } from './stream.js'
 
 interface Renewal {
@@ -18,7 +18,7 @@ interface Renewal {
  */
 export class LeaseStream {
   private readonly waiting = new Map<LeaseId, Renewal[]>()
-  private readonly stream: Stream<LeaseId, KeepAliveResponse>
+  private readonly stream: Stream<LeaseId, LeaseResponse>
   private timer: NodeJS.Timeout | undefined
   /** When the timer is due, monotonic. */
   private dueAt = Infinity
@@ -89,7 +89,7 @@ export class LeaseStream {
   }
 
   /** etcd answers the renewals of one lease in their order. */
-  private answer({ id, ttl }: KeepAliveResponse): void {
+  private answer({ id, ttl }: LeaseResponse): void {
     const renewals = this.waiting.get(id)
     const first = renewals?.shift()
     if (renewals?.length === 0) this.waiting.delete(id)

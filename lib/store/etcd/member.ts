@@ -9,7 +9,7 @@ import { Session } from './http2/session.js'
 import { isDenied } from './http2/status.js'
 import { callOnce } from './http2/unary-call.js'
 import type { EtcdOptions } from './options.js'
-import { decodeKeepAlive, encodeKeepAlive, type KeepAliveResponse } from './proto/lease-keep-alive.js'
+import { decodeLease, encodeLeaseGrant, encodeLeaseId, type LeaseResponse } from './proto/lease-calls.js'
 import { encodeWatchRequest, type WatchRequest } from './proto/watch-request.js'
 import { decodeWatchResponse, type WatchResponse } from './proto/watch-response.js'
 import { TlsCredentials } from './tls-credentials.js'
@@ -37,11 +37,12 @@ const distinct = (): object => ({ 'grpc.primary_user_agent': `spicelock-${++open
 /** A `RangeRequest` for a key that nobody has: the key, a limit of one, and the keys only. */
 const READ_NOTHING = Buffer.from([0x0a, 1, 0, 0x18, 1, 0x40, 1])
 
-/** A client on one endpoint, with a connection for what is called for each lock, and another for all else. Each connects at its first call. */
+/**
+ * A client on one endpoint. What locks need goes over one connection, on which it is also asked whether it is there; etcd3 has another
+ * for what is called rarely: to sign in, and to ask for the version. Each is made at its first call.
+ */
 export class Member {
-  /** For what is called rarely. */
   readonly client: Etcd3
-  /** For what is called for each lock, and the question whether the member is there. */
   private readonly session: Session
   private readonly token: Token | undefined
   private readonly callTimeoutMs: number
@@ -78,16 +79,21 @@ export class Member {
     this.session = new Session(endpoint, tls, () => this.heard())
   }
 
-  /** A transaction, encoded, and its answer as it came. One attempt. Rejects as etcd3 does. */
+  /** A transaction, encoded, and its answer as it came. One attempt, as of all calls here. Rejects as etcd3 does. */
   transact(message: Buffer, deadline: number): Promise<Buffer> {
-    const { session, token: users } = this
-    const request = { path: '/etcdserverpb.KV/Txn', message, deadline }
-    if (!users) return callOnce(session, request)
-    const token = users.get()
-    return callOnce(session, { ...request, token }).catch((error: Error) => {
-      users.heard(error.message, token)
-      throw error
-    })
+    return this.call('KV/Txn', message, deadline)
+  }
+
+  async grantLease(ttl: number, deadline: number): Promise<LeaseResponse> {
+    return decodeLease(await this.call('Lease/LeaseGrant', encodeLeaseGrant(ttl), deadline))
+  }
+
+  async leaseTimeToLive(id: LeaseId, deadline: number): Promise<LeaseResponse> {
+    return decodeLease(await this.call('Lease/LeaseTimeToLive', encodeLeaseId(id), deadline))
+  }
+
+  async revokeLease(id: LeaseId, deadline: number): Promise<void> {
+    await this.call('Lease/LeaseRevoke', encodeLeaseId(id), deadline)
   }
 
   /** A stream of watches. */
@@ -98,21 +104,21 @@ export class Member {
       if (token) this.token!.heard(response.cancelReason, token)
       return response
     }
-    const stream = this.session.request('/etcdserverpb.Watch/Watch', await token)
-    return new MessageStream(this.session, stream, { encode: encodeWatchRequest, decode })
+    const head = { path: '/etcdserverpb.Watch/Watch', token: await token }
+    return new MessageStream(this.session, head, { encode: encodeWatchRequest, decode })
   }
 
   /**
    * A stream of renewals. They go without a token when the user is refused, since etcd asks for none: a lock is not lost because a
    * password is being changed.
    */
-  async renewals(): Promise<MessageStream<LeaseId, KeepAliveResponse>> {
+  async renewals(): Promise<MessageStream<LeaseId, LeaseResponse>> {
     const token = await this.token?.get().catch((error: unknown) => {
       if (!isDenied(error)) throw error
       return undefined
     })
-    const stream = this.session.request('/etcdserverpb.Lease/LeaseKeepAlive', token)
-    return new MessageStream(this.session, stream, { encode: encodeKeepAlive, decode: decodeKeepAlive })
+    const head = { path: '/etcdserverpb.Lease/LeaseKeepAlive', token }
+    return new MessageStream(this.session, head, { encode: encodeLeaseId, decode: decodeLease })
   }
 
   /**
@@ -149,6 +155,17 @@ export class Member {
     this.client.close()
     this.session.close(reason)
     for (const call of this.calls) call.cancelWithStatus(status.UNAVAILABLE, reason)
+  }
+
+  private call(method: string, message: Buffer, deadline: number): Promise<Buffer> {
+    const { session, token: users } = this
+    const request = { path: `/etcdserverpb.${method}`, message, deadline }
+    if (!users) return callOnce(session, request)
+    const token = users.get()
+    return callOnce(session, { ...request, token }).catch((error: Error) => {
+      users.heard(error.message, token)
+      throw error
+    })
   }
 
   private heard(): void {

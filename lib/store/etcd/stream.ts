@@ -54,8 +54,9 @@ export class Stream<Request, Response> {
     const failed = this.current
     if (!failed) return
     this.close()
-    if (failed.member) this.connection.fail(failed.member)
-    this.listener.onDown(classify(error))
+    const classified = classify(error)
+    if (failed.member) this.connection.fail(failed.member, classified.message)
+    this.listener.onDown(classified)
   }
 
   /** Takes the stream down, as if it had failed; its member goes on. */

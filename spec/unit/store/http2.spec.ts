@@ -1,6 +1,13 @@
 import { once } from 'node:events'
-import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import {
+  type ClientHttp2Stream,
+  createServer,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
 import type { AddressInfo } from 'node:net'
+import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
 import { framed } from '../../../lib/store/etcd/http2/frames.js'
 import { MessageStream } from '../../../lib/store/etcd/http2/message-stream.js'
@@ -20,15 +27,21 @@ let server: Http2Server
 let session: Session
 let answer: Answer
 let sessions: ServerHttp2Session[]
+let heard: number
 
 beforeEach(async () => {
   sessions = []
+  heard = 0
   server = createServer()
   server.on('session', each => sessions.push(each))
   server.on('stream', (stream: ServerHttp2Stream, headers) => answer(stream, headers))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  session = new Session(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, undefined, () => {})
+  session = new Session(
+    `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    undefined,
+    () => heard++,
+  )
 })
 
 afterEach(() => {
@@ -63,7 +76,7 @@ it('a call brings its message, its deadline and its token, and resolves to the a
     stream.on('data', (piece: Buffer) => asked.push(piece))
     stream.on('end', () => answering([framed(Buffer.from('answer'))])(stream, headers))
   }
-  expect(String(await call(5_000, Promise.resolve('secret')))).toBe('answer')
+  expect(String(await call(4_999.5, Promise.resolve('secret')))).toBe('answer')
   expect(Buffer.concat(asked)).toStrictEqual(framed(message))
   expect(seen).toMatchObject([{ ':path': '/a.B/C', token: 'secret', hasleader: 'true', te: 'trailers' }])
   const left = Number(/^(\d+)m$/.exec(String(seen[0]!['grpc-timeout']))![1])
@@ -97,9 +110,10 @@ it.each([
 it.each([
   ['a proxy has no server', { ':status': 503 }, 'Received HTTP status code 503'],
   ['there is something else', { ':status': 404 }, 'Received HTTP status code 404'],
+  ['it wants somebody to sign in', { ':status': 200 }, 'Received HTTP status code 200, and text/html'],
 ])('an answer that is not of etcd is no refusal: %s', async (_, headers, words) => {
   answer = stream => {
-    stream.respond(headers)
+    stream.respond({ 'content-type': 'text/html', ...headers })
     stream.end('<html>')
   }
   expect(await failure()).toEqual({
@@ -109,7 +123,7 @@ it.each([
 })
 
 it.each<[what: string, answer: Answer, words: string]>([
-  ['has no status', stream => stream.respond(OK, { endStream: true }), 'cut off'],
+  ['has no status', stream => stream.respond(OK, { endStream: true }), 'the connection was closed'],
   ['has no message', answering([]), 'the answer is empty'],
   ['is compressed', answering([Buffer.from([1, 0, 0, 0, 0])]), 'compressed'],
   ['is broken off', stream => stream.on('error', () => {}).close(2), 'INTERNAL_ERROR'],
@@ -126,6 +140,22 @@ it('a call ends at its deadline, and is broken off', async () => {
   answer = stream => stream.on('close', () => closed.push(stream.rstCode))
   await expect(call(100)).rejects.toThrow(/Deadline exceeded after 0\.1\d\ds/)
   await eventually(() => expect(closed).toStrictEqual([8]))
+})
+
+it('nothing is heard of a member that does not answer when a call is given up', async () => {
+  answer = () => {}
+  const before = sessions.length
+  await expect(call(100)).rejects.toThrow('Deadline exceeded')
+  await eventually(() => expect(sessions).toHaveLength(before + 1))
+  expect(heard).toBe(0)
+})
+
+it('a deadline that has passed is said in words that are known', async () => {
+  answer = () => {}
+  expect((await call(-5).catch((error: unknown) => classify(error))) as StoreError).toMatchObject({
+    reason: 'unreachable',
+  })
+  await expect(call(-5)).rejects.toThrow('Deadline exceeded after 0.000s')
 })
 
 it('a call ends at its deadline while its token is waited for', async () => {
@@ -174,7 +204,7 @@ it('a stream tells of messages in both directions, and once of its end', async (
   }
   const told: unknown[] = []
   const codec = { encode: (text: string) => Buffer.from(text), decode: String }
-  const stream = new MessageStream(session, session.request('/a.B/S', undefined), codec)
+  const stream = new MessageStream(session, { path: '/a.B/S', token: undefined }, codec)
   const ended = new Promise<Error | undefined>(resolve => {
     stream.listen({ onMessage: text => told.push(text), onEnd: resolve })
   })
@@ -194,10 +224,101 @@ it('a stream that is cancelled tells nothing more, and the server hears of it', 
   }
   const told: unknown[] = []
   const codec = { encode: (text: string) => Buffer.from(text), decode: String }
-  const stream = new MessageStream(session, session.request('/a.B/S', undefined), codec)
+  const stream = new MessageStream(session, { path: '/a.B/S', token: undefined }, codec)
   stream.listen({ onMessage: text => told.push(text), onEnd: error => told.push(error) })
   await eventually(() => expect(opened).toBeDefined())
   stream.cancel()
   await eventually(() => expect(opened!.rstCode).toBe(8))
   expect(told).toStrictEqual([])
+})
+
+it('a server that takes few streams at once gets no more of them', async () => {
+  server.close()
+  server = createServer({ settings: { maxConcurrentStreams: 3 } })
+  let most = 0
+  let now = 0
+  server.on('session', each => sessions.push(each))
+  server.on('stream', (stream: ServerHttp2Stream, headers) => {
+    most = Math.max(most, ++now)
+    setImmediate(() => {
+      now--
+      answering([framed(message)])(stream, headers)
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  session = new Session(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, undefined, () => {})
+  await Promise.all(Array.from({ length: 100 }, () => call()))
+  expect(most).toBeLessThanOrEqual(3)
+  expect(sessions).toHaveLength(1)
+})
+
+it('what a server refuses to look at is sent again, once', async () => {
+  const REFUSED_STREAM = 7
+  let asked = 0
+  answer = (stream, headers) => {
+    asked++
+    stream.on('error', () => {})
+    if (asked === 1) stream.close(REFUSED_STREAM)
+    else answering([framed(Buffer.from('answer'))])(stream, headers)
+  }
+  expect(String(await call())).toBe('answer')
+  expect(asked).toBe(2)
+  answer = stream => {
+    asked++
+    stream.on('error', () => {})
+    stream.close(REFUSED_STREAM)
+  }
+  expect((await failure()).reason).toBe('unreachable')
+  expect(asked).toBe(4)
+})
+
+it('once it is closed it connects no more', async () => {
+  session.close('another member has answered')
+  answer = answering([framed(message)])
+  await expect(call()).rejects.toThrow('14 UNAVAILABLE: another member has answered')
+  const stream = new MessageStream(
+    session,
+    { path: '/a.B/S', token: undefined },
+    { encode: (text: string) => Buffer.from(text), decode: String },
+  )
+  const ended = new Promise<Error | undefined>(resolve => {
+    stream.listen({ onMessage: () => {}, onEnd: resolve })
+  })
+  expect((await ended)?.message).toContain('another member has answered')
+  expect(sessions).toHaveLength(0)
+})
+
+it('it closes the connections that a server was going to end, too', async () => {
+  let taken = 0
+  answer = () => taken++
+  const early = call()
+  await eventually(() => expect(taken).toBe(1))
+  sessions[0]!.goaway()
+  answer = answering([framed(message)])
+  await eventually(async () => {
+    await call()
+    expect(sessions).toHaveLength(2)
+  })
+  const ends = Promise.all(sessions.map(each => once(each, 'close')))
+  session.close('the test is over')
+  await expect(early).rejects.toThrow('14 UNAVAILABLE: the test is over')
+  await ends
+})
+
+it('a fault of a listener is not taken for one of the stream', () => {
+  const wire = new PassThrough() as unknown as ClientHttp2Stream
+  const codec = { encode: (text: string) => Buffer.from(text), decode: String }
+  const stream = new MessageStream(session, { path: '/a.B/S', token: undefined }, codec)
+  const ends: unknown[] = []
+  stream.onStream(wire)
+  stream.listen({
+    onMessage: () => {
+      throw new Error('my own fault')
+    },
+    onEnd: error => ends.push(error),
+  })
+  expect(() => wire.emit('data', framed(message))).toThrow('my own fault')
+  expect(ends).toStrictEqual([])
+  wire.destroy()
 })

@@ -1,6 +1,7 @@
 import { type ClientHttp2Stream, constants } from 'node:http2'
 import { framed, Unframer } from './frames.js'
-import type { Session, UnderWay } from './session.js'
+import type { Link, UnderWay } from './link.js'
+import type { RequestHead, Session } from './session.js'
 import { causeOf, type Headers, isOk, type Status, statusError, statusIn, unavailable } from './status.js'
 
 export interface MessageListener<Response> {
@@ -18,6 +19,8 @@ export interface Codec<Request, Response> {
 
 /** A stream of messages in both directions. It has no deadline. */
 export class MessageStream<Request, Response> implements UnderWay {
+  private readonly link: Link | undefined
+  private stream: ClientHttp2Stream | undefined
   private readonly pieces = new Unframer()
   private unsent: Buffer[] = []
   private listener: MessageListener<Response> | undefined
@@ -27,16 +30,21 @@ export class MessageStream<Request, Response> implements UnderWay {
 
   constructor(
     private readonly session: Session,
-    private readonly stream: ClientHttp2Stream,
+    head: RequestHead,
     private readonly codec: Codec<Request, Response>,
   ) {
-    session.add(this)
+    this.link = session.begin(this, head)
+  }
+
+  onStream(stream: ClientHttp2Stream): void {
+    this.stream = stream
     stream.on('response', headers => this.hear(headers))
     stream.on('data', (piece: Buffer) => this.take(piece))
     stream.on('trailers', (trailers: Headers) => (this.status = statusIn(trailers)))
-    stream.on('end', () => this.end(this.status ?? unavailable('the stream was cut off')))
+    stream.on('end', () => this.status && this.end(this.status))
     stream.on('error', (error: Error) => this.cut(causeOf(error)))
     stream.on('close', () => this.cut('the connection was closed'))
+    this.flush()
   }
 
   /** To be called before anything can have come. */
@@ -61,32 +69,38 @@ export class MessageStream<Request, Response> implements UnderWay {
     this.end(unavailable(reason))
   }
 
+  private flush(): void {
+    if (!this.stream || this.last || this.unsent.length === 0) return
+    this.stream.write(Buffer.concat(this.unsent))
+    this.unsent = []
+  }
+
   private hear(headers: Headers): void {
     this.session.onHeard()
     this.status = statusIn(headers)
     if (this.status && !isOk(this.status)) this.end(this.status)
   }
 
-  private flush(): void {
-    const bytes = Buffer.concat(this.unsent)
-    this.unsent = []
-    if (!this.last) this.stream.write(bytes)
-  }
-
   private take(piece: Buffer): void {
     this.session.onHeard()
+    // What a listener throws is its own fault, and none of the stream.
+    for (const message of this.decoded(piece)) this.listener?.onMessage(message)
+  }
+
+  private decoded(piece: Buffer): Response[] {
     try {
-      for (const message of this.pieces.push(piece)) this.listener?.onMessage(this.codec.decode(message))
+      return this.pieces.push(piece).map(bytes => this.codec.decode(bytes))
     } catch (error) {
       this.cut((error as Error).message)
+      return []
     }
   }
 
   private end(last: Status): void {
     if (this.last) return
     this.last = last
-    this.session.delete(this)
-    if (!this.stream.closed) this.stream.close(constants.NGHTTP2_CANCEL)
+    this.link?.delete(this)
+    if (this.stream && !this.stream.closed) this.stream.close(constants.NGHTTP2_CANCEL)
     this.tellEnd(last)
   }
 

@@ -9,23 +9,21 @@ export interface Status {
   readonly details: string
 }
 
-/** What headers or trailers say of the end of a call; undefined where the call goes on. */
+/** What the headers of an answer, or its trailers, say of the end of the call; undefined where it goes on. */
 export function statusIn(headers: Headers): Status | undefined {
   const code = headers['grpc-status']
-  if (typeof code === 'string') return { code: Number(code), details: decoded(headers['grpc-message']) }
-  const http = headers[':status']
-  if (http === undefined || http === 200) return undefined
+  if (code !== undefined) return { code: codeOf(code), details: decoded(headers['grpc-message']) }
+  const { ':status': http, 'content-type': type } = headers
+  if (http === undefined || (http === 200 && type?.startsWith('application/grpc'))) return undefined
   // Something between us and etcd has answered. (https://grpc.github.io/grpc/core/md_doc_http-grpc-status-mapping.html)
   const isAway = http === 429 || (http >= 502 && http <= 504)
-  return {
-    code: isAway ? status.UNAVAILABLE : status.UNKNOWN,
-    details: `Received HTTP status code ${http}`,
-  }
+  const details = `Received HTTP status code ${http}, and ${type ?? 'nothing'}`
+  return { code: isAway ? status.UNAVAILABLE : status.UNKNOWN, details }
 }
 
 /** As grpc-js would say it. */
 export function statusError({ code, details }: Status): Error & { readonly code: status } {
-  return Object.assign(new Error(`${code} ${status[code] ?? 'UNKNOWN'}: ${details}`), { code })
+  return Object.assign(new Error(`${code} ${status[code]}: ${details}`), { code })
 }
 
 /** The connection is gone, or was never there: what was sent may have been applied. */
@@ -37,14 +35,6 @@ export function isOk({ code }: Status): boolean {
   return code === status.OK
 }
 
-function decoded(message: string | string[] | undefined): string {
-  try {
-    return decodeURIComponent(String(message ?? ''))
-  } catch {
-    return String(message)
-  }
-}
-
 /** The user is not let in, which says nothing about the member. */
 export function isDenied(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === status.PERMISSION_DENIED
@@ -53,4 +43,17 @@ export function isDenied(error: unknown): boolean {
 /** Why a request has failed: of one that waits for its connection Node says so, and names the cause at the end. */
 export function causeOf({ message }: Error): string {
   return /\(caused by: (.*)\)$/s.exec(message)?.[1] ?? message
+}
+
+function codeOf(text: string | string[]): status {
+  const code = Number(text)
+  return status[code] === undefined ? status.UNKNOWN : code
+}
+
+function decoded(message: string | string[] | undefined): string {
+  try {
+    return decodeURIComponent(String(message ?? ''))
+  } catch {
+    return String(message)
+  }
 }

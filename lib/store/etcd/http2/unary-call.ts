@@ -2,7 +2,8 @@ import { type ClientHttp2Stream, constants } from 'node:http2'
 import { status } from '@grpc/grpc-js'
 import { castGrpcError } from 'etcd3'
 import { framed, Unframer } from './frames.js'
-import type { Session, UnderWay } from './session.js'
+import type { Link, UnderWay } from './link.js'
+import type { Session } from './session.js'
 import { causeOf, type Headers, isOk, type Status, statusError, statusIn, unavailable } from './status.js'
 
 /** What is called. */
@@ -28,12 +29,14 @@ export function callOnce(session: Session, request: UnaryRequest): Promise<Buffe
 }
 
 class UnaryCall implements UnderWay {
+  private link: Link | undefined
   private stream: ClientHttp2Stream | undefined
-  private readonly startedAt = Date.now()
   private readonly timer: NodeJS.Timeout
-  private readonly pieces = new Unframer()
+  private readonly withinMs: number
+  private pieces = new Unframer()
   private answer: Buffer | undefined
   private status: Status | undefined
+  private isAgain = false
   private isOver = false
 
   constructor(
@@ -42,26 +45,14 @@ class UnaryCall implements UnderWay {
     private readonly resolve: (answer: Buffer) => void,
     private readonly reject: (error: unknown) => void,
   ) {
-    this.timer = setTimeout(() => this.expire(), request.deadline - this.startedAt)
-    session.add(this)
+    this.withinMs = Math.max(0, request.deadline - Date.now())
+    this.timer = setTimeout(() => this.expire(), this.withinMs)
   }
 
   readonly start = (token: string | undefined): void => {
     if (this.isOver) return
-    const { path, deadline, message } = this.request
-    try {
-      const stream = this.session.request(path, token, deadline - Date.now())
-      this.stream = stream
-      stream.on('response', headers => this.hear(headers))
-      stream.on('data', (piece: Buffer) => this.take(piece))
-      stream.on('trailers', (trailers: Headers) => (this.status = statusIn(trailers)))
-      stream.on('end', () => this.end())
-      stream.on('error', (error: Error) => this.cut(causeOf(error)))
-      stream.on('close', () => this.cut('the connection was closed'))
-      stream.end(framed(message))
-    } catch (error) {
-      this.cut((error as Error).message)
-    }
+    const { path, deadline } = this.request
+    this.link = this.session.begin(this, { path, token, deadline })
   }
 
   /** Nothing was sent. */
@@ -69,8 +60,35 @@ class UnaryCall implements UnderWay {
     if (this.finish()) this.reject(castGrpcError(error))
   }
 
+  onStream(stream: ClientHttp2Stream): void {
+    this.stream = stream
+    stream.on('response', headers => this.hear(headers))
+    stream.on('data', (piece: Buffer) => this.take(piece))
+    stream.on('trailers', (trailers: Headers) => {
+      this.session.onHeard()
+      this.status = statusIn(trailers)
+    })
+    stream.on('end', () => this.end())
+    stream.on('error', (error: Error) => this.onBroken(stream, causeOf(error)))
+    stream.on('close', () => this.onBroken(stream, 'the connection was closed'))
+    stream.end(framed(this.request.message))
+  }
+
   cut(reason: string): void {
     this.refuse(unavailable(reason))
+  }
+
+  /**
+   * What etcd has refused to take, since it has as many streams as it allows, or is going to end, it has not looked at
+   * (https://www.rfc-editor.org/rfc/rfc9113#section-8.7): it is sent again, once.
+   */
+  private onBroken(stream: ClientHttp2Stream, reason: string): void {
+    if (this.isOver || stream !== this.stream) return
+    if (stream.rstCode !== constants.NGHTTP2_REFUSED_STREAM || this.isAgain) return this.cut(reason)
+    this.isAgain = true
+    this.link?.delete(this)
+    if (this.request.token) this.request.token.then(this.start, this.fail)
+    else this.start(undefined)
   }
 
   /** A refusal may come at once; something between us and etcd sends what is no message after it. */
@@ -89,18 +107,18 @@ class UnaryCall implements UnderWay {
     }
   }
 
+  /** Of the stream: Node says so of one that is broken off, too. */
   private end(): void {
     const { answer, status: last } = this
-    this.session.onHeard()
-    if (!last) return this.cut('the answer was cut off')
-    if (!isOk(last)) return this.refuse(last)
-    if (!answer) return this.refuse({ code: status.INTERNAL, details: 'the answer is empty' })
-    if (this.finish()) this.resolve(answer)
+    if (!last) return
+    if (!isOk(last)) this.refuse(last)
+    else if (!answer) this.refuse({ code: status.INTERNAL, details: 'the answer is empty' })
+    else if (this.finish()) this.resolve(answer)
   }
 
   private expire(): void {
-    const seconds = (this.request.deadline - this.startedAt) / 1000
-    this.refuse({ code: status.DEADLINE_EXCEEDED, details: `Deadline exceeded after ${seconds.toFixed(3)}s` })
+    const seconds = (this.withinMs / 1000).toFixed(3)
+    this.refuse({ code: status.DEADLINE_EXCEEDED, details: `Deadline exceeded after ${seconds}s` })
   }
 
   private refuse(last: Status): void {
@@ -113,7 +131,7 @@ class UnaryCall implements UnderWay {
     if (this.isOver) return false
     this.isOver = true
     clearTimeout(this.timer)
-    this.session.delete(this)
+    this.link?.delete(this)
     return true
   }
 }
