@@ -45,7 +45,8 @@ export class Session {
         hasleader: 'true',
       }
       if (token !== undefined) headers['token'] = token
-      if (deadline !== undefined) headers['grpc-timeout'] = `${Math.max(1, Math.ceil(deadline - Date.now()))}m`
+      if (deadline !== undefined)
+        headers['grpc-timeout'] = `${Math.max(1, Math.ceil(deadline - Date.now()))}m`
       return headers
     })
     return link
