@@ -175,6 +175,7 @@ export function remainsOf(state: AttemptState, end: 'hold' | 'left' | undefined)
   return {
     isHeld,
     areClean: end !== undefined && !isTicketKnown,
-    hasTicket: isTicketKnown || state.isTicketInDoubt,
+    // One that is searched for stands behind those that were read, unless etcd has ended it since.
+    hasTicket: isTicketKnown || state.isTicketInDoubt || (!isHeld && state.phase === 'searching'),
   }
 }

@@ -23,6 +23,8 @@ export class LeaseStream {
   /** When the timer is due, monotonic. */
   private dueAt = Infinity
   private stopWatching = (): void => {}
+  /** The time of the one for which the member is watched. */
+  private watchedMs = Infinity
 
   constructor(
     private readonly connection: Connection,
@@ -44,6 +46,7 @@ export class LeaseStream {
       if (others) others.push(renewal)
       else this.waiting.set(id, [renewal])
       if (renewal.deadline < this.dueAt) this.expectAnswer(renewal)
+      else if (withinMs < this.watchedMs) this.watchFor(withinMs)
     })
   }
 
@@ -57,13 +60,20 @@ export class LeaseStream {
     this.expectNothing()
     this.dueAt = deadline
     this.timer = setTimeout(() => this.onDue(), deadline - performance.now())
-    this.stopWatching = this.connection.expectAnswer(this.stream.doubt, withinMs)
+    this.watchFor(withinMs)
+  }
+
+  /** The less time one has, the sooner its member is to be checked. */
+  private watchFor(ms: number): void {
+    this.stopWatching()
+    this.watchedMs = ms
+    this.stopWatching = this.connection.expectAnswer(this.stream.doubt, ms)
   }
 
   private expectNothing(): void {
     clearTimeout(this.timer)
     this.stopWatching()
-    this.dueAt = Infinity
+    this.watchedMs = this.dueAt = Infinity
   }
 
   /** What the timer was for may have been answered long ago. A timer may be early by a millisecond. */

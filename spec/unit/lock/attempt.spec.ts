@@ -167,6 +167,8 @@ describe('An attempt', () => {
     expect(effect.kind).toBe('read')
     expect(searching.phase).toBe('searching')
     expect(next(searching, { kind: 'leave' }, facts()).effect.kind).toBe('read')
+    // It has not looked in time: the ticket must not stay on a lease that others renew.
+    expect(remainsOf(searching, undefined)).toMatchObject({ areClean: false, hasTicket: true })
     expect(next(searching, read(queued), facts()).effect.kind).toBe('wait')
   })
 

@@ -253,7 +253,10 @@ it('a server that takes few streams at once gets no more of them', async () => {
   expect(sessions).toHaveLength(1)
 })
 
-it('what a server refuses to look at is sent again, once', async () => {
+it.each([
+  ['without a token', undefined],
+  ['with a token', Promise.resolve('secret')],
+])('what a server refuses to look at is sent again, once, %s', async (_, token) => {
   const REFUSED_STREAM = 7
   let asked = 0
   answer = (stream, headers) => {
@@ -262,7 +265,7 @@ it('what a server refuses to look at is sent again, once', async () => {
     if (asked === 1) stream.close(REFUSED_STREAM)
     else answering([framed(Buffer.from('answer'))])(stream, headers)
   }
-  expect(String(await call())).toBe('answer')
+  expect(String(await call(5_000, token))).toBe('answer')
   expect(asked).toBe(2)
   answer = stream => {
     asked++
@@ -271,6 +274,47 @@ it('what a server refuses to look at is sent again, once', async () => {
   }
   expect((await failure()).reason).toBe('unreachable')
   expect(asked).toBe(4)
+})
+
+it('a call that came too late for a server which is going to end goes to the next', async () => {
+  const FIRST_STREAM = 1
+  let asked = 0
+  answer = (stream, headers) => {
+    asked++
+    if (asked !== 2) return answering([framed(Buffer.from('answer'))])(stream, headers)
+    stream.on('error', () => {})
+    sessions[0]!.goaway(0, FIRST_STREAM)
+  }
+  await call()
+  expect(String(await call())).toBe('answer')
+  expect(asked).toBe(3)
+  expect(sessions).toHaveLength(2)
+})
+
+it('the code of a connection that ends says nothing of what it has taken', async () => {
+  const REFUSED_STREAM = 7
+  let asked = 0
+  answer = stream => {
+    asked++
+    stream.on('error', () => {})
+    sessions[0]!.goaway(REFUSED_STREAM)
+    sessions[0]!.destroy()
+  }
+  expect((await failure()).reason).toBe('unreachable')
+  expect(asked).toBe(1)
+})
+
+it('a stream that is ended without a status has ended', async () => {
+  answer = stream => {
+    stream.respond(OK)
+    stream.end()
+  }
+  const codec = { encode: (text: string) => Buffer.from(text), decode: String }
+  const stream = new MessageStream(session, { path: '/a.B/S', token: undefined }, codec)
+  const ended = new Promise<Error | undefined>(resolve => {
+    stream.listen({ onMessage: () => {}, onEnd: resolve })
+  })
+  expect((await ended)?.message).toBe('14 UNAVAILABLE: the stream was broken off')
 })
 
 it('once it is closed it connects no more', async () => {

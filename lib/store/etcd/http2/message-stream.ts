@@ -41,7 +41,7 @@ export class MessageStream<Request, Response> implements UnderWay {
     stream.on('response', headers => this.hear(headers))
     stream.on('data', (piece: Buffer) => this.take(piece))
     stream.on('trailers', (trailers: Headers) => (this.status = statusIn(trailers)))
-    stream.on('end', () => this.status && this.end(this.status))
+    stream.on('end', () => this.onEnd())
     stream.on('error', (error: Error) => this.cut(causeOf(error)))
     stream.on('close', () => this.cut('the connection was closed'))
     this.flush()
@@ -73,6 +73,12 @@ export class MessageStream<Request, Response> implements UnderWay {
     if (!this.stream || this.last || this.unsent.length === 0) return
     this.stream.write(Buffer.concat(this.unsent))
     this.unsent = []
+  }
+
+  /** Without a status it was broken off: an error that says why may follow, but no close, since our side is open. */
+  private onEnd(): void {
+    if (this.status) this.end(this.status)
+    else setImmediate(() => this.cut('the stream was broken off'))
   }
 
   private hear(headers: Headers): void {

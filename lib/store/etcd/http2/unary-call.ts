@@ -22,9 +22,7 @@ export interface UnaryRequest {
  */
 export function callOnce(session: Session, request: UnaryRequest): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const call = new UnaryCall(session, request, resolve, reject)
-    if (request.token) request.token.then(call.start, call.fail)
-    else call.start(undefined)
+    new UnaryCall(session, request, resolve, reject).begin()
   })
 }
 
@@ -49,14 +47,20 @@ class UnaryCall implements UnderWay {
     this.timer = setTimeout(() => this.expire(), this.withinMs)
   }
 
-  readonly start = (token: string | undefined): void => {
+  begin(): void {
+    const { token } = this.request
+    if (token) token.then(this.start, this.fail)
+    else this.start(undefined)
+  }
+
+  private readonly start = (token: string | undefined): void => {
     if (this.isOver) return
     const { path, deadline } = this.request
     this.link = this.session.begin(this, { path, token, deadline })
   }
 
   /** Nothing was sent. */
-  readonly fail = (error: Error): void => {
+  private readonly fail = (error: Error): void => {
     if (this.finish()) this.reject(castGrpcError(error))
   }
 
@@ -69,8 +73,8 @@ class UnaryCall implements UnderWay {
       this.status = statusIn(trailers)
     })
     stream.on('end', () => this.end())
-    stream.on('error', (error: Error) => this.onBroken(stream, causeOf(error)))
-    stream.on('close', () => this.onBroken(stream, 'the connection was closed'))
+    stream.on('error', (error: Error) => this.onBroken(stream, error))
+    stream.on('close', () => stream === this.stream && this.cut('the connection was closed'))
     stream.end(framed(this.request.message))
   }
 
@@ -80,15 +84,17 @@ class UnaryCall implements UnderWay {
 
   /**
    * What etcd has refused to take, since it has as many streams as it allows, or is going to end, it has not looked at
-   * (https://www.rfc-editor.org/rfc/rfc9113#section-8.7): it is sent again, once.
+   * (https://www.rfc-editor.org/rfc/rfc9113#section-8.7): it is sent again, once. Of an error of the whole connection every stream
+   * has the code, also what was taken.
    */
-  private onBroken(stream: ClientHttp2Stream, reason: string): void {
-    if (this.isOver || stream !== this.stream) return
-    if (stream.rstCode !== constants.NGHTTP2_REFUSED_STREAM || this.isAgain) return this.cut(reason)
+  private onBroken(stream: ClientHttp2Stream, error: Error): void {
+    const isRefused = stream.rstCode === constants.NGHTTP2_REFUSED_STREAM && isOfStream(error)
+    if (stream !== this.stream || this.isOver) return
+    if (!isRefused || this.isAgain) return this.cut(causeOf(error))
     this.isAgain = true
+    this.stream = undefined
     this.link?.delete(this)
-    if (this.request.token) this.request.token.then(this.start, this.fail)
-    else this.start(undefined)
+    this.begin()
   }
 
   /** A refusal may come at once; something between us and etcd sends what is no message after it. */
@@ -134,4 +140,8 @@ class UnaryCall implements UnderWay {
     this.link?.delete(this)
     return true
   }
+}
+
+function isOfStream(error: Error): boolean {
+  return 'code' in error && error.code === 'ERR_HTTP2_STREAM_ERROR'
 }
