@@ -1,5 +1,6 @@
 import type { LeaseId } from '../../kv/key-value.js'
 import { decide, decideAll, type Step } from '../../protocol/decide.js'
+import { LockUnreadableError } from '../../model/errors.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
 import type { CallOptions } from '../../store/store.js'
@@ -188,8 +189,11 @@ function isPause(effect: AttemptEffect): effect is Pause {
   return kind === 'hold' || kind === 'wait' || kind === 'left' || kind === 'stop'
 }
 
-/** Whether a transaction that failed so may have been applied, or may be yet. */
+/**
+ * Whether a transaction that failed so may have been applied, or may be yet. A fault of whoever is told of an answer comes after it; only
+ * what cannot be read is known before anything is sent.
+ */
 function mayBeApplied(error: unknown): boolean {
-  if (isStoreError(error, 'refused')) return !isProvenRefusal(error)
-  return isStoreError(error, 'unreachable')
+  if (isStoreError(error, 'closed') || error instanceof LockUnreadableError) return false
+  return !isProvenRefusal(error)
 }

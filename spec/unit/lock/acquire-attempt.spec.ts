@@ -55,6 +55,19 @@ describe('One that waits', () => {
     expect((await engine.readOne(key)).tickets.get(uuid)!.modRevision).toBe(puts)
   })
 
+  it('leaves no ticket behind when somebody who is told of the answer fails', async () => {
+    await put(key.ticket('other'))
+    jest.spyOn(watcher, 'onFirst').mockImplementationOnce(() => {
+      throw new Error('a fault')
+    })
+    await expect(attempt.advance({})).rejects.toThrow('a fault')
+    expect((await engine.readOne(key)).tickets.size).toBe(2)
+    attempt.finish(undefined)
+    await eventually(async () => {
+      expect([...(await engine.readOne(key)).tickets.keys()]).toStrictEqual(['other'])
+    })
+  })
+
   it('as the first of its process watches those before it, and hears that they are gone', async () => {
     const watch = jest.spyOn(store, 'watch')
     await put(key.ticket('other'))

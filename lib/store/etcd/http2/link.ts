@@ -110,7 +110,7 @@ export class Link {
     if (this.underWay.size === 0 || http2.destroyed || http2.connecting) return
     const silence = setTimeout(() => {
       http2.destroy(new Error(`no answer to a ping within ${PING_ANSWER_MS / 1000} s`))
-    }, PING_ANSWER_MS)
+    }, PING_ANSWER_MS).unref()
     if (!http2.ping(() => clearTimeout(silence))) clearTimeout(silence)
   }
 }

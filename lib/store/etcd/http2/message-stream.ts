@@ -55,6 +55,7 @@ export class MessageStream<Request, Response> implements UnderWay {
 
   /** What is written in one go is sent at once: hundreds of leases may be due together. */
   write(message: Request): void {
+    if (this.last) return
     this.unsent.push(framed(this.codec.encode(message)))
     if (this.unsent.length === 1) process.nextTick(() => this.flush())
   }

@@ -31,7 +31,7 @@ class UnaryCall implements UnderWay {
   private stream: ClientHttp2Stream | undefined
   private readonly timer: NodeJS.Timeout
   private readonly withinMs: number
-  private pieces = new Unframer()
+  private readonly pieces = new Unframer()
   private answer: Buffer | undefined
   private status: Status | undefined
   private isAgain = false

@@ -1,0 +1,58 @@
+import { afterEach, beforeEach, expect, it, jest } from '@jest/globals'
+import type { Connection } from '../../../lib/store/etcd/connection.js'
+import { LeaseStream } from '../../../lib/store/etcd/lease-stream.js'
+
+const LONGEST_MS = 10_000
+/** For how long an answer was expected, each time that this began. */
+let expected: number[]
+let stream: LeaseStream
+
+beforeEach(() => {
+  jest.useFakeTimers()
+  expected = []
+  // Of etcd nothing is heard.
+  stream = new LeaseStream(
+    {
+      onFailure: () => {},
+      assertOpen: () => {},
+      doubt: () => {},
+      contact: () => new Promise(() => {}),
+      expectAnswer: (_: unknown, ms: number) => {
+        expected.push(ms)
+        return () => {}
+      },
+    } as unknown as Connection,
+    LONGEST_MS,
+  )
+})
+afterEach(() => {
+  stream.close()
+  jest.useRealTimers()
+})
+
+const renew = (id: string, ms: number): Promise<unknown> => {
+  const renewed = stream.renew(id, ms)
+  renewed.catch(() => {})
+  return renewed
+}
+
+it('the member is checked at the pace of the renewal that has least time, though another is due before', () => {
+  void renew('1', 2_000)
+  jest.advanceTimersByTime(1_800)
+  void renew('2', 640)
+  expect(expected).toStrictEqual([2_000, 640])
+})
+
+it('each renewal fails when its own time is over, and with it those that went before on the stream', async () => {
+  const long = renew('1', 5_000)
+  const short = renew('2', 640)
+  jest.advanceTimersByTime(639)
+  let isOver = false
+  const over = short.catch(() => (isOver = true))
+  await Promise.resolve()
+  expect(isOver).toBe(false)
+  jest.advanceTimersByTime(1)
+  await expect(short).rejects.toThrow('did not renew a lease within 640 ms')
+  await expect(long).rejects.toThrow('did not renew')
+  await over
+})
