@@ -45,7 +45,7 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'a grant without an answer is sent again blindly',
     file: 'lib/lock/acquire/acquire-attempt.ts',
-    right: "  return isStoreError(error, 'unreachable')\n",
+    right: '  return !isProvenRefusal(error)\n',
     wrong: '  return false\n',
     specs: everyStep,
   },
