@@ -1,16 +1,30 @@
 import type { Logger } from 'pino'
-import { applyComposition, type Composition, ticketAt } from '../../protocol/compose.js'
+import type { Composition } from '../../protocol/compose.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import { type Snapshot, withTicket } from '../../protocol/snapshot.js'
 import type { CallOptions, Store } from '../../store/store.js'
-import { isProvenRefusal, StoreError } from '../../store/store-error.js'
+import { StoreError } from '../../store/store-error.js'
 import type { Clock, Timer } from '../../time/clock.js'
 import type { Transaction, TransactionResult } from '../../kv/transaction.js'
+import { IDLE, next, ticketOf } from './coordination.js'
+import {
+  type CoordinatorEffect,
+  type CoordinatorEvent,
+  type CoordinatorFacts,
+  type CoordinatorState,
+  entriesOf,
+  type Fail,
+  type Tell,
+} from './coordinator-state.js'
 import { logExpired } from './log-expired.js'
 import { LocalQueue, type LocalWaiter } from './local-queue.js'
 import { OwnKeysWatch } from './own-keys-watch.js'
 import type { SnapshotCache } from './snapshot-cache.js'
-import { type Intent, type JoinIntent, MOST_JOINS, nextTurn, type ReleaseIntent, type Turn } from './turn.js'
+import { type Intent, type JoinIntent, nextTurn, type ReleaseIntent, type Sorted, type Turn } from './turn.js'
+
+const TOLD = { kind: 'told' } as const
+const RIDE_OVER = { kind: 'ride-over' } as const
+const UNSEEN = { kind: 'unseen' } as const
 
 /**
  * How long a request that would wait behind others of its process keeps its ticket back, milliseconds: it rides with their next
@@ -50,23 +64,21 @@ type LineEntry = Intent & {
   readonly onSent?: ((turn: Turn<Intent>) => void) | undefined
   readonly resolve: (result: TurnResult) => void
   readonly reject: (error: unknown) => void
-  /** Its time was over before an answer came: nobody waits for what becomes of it. */
-  isOver?: boolean
 }
 
 /**
  * Makes one transaction at a time of all that this process wants of one lock. What comes while one is under way is composed
  * into the next: releases and new requests of many callers cost one call, and never fail because of each other.
+ *
+ * What it does next is decided by {@link next}; it carries that out.
  */
-export class Coordinator {
+export class Coordinator implements CoordinatorFacts<LineEntry> {
+  private state: CoordinatorState<LineEntry> = IDLE
   private readonly waiters = new LocalQueue()
-  private line: LineEntry[] = []
-  /** What was sent and is not answered. */
-  private underWay: Turn<LineEntry> | undefined
   /** Requests that may wait. */
   private requests = 0
   private ride: Timer | undefined
-  /** Ends those whose time is over while a transaction is under way. */
+  /** Ends those whose time is over before they are answered. */
   private reaper: Timer | undefined
   /** When it is to look, monotonic. */
   private reaperDueAt = 0
@@ -84,12 +96,17 @@ export class Coordinator {
   }
 
   get isIdle(): boolean {
-    return !this.underWay && this.line.length === 0 && this.requests === 0
+    return this.state.kind === 'idle' && this.requests === 0
   }
 
   /** Whether this process waits in the queue already. */
   get hasWaiters(): boolean {
     return this.waiters.size > 0
+  }
+
+  nextTurn(line: readonly LineEntry[]): Sorted<LineEntry> {
+    const { clock, snapshots } = this.engine
+    return nextTurn(line, snapshots.get(this.key), clock.now(), this.isLocal)
   }
 
   /** Takes a holder out of the lock. @throws StoreError, LockUnreadableError */
@@ -133,78 +150,99 @@ export class Coordinator {
   }
 
   private submit(entry: LineEntry): void {
-    this.line.push(entry)
-    this.goOn()
-    if (this.line.length > 0 || (this.underWay?.taken.length ?? 0) > 1) this.watchTime(entry.within.timeoutMs)
+    this.dispatch({ kind: 'wanted', entry })
+    const { state } = this
+    if (state.kind === 'idle') return
+    // The time of a turn of one is that of its call.
+    if (state.line.length > 0 || (state.kind === 'sent' && state.turn.taken.length > 1))
+      this.watchTime(entry.within.timeoutMs)
   }
 
-  /** Sends what is in the line, unless it may wait for a ride. */
-  private goOn(): void {
-    const isUrgent =
-      !this.hasWaiters ||
-      this.line.length >= MOST_JOINS ||
-      this.line.some(each => each.isAlone || each.kind === 'release' || !each.join.request.ticketLease)
-    if (isUrgent) this.go()
-    else this.ride ??= this.engine.clock.timer(RIDE_MS, () => this.go())
+  private dispatch(event: CoordinatorEvent<LineEntry>): void {
+    const { state, effect } = next(this.state, event, this)
+    this.state = state
+    this.perform(effect)
+    if (this.isIdle) this.end()
   }
 
-  private go(): void {
+  private perform(effect: CoordinatorEffect<LineEntry>): void {
+    switch (effect.kind) {
+      case 'none':
+        return
+      case 'ride':
+        this.ride ??= this.engine.clock.timer(RIDE_MS, () => this.onRideOver())
+        return
+      case 'unseen':
+        for (const { resolve } of effect.unseen) resolve(UNSEEN)
+        return
+      case 'send':
+        this.endRide()
+        for (const { resolve } of effect.unseen) resolve(UNSEEN)
+        return void this.send(effect.turn)
+      case 'tell':
+        this.tell(effect)
+        return this.dispatch(TOLD)
+      case 'fail':
+        this.fail(effect)
+        return this.dispatch(TOLD)
+      case 'give-up': {
+        const error = new StoreError('unreachable', 'no answer in the time that was left')
+        for (const { reject } of effect.entries) reject(error)
+      }
+    }
+  }
+
+  private onRideOver(): void {
+    this.endRide()
+    this.dispatch(RIDE_OVER)
+  }
+
+  private endRide(): void {
     this.ride?.cancel()
     this.ride = undefined
-    if (this.underWay) return
-    const line = this.line
-    if (line.length === 0) return
-    try {
-      const { engine, key } = this
-      const cached = engine.snapshots.get(key)
-      const { turn, unseen, left } = nextTurn(line, cached, engine.clock.now(), this.isLocal)
-      this.line = left
-      for (const { resolve } of unseen) resolve({ kind: 'unseen' })
-      if (turn) void this.send(turn)
-      else if (this.isIdle) this.end()
-    } catch (error) {
-      this.line = []
-      for (const { reject } of line) reject(error)
-      if (this.isIdle) this.end()
-    }
   }
 
   /** Whatever is thrown on the way, each of those that are taken is told, and the others go on. */
   private async send(turn: Turn<LineEntry>): Promise<void> {
-    const { engine, waiters } = this
     const { composition, taken } = turn
-    this.underWay = turn
     try {
       for (const { onSent } of taken) onSent?.(turn)
-      for (const uuid of composition.successors) waiters.get(uuid)?.onHandOver()
-      const result = await engine.commit(composition.transaction, { timeoutMs: mostTime(taken) })
-      this.onResult(turn, result)
+      for (const uuid of composition.successors) this.waiters.get(uuid)?.onHandOver()
+      const result = await this.engine.commit(composition.transaction, { timeoutMs: mostTime(taken) })
+      this.dispatch({ kind: 'answer', result })
     } catch (error) {
-      this.onFailure(turn, error)
+      this.dispatch({ kind: 'failure', error })
     }
-    this.underWay = undefined
-    if (this.isIdle) this.end()
-    else this.goOn()
   }
 
-  private onResult(turn: Turn<LineEntry>, result: TransactionResult): void {
-    const { engine, waiters } = this
-    const { before, composition, taken } = turn
-    const after = applyComposition(before, composition, result)
-    engine.snapshots.set(after)
-    if (result.succeeded) {
-      for (const uuid of composition.successors) waiters.get(uuid)?.onGranted(after)
+  private tell(news: Tell<LineEntry>): void {
+    const { engine, key, waiters } = this
+    const { after, first, handedTo, members, result, turn } = news
+    try {
+      engine.snapshots.set(after)
+      for (const uuid of handedTo) waiters.get(uuid)?.onGranted(after)
+      for (const each of members) this.answer(each, news)
+      if (first === 'progress') waiters.first?.onProgress()
+      else if (first === 'freed') waiters.first?.onFreed()
+      if (result.succeeded) logExpired(engine.log, key, turn.composition.expired)
+    } catch (error) {
+      this.fail({ kind: 'fail', entries: members, error })
     }
-    for (const each of taken) if (!each.isOver) this.answer(each, turn, result, after)
-    this.tellFirst(composition, result)
-    if (result.succeeded) logExpired(engine.log, this.key, composition.expired)
   }
 
-  /** What this process has just done tells the first that waits here more than a watch would. */
-  private tellFirst({ released, successors }: Composition, { succeeded }: TransactionResult): void {
-    const { first } = this.waiters
-    if (succeeded && successors.length > 0) first?.onProgress()
-    else if (succeeded && released.size > 0) first?.onFreed()
+  private answer(each: LineEntry, news: Tell<LineEntry>): void {
+    const { after, result, turn } = news
+    const { before, composition } = turn
+    const ticket = ticketOf(each, news)
+    if (ticket && each.kind === 'join' && each.waiter)
+      this.waiters.add(each.uuid, each.waiter, result.revision)
+    const seen = ticket ? withTicket(after, each.uuid, ticket) : after
+    each.resolve({ kind: 'answered', succeeded: result.succeeded, before, composition, after: seen })
+  }
+
+  private fail({ entries, error }: Fail<LineEntry>): void {
+    this.engine.snapshots.delete(this.key)
+    for (const { reject } of entries) reject(error)
   }
 
   private end(): void {
@@ -219,43 +257,20 @@ export class Coordinator {
     if (ms === Infinity || (this.reaper && this.reaperDueAt <= dueAt)) return
     this.reaper?.cancel()
     this.reaperDueAt = dueAt
-    this.reaper = clock.timer(Math.max(Math.ceil(ms), 1), () => {
-      this.reaper = undefined
-      const left = [...(this.underWay?.taken ?? []), ...this.line].filter(({ isOver }) => !isOver)
-      const late = left.filter(({ within }) => (within.timeoutMs ?? Infinity) <= 0)
-      this.line = this.line.filter(each => !late.includes(each))
-      for (const each of late) {
-        each.isOver = true
-        each.reject(new StoreError('unreachable', 'no answer in the time that was left'))
-      }
-      this.watchTime(
-        Math.min(...left.flatMap(each => (each.isOver ? [] : (each.within.timeoutMs ?? Infinity)))),
-      )
-    })
+    this.reaper = clock.timer(Math.max(Math.ceil(ms), 1), () => this.reap())
   }
 
-  private answer(
-    each: LineEntry,
-    { before, composition }: Turn<LineEntry>,
-    { succeeded, revision }: TransactionResult,
-    after: Snapshot,
-  ): void {
-    const isGranted = succeeded && composition.granted.has(each.uuid)
-    const mayHaveTicket = each.kind === 'join' && !isGranted
-    const ticket = mayHaveTicket ? ticketAt(this.key.ticket(each.uuid), composition, revision) : undefined
-    if (ticket && each.waiter) this.waiters.add(each.uuid, each.waiter, revision)
-    const seen = ticket ? withTicket(after, each.uuid, ticket) : after
-    each.resolve({ kind: 'answered', succeeded, before, composition, after: seen })
-  }
-
-  /**
-   * Etcd has said that it applied nothing: the fault is that of one, and each is sent again alone. When no answer came, all of it may
-   * have been applied, or may be yet.
-   */
-  private onFailure({ taken }: Turn<LineEntry>, error: unknown): void {
-    this.engine.snapshots.delete(this.key)
-    if (!isProvenRefusal(error) || taken.length === 1) for (const { reject } of taken) reject(error)
-    else this.line.unshift(...taken.filter(({ isOver }) => !isOver).map(each => ({ ...each, isAlone: true })))
+  private reap(): void {
+    this.reaper = undefined
+    const late: LineEntry[] = []
+    let least = Infinity
+    for (const each of entriesOf(this.state)) {
+      const left = each.within.timeoutMs ?? Infinity
+      if (left <= 0) late.push(each)
+      else least = Math.min(least, left)
+    }
+    this.watchTime(least)
+    if (late.length > 0) this.dispatch({ kind: 'late', entries: late })
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.js'
 
-const coordinator = ['spec/unit/lock/coordinator']
+const coordinator = ['spec/unit/lock/coordinator.spec']
+const coordination = ['spec/unit/lock/coordination.spec']
 const compose = ['spec/unit/protocol/compose']
 const tickets = ['spec/unit/lock/ticket-leases']
 
@@ -92,37 +93,37 @@ export const coordinatorMutants: readonly Mutant[] = [
   },
   {
     mistake: 'the refusal of a transaction of several is taken for that of all',
-    file: 'lib/lock/engine/coordinator.ts',
-    right: 'if (!isProvenRefusal(error) || taken.length === 1)',
-    wrong: 'if (!isProvenRefusal(error) || taken.length > 0)',
-    specs: coordinator,
+    file: 'lib/lock/engine/coordination.ts',
+    right: 'if (!isProvenRefusal(error) || turn.taken.length === 1)',
+    wrong: 'if (!isProvenRefusal(error) || turn.taken.length > 0)',
+    specs: coordination,
   },
   {
     mistake: 'the lost answer of a transaction of several is taken for a refusal',
-    file: 'lib/lock/engine/coordinator.ts',
-    right: 'if (!isProvenRefusal(error) || taken.length === 1)',
-    wrong: 'if (taken.length === 1)',
-    specs: coordinator,
+    file: 'lib/lock/engine/coordination.ts',
+    right: 'if (!isProvenRefusal(error) || turn.taken.length === 1)',
+    wrong: 'if (turn.taken.length === 1)',
+    specs: coordination,
   },
   {
-    mistake: 'a ticket that waits for a ride which comes too late is kept back for ever',
+    mistake: 'a ticket is kept back for ever when there has been a ride before',
     file: 'lib/lock/engine/coordinator.ts',
-    right: '    this.ride?.cancel()\n    this.ride = undefined\n    if (this.underWay) return\n',
-    wrong: '    if (this.underWay) return\n    this.ride?.cancel()\n    this.ride = undefined\n',
+    right: '    this.ride?.cancel()\n    this.ride = undefined\n',
+    wrong: '    this.ride?.cancel()\n',
     specs: coordinator,
   },
   {
     mistake: 'a caller whose time is over is taken for a waiter when the answer comes',
-    file: 'lib/lock/engine/coordinator.ts',
-    right: 'if (!each.isOver) this.answer(',
-    wrong: 'this.answer(',
+    file: 'lib/lock/engine/coordinator-state.ts',
+    right: 'over.size === 0 ? taken :',
+    wrong: 'over.size >= 0 ? taken :',
     specs: coordinator,
   },
   {
     mistake: 'the first that waits of a process is not told that its process has left the lock',
-    file: 'lib/lock/engine/coordinator.ts',
-    right: 'first?.onFreed()',
-    wrong: 'first?.onProgress()',
+    file: 'lib/lock/engine/coordination.ts',
+    right: "isFreed ? 'freed' : undefined",
+    wrong: "isFreed ? 'progress' : undefined",
     specs: coordinator,
   },
   {

@@ -176,15 +176,25 @@ describe('A coordinator', () => {
       expect(bench.sent).toHaveLength(1)
     })
 
-    it('sends it when the call is answered during which these have passed', async () => {
+    it('keeps it back from the answer to the call during which it comes', async () => {
       const goOn = bench.holdBack()
       const released = bench.release(a.uuid)
       const c = await bench.join('c')
       bench.clock.pass(20)
       goOn()
       await released
+      expect(bench.sent).toHaveLength(1)
       bench.clock.pass(20)
       expect(await hasTicket(c)).toBe(true)
+    })
+
+    it('does so each time', async () => {
+      for (const name of ['c', 'd']) {
+        const joined = await bench.join(name)
+        bench.clock.pass(20)
+        expect(await hasTicket(joined)).toBe(true)
+      }
+      expect(bench.sent).toHaveLength(2)
     })
   })
 

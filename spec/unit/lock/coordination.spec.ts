@@ -1,0 +1,278 @@
+import { describe, expect, it } from '@jest/globals'
+import type { TransactionResult } from '../../../lib/kv/transaction.js'
+import { IDLE, next, ticketOf } from '../../../lib/lock/engine/coordination.js'
+import {
+  type CoordinatorEffect,
+  type CoordinatorEvent,
+  type CoordinatorFacts,
+  type CoordinatorState,
+  entriesOf,
+  type Next,
+  type Send,
+  type Tell,
+} from '../../../lib/lock/engine/coordinator-state.js'
+import { type Intent, MOST_JOINS, nextTurn } from '../../../lib/lock/engine/turn.js'
+import { LockUnreadableError } from '../../../lib/model/errors.js'
+import { Timestamp } from '../../../lib/model/timestamp.js'
+import { LockKey } from '../../../lib/protocol/lock-key.js'
+import { emptySnapshot, type Snapshot } from '../../../lib/protocol/snapshot.js'
+import { KeySpace } from '../../../lib/store/memory/key-space.js'
+import { StoreError } from '../../../lib/store/store-error.js'
+
+const key = new LockKey('custom', 'name')
+const now = Timestamp.parse('2023-07-16 16:46:52')
+const nothing = emptySnapshot(key)
+const refusal = new StoreError('lease-not-found', 'The test ended a lease.')
+const silence = new StoreError('unreachable', 'The test cut the line.')
+const rideOver: Event = { kind: 'ride-over' }
+const told: Event = { kind: 'told' }
+
+type Event = CoordinatorEvent<Intent>
+type State = CoordinatorState<Intent>
+
+interface Situation {
+  readonly cached?: Snapshot
+  readonly hasWaiters?: boolean
+}
+
+function facts({ cached = nothing, hasWaiters = false }: Situation): CoordinatorFacts<Intent> {
+  return { hasWaiters, nextTurn: line => nextTurn(line, cached, now, () => false) }
+}
+
+function join(uuid: string, { waits = true, ttl = 30, from = nothing } = {}): Intent {
+  const request = {
+    uuid,
+    owner: 'tester',
+    concurrency: 1,
+    ttl,
+    holderLease: '1',
+    ticketLease: waits ? '2' : undefined,
+    handoffAllowed: true,
+  }
+  return { kind: 'join', uuid, join: { request, created: now, extraOps: [] }, from }
+}
+
+function release(uuid: string, from: Snapshot): Intent {
+  return { kind: 'release', uuid, mostSuccessors: 16, from }
+}
+
+const wanted = (entry: Intent): Event => ({ kind: 'wanted', entry })
+
+/** The state, and the last effect, after these events. */
+function after(events: readonly Event[], situation: Situation = {}, from: State = IDLE): Next<Intent> {
+  return events.reduce<Next<Intent>>(({ state }, event) => next(state, event, facts(situation)), {
+    state: from,
+    effect: { kind: 'none' },
+  })
+}
+
+/** What etcd answers to a turn, when it has what the turn was composed from. */
+function answerTo({ state }: Next<Intent>, etcd = new KeySpace(() => true)): Event {
+  if (state.kind !== 'sent') throw new Error(`nothing is under way, but ${state.kind}`)
+  return { kind: 'answer', result: etcd.run(state.turn.composition.transaction).result }
+}
+
+const linesOf = ({ state }: Next<Intent>): string[] => entriesOf(state).map(({ uuid }) => uuid)
+const takenOf = ({ effect }: Next<Intent>): string[] => asSend(effect).turn.taken.map(({ uuid }) => uuid)
+
+function asSend(effect: CoordinatorEffect<Intent>): Send<Intent> {
+  if (effect.kind !== 'send') throw new Error(`not sent, but ${effect.kind}`)
+  return effect
+}
+
+function asTell(effect: CoordinatorEffect<Intent>): Tell<Intent> {
+  if (effect.kind !== 'tell') throw new Error(`not told, but ${effect.kind}`)
+  return effect
+}
+
+/** Three turns in one etcd: a holds, b and c wait. */
+function queue(): { etcd: KeySpace; seen: Snapshot } {
+  const etcd = new KeySpace(() => true)
+  let seen = nothing
+  for (const uuid of ['a', 'b', 'c']) {
+    const sent = after([wanted(join(uuid, { from: seen }))], { cached: seen })
+    seen = asTell(after([answerTo(sent, etcd)], {}, sent.state).effect).after
+  }
+  return { etcd, seen }
+}
+
+describe('What a coordinator does next', () => {
+  it('sends at once what comes first, and lets the others wait for the answer', () => {
+    const first = after([wanted(join('a'))])
+    expect(takenOf(first)).toEqual(['a'])
+    const more = after([wanted(join('b')), wanted(join('c'))], {}, first.state)
+    expect([more.effect.kind, linesOf(more)]).toEqual(['none', ['a', 'b', 'c']])
+    const answered = after([answerTo(first)], {}, more.state)
+    expect(answered.state.kind).toBe('answered')
+    expect(takenOf(after([told], {}, answered.state))).toEqual(['b', 'c'])
+  })
+
+  it('changes no state that it was given', () => {
+    const { state } = after([wanted(join('a')), wanted(join('b'))])
+    expect(linesOf(after([wanted(join('c'))], {}, state))).toEqual(['a', 'b', 'c'])
+    expect(linesOf(after([wanted(join('d'))], {}, state))).toEqual(['a', 'b', 'd'])
+    expect(linesOf(after([], {}, state))).toEqual(['a', 'b'])
+  })
+
+  it('is idle when all is answered', () => {
+    const sent = after([wanted(join('a'))])
+    expect(after([answerTo(sent), told], {}, sent.state)).toEqual({ state: IDLE, effect: { kind: 'none' } })
+  })
+
+  it('takes what comes while it tells of an answer after those that came before', () => {
+    const sent = after([wanted(join('a'))])
+    const { state } = after([wanted(join('b')), answerTo(sent), wanted(join('c'))], {}, sent.state)
+    expect(takenOf(after([told], {}, state))).toEqual(['b', 'c'])
+  })
+
+  describe('where this process waits already', () => {
+    const waiting = { hasWaiters: true }
+
+    it('lets a new ticket ride', () => {
+      const { state, effect } = after([wanted(join('b')), wanted(join('c'))], waiting)
+      expect([state.kind, effect.kind]).toEqual(['riding', 'ride'])
+      expect(takenOf(after([rideOver], waiting, state))).toEqual(['b', 'c'])
+    })
+
+    it('lets a release take it along', () => {
+      const { seen } = queue()
+      const { state } = after([wanted(join('d'))], waiting)
+      expect(takenOf(after([wanted(release('a', seen))], waiting, state))).toEqual(['d', 'a'])
+    })
+
+    it.each([
+      ['that is not going to wait', join('d', { waits: false })],
+      ['that is to travel alone', { ...join('d'), isAlone: true }],
+    ])('lets none ride %s', (_, entry) => {
+      expect(after([wanted(entry)], waiting).effect.kind).toBe('send')
+    })
+
+    it('sends as soon as no more fit into one transaction', () => {
+      const events = Array.from({ length: MOST_JOINS }, (_, at) => wanted(join(`j${at}`)))
+      expect(after(events.slice(1), waiting).effect.kind).toBe('ride')
+      expect(takenOf(after(events, waiting))).toHaveLength(MOST_JOINS)
+    })
+
+    it('lets ride what came while a transaction was under way', () => {
+      const sent = after([wanted(join('a'))])
+      const { state, effect } = after([wanted(join('b')), answerTo(sent), told], waiting, sent.state)
+      expect([state.kind, effect.kind]).toEqual(['riding', 'ride'])
+    })
+
+    it('has nothing to send when a ride is over that has been taken along', () => {
+      const { state } = after([wanted(join('b')), rideOver], waiting)
+      expect(after([rideOver], waiting, state)).toEqual({ state, effect: { kind: 'none' } })
+    })
+  })
+
+  it('tells that nothing shows a holder that is to leave, and sends the rest', () => {
+    const x = release('x', nothing)
+    expect(after([wanted(x)])).toEqual({ state: IDLE, effect: { kind: 'unseen', unseen: [x] } })
+    const sent = after([wanted(join('a'))])
+    const { effect } = after([wanted(x), wanted(join('b')), answerTo(sent), told], {}, sent.state)
+    expect([asSend(effect).unseen, asSend(effect).turn.taken.map(({ uuid }) => uuid)]).toEqual([[x], ['b']])
+  })
+
+  it('fails all, and is idle, when what was seen cannot be read', () => {
+    const kv = { key: key.path, value: 'x', createRevision: 5n, modRevision: 5n, lease: undefined }
+    const entry = release('a', { ...nothing, revision: 5n, keyLocks: kv })
+    const { state, effect } = after([wanted(entry)])
+    expect([state, effect]).toMatchObject([IDLE, { kind: 'fail', entries: [entry] }])
+    expect(effect.kind === 'fail' && effect.error).toBeInstanceOf(LockUnreadableError)
+  })
+
+  describe('tells of an answer', () => {
+    it('who is granted the lock, and who has a ticket now', () => {
+      const etcd = new KeySpace(() => true)
+      const sent = after([wanted(join('a'))])
+      const first = after([answerTo(sent, etcd)], {}, sent.state)
+      expect(ticketOf(join('a'), asTell(first.effect))).toBeUndefined()
+      expect([...asTell(first.effect).after.holders.keys()]).toEqual(['a'])
+      const second = after([wanted(join('b'))], { cached: asTell(first.effect).after })
+      const news = asTell(after([answerTo(second, etcd)], {}, second.state).effect)
+      expect(ticketOf(join('b'), news)).toMatchObject({
+        key: key.ticket('b'),
+        createRevision: news.result.revision,
+      })
+    })
+
+    it('whom a release hands the lock to, and the first that waits that the queue has moved', () => {
+      const { etcd, seen } = queue()
+      const sent = after([wanted(release('a', seen))], { cached: seen })
+      const { effect } = after([answerTo(sent, etcd)], {}, sent.state)
+      expect(effect).toMatchObject({ handedTo: ['b'], first: 'progress', members: [{ uuid: 'a' }] })
+    })
+
+    it('the first that waits that a holder has left, when nobody is handed the lock', () => {
+      const { etcd, seen } = queue()
+      const sent = after([wanted({ ...release('a', seen), mostSuccessors: 0 } as Intent)], { cached: seen })
+      expect(after([answerTo(sent, etcd)], {}, sent.state).effect).toMatchObject({
+        handedTo: [],
+        first: 'freed',
+      })
+    })
+
+    it('nobody of a hand-over that has not come about', () => {
+      const { seen } = queue()
+      const sent = after([wanted(release('a', seen))], { cached: seen })
+      const result: TransactionResult = { succeeded: false, revision: 99n, results: [[], [], []] }
+      const { effect } = after([{ kind: 'answer', result }], {}, sent.state)
+      expect(effect).toMatchObject({ handedTo: [], first: undefined })
+    })
+  })
+
+  describe('of several that travel together', () => {
+    const [b, c, d] = [join('b'), join('c'), join('d')]
+    const first = after([wanted(join('a'))])
+    const together = after([wanted(b), wanted(c), answerTo(first), told, wanted(d)], {}, first.state)
+
+    it('sends each alone when etcd refuses them, before those that came later', () => {
+      const refused = after([{ kind: 'failure', error: refusal }], {}, together.state)
+      expect(refused.effect).toMatchObject({ kind: 'fail', entries: [] })
+      const sent = after([told], {}, refused.state)
+      expect(takenOf(sent)).toEqual(['b'])
+      expect(linesOf(sent)).toEqual(['b', 'c', 'd'])
+      const again = after([{ kind: 'failure', error: refusal }], {}, sent.state)
+      expect(again.effect).toMatchObject({ kind: 'fail', entries: [{ uuid: 'b' }], error: refusal })
+      const other = after([told], {}, again.state)
+      expect(takenOf(other)).toEqual(['c'])
+      expect(takenOf(after([answerTo(other), told], {}, other.state))).toEqual(['d'])
+    })
+
+    it('tells each that no answer came, and sends none again', () => {
+      const lost = after([{ kind: 'failure', error: silence }], {}, together.state)
+      expect(lost.effect).toEqual({ kind: 'fail', entries: [b, c], error: silence })
+      expect(takenOf(after([told], {}, lost.state))).toEqual(['d'])
+    })
+
+    it('tells one whose time is over, and the others when the answer comes', () => {
+      const late = after([{ kind: 'late', entries: [b] }], {}, together.state)
+      expect(late.effect).toEqual({ kind: 'give-up', entries: [b] })
+      expect(linesOf(late)).toEqual(['c', 'd'])
+      expect(asTell(after([answerTo(together)], {}, late.state).effect).members).toEqual([c])
+      const lost = after([{ kind: 'failure', error: silence }], {}, late.state)
+      expect(lost.effect).toMatchObject({ entries: [c] })
+    })
+
+    it('sends none again whose time is over when etcd refuses', () => {
+      const events: Event[] = [{ kind: 'late', entries: [b] }, { kind: 'failure', error: refusal }, told]
+      const sent = after(events, {}, together.state)
+      expect(takenOf(sent)).toEqual(['c'])
+      expect(linesOf(sent)).toEqual(['c', 'd'])
+    })
+
+    it('sends nothing for one whose time is over before it was sent', () => {
+      const late = after([{ kind: 'late', entries: [d] }], {}, together.state)
+      expect(after([answerTo(together), told], {}, late.state).state).toEqual(IDLE)
+    })
+  })
+
+  it('is idle when the time is over of all that ride', () => {
+    const b = join('b')
+    const { state } = after([wanted(b)], { hasWaiters: true })
+    expect(after([{ kind: 'late', entries: [b] }], { hasWaiters: true }, state)).toEqual({
+      state: IDLE,
+      effect: { kind: 'give-up', entries: [b] },
+    })
+  })
+})
