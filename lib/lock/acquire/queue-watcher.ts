@@ -13,7 +13,11 @@ import type { OwnKeysListener } from '../engine/own-keys-watch.js'
 import { QueueNews } from './queue-news.js'
 import { QueueWatches } from './queue-watches.js'
 
-/** How often etcd is read again although no watch has reported anything, in case one has missed a change. */
+/**
+ * How often the first waiter of a process reads etcd again although no watch has reported anything, in case one has missed a change. The
+ * others become the first, whatever a watch has missed of them: a ticket that was handed the lock, or deleted by force, stands in nobody's
+ * way. Each read has etcd sort the queue: if all did it, a queue of thousands would keep etcd from everything else.
+ */
 const REREAD_MS = 30_000
 /**
  * One transaction changes the KeyLocks and a holder key, and two watches report them: how long to wait for the second
@@ -57,6 +61,8 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
   /** Monotonic: since when it is the first waiter of its process; undefined while it is not. */
   private firstSince: number | undefined
   private isPromoted = false
+  /** It is told when it becomes the first. */
+  private isAttended = false
 
   constructor(
     private readonly engine: Engine,
@@ -88,6 +94,7 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
     this.stopped ??= this.listen()
     const ticket = snapshots[0]!.tickets.get(this.uuid)
     if (ticket) this.coordinator?.attend(this.uuid, this, ticket.createRevision)
+    this.isAttended = ticket !== undefined && this.coordinator !== undefined
     for (;;) {
       if (this.signal.aborted) return snapshots
       const granted = this.news.takeGranted(snapshots[0]!.revision)
@@ -179,6 +186,11 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
     return first === this.uuid && decide(seen, terms, this.engine.clock.now()).kind === 'grant'
   }
 
+  /** Others of its process stand before it, of which each becomes the first before it does. */
+  private get isBehindOthers(): boolean {
+    return this.isAttended && this.firstSince === undefined
+  }
+
   /** Milliseconds until it watches those before it; Infinity when it does already, or others of its process do. */
   private get msOfPatience(): number {
     if (this.firstSince === undefined || this.watches.areThere) return Infinity
@@ -239,7 +251,7 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
 
   private woken(ms: number): Promise<void> {
     if (this.signal.aborted) return Promise.resolve()
-    const longest = this.options.isShown ? SHOWN_REREAD_MS : REREAD_MS
+    const longest = this.options.isShown ? SHOWN_REREAD_MS : this.isBehindOthers ? Infinity : REREAD_MS
     return new Promise(resolve => {
       const timer = this.engine.clock.timer(Math.min(Math.max(ms, 1), longest), () => this.wake())
       this.wake = () => {

@@ -12,12 +12,16 @@ import type {
 import { isStoreError } from '../store-error.js'
 import { Batcher } from './batch/batcher.js'
 import { Rights } from './batch/rights.js'
+import { CallSlots } from './call-slots.js'
 import { Connection, type MemberCallOptions } from './connection.js'
 import { LeaseStream } from './lease-stream.js'
 import { knownDefect } from './known-defects.js'
 import { MergedWatch } from './merged-watch.js'
 import type { EtcdOptions } from './options.js'
 import { WatchStream } from './watch-stream.js'
+
+/** How many leases are being granted or revoked at a time: each is a commit of its own, which etcd writes together with the others. */
+const LEASE_CALLS = 64
 
 /** The store on a real etcd (v3 API, 3.4 or newer). Connects at the first call. */
 export class EtcdStore implements Store {
@@ -31,6 +35,7 @@ export class EtcdStore implements Store {
   private readonly batcher: Batcher
   private readonly watches: WatchStream
   private readonly renewals: LeaseStream
+  private readonly leaseCalls = new CallSlots(LEASE_CALLS)
   private isInspected = false
 
   /** @param warn told at most once, when etcd turns out to be of a version that is known to lose leases. */
@@ -87,7 +92,10 @@ export class EtcdStore implements Store {
   }
 
   private async grant(ttl: number, options?: CallOptions): Promise<GrantedLease> {
-    return this.connection.call((member, { deadline }) => member.grantLease(ttl, deadline), options)
+    return this.leaseCalls.run(
+      within => this.connection.call((member, { deadline }) => member.grantLease(ttl, deadline), within),
+      options,
+    )
   }
 
   private async remaining(id: LeaseId, options?: CallOptions): Promise<RemainingLease | undefined> {
@@ -101,7 +109,10 @@ export class EtcdStore implements Store {
 
   private async revoke(id: LeaseId, options?: CallOptions): Promise<void> {
     try {
-      await this.connection.call((member, { deadline }) => member.revokeLease(id, deadline), options)
+      await this.leaseCalls.run(
+        within => this.connection.call((member, { deadline }) => member.revokeLease(id, deadline), within),
+        options,
+      )
     } catch (error) {
       if (!isStoreError(error, 'lease-not-found')) throw error
     }

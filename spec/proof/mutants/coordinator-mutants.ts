@@ -141,6 +141,20 @@ export const coordinatorMutants: readonly Mutant[] = [
     specs: ['spec/unit/lock/acquire-attempt'],
   },
   {
+    mistake: 'each of many that wait in a process has etcd sort the queue again and again',
+    file: 'lib/lock/acquire/queue-watcher.ts',
+    right: 'this.isBehindOthers ? Infinity : REREAD_MS',
+    wrong: 'REREAD_MS',
+    specs: ['spec/unit/lock/rereading'],
+  },
+  {
+    mistake: 'the first that waits of a process trusts its watches for ever',
+    file: 'lib/lock/acquire/queue-watcher.ts',
+    right: 'return this.isAttended && this.firstSince === undefined',
+    wrong: 'return this.isAttended',
+    specs: ['spec/unit/lock/rereading'],
+  },
+  {
     mistake: 'a waiter believes in a grant of its process whose end it has seen',
     file: 'lib/lock/acquire/queue-news.ts',
     right: 'if (!granted || granted.revision < seen) return undefined',
