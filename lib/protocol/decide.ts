@@ -84,19 +84,8 @@ export function watchedBy({ key, tickets }: Snapshot, uuid: string): KeyRange[] 
   return [{ key: key.holder(uuid) }, { key: key.ticket(ahead) }, dismissal]
 }
 
-/** What a waiter for several locks watches. Not its own holder keys: no release hands it a single one of them. */
-export function watchedByAll(targets: readonly TargetState[], now: Timestamp): KeyRange[] {
-  if (targets.length === 1) return watchedBy(targets[0]!.snapshot, targets[0]!.terms.uuid)
-  return targets.flatMap(({ snapshot, terms }) => {
-    const { key, tickets } = snapshot
-    const dismissal = { key: key.forced(terms.uuid) }
-    if (decide(snapshot, terms, now, targets.length).kind === 'grant') return [dismissal]
-    const ahead = aheadOf(tickets, terms.uuid)
-    return ahead === undefined ? watchedBy(snapshot, terms.uuid) : [{ key: key.ticket(ahead) }, dismissal]
-  })
-}
-
-function aheadOf(tickets: Snapshot['tickets'], uuid: string): string | undefined {
+/** The waiter right before this one in the queue; undefined for the first. */
+export function aheadOf(tickets: Snapshot['tickets'], uuid: string): string | undefined {
   const queue = [...tickets.keys()]
   return queue[queue.indexOf(uuid) - 1]
 }

@@ -78,7 +78,11 @@ export class LockKey {
 
   /** All of these, and the markers of releases by force, under a prefix. */
   static toldUnder(prefix: string): KeyRange[] {
-    return [...LockKey.allUnder(prefix), withPrefix(`${KEYS_BASE_PATH}/${FORCED}/${prefix}/`)]
+    return [...LockKey.allUnder(prefix), LockKey.markersUnder(prefix)]
+  }
+
+  static markersUnder(prefix: string): KeyRange {
+    return withPrefix(`${KEYS_BASE_PATH}/${FORCED}/${prefix}/`)
   }
 
   ticket(uuid: string): string {

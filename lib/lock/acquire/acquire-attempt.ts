@@ -22,7 +22,7 @@ import {
   remainsOf,
 } from './attempt-state.js'
 import { holdingsIn, shareGrant } from './granted.js'
-import type { QueueWatcher } from './queue-watcher.js'
+import type { Waiting } from './waiting.js'
 
 const GO = { kind: 'go' } as const
 const LEAVE = { kind: 'leave' } as const
@@ -46,7 +46,7 @@ export class AcquireAttempt implements AttemptFacts {
     private readonly targets: readonly LockTarget[],
     readonly mayWait: boolean,
     private readonly stop: StopSignal,
-    waiter: QueueWatcher,
+    waiter: Waiting,
   ) {
     this.keys = targets.map(({ key }) => key)
     this.path = this.isSingle ? this.keys[0]!.path : this.keys.join(', ')

@@ -14,6 +14,8 @@ import { WaitDeadline } from '../../time/wait-deadline.js'
 import { mayBeHandedOver } from '../../protocol/hand-over.js'
 import { unavailable } from './unavailable-error.js'
 import { QueueWatcher } from './queue-watcher.js'
+import { SetWatcher } from './set-watcher.js'
+import type { Waiting } from './waiting.js'
 
 /** How long an attempt that does not wait repeats its calls while etcd is unreachable: its members may elect a leader meanwhile. */
 const IMPATIENT_MS = 5_000
@@ -44,12 +46,7 @@ export async function acquire(
   if (signal?.aborted) for (const { key, terms } of targets) engine.ids.free(key.path, terms.uuid)
   throwIfAborted(signal)
   const stop = new WaitDeadline(signal, waitMs, engine.clock)
-  const onHandOver = (): void => attempt.renewLeases()
-  const waiting = new QueueWatcher(engine, targets, stop, {
-    isShown: onWait !== undefined,
-    isHandedOver: targets.every(({ terms, extraOps }) => mayBeHandedOver(terms.ttl) && !extraOps),
-    onHandOver,
-  })
+  const waiting = waitingFor(engine, targets, stop, onWait !== undefined, () => attempt.renewLeases())
   const attempt = new AcquireAttempt(engine, targets, waitMs > 0, stop, waiting)
   try {
     const end = await outcomeOf(engine, stop, pursue(engine, attempt, waiting, stop, onWait))
@@ -69,13 +66,26 @@ export async function acquire(
   }
 }
 
+function waitingFor(
+  engine: Engine,
+  targets: readonly LockTarget[],
+  stop: StopSignal,
+  isShown: boolean,
+  onHandOver: () => void,
+): Waiting {
+  const [target] = targets as readonly [LockTarget]
+  if (targets.length > 1) return new SetWatcher(engine, targets, stop, isShown)
+  const isHandedOver = mayBeHandedOver(target.terms.ttl) && !target.extraOps
+  return new QueueWatcher(engine, target, stop, { isShown, isHandedOver, onHandOver })
+}
+
 type End = 'hold' | 'left'
 
 /** From the first call to the end, after which nothing is left in etcd that is not wanted. Undefined when nobody waits for it any more. */
 async function pursue(
   engine: Engine,
   attempt: AcquireAttempt,
-  waiting: QueueWatcher,
+  waiting: Waiting,
   stop: WaitDeadline,
   onWait: WaitOptions['onWait'],
 ): Promise<End | undefined> {
@@ -107,7 +117,7 @@ async function pursue(
 async function waitUntilHeld(
   engine: Engine,
   attempt: AcquireAttempt,
-  waiting: QueueWatcher,
+  waiting: Waiting,
   stop: StopSignal,
   onWait: WaitOptions['onWait'],
 ): Promise<End | undefined> {

@@ -16,7 +16,7 @@ import type { LockTarget } from '../options/lock-target.js'
 import { checkDismissal } from '../release/force-release-marker.js'
 import type { AttemptLeases } from './attempt-leases.js'
 import type { AttemptEffect, AttemptEvent, Pause } from './attempt-state.js'
-import type { QueueWatcher } from './queue-watcher.js'
+import type { Waiting } from './waiting.js'
 
 const GO = { kind: 'go' } as const
 const CLEARED = { kind: 'cleared' } as const
@@ -34,8 +34,8 @@ export class AttemptCalls {
     private readonly keys: readonly LockKey[],
     private readonly targets: readonly LockTarget[],
     private readonly leases: AttemptLeases,
-    /** Is told what this process does to the queue of a single lock, once the attempt has a ticket; undefined where it does not wait. */
-    private readonly waiter: QueueWatcher | undefined,
+    /** Undefined where it does not wait. */
+    private readonly waiter: Waiting | undefined,
   ) {
     this.uuid = targets[0]!.terms.uuid
     this.isSingle = targets.length === 1
@@ -90,7 +90,7 @@ export class AttemptCalls {
     try {
       waiter?.prepare()
       const intent = { uuid, join, from }
-      const result = await engine.coordinator(target.key).join(intent, within, waiter)
+      const result = await engine.coordinator(target.key).join(intent, within, waiter?.local)
       if (result.kind === 'answered') {
         const isGranted = result.succeeded && result.composition.granted.has(uuid)
         event = { kind: 'answered', isGranted, snapshots: [result.after] }
@@ -123,6 +123,7 @@ export class AttemptCalls {
       return grant(from[at]!, request, now, { ...options, ...reads })
     })
     const renewals = this.leases.renewDue(within)
+    if (!from.some(({ tickets }) => tickets.has(this.uuid))) this.waiter?.prepare()
     let event: AttemptEvent
     try {
       const transactions = grants.map(({ transaction }) => transaction)

@@ -56,19 +56,19 @@ export class QueueNews {
     return snapshots.every(({ key }) => !isWatched(key.path) || areWhole(key, this.events))
   }
 
-  /** What is true by the events so far. @param isSingle whether its own holder key is watched, and tells more than what was known. */
-  apply(snapshots: readonly Snapshot[], isSingle: boolean): readonly Snapshot[] {
+  /** What is true by the events so far. Its own holder key tells more than what was known. */
+  apply(snapshots: readonly Snapshot[]): readonly Snapshot[] {
     const news = this.events.splice(0)
-    return snapshots.map(snapshot => this.applied(news, snapshot, isSingle))
+    return snapshots.map(snapshot => this.applied(news, snapshot))
   }
 
-  private applied(news: readonly KeyEvent[], snapshot: Snapshot, isSingle: boolean): Snapshot {
+  private applied(news: readonly KeyEvent[], snapshot: Snapshot): Snapshot {
     const newer = news.filter(event => eventRevision(event) > snapshot.revision)
     const path = snapshot.key.holder(this.uuid)
     const isGrant = (event: KeyEvent): boolean =>
       event.type === 'put' && event.kv.key === path && idIn(event.kv) === this.uuid
-    const grant = isSingle && newer.findLast(isGrant)
-    const held = grant && grant.type === 'put' ? heldSnapshot(snapshot.key, grant.kv) : undefined
+    const grant = newer.findLast(isGrant)
+    const held = grant?.type === 'put' ? heldSnapshot(snapshot.key, grant.kv) : undefined
     // What came after the grant may have taken it away again.
     return held ? after(held, newer) : newer.reduce(applyEvent, snapshot)
   }

@@ -1,6 +1,6 @@
 import type { KeyEvent } from '../../kv/key-value.js'
 import type { Timestamp } from '../../model/timestamp.js'
-import { decide, watchedByAll } from '../../protocol/decide.js'
+import { decide, watchedBy } from '../../protocol/decide.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
 import type { CallOptions } from '../../store/store.js'
 import { translated } from '../../store/retry.js'
@@ -12,18 +12,8 @@ import type { LockTarget, TargetSnapshot } from '../options/lock-target.js'
 import type { OwnKeysListener } from '../engine/own-keys-watch.js'
 import { QueueNews } from './queue-news.js'
 import { QueueWatches } from './queue-watches.js'
+import { REREAD_MS, SECOND_REPORT_MS, SHOWN_REREAD_MS, type Waiting } from './waiting.js'
 
-/**
- * How often the first waiter of a process reads etcd again although no watch has reported anything, in case one has missed a change. The
- * others become the first, whatever a watch has missed of them: a ticket that was handed the lock, or deleted by force, stands in nobody's
- * way. Each read has etcd sort the queue: if all did it, a queue of thousands would keep etcd from everything else.
- */
-const REREAD_MS = 30_000
-/**
- * One transaction changes the KeyLocks and a holder key, and two watches report them: how long to wait for the second
- * report. It is seldom late at all.
- */
-const SECOND_REPORT_MS = 20
 /**
  * How long the first waiter of a process, since it has seen the queue move, leaves it to others to hand it the lock. Then it
  * watches those before it. A hand-over usually comes first, and a watch for each would cost more than all the rest.
@@ -39,25 +29,22 @@ export interface QueueWatcherOptions {
   readonly onHandOver: () => void
 }
 
-/** How often the state is read again that somebody is shown. */
-const SHOWN_REREAD_MS = 2_000
-
 /**
  * Tells one waiter of what concerns its place in the queue, and returns the current snapshots.
  *
  * Waiters of one lock share a watch of their holder keys. Only the first of a process watches what is before it: the others are
- * told by the {@link Coordinator} when they become the first. Who waits for several locks at once is alone, and watches all.
+ * told by the {@link Coordinator} when they become the first.
  */
-export class QueueWatcher implements OwnKeysListener, LocalWaiter {
+export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
   readonly uuid: string
+  readonly local = this
   private readonly watches: QueueWatches
   private readonly news: QueueNews
   private wake: () => void = () => {}
   private stop: () => void = () => {}
   /** Resolves at the end of the wait. Made by the first {@link next}: most locks are granted without a wait. */
   private stopped: Promise<void> | undefined
-  /** Of a single lock. */
-  private readonly coordinator: Coordinator | undefined
+  private readonly coordinator: Coordinator
   /** Monotonic: since when it is the first waiter of its process; undefined while it is not. */
   private firstSince: number | undefined
   private isPromoted = false
@@ -66,14 +53,13 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
 
   constructor(
     private readonly engine: Engine,
-    private readonly targets: readonly LockTarget[],
+    private readonly target: LockTarget,
     private readonly signal: StopSignal,
     private readonly options: QueueWatcherOptions,
   ) {
-    const [first] = targets as readonly [LockTarget]
-    this.uuid = first.terms.uuid
-    this.coordinator = targets.length === 1 ? engine.coordinator(first.key) : undefined
-    this.coordinator?.enter()
+    this.uuid = target.terms.uuid
+    this.coordinator = engine.coordinator(target.key)
+    this.coordinator.enter()
     this.watches = new QueueWatches(engine.store, this.coordinator, this)
     this.news = new QueueNews(this.uuid)
   }
@@ -81,7 +67,7 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
   /** Before a ticket is taken: what the watch of its process tells from now on is not missed. */
   prepare(): void {
     // Who is shown its place has to read the whole queue anyway.
-    if (this.coordinator?.hasWaiters && !this.options.isShown) this.watches.watchOwnKeys('before the ticket')
+    if (this.coordinator.hasWaiters && !this.options.isShown) this.watches.watchOwnKeys('before the ticket')
   }
 
   /**
@@ -93,8 +79,8 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
     const snapshots = seen.map(({ snapshot }) => snapshot)
     this.stopped ??= this.listen()
     const ticket = snapshots[0]!.tickets.get(this.uuid)
-    if (ticket) this.coordinator?.attend(this.uuid, this, ticket.createRevision)
-    this.isAttended = ticket !== undefined && this.coordinator !== undefined
+    if (ticket) this.coordinator.attend(this.uuid, this, ticket.createRevision)
+    this.isAttended = ticket !== undefined
     for (;;) {
       if (this.signal.aborted) return snapshots
       const granted = this.news.takeGranted(snapshots[0]!.revision)
@@ -109,7 +95,7 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
       // A waiter that saw a holder key go before the KeyLocks changes would try a grant that must fail: one wasted call at each hand-over.
       if (!this.news.isStale && !this.seesWhole(snapshots)) await this.woken(SECOND_REPORT_MS)
       if (this.news.isReadDue) return this.read(snapshots)
-      return this.news.apply(snapshots, this.coordinator !== undefined)
+      return this.news.apply(snapshots)
     }
   }
 
@@ -161,7 +147,7 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
   close(): void {
     this.signal.removeEventListener('abort', this.onAbort)
     this.watches.close()
-    this.coordinator?.leave(this.uuid)
+    this.coordinator.leave(this.uuid)
     this.onAbort()
   }
 
@@ -180,7 +166,7 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
 
   /** Whether it could take the lock by what this process knows: several may fit at once, and a release hands over to some only. */
   private get isFree(): boolean {
-    const [{ key, terms }] = this.targets as readonly [LockTarget]
+    const { key, terms } = this.target
     const seen = this.engine.snapshots.get(key)
     const [first] = seen.tickets.keys()
     return first === this.uuid && decide(seen, terms, this.engine.clock.now()).kind === 'grant'
@@ -211,7 +197,7 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
 
   /** Watches what is to be watched now. Returns whether a change may have been missed until the watches are established. */
   private watch(seen: readonly TargetSnapshot[]): boolean {
-    const ranges = watchedByAll(seen, this.engine.clock.now())
+    const ranges = watchedBy(seen[0]!.snapshot, this.uuid)
     return this.watches.watch(ranges, this.isOutOfPatience || this.watches.areThere)
   }
 
@@ -219,26 +205,23 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
     try {
       await this.watches.ready
     } catch (error) {
-      throw translated(error, pathOf(this.targets))
+      throw translated(error, this.target.key.path)
     }
   }
 
   private async read(snapshots: readonly Snapshot[]): Promise<readonly Snapshot[]> {
     if (this.signal.aborted) return snapshots
     this.news.isStale = false
-    const { engine, signal, targets } = this
-    const fresh = await engine.retry({ path: pathOf(targets) }, within => this.readOnce(within), { signal })
+    const { engine, signal, target } = this
+    const fresh = await engine.retry({ path: target.key.path }, within => this.readOnce(within), { signal })
     this.news.dropUpTo(fresh[0]!.revision)
     return fresh
   }
 
   private async readOnce(within: CallOptions): Promise<readonly Snapshot[]> {
-    const { coordinator, engine, targets, uuid } = this
-    if (coordinator && !this.options.isShown) return [await engine.readQueue(coordinator.key, uuid, within)]
-    return engine.read(
-      targets.map(({ key }) => key),
-      within,
-    )
+    const { engine, target, uuid } = this
+    if (this.options.isShown) return engine.read([target.key], within)
+    return [await engine.readQueue(target.key, uuid, within)]
   }
 
   private seesWhole(snapshots: readonly Snapshot[]): boolean {
@@ -260,8 +243,4 @@ export class QueueWatcher implements OwnKeysListener, LocalWaiter {
       }
     })
   }
-}
-
-function pathOf(targets: readonly LockTarget[]): string {
-  return targets.map(({ key }) => key.path).join(', ')
 }

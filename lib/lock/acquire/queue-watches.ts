@@ -1,34 +1,25 @@
 import type { KeyRange } from '../../kv/key-value.js'
-import type { Store, Watch } from '../../store/store.js'
+import type { Store } from '../../store/store.js'
 import type { Coordinator } from '../engine/coordinator.js'
 import type { OwnKeysListener } from '../engine/own-keys-watch.js'
+import { RangeWatches } from './range-watches.js'
 
 /** The watches of one waiter: those of what is before it, and its part in the watch of the own keys of its process. */
-export class QueueWatches {
-  /** Made by the first that is opened: most locks are granted without a wait. */
-  private watches: Map<string, Watch> | undefined
+export class QueueWatches extends RangeWatches {
   /** The watch of its own keys; undefined while there is none. */
   private own: { readonly ready: Promise<unknown>; isNew: boolean } | undefined
 
   constructor(
-    private readonly store: Store,
-    /** Of a single lock. Who waits for several watches its own keys as it does the others. */
-    private readonly coordinator: Coordinator | undefined,
-    private readonly listener: OwnKeysListener,
-  ) {}
-
-  /** Whether it watches what is before it. */
-  get areThere(): boolean {
-    return this.watches !== undefined && this.watches.size > 0
-  }
-
-  has(path: string): boolean {
-    return this.watches?.has(path) === true
+    store: Store,
+    private readonly coordinator: Coordinator,
+    private readonly waiter: OwnKeysListener,
+  ) {
+    super(store, waiter)
   }
 
   /** Resolves when all of them are established. @throws LockError */
-  get ready(): Promise<unknown> {
-    return Promise.all([this.own?.ready, ...[...(this.watches?.values() ?? [])].map(({ ready }) => ready)])
+  override get ready(): Promise<unknown> {
+    return Promise.all([this.own?.ready, super.ready])
   }
 
   /**
@@ -36,14 +27,13 @@ export class QueueWatches {
    * watches are established.
    */
   watch(ranges: readonly KeyRange[], isWatching: boolean): boolean {
-    const { coordinator, listener } = this
-    if (!coordinator) return this.moveTo(ranges)
+    const { coordinator, waiter } = this
     this.watchOwnKeys('after the ticket')
     const { isNew } = this.own!
     this.own!.isNew = false
     const { key } = coordinator
     const isOwn = (path: string): boolean =>
-      path === key.holder(listener.uuid) || path === key.forced(listener.uuid)
+      path === key.holder(waiter.uuid) || path === key.forced(waiter.uuid)
     const isMore = isWatching && this.moveTo(ranges.filter(range => !isOwn(range.key)))
     return isNew || isMore
   }
@@ -55,28 +45,13 @@ export class QueueWatches {
    */
   watchOwnKeys(when: 'before the ticket' | 'after the ticket'): void {
     if (this.own) return
-    const { ready, isReady } = this.coordinator!.ownKeys.add(this.listener)
+    const { ready, isReady } = this.coordinator.ownKeys.add(this.waiter)
     this.own = { ready, isNew: !isReady || when === 'after the ticket' }
   }
 
-  close(): void {
-    for (const watch of this.watches?.values() ?? []) watch.close()
-    this.watches = undefined
-    if (this.own) this.coordinator!.ownKeys.delete(this.listener)
+  override close(): void {
+    super.close()
+    if (this.own) this.coordinator.ownKeys.delete(this.waiter)
     this.own = undefined
-  }
-
-  /** Opens the watches of these ranges and closes all others. Returns whether any was opened. */
-  private moveTo(ranges: readonly KeyRange[]): boolean {
-    const watches = (this.watches ??= new Map<string, Watch>())
-    const wanted = new Map(ranges.map(range => [range.key, range]))
-    for (const [key, watch] of watches) {
-      if (wanted.has(key)) continue
-      watch.close()
-      watches.delete(key)
-    }
-    const fresh = ranges.filter(({ key }) => !watches.has(key))
-    for (const range of fresh) watches.set(range.key, this.store.watch(range, this.listener))
-    return fresh.length > 0
   }
 }

@@ -83,7 +83,8 @@ export class Coordinator implements CoordinatorFacts<LineEntry> {
   /** When it is to look, monotonic. */
   private reaperDueAt = 0
   private watch: OwnKeysWatch | undefined
-  private readonly isLocal = (uuid: string): boolean => this.waiters.has(uuid)
+  /** Whether this process waits in the queue under this id. */
+  readonly isLocal = (uuid: string): boolean => this.waiters.has(uuid)
 
   constructor(
     private readonly engine: CoordinatorEngine,

@@ -23,7 +23,9 @@ import type { Clock } from '../../time/clock.js'
 import { Coordinator } from './coordinator.js'
 import { SnapshotCache } from './snapshot-cache.js'
 import { Holdings } from './holdings.js'
+import { MarkersWatch } from './markers-watch.js'
 import type { Host } from './host.js'
+import { WaitingSets } from './waiting-sets.js'
 import { LeasePool } from '../leases/lease-pool.js'
 import { TicketLeases } from '../leases/ticket-leases.js'
 import { retry } from '../../store/retry.js'
@@ -48,7 +50,9 @@ export class Engine {
   readonly ids: LockIds
   readonly pool: LeasePool
   readonly tickets: TicketLeases
-  readonly snapshots = new SnapshotCache()
+  readonly sets = new WaitingSets()
+  readonly markers: MarkersWatch
+  readonly snapshots = new SnapshotCache(path => this.sets.changed(path))
   readonly holdings: Holdings
   /** The monitors of what is held. */
   readonly monitors: Wakings<Sleeper & Dependant>
@@ -73,6 +77,7 @@ export class Engine {
     this.clock = clock
     this.ids = ids
     this.store = heard(store, () => (this.answeredAt = clock.monotonic()))
+    this.markers = new MarkersWatch(this.store)
     this.pool = new LeasePool(this.store.leases, clock, log)
     this.tickets = new TicketLeases(this.pool, clock)
     this.holdings = new Holdings(clock, ids)
@@ -103,13 +108,35 @@ export class Engine {
     transactions: readonly Transaction[],
     within?: CallOptions,
   ): Promise<{ succeeded: boolean; after: Snapshot[]; rest: TransactionResult[] }> {
-    for (const { key } of before) this.snapshots.delete(key)
     const keys = before.map(({ key }) => key)
-    const result = await this.commit(combine(transactions, scopeOf(keys, transactions)), within)
+    let result: TransactionResult
+    try {
+      result = await this.commit(combine(transactions, scopeOf(keys, transactions)), within)
+    } catch (error) {
+      for (const key of keys) this.snapshots.delete(key)
+      throw error
+    }
     const results = split(transactions, result)
-    const after = before.map((snapshot, at) => applyResult(snapshot, transactions[at]!, results[at]!))
+    const after = before.map((snapshot, at) =>
+      applyResult(this.latest(snapshot, result.revision), transactions[at]!, results[at]!),
+    )
     for (const snapshot of after) this.snapshots.set(snapshot)
     return { succeeded: result.succeeded, after, rest: results.slice(before.length) }
+  }
+
+  /** What is known of a lock besides: others of this process may have changed its queue since the snapshot that a transaction was made from. */
+  private latest(before: Snapshot, until: bigint): Snapshot {
+    const seen = this.snapshots.get(before.key)
+    return before.revision > 0n && seen.revision > before.revision && seen.revision < until ? seen : before
+  }
+
+  /** Whether this process holds the lock under this id, or waits for it. */
+  isOurs(key: LockKey, uuid: string): boolean {
+    return (
+      this.holdings.isKnown(key, uuid) ||
+      this.sets.has(uuid) ||
+      this.coordinators.get(key.path)?.isLocal(uuid) === true
+    )
   }
 
   /** The truth, linearizably, of one revision. One attempt. @throws StoreError */

@@ -41,6 +41,11 @@ export class Holdings {
     return this.find(key, uuid) !== undefined
   }
 
+  /** Also while its release is under way. */
+  isKnown(key: LockKey, uuid: string): boolean {
+    return this.byHolderKey.get(key.holder(uuid))?.uuid === uuid
+  }
+
   /** Notes that a holding is on another lease now. */
   move(key: LockKey, uuid: string, lease: Lease): void {
     const holding = this.find(key, uuid)

@@ -15,6 +15,9 @@ export class SnapshotCache {
    */
   private readonly seen = new Map<string, Snapshot>()
 
+  /** @param onSet told of the path of a lock of which more is known. */
+  constructor(private readonly onSet: (path: string) => void = () => {}) {}
+
   get(key: LockKey): Snapshot {
     return this.seen.get(key.path) ?? emptySnapshot(key)
   }
@@ -30,6 +33,7 @@ export class SnapshotCache {
     if (known && known.revision > snapshot.revision) return
     if (!isReadable(snapshot)) return this.delete(snapshot.key)
     this.seen.set(path, snapshot)
+    this.onSet(path)
     if (this.seen.size <= MOST) return
     const [oldest] = this.seen.keys()
     this.seen.delete(oldest!)

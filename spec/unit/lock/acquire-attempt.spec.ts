@@ -27,7 +27,7 @@ describe('One that waits', () => {
     store = new MemoryStore()
     engine = new Engine(store, systemHost, pino({ level: 'silent' }))
     target = { key, terms: { uuid: newLockId(), owner: 'tester', concurrency: 1, ttl: 30 } }
-    watcher = new QueueWatcher(engine, [target], stop.signal, {
+    watcher = new QueueWatcher(engine, target, stop.signal, {
       isShown: false,
       isHandedOver: true,
       onHandOver: () => {},

@@ -1,0 +1,47 @@
+import type { KeyRange } from '../../kv/key-value.js'
+import type { Store, Watch, WatchListener } from '../../store/store.js'
+
+/** The watches of one waiter of what is before it. */
+export class RangeWatches {
+  /** Made by the first that is opened: most locks are granted without a wait. */
+  private watches: Map<string, Watch> | undefined
+
+  constructor(
+    private readonly store: Store,
+    private readonly listener: WatchListener,
+  ) {}
+
+  /** Whether there are any. */
+  get areThere(): boolean {
+    return this.watches !== undefined && this.watches.size > 0
+  }
+
+  /** Resolves when all of them are established. @throws LockError */
+  get ready(): Promise<unknown> {
+    return Promise.all([...(this.watches?.values() ?? [])].map(({ ready }) => ready))
+  }
+
+  has(path: string): boolean {
+    return this.watches?.has(path) === true
+  }
+
+  /** Opens the watches of these ranges and closes all others. Returns whether any was opened. */
+  moveTo(ranges: readonly KeyRange[]): boolean {
+    if (ranges.length === 0 && !this.areThere) return false
+    const watches = (this.watches ??= new Map<string, Watch>())
+    const wanted = new Map(ranges.map(range => [range.key, range]))
+    for (const [key, watch] of watches) {
+      if (wanted.has(key)) continue
+      watch.close()
+      watches.delete(key)
+    }
+    const fresh = ranges.filter(({ key }) => !watches.has(key))
+    for (const range of fresh) watches.set(range.key, this.store.watch(range, this.listener))
+    return fresh.length > 0
+  }
+
+  close(): void {
+    for (const watch of this.watches?.values() ?? []) watch.close()
+    this.watches = undefined
+  }
+}

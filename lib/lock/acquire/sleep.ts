@@ -1,0 +1,56 @@
+import type { StopSignal } from '../../time/abort-signal.js'
+import type { Clock } from '../../time/clock.js'
+
+/** The sleeps of one waiter, until its wait is stopped. */
+export class Sleep {
+  private wake: () => void = () => {}
+  private stop: () => void = () => {}
+  /** Resolves at the end of the wait. */
+  private stopped: Promise<void> | undefined
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly signal: StopSignal,
+  ) {}
+
+  /** Ends after so many milliseconds, one at least; when it is ended; or when the wait is stopped. */
+  atMost(ms: number): Promise<void> {
+    if (this.signal.aborted) return Promise.resolve()
+    void this.listen()
+    return new Promise(resolve => {
+      const timer = this.clock.timer(Math.max(ms, 1), () => this.wake())
+      this.wake = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
+  }
+
+  end(): void {
+    this.wake()
+  }
+
+  /** Ends when this is done, or when the wait is stopped. @throws what it throws */
+  until(done: Promise<unknown>): Promise<unknown> {
+    return Promise.race([done, this.listen()])
+  }
+
+  close(): void {
+    this.signal.removeEventListener('abort', this.onAbort)
+    this.onAbort()
+  }
+
+  private readonly onAbort = (): void => {
+    this.stop()
+    this.wake()
+  }
+
+  /** Made by the first sleep: most locks are granted without a wait. */
+  private listen(): Promise<void> {
+    return (this.stopped ??= new Promise(resolve => {
+      this.stop = resolve
+      this.signal.addEventListener('abort', this.onAbort)
+      if (this.signal.aborted) resolve()
+    }))
+  }
+}

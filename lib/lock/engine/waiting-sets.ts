@@ -1,0 +1,51 @@
+import type { LockKey } from '../../protocol/lock-key.js'
+
+/** A request of this process for several locks at once that waits. */
+export interface WaitingSet {
+  readonly uuid: string
+  readonly keys: readonly LockKey[]
+  /** Something has become known of the lock that it faces. */
+  onChange(): void
+}
+
+/**
+ * The sets of this process that wait. Each faces one lock, where it is farthest back: what this process does to that, and learns of it,
+ * costs no call and no watch.
+ */
+export class WaitingSets {
+  private readonly sets = new Set<string>()
+  private readonly facing = new Map<string, Set<WaitingSet>>()
+
+  get size(): number {
+    return this.sets.size
+  }
+
+  has(uuid: string): boolean {
+    return this.sets.has(uuid)
+  }
+
+  enter({ uuid }: WaitingSet): void {
+    this.sets.add(uuid)
+  }
+
+  /** @param before the lock that it has faced; undefined when there was none. */
+  face(set: WaitingSet, key: LockKey | undefined, before: LockKey | undefined): void {
+    if (key?.path === before?.path) return
+    const left = before && this.facing.get(before.path)
+    left?.delete(set)
+    if (left?.size === 0) this.facing.delete(before!.path)
+    if (!key) return
+    const there = this.facing.get(key.path)
+    if (there) there.add(set)
+    else this.facing.set(key.path, new Set([set]))
+  }
+
+  /** It waits no more. Whoever waits behind it, and has relied on it, looks anew. */
+  leave({ uuid, keys }: WaitingSet): void {
+    if (this.sets.delete(uuid)) for (const { path } of keys) this.changed(path)
+  }
+
+  changed(path: string): void {
+    for (const set of this.facing.get(path) ?? []) set.onChange()
+  }
+}
