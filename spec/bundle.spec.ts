@@ -23,16 +23,19 @@ beforeAll(async () => {
     await symlink(join(root, 'node_modules', name), join(project, 'elsewhere/node_modules', name))
   }
   await mkdir(join(project, 'bare'))
-  await writeFile(
-    join(project, 'program.mjs'),
-    `import { Lock } from 'spicelock'
-    const config = { endpoints: ['${etcd.get().endpoint}'] }
-    const lock = new Lock({ config, prefix: 'custom', owner: 'me', dryRun: false })
-    const report = error => console.log(error.name, error.code, error.message)
-    lock.acquired('bundled', { concurrency: 1, ttl: 60 }, () => 'held').then(console.log, report).finally(() => lock.close())`,
-  )
+  await writeFile(join(project, 'program.mjs'), program({}))
+  await writeFile(join(project, 'signs-in.mjs'), program({ username: 'root', password: 'secret' }))
 })
 afterAll(() => rm(project, { recursive: true, force: true }))
+
+function program(user: object): string {
+  const config = JSON.stringify({ endpoints: etcd.get().endpoints, ...user })
+  return `import { Lock } from 'spicelock'
+    const config = ${config}
+    const lock = new Lock({ config, prefix: 'custom', owner: 'me', dryRun: false })
+    const report = error => console.log(error.name, error.code, error.message)
+    lock.acquired('bundled', { concurrency: 1, ttl: 60 }, () => 'held').then(console.log, report).finally(() => lock.close())`
+}
 
 /** What it prints. */
 async function output(file: string, ...flags: string[]): Promise<string> {
@@ -46,7 +49,7 @@ describe('a program that is bundled by esbuild', () => {
     const page = await readFile(join(root, 'docs/library.md'), 'utf8')
     const commands = [...page.matchAll(/^npx (esbuild program\.mjs .*)$/gm)].map(([, command]) => command!)
     expect(commands).toHaveLength(2)
-    for (const command of commands) {
+    for (const command of commands.flatMap(each => [each, each.replaceAll('program.', 'signs-in.')])) {
       const words = [...command.matchAll(/"([^"]*)"|(\S+?)(?:="([^"]*)")?(?=\s|$)/g)]
       const args = words.map(
         ([, quoted, word, value]) => quoted ?? (value === undefined ? word! : `${word}=${value}`),
@@ -57,26 +60,26 @@ describe('a program that is bundled by esbuild', () => {
     }
   })
 
-  it('with etcd3 in it, says what to do', async () => {
-    const outfile = join(project, 'elsewhere/whole.cjs')
-    const entryPoints = [join(project, 'program.mjs')]
-    await build({ entryPoints, outfile, bundle: true, platform: 'node', logLevel: 'silent' })
-    expect(await output(outfile)).toMatch(
+  const bundled = async (name: string, outfile: string, external: string[]): Promise<string> => {
+    const file = join(project, outfile)
+    const entryPoints = [join(project, name)]
+    await build({ entryPoints, outfile: file, bundle: true, platform: 'node', logLevel: 'silent', external })
+    return output(file)
+  }
+
+  it('runs alone, whatever is left out of it, when no user signs in', async () => {
+    expect(await bundled('program.mjs', 'bare/whole.cjs', [])).toBe('held')
+    expect(await bundled('program.mjs', 'bare/part.cjs', ['etcd3', '@grpc/grpc-js'])).toBe('held')
+  })
+
+  it('with etcd3 in it, says what to do when a user signs in', async () => {
+    expect(await bundled('signs-in.mjs', 'elsewhere/whole.cjs', [])).toMatch(
       /^LockError LOCK_ERROR etcd3 could not be loaded: .*rpc\.proto.*leave it out of the bundle \(esbuild: --external:etcd3 --external:@grpc\/grpc-js\)/,
     )
   })
 
-  it('without etcd3 beside it, says what to do', async () => {
-    const outfile = join(project, 'bare/program.cjs')
-    const entryPoints = [join(project, 'program.mjs')]
-    await build({
-      entryPoints,
-      outfile,
-      bundle: true,
-      platform: 'node',
-      external: ['etcd3', '@grpc/grpc-js'],
-    })
-    expect(await output(outfile)).toMatch(
+  it('without etcd3 beside it, says what to do when a user signs in', async () => {
+    expect(await bundled('signs-in.mjs', 'bare/signs-in.cjs', ['etcd3', '@grpc/grpc-js'])).toMatch(
       /^LockError LOCK_ERROR etcd3 could not be loaded: .*install etcd3 and @grpc\/grpc-js beside it/,
     )
   })
@@ -85,13 +88,14 @@ describe('a program that is bundled by esbuild', () => {
 describe('where no code may be made from strings', () => {
   const forbidden = '--disallow-code-generation-from-strings'
 
-  it('a Lock on etcd says why that cannot be', async () => {
-    expect(await output(join(project, 'program.mjs'), '--no-warnings', forbidden)).toMatch(
+  it('a Lock on etcd says why no user can sign in', async () => {
+    expect(await output(join(project, 'signs-in.mjs'), '--no-warnings', forbidden)).toMatch(
       /^LockError LOCK_ERROR etcd3 could not be loaded: .*It makes code from strings/,
     )
   })
 
   it('all else works', async () => {
+    expect(await output(join(project, 'program.mjs'), forbidden)).toBe('held')
     const file = join(project, 'memory.mjs')
     await writeFile(
       file,

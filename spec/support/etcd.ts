@@ -6,7 +6,12 @@ import { EtcdServer } from '../../lib/testing/etcd-server.js'
 
 // Now, and not when a test opens a Lock: jest lets no test import anything once another has ended that runs beside it.
 const nowhere = await openEtcdStore(
-  { endpoints: ['http://127.0.0.1:1'], callTimeoutMs: 1, failover: false },
+  {
+    endpoints: ['http://127.0.0.1:1'],
+    callTimeoutMs: 1,
+    failover: false,
+    auth: { username: 'nobody', password: 'none' },
+  },
   () => {},
 )
 await nowhere.close()

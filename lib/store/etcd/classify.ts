@@ -1,28 +1,15 @@
-import {
-  ClientClosedError,
-  EtcdAuthenticationFailedError,
-  EtcdInvalidAuthTokenError,
-  EtcdLeaseInvalidError,
-  EtcdPermissionDeniedError,
-  GRPCFailedPreconditionError,
-  GRPCInvalidArgumentError,
-  GRPCNotFoundError,
-  GRPCNotImplementedError,
-  GRPCResourceExhastedError,
-  GRPCUnauthenticatedError,
-} from 'etcd3'
 import { isStoreError, StoreError, type StoreErrorReason } from '../store-error.js'
+import { codeIn, StatusCode, withoutCode } from './http2/status.js'
 
-const refusals = [
-  EtcdAuthenticationFailedError,
-  EtcdInvalidAuthTokenError,
-  EtcdPermissionDeniedError,
-  GRPCFailedPreconditionError,
-  GRPCInvalidArgumentError,
-  GRPCNotFoundError,
-  GRPCNotImplementedError,
-  GRPCUnauthenticatedError,
-]
+/** With these, etcd has applied nothing. */
+const REFUSALS: ReadonlySet<StatusCode | undefined> = new Set([
+  StatusCode.INVALID_ARGUMENT,
+  StatusCode.NOT_FOUND,
+  StatusCode.PERMISSION_DENIED,
+  StatusCode.FAILED_PRECONDITION,
+  StatusCode.UNIMPLEMENTED,
+  StatusCode.UNAUTHENTICATED,
+])
 
 /**
  * What etcd says of the resources that a call would take. grpc-js gives the same code to a call that was cut off (`ENHANCE_YOUR_CALM`), which
@@ -31,13 +18,13 @@ const refusals = [
 const EXHAUSTED = /etcdserver: |message larger than max/
 
 /**
- * Turns an error of etcd3 into a StoreError. etcd3's errors carry no gRPC code, only a class. Whatever is
- * not known to be a refusal counts as `unreachable`: the call may have been applied.
+ * Turns the error of a call into a StoreError, by the code with which its message begins: errors of etcd3 say it nowhere else. Whatever
+ * is not known to be a refusal counts as `unreachable`: the call may have been applied.
  */
 export function classify(error: unknown): StoreError {
   if (isStoreError(error)) return error
   const message = error instanceof Error ? error.message : String(error)
-  return new StoreError(reasonOf(error), inWords(message), { cause: error })
+  return new StoreError(reasonOf(message), inWords(message), { cause: error })
 }
 
 /** Said when grpc-js does not know why either, which happens when an attempt ends before its error is noted. */
@@ -52,8 +39,7 @@ const TOO_LARGE =
 
 /** Without what grpc-js adds for its own developers, and with what to do. */
 function inWords(message: string): string {
-  return message
-    .replace(/^\d+ [A-Z_]+: (Getting metadata from plugin failed with error: )?/, '')
+  return withoutCode(message)
     .replace(/^Deadline exceeded after (\d+(?:\.\d*[1-9])?)\.?0*s.*$/s, `${SILENCE} $1 s`)
     .replace(/^No connection established\. Last error: (Error: )?/, '')
     .replace(/(?:\. )?Resolution note: .*$/s, '')
@@ -65,12 +51,12 @@ function inWords(message: string): string {
     .replace(/^null$/, UNEXPLAINED)
 }
 
-function reasonOf(error: unknown): StoreErrorReason {
-  if (error instanceof ClientClosedError) return 'unreachable'
-  if (error instanceof EtcdLeaseInvalidError) return 'lease-not-found'
-  if (error instanceof Error && error.message.includes('too many requests')) return 'unreachable'
-  // A read of a revision that is gone, or is still to come; etcd3 has no class for it.
-  if (error instanceof Error && error.message.includes('mvcc: required revision')) return 'refused'
-  if (error instanceof GRPCResourceExhastedError && EXHAUSTED.test(error.message)) return 'refused'
-  return refusals.some(refusal => error instanceof refusal) ? 'refused' : 'unreachable'
+function reasonOf(message: string): StoreErrorReason {
+  if (message.includes('etcdserver: requested lease not found')) return 'lease-not-found'
+  if (message.includes('too many requests')) return 'unreachable'
+  // A read of a revision that is gone, or is still to come.
+  if (message.includes('mvcc: required revision')) return 'refused'
+  const code = codeIn(message)
+  if (code === StatusCode.RESOURCE_EXHAUSTED && EXHAUSTED.test(message)) return 'refused'
+  return REFUSALS.has(code) ? 'refused' : 'unreachable'
 }

@@ -79,12 +79,8 @@ export class EtcdStore implements Store {
   private async inspect(): Promise<void> {
     this.isInspected = true
     try {
-      const { client } = await this.connection.contact()
-      const [{ version }, { members }] = await Promise.all([
-        client.maintenance.status(),
-        client.cluster.memberList({}),
-      ])
-      const defect = knownDefect(version, members.length)
+      const { version, members } = await (await this.connection.contact()).inspect()
+      const defect = knownDefect(version, members)
       if (defect) this.warn(defect)
     } catch {
       // What matters has its own calls.

@@ -1,40 +1,15 @@
-import { LockError } from '../../model/errors.js'
 import type { EtcdStore } from './etcd-store.js'
+import { loadAuthenticator } from './load-authenticator.js'
 import type { EtcdOptions } from './options.js'
 
 let Store: typeof EtcdStore | undefined
 
-/**
- * Loads etcd3 when it is needed, and not before: in a bundle it does not find its files, and where no code may be made from
- * strings it does not work, while all else does.
- * @throws LockError saying what to do.
- */
+/** Loads what speaks to etcd when it is needed, and not before. @throws LockError when a user is to sign in, and etcd3 cannot be loaded. */
 export async function openEtcdStore(
   options: EtcdOptions,
   warn: (message: string) => void,
 ): Promise<EtcdStore> {
-  Store ??= await load()
+  if (options.auth) await loadAuthenticator()
+  Store ??= (await import('./etcd-store.js')).EtcdStore
   return new Store(options, warn)
-}
-
-async function load(): Promise<typeof EtcdStore> {
-  // By itself: when what a module imports cannot be loaded, Node 20 reports that besides as an uncaught exception.
-  await import('etcd3').catch((cause: unknown) => {
-    throw new LockError(`etcd3 could not be loaded: ${problemOf(cause as NodeJS.ErrnoException)}`, { cause })
-  })
-  return (await import('./etcd-store.js')).EtcdStore
-}
-
-function problemOf({ name, code, message }: NodeJS.ErrnoException): string {
-  const [first] = message.split('\n')
-  if (name === 'EvalError') {
-    return `${first}. It makes code from strings, which this process forbids (--disallow-code-generation-from-strings).`
-  }
-  if (code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND') {
-    return `${first}. Where a bundle runs, install etcd3 and @grpc/grpc-js beside it.`
-  }
-  return (
-    `${first}. It reads files of its own: leave it out of the bundle ` +
-    '(esbuild: --external:etcd3 --external:@grpc/grpc-js), and install it beside that.'
-  )
 }

@@ -1,4 +1,4 @@
-import { StoreError } from '../store-error.js'
+import { isStoreError, StoreError } from '../store-error.js'
 import { classify } from './classify.js'
 import type { Connection } from './connection.js'
 import type { MessageStream } from './http2/message-stream.js'
@@ -100,7 +100,7 @@ export class Stream<Request, Response> {
     const down = (error: Error = new Error('etcd ended the stream.')): void => {
       if (this.current !== stream) return
       if (isDenied(error)) this.renew(new StoreError('refused', classify(error).message))
-      else this.fail(error)
+      else this.fail(isStoreError(error) ? error : new StoreError('unreachable', classify(error).message))
     }
     const onMessage = (response: Response): void => {
       if (this.current === stream) this.listener.onData(response)

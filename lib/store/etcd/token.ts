@@ -1,13 +1,5 @@
-import {
-  type CallCredentials,
-  credentials,
-  InterceptingCall,
-  type Interceptor,
-  Metadata,
-  status,
-} from '@grpc/grpc-js'
 import { classify } from './classify.js'
-import { statusError } from './http2/status.js'
+import { StatusCode, statusError } from './http2/status.js'
 
 /**
  * What etcd says, to a call or as the reason why it ends a watch, when it does not take the token (it has expired, or
@@ -19,12 +11,6 @@ const REFUSALS = ['invalid auth token', 'revision of auth store is old', 'user n
 /** Whether a call, or a watch, was refused for its token, or for having none. */
 export function isTokenRefusal(message: string): boolean {
   return REFUSALS.some(refusal => message.includes(refusal))
-}
-
-/** How a call through etcd3 gets its token. */
-interface Bearer {
-  readonly credentials: CallCredentials
-  readonly interceptor: Interceptor
 }
 
 /**
@@ -52,33 +38,6 @@ export class Token {
     if (isTokenRefusal(message)) this.forget(used)
   }
 
-  /** For the options of a call through etcd3. */
-  get bearer(): Bearer {
-    let used: Promise<string | undefined>
-    return {
-      credentials: credentials.createFromMetadataGenerator((_, callback) => {
-        used = this.get()
-        used.then(
-          token => callback(null, Metadata.fromHttp2Headers(token === undefined ? {} : { token })),
-          callback,
-        )
-      }),
-      interceptor: (options, nextCall) =>
-        new InterceptingCall(nextCall(options), {
-          start: (metadata, _, next) =>
-            next(metadata, {
-              onReceiveStatus: (received, nextStatus) => {
-                this.heard(received.details, used)
-                // etcd3 knows one of them by its whole name, and would repeat the call for ever.
-                const isRefusal = isTokenRefusal(received.details)
-                const details = isRefusal ? received.details.replace('etcdserver: ', '') : received.details
-                nextStatus({ ...received, details })
-              },
-            }),
-        }),
-    }
-  }
-
   private forget(used: Promise<string | undefined>): void {
     if (this.current === used) this.current = undefined
   }
@@ -89,7 +48,7 @@ export class Token {
     } catch (error) {
       const { reason, message } = classify(error)
       if (message.includes('authentication is not enabled')) return undefined
-      const code = reason === 'refused' ? status.PERMISSION_DENIED : status.UNAVAILABLE
+      const code = reason === 'refused' ? StatusCode.PERMISSION_DENIED : StatusCode.UNAVAILABLE
       throw statusError({ code, details: message })
     }
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { type Compare, type Op, type Transaction, unconditionally } from '../../../lib/kv/transaction.js'
+import { decodeMembers, decodeVersion } from '../../../lib/store/etcd/proto/inspection-calls.js'
 import { ProtoReader } from '../../../lib/store/etcd/proto/proto-reader.js'
 import { ProtoWriter } from '../../../lib/store/etcd/proto/proto-writer.js'
 import { encodeTransaction } from '../../../lib/store/etcd/proto/transaction-request.js'
@@ -10,7 +11,9 @@ import { decodeWatchResponse } from '../../../lib/store/etcd/proto/watch-respons
 import {
   readRequest,
   readWatchRequest,
+  writeMemberList,
   writeResponse,
+  writeStatusResponse,
   writeWatchResponse,
 } from '../../support/etcd-messages.js'
 import { anyText } from '../../support/any-text.js'
@@ -213,6 +216,14 @@ describe('What a stream of watches tells', () => {
       }),
     )
   })
+})
+
+it('What a member says of itself is read as etcd3 has written it', () => {
+  const status = { version: '3.5.16', dbSize: '20480', leader: '7', raftIndex: '12', raftTerm: '2' }
+  expect(decodeVersion(writeStatusResponse({ header: { revision: '5' }, ...status }))).toBe('3.5.16')
+  const members = ['a', 'b', 'c'].map(name => ({ ID: '1', name, peerURLs: ['http://x'], clientURLs: [] }))
+  expect(decodeMembers(writeMemberList({ header: { revision: '5' }, members }))).toBe(3)
+  expect([decodeVersion(Buffer.alloc(0)), decodeMembers(Buffer.alloc(0))]).toEqual(['', 0])
 })
 
 it('A reader passes over fields of all wire types', () => {

@@ -1,10 +1,17 @@
 import { type ClientHttp2Stream, constants } from 'node:http2'
-import { status } from '@grpc/grpc-js'
-import { castGrpcError } from 'etcd3'
 import { framed, Unframer } from './frames.js'
 import type { Link, UnderWay } from './link.js'
 import type { Session } from './session.js'
-import { causeOf, type Headers, isOk, type Status, statusError, statusIn, unavailable } from './status.js'
+import {
+  causeOf,
+  type Headers,
+  isOk,
+  type Status,
+  StatusCode,
+  statusError,
+  statusIn,
+  unavailable,
+} from './status.js'
 
 /** What is called. */
 export interface UnaryRequest {
@@ -17,8 +24,8 @@ export interface UnaryRequest {
 }
 
 /**
- * A call with one message and one answer, once. Resolves to the answer as it came. Rejects as etcd3 does, and with the error of the
- * token.
+ * A call with one message and one answer, once. Resolves to the answer as it came. Rejects with the code of its status, and with the error of
+ * the token.
  */
 export function callOnce(session: Session, request: UnaryRequest): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -61,7 +68,7 @@ class UnaryCall implements UnderWay {
 
   /** Nothing was sent. */
   private readonly fail = (error: Error): void => {
-    if (this.finish()) this.reject(castGrpcError(error))
+    if (this.finish()) this.reject(error)
   }
 
   onStream(stream: ClientHttp2Stream): void {
@@ -109,7 +116,7 @@ class UnaryCall implements UnderWay {
     try {
       for (const message of this.pieces.push(piece)) this.answer ??= message
     } catch (error) {
-      this.refuse({ code: status.INTERNAL, details: (error as Error).message })
+      this.refuse({ code: StatusCode.INTERNAL, details: (error as Error).message })
     }
   }
 
@@ -118,18 +125,18 @@ class UnaryCall implements UnderWay {
     const { answer, status: last } = this
     if (!last) return
     if (!isOk(last)) this.refuse(last)
-    else if (!answer) this.refuse({ code: status.INTERNAL, details: 'the answer is empty' })
+    else if (!answer) this.refuse({ code: StatusCode.INTERNAL, details: 'the answer is empty' })
     else if (this.finish()) this.resolve(answer)
   }
 
   private expire(): void {
     const seconds = (this.withinMs / 1000).toFixed(3)
-    this.refuse({ code: status.DEADLINE_EXCEEDED, details: `Deadline exceeded after ${seconds}s` })
+    this.refuse({ code: StatusCode.DEADLINE_EXCEEDED, details: `Deadline exceeded after ${seconds}s` })
   }
 
   private refuse(last: Status): void {
     if (!this.finish()) return
-    this.reject(castGrpcError(statusError(last)))
+    this.reject(statusError(last))
     if (this.stream && !this.stream.closed) this.stream.close(constants.NGHTTP2_CANCEL)
   }
 
