@@ -12,11 +12,10 @@ import { writeChart } from './report/chart.js'
 import { losses } from './report/compare.js'
 import { canJudge, gateFailures } from './report/gate.js'
 import { writeCurves } from './report/lines.js'
-import { sharesIn, writeProfile } from './report/profile.js'
+import { profileIn, writeProfile } from './report/profile.js'
 import { readResults, type Result, resultOf, writeBaseline, writeResult } from './report/result.js'
 import { profileTable, tablesOf } from './report/table.js'
 import { scenariosNamed } from './scenarios/index.js'
-import { semaphore } from './scenarios/semaphore.js'
 import type { Scenario } from './scenarios/scenario.js'
 import type { Settings } from './scenarios/settings.js'
 
@@ -38,8 +37,9 @@ else {
 async function bench(options: BenchOptions): Promise<void> {
   const { scenarios, settings, compare, baseline } = options
   const wanted = scenariosNamed(scenarios)
+  const needsEarlier = settings.mode !== 'gate' && wanted.some(({ hasEarlier }) => hasEarlier)
   // For the processes that run the peers.
-  const earlier = options.before ?? (wanted.includes(semaphore) ? await earlierBuild(progress) : undefined)
+  const earlier = options.before ?? (needsEarlier ? await earlierBuild(progress) : undefined)
   if (earlier !== undefined) process.env[BEFORE] = earlier
   const before = compare === undefined ? [] : await readResults(compare)
   const { version } = await (settings.mode === 'whole' ? etcdToMeasure : findEtcd)(progress)
@@ -79,7 +79,7 @@ async function tell(
 }
 
 async function tellProfile({ name }: Scenario, folder: string, mode: Settings['mode']): Promise<void> {
-  const profile = { scenario: name, shares: Object.fromEntries(await sharesIn(folder)) }
+  const profile = await profileIn(folder, name)
   console.log(profileTable(profile, folder))
   if (mode === 'whole') await writeProfile(PROFILES, profile)
 }

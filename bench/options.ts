@@ -25,7 +25,7 @@ export const USAGE = `Usage: npm run bench -- [scenario …] [options]
   --seconds N      how long each load lasts, in each round (default 2, quick 1)
   --compare FILE   fail when a ratio is 20 % worse than in these results
   --baseline FILE  put the results into this file, beside those of other scenarios that it has
-  --before DIR     the earlier build, a folder with dist, with which semaphore compares (default: from the history)
+  --before DIR     the earlier build to compare with, a folder with dist (default: from the history)
   --profile        write CPU profiles of our own clients to bench/results/profiles, and tell who used it`
 
 const RESULTS = 'bench/results'

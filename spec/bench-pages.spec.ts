@@ -74,11 +74,12 @@ describe('The pages with results', () => {
     const file = join(folder, 'profiles.json')
     await writeProfile(file, { scenario: 'parallel', shares: { Node: 0.9 } })
     await writeProfile(file, { scenario: 'handoff', shares: { spicelock: 0.6, Node: 0.4 } })
-    await writeProfile(file, { scenario: 'parallel', shares: { Node: 0.75, spicelock: 0.25 } })
+    const earlier = { Node: 0.5, '@grpc/grpc-js': 0.5 }
+    await writeProfile(file, { scenario: 'parallel', shares: { Node: 0.75, spicelock: 0.25 }, earlier })
     const page = await filled('README.md', marked('profile'), [], await readProfiles(file))
     await rm(folder, { recursive: true })
     expect(page).toMatch(
-      /\| % of .*\| `handoff` \| `parallel` \|\n.*\n\| Node +\| 40\.00 +\| 75\.00 +\|\n\| spicelock/,
+      /\| % of .*\| `handoff` \| `parallel`, earlier \| `parallel` \|\n.*\n\| Node +\| 40\.00 +\| 50\.00 +\| 75\.00 +\|\n/,
     )
   })
 

@@ -5,13 +5,14 @@ import { lockRpc } from './lock-rpc.js'
 import type { Peer } from './peer.js'
 import { rawPuts } from './raw-puts.js'
 import { redisSemaphore, redisSemaphoreOf, redlock } from './redis.js'
-import { spicelock, spicelockHandle } from './spicelock.js'
+import { spicelock, spicelockHandle, spicelockRoomy } from './spicelock.js'
 import {
   BEFORE,
   LIMIT,
   readersAlone,
   readersAndWriter,
   semaphoreBefore,
+  spicelockBefore,
   spicelockOwners,
   spicelockSemaphore,
   spicelockSequence,
@@ -37,10 +38,13 @@ export const COMBINED_FLOORS: readonly Peer[] = [combinedFloor(2), combinedFloor
 export const HANDOFF_FLOORS: readonly Peer[] = [handoffFloor]
 /** What CI compares. */
 export const IN_GATE: readonly Peer[] = [spicelock, lockRpc]
+/** By an earlier build. */
+export const EARLIER: readonly Peer[] = [spicelockBefore, semaphoreBefore]
 export const lockRpcSequence = inSequence(lockRpc)
 
 const ALL: readonly Peer[] = [
   ...ON_ETCD,
+  spicelockRoomy,
   ...ON_REDIS,
   ...SEMAPHORES_ON_REDIS,
   rawPuts,
@@ -48,7 +52,7 @@ const ALL: readonly Peer[] = [
   ...COMBINED_FLOORS,
   ...HANDOFF_FLOORS,
   spicelockSemaphore,
-  semaphoreBefore,
+  ...EARLIER,
   spicelockShared,
   readersAlone,
   readersAndWriter,
@@ -67,7 +71,7 @@ export function peerNamed(name: string): Peer {
 
 /** Whether it can be run: an earlier build is there only when it is given. */
 export function isGiven(peer: Peer): boolean {
-  return peer !== semaphoreBefore || Boolean(process.env[BEFORE])
+  return !EARLIER.includes(peer) || Boolean(process.env[BEFORE])
 }
 
 /** Whether it needs a Redis. */

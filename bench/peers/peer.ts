@@ -8,6 +8,8 @@ export interface Stores {
 /** A way to hold a lock that is measured. */
 export interface Peer {
   readonly name: string
+  /** Of Node, for its processes. */
+  readonly flags?: readonly string[]
   /** @param stores where to connect; called in the process that is measured. */
   open(stores: Stores): Promise<PeerProcess>
 }

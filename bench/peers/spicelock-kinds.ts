@@ -11,13 +11,13 @@ export const WRITER_PAUSE_MS = 100
 /** A semaphore. */
 export const spicelockSemaphore = spicelockBy('spicelock, semaphore', lock => byIds(lock, LIMIT))
 
-/** The same of an earlier build, in the folder of this variable of the environment. */
+/** What an earlier build does, in the folder of this variable of the environment. */
 export const BEFORE = 'SPICELOCK_BENCH_BEFORE'
+const build = (): Promise<{ Lock: typeof Lock }> =>
+  import(pathToFileURL(resolve(process.env[BEFORE]!, 'dist/index.js')).href) as Promise<{ Lock: typeof Lock }>
+export const spicelockBefore = spicelockBy('earlier spicelock', lock => byIds(lock, 1), { build })
 export const semaphoreBefore = spicelockBy('earlier spicelock, semaphore', lock => byIds(lock, LIMIT), {
-  build: () =>
-    import(pathToFileURL(resolve(process.env[BEFORE]!, 'dist/index.js')).href) as Promise<{
-      Lock: typeof Lock
-    }>,
+  build,
 })
 
 /** Every client is a reader. */

@@ -12,11 +12,16 @@ export interface CpuProfile {
   readonly timeDeltas: readonly number[]
 }
 
-/** Who spent the CPU of our own clients in a scenario: shares of 1, the greatest first. */
+/** Who spent the CPU of our own clients in a scenario, the greatest share first. */
 export interface Profile {
   readonly scenario: string
-  readonly shares: Readonly<Record<string, number>>
+  readonly shares: Shares
+  /** The same of the earlier build, where that was measured beside it. */
+  readonly earlier?: Shares | undefined
 }
+
+/** Shares of 1, by who spent it. */
+export type Shares = Readonly<Record<string, number>>
 
 /** Of all scenarios that were profiled; none where there is no such file. */
 export async function readProfiles(file: string): Promise<Profile[]> {
@@ -34,11 +39,22 @@ export async function writeProfile(file: string, profile: Profile): Promise<void
   await writeFile(file, `${JSON.stringify([...others, profile], null, 2)}\n`)
 }
 
-/** Shares of the CPU time of all profiles in a folder, by who spent it, the greatest first. */
-export async function sharesIn(folder: string): Promise<readonly (readonly [who: string, share: number])[]> {
+/** Below the folder of the profiles of this build. */
+export const EARLIER_PROFILES = 'earlier'
+
+/** What all profiles in a folder show. */
+export async function profileIn(folder: string, scenario: string): Promise<Profile> {
+  const earlier = await sharesIn(join(folder, EARLIER_PROFILES)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+    return undefined
+  })
+  return { scenario, shares: await sharesIn(folder), earlier }
+}
+
+async function sharesIn(folder: string): Promise<Shares> {
   const files = (await readdir(folder)).filter(file => file.endsWith('.cpuprofile'))
   const texts = await Promise.all(files.map(file => readFile(join(folder, file), 'utf8')))
-  return sharesOf(texts.map(text => JSON.parse(text) as CpuProfile))
+  return Object.fromEntries(sharesOf(texts.map(text => JSON.parse(text) as CpuProfile)))
 }
 
 /** A package, Node itself, the garbage collector, or `spicelock`. Idle time is no CPU time. */

@@ -2,6 +2,7 @@ import { LONE_FLOORS, ON_ETCD, ON_REDIS } from '../peers/index.js'
 import { lockRpc } from '../peers/lock-rpc.js'
 import { rawPuts } from '../peers/raw-puts.js'
 import { spicelock, spicelockHandle } from '../peers/spicelock.js'
+import { spicelockBefore } from '../peers/spicelock-kinds.js'
 import { loadScenario } from './load-scenario.js'
 import { ratioTarget } from './ratio-target.js'
 
@@ -11,7 +12,7 @@ export const cycle = loadScenario({
   name: 'cycle',
   measures: 'acquire and release, one client, nobody else',
   peers: [...ON_ETCD, rawPuts, ...LONE_FLOORS],
-  others: ON_REDIS,
+  others: [spicelockBefore, ...ON_REDIS],
   variants: [{ name: LOAD, processes: 1, clients: 1, names: 1, isGate: true }],
   shown: { figure: 'cycleP50', unit: 'ms, p50' },
   targets: outcomes =>

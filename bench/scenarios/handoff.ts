@@ -2,6 +2,7 @@ import { etcd3Lock } from '../peers/etcd3-lock.js'
 import { HANDOFF_FLOORS, ON_REDIS } from '../peers/index.js'
 import { lockRpc } from '../peers/lock-rpc.js'
 import { spicelock } from '../peers/spicelock.js'
+import { spicelockBefore } from '../peers/spicelock-kinds.js'
 import { loadScenario } from './load-scenario.js'
 import { ratioTarget } from './ratio-target.js'
 import { figureOf, type Target } from './scenario.js'
@@ -19,7 +20,7 @@ export const handoff = loadScenario({
   name: 'handoff',
   measures: 'one exclusive lock that all clients want',
   peers: [spicelock, lockRpc, ...HANDOFF_FLOORS],
-  others: [etcd3Lock, ...ON_REDIS],
+  others: [spicelockBefore, etcd3Lock, ...ON_REDIS],
   variants: LOADS.map(({ name, processes, clients }) => ({
     name,
     processes,

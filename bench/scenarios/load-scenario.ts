@@ -1,5 +1,5 @@
 import { Backends } from '../backends/backends.js'
-import { IN_GATE, isGiven, isOnRedis } from '../peers/index.js'
+import { EARLIER, IN_GATE, isGiven, isOnRedis } from '../peers/index.js'
 import type { Peer } from '../peers/peer.js'
 import { type Entrant, runVariant } from './run-variant.js'
 import type { Bench, Outcome, Scenario } from './scenario.js'
@@ -21,7 +21,8 @@ const ROUNDS_OF_LARGE = 2
 
 /** A scenario in which peers run the same loads. */
 export function loadScenario<Of extends Loads>(scenario: Of): Of & Scenario {
-  return { ...scenario, run: bench => runAll(scenario, bench) }
+  const hasEarlier = [...scenario.peers, ...(scenario.others ?? [])].some(peer => EARLIER.includes(peer))
+  return { ...scenario, hasEarlier, run: bench => runAll(scenario, bench) }
 }
 
 async function runAll(

@@ -2,7 +2,8 @@ import { etcd3Lock } from '../peers/etcd3-lock.js'
 import { COMBINED_FLOORS, ON_ETCD, ON_REDIS } from '../peers/index.js'
 import { lockRpc } from '../peers/lock-rpc.js'
 import type { Peer } from '../peers/peer.js'
-import { spicelock } from '../peers/spicelock.js'
+import { spicelock, spicelockRoomy } from '../peers/spicelock.js'
+import { spicelockBefore } from '../peers/spicelock-kinds.js'
 import { loadScenario } from './load-scenario.js'
 import { ratioTarget } from './ratio-target.js'
 import type { Target } from './scenario.js'
@@ -11,7 +12,7 @@ export const parallel = loadScenario({
   name: 'parallel',
   measures: 'acquire and release of as many names as clients, one process',
   peers: [...ON_ETCD, ...COMBINED_FLOORS],
-  others: ON_REDIS,
+  others: [spicelockRoomy, spicelockBefore, ...ON_REDIS],
   variants: [64, 256].map(count => ({
     name: `${count} names`,
     processes: 1,

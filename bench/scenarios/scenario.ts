@@ -55,6 +55,8 @@ export interface Scenario {
   readonly shown: { readonly figure: string; readonly unit: string }
   /** Charts of what grows; there are none but in the scenario that says so. */
   readonly curves?: readonly Curve[]
+  /** Whether an earlier build is measured beside this one. */
+  readonly hasEarlier?: boolean
   run(bench: Bench): Promise<Outcome[]>
   targets(outcomes: readonly Outcome[]): Target[]
 }

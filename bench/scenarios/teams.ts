@@ -1,5 +1,8 @@
+import { join } from 'node:path'
 import type { Backends } from '../backends/backends.js'
+import { EARLIER, peerNamed } from '../peers/index.js'
 import { Child } from '../processes/child.js'
+import { EARLIER_PROFILES } from '../report/profile.js'
 import type { Settings } from './settings.js'
 
 /** The processes of the peers, which live through all loads with as many processes. */
@@ -36,12 +39,19 @@ export class Teams implements AsyncDisposable {
 
   private started(peer: string): Promise<Child[]> {
     const { profiles } = this.settings
-    const isOurs = peer.startsWith('spicelock')
-    const flags = isOurs && profiles !== undefined ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : []
+    const folder = profiles === undefined ? undefined : folderOf(peer, profiles)
+    const profiling = folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`]
+    const flags = [...(peerNamed(peer).flags ?? []), ...profiling]
     return Promise.all(
       Array.from({ length: this.processes }, (_, at) =>
         Child.start('peer', { peer, stores: this.backends.storesOf(at) }, flags),
       ),
     )
   }
+}
+
+/** Where the profiles of a peer go; undefined for one that is none of ours. */
+function folderOf(peer: string, profiles: string): string | undefined {
+  if (peer.startsWith('spicelock')) return profiles
+  return EARLIER.some(({ name }) => name === peer) ? join(profiles, EARLIER_PROFILES) : undefined
 }
