@@ -8,7 +8,7 @@ import { putKeyLocks, unchanged } from './key-locks-ops.js'
 import { idIn, type LockKey } from './lock-key.js'
 import { noUnknownHolders, orphans } from './orphans.js'
 import { queueReads } from './queue.js'
-import { putsRecord } from './record.js'
+import { deleteRecords, putsRecord } from './record.js'
 import type { Request } from './request.js'
 import { hasRoom } from './room.js'
 import { applyResult, inOrder, isKeyTaken, keyLocksOf, type Snapshot } from './snapshot.js'
@@ -29,7 +29,7 @@ export interface Wanted {
   readonly releases: readonly string[]
   /** In the order in which they came; no id twice. */
   readonly joins: readonly Join[]
-  /** How many waiters may be handed the lock. */
+  /** How many waiters may be handed the lock; 0 when nobody leaves, and none is known to fit. */
   readonly mostSuccessors: number
   /** Whether this process itself waits under an id: it knows the queue then, and need not be told of it. */
   readonly isLocal: (uuid: string) => boolean
@@ -48,12 +48,12 @@ export interface Composition {
   readonly granted: ReadonlySet<string>
   /** The tickets of its joins that may wait. Those of the granted are put when the transaction fails. */
   readonly tickets: readonly Put[]
-  /** Whether it succeeds only if nobody waits, so that the tickets which it takes are the whole queue. */
-  readonly findsNoQueue: boolean
+  /** Whether it succeeds only if nobody waits but those that it hands the lock to: the tickets which it takes are the whole queue then. */
+  readonly endsQueue: boolean
 }
 
 /**
- * Takes holders out of the lock, grants it to the first waiters that fit, and lets requests join: grants it to them where nobody is
+ * Takes holders out of the lock, grants it to the first waiters that fit, and lets requests join: grants it to them where nobody stays
  * before them, puts the tickets of the others. If the snapshot is not true, nobody is granted anything and nobody leaves, the joins take
  * their tickets, and the truth is read.
  *
@@ -67,21 +67,22 @@ export function compose(seen: Snapshot, wanted: Wanted, now: Timestamp): Composi
   const released = removeAll(keyLocks, wanted.releases)
   const dead = keyLocks.expired({ now, alive: snapshot.holders })
   for (const { uuid } of dead) keyLocks.remove(uuid)
-  const mayHandOver = wanted.releases.length > 0 && wanted.mostSuccessors > 0
-  const successors = mayHandOver ? handOver(snapshot, keyLocks, now, wanted.mostSuccessors) : []
+  const most = Math.min(wanted.mostSuccessors, roomForSuccessors(snapshot, wanted))
+  const mayHandOver = most > 0
+  const successors = mayHandOver ? handOver(snapshot, keyLocks, now, most) : []
   const joins = wanted.joins.map(join => comerOf(snapshot.key, join))
-  const granted = snapshot.tickets.size > 0 ? [] : admit(snapshot, keyLocks, joins, now)
-  const findsNoQueue = snapshot.tickets.size === 0 && (mayHandOver || granted.length > 0)
+  const granted = staysBefore(snapshot, successors) ? [] : admit(snapshot, keyLocks, successors, joins, now)
+  const endsQueue = granted.length > 0 || (snapshot.tickets.size === 0 && mayHandOver)
   const isWritten = released.size > 0 || successors.length > 0 || granted.length > 0
   const expired = isWritten ? dead : []
-  const change = { keyLocks, released, expired, successors, granted, findsNoQueue }
+  const change = { keyLocks, released, expired, successors, granted, endsQueue }
   const tickets = ticketsOf(joins)
   return {
     released,
     expired,
     granted: granted.length > 0 ? new Set(granted.map(({ lock }) => lock.uuid)) : NOBODY,
     successors: successors.map(({ uuid }) => uuid),
-    findsNoQueue,
+    endsQueue,
     tickets,
     transaction: {
       compare: comparesOf(snapshot, change),
@@ -90,6 +91,9 @@ export function compose(seen: Snapshot, wanted: Wanted, now: Timestamp): Composi
     },
   }
 }
+
+/** Of one transaction. Etcd takes 128 by default; there may be holder keys without entries to delete. */
+const MOST_OPERATIONS = 120
 
 const NOBODY: ReadonlySet<string> = new Set()
 const NO_ENTRIES: ReadonlyMap<string, ConcurrentLock> = new Map()
@@ -114,8 +118,18 @@ function ticketsOf(joins: readonly Comer[]): Put[] {
   return joins.map(({ ticket }) => ticket).filter(ticket => ticket !== undefined)
 }
 
+/** How many waiters can be handed the lock beside what else is wanted. */
+function roomForSuccessors(snapshot: Snapshot, { releases, joins }: Wanted): number {
+  const records = deleteRecords(snapshot, releases).length
+  const joining = joins.reduce((sum, { extraOps }) => sum + 1 + extraOps.length, 0)
+  const PUT_KEY_LOCKS_AND_READ = 4
+  const PUT_HOLDER_AND_DELETE_TICKET = 2
+  const left = MOST_OPERATIONS - PUT_KEY_LOCKS_AND_READ - releases.length - records - joining
+  return Math.max(Math.floor(left / PUT_HOLDER_AND_DELETE_TICKET), 0)
+}
+
 /** What is to become of the lock. */
-interface Change extends Pick<Composition, 'released' | 'expired' | 'findsNoQueue'> {
+interface Change extends Pick<Composition, 'released' | 'expired' | 'endsQueue'> {
   /** As it is to be. */
   readonly keyLocks: KeyLocks
   readonly successors: readonly Successor[]
@@ -137,10 +151,10 @@ function withoutTicketsAt(snapshot: Snapshot, joins: readonly Join[]): Snapshot 
 }
 
 function comparesOf(snapshot: Snapshot, change: Change): Compare[] {
-  const { expired, findsNoQueue, granted, successors } = change
+  const { expired, endsQueue, granted, successors } = change
   const compares = unchanged(snapshot)
-  if (findsNoQueue) compares.push(noQueue(snapshot.key))
-  else compares.push(...stillWait(successors))
+  if (endsQueue) compares.push(nobodyElse(snapshot))
+  compares.push(...stillWait(successors))
   if (expired.length > 0 || successors.length > 0 || granted.length > 0)
     compares.push(...noUnknownHolders(snapshot))
   return compares
@@ -153,7 +167,7 @@ function writesOf(
   change: Change,
 ): Op[] {
   const { key, tickets } = snapshot
-  const { findsNoQueue, granted, keyLocks, released, successors } = change
+  const { endsQueue, granted, keyLocks, released, successors } = change
   const isGranting = successors.length > 0 || granted.length > 0
   const ops = granted.flatMap(({ extraOps }) => extraOps)
   const own: Op[] = releases
@@ -167,7 +181,7 @@ function writesOf(
   if (isGranting) ops.push(...orphans(snapshot, keyLocks, releases))
   if (joins.length > granted.length) ops.push(...ticketsOf(joins.slice(granted.length)))
   // Who comes next is not known then: what this process releases next would have to read first.
-  if (!findsNoQueue && tickets.size === successors.length) ops.push(...queueReads(key))
+  if (!endsQueue && tickets.size === successors.length) ops.push(...queueReads(key))
   return ops
 }
 
@@ -191,15 +205,21 @@ function removeAll(keyLocks: KeyLocks, ids: readonly string[]): ReadonlyMap<stri
   return removed
 }
 
+/** Whether, as far as is known, anybody waits who is not handed the lock. */
+function staysBefore({ isWhole, tickets }: Snapshot, successors: readonly Successor[]): boolean {
+  return tickets.size > successors.length || !(isWhole || tickets.size === 0)
+}
+
 /** The first joins that fit beside the holders, up to the first that does not: nobody is passed. They are added to `keyLocks`. */
 function admit(
   snapshot: Snapshot,
   keyLocks: KeyLocks,
+  successors: readonly Successor[],
   joins: readonly Comer[],
   now: Timestamp,
 ): readonly Comer[] {
   if (joins.length === 0) return joins
-  const alive = new Set(snapshot.holders.keys())
+  const alive = new Set([...snapshot.holders.keys(), ...successors.map(({ uuid }) => uuid)])
   const end = joins.findIndex(({ request, created, lock }) => {
     const liveness = { now, alive }
     const { uuid } = request
@@ -220,8 +240,10 @@ function putHolder(key: LockKey, { request, extraOps, lock }: Comer): Op {
   return { type: 'put', key: key.holder(uuid), value, lease: holderLease }
 }
 
-function noQueue({ tickets }: LockKey): Compare {
-  return { target: 'create', ...tickets, is: '=', revision: 0n }
+/** Nobody waits but those that the snapshot, which shows the whole queue, tells of. */
+function nobodyElse({ key, revision, tickets }: Snapshot): Compare {
+  if (tickets.size === 0) return { target: 'create', ...key.tickets, is: '=', revision: 0n }
+  return { target: 'create', ...key.tickets, is: '<', revision: revision + 1n }
 }
 
 /**
@@ -238,14 +260,16 @@ function unlikeLease(ops: Op[]): Op[] {
  */
 export function applyComposition(
   before: Snapshot,
-  { transaction, findsNoQueue, tickets }: Composition,
+  composition: Composition,
   result: TransactionResult,
 ): Snapshot {
+  const { transaction, endsQueue, tickets } = composition
   const ran = result.succeeded ? transaction.success : transaction.failure
   if (ran.at(-1)?.type === 'range') return applyResult(before, transaction, result)
-  if (findsNoQueue) {
-    const after = applyResult(before, transaction, result)
-    return { ...after, tickets: new Map(inOrder(after.tickets.values()).map(kv => [idIn(kv), kv])) }
+  if (endsQueue) {
+    const put = ran.flatMap(({ key }) => ticketAt(key, composition, result.revision) ?? [])
+    const queue = new Map(inOrder(put).map(kv => [idIn(kv), kv]))
+    return { ...applyResult(before, transaction, result), tickets: queue, isWhole: true }
   }
   const unknown = tickets.filter(ticket => !before.tickets.has(idIn(ticket))).map(({ key }) => key)
   // What stood where they are now is gone all the same.

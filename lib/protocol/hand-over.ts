@@ -13,8 +13,8 @@ import { formatTerms, parseTerms } from './terms.js'
  * long as its lease lasts.
  */
 const LONGEST_HANDED_TTL = 60
-/** Bounds one transaction. The waiters beyond it take the lock by themselves. */
-const MOST_AT_ONCE = 16
+/** Bounds one transaction. The waiters beyond it are handed the lock by the next. */
+const MOST_AT_ONCE = 48
 
 /** Whether a release may grant the lock to a waiter of this ttl. */
 export function mayBeHandedOver(ttl: number): boolean {

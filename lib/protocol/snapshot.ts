@@ -1,5 +1,5 @@
 import { byBytes, isWithin, type KeyEvent, type KeyRange, type KeyValue } from '../kv/key-value.js'
-import type { OpResult, Put, Range, Transaction, TransactionResult } from '../kv/transaction.js'
+import type { Compare, OpResult, Put, Range, Transaction, TransactionResult } from '../kv/transaction.js'
 import { KeyLocks } from '../model/key-locks.js'
 import { orderOf } from '../model/lock-id.js'
 import { idIn, type LockKey } from './lock-key.js'
@@ -15,7 +15,7 @@ export interface Snapshot {
   readonly holders: ReadonlyMap<string, KeyValue>
   /** The beginning of the queue: tickets by id, first come first. */
   readonly tickets: ReadonlyMap<string, KeyValue>
-  /** Whether `tickets` is the whole queue. Otherwise others may wait behind them, and are not known. */
+  /** Whether `tickets` was the whole queue at `revision`. Otherwise others may wait behind them, and are not known. */
   readonly isWhole: boolean
 }
 
@@ -52,7 +52,7 @@ export function readSnapshot(
 
 /**
  * What is true after a transaction that was made from `before`. Where the branch that ran ends in no reads of a
- * snapshot, what was not compared is as old as `before`.
+ * snapshot, what was not compared is as old as `before`: the queue is whole only if others in it would have made the transaction fail.
  */
 export function applyResult(before: Snapshot, transaction: Transaction, result: TransactionResult): Snapshot {
   const ran = result.succeeded ? transaction.success : transaction.failure
@@ -65,7 +65,12 @@ export function applyResult(before: Snapshot, transaction: Transaction, result: 
     else if (op.type === 'delete' && op.end === undefined) draft.delete(op.key)
     else if (op.type === 'delete') draft.deleteHolders(op)
   }
-  return draft.finish(revision)
+  return draft.finish(revision, before.isWhole && boundsQueue(before.key, transaction.compare))
+}
+
+/** Whether a transaction with these compares fails when somebody has come to the queue of whom it does not know. */
+function boundsQueue({ tickets }: LockKey, compares: readonly Compare[]): boolean {
+  return compares.some(({ key, end, is }) => key === tickets.key && end !== undefined && is !== '>')
 }
 
 /** The snapshot with one change more. Its revision stays: events of other keys may still be on their way. */
@@ -73,7 +78,7 @@ export function applyEvent(snapshot: Snapshot, event: KeyEvent): Snapshot {
   const draft = new Draft(snapshot)
   if (event.type === 'put') draft.put(event.kv)
   else draft.delete(event.key)
-  return draft.finish(snapshot.revision)
+  return draft.finish(snapshot.revision, snapshot.isWhole)
 }
 
 /** @throws LockUnreadableError when the value in etcd is not a KeyLocks. */
@@ -149,8 +154,8 @@ class Draft {
     for (const { key } of this.before.holders.values()) if (isWithin(key, range)) this.delete(key)
   }
 
-  finish(revision: bigint): Snapshot {
-    const { key, isWhole, holders, tickets } = this.before
+  finish(revision: bigint, isWhole: boolean): Snapshot {
+    const { key, holders, tickets } = this.before
     const { keyLocks } = this
     return {
       key,

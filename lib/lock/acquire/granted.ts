@@ -32,6 +32,6 @@ export function shareGrant(engine: Engine, snapshots: readonly Snapshot[], uuid:
     if (seen.holders.get(uuid)?.createRevision === holder.createRevision) continue
     const told = heldSnapshot(key, holder)
     if (told) engine.snapshots.set(told)
-    else engine.prefetch(key)
+    else if (!engine.coordinator(key).isHandingTo(uuid)) engine.prefetch(key)
   }
 }

@@ -132,8 +132,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
   onFirst(): void {
     this.firstSince = this.engine.clock.monotonic()
     this.isPromoted = true
-    if (this.isFree) this.look()
-    else this.wake()
+    this.wake()
   }
 
   onProgress(): void {
@@ -141,7 +140,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
   }
 
   onFreed(): void {
-    this.look()
+    if (this.isFree) this.look()
   }
 
   close(): void {
@@ -221,7 +220,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
   private async readOnce(within: CallOptions): Promise<readonly Snapshot[]> {
     const { engine, target, uuid } = this
     if (this.options.isShown) return engine.read([target.key], within)
-    return [await engine.readQueue(target.key, uuid, within)]
+    return [await engine.queueReads.read(target.key, uuid, within)]
   }
 
   private seesWhole(snapshots: readonly Snapshot[]): boolean {

@@ -12,7 +12,7 @@ import {
   type Tell,
 } from './coordinator-state.js'
 import { Line } from './line.js'
-import { type Intent, MOST_JOINS } from './turn.js'
+import { type Intent, MOST_JOINS, type Turn } from './turn.js'
 
 export const IDLE = { kind: 'idle' } as const
 const NONE = { kind: 'none' } as const
@@ -32,13 +32,13 @@ export function next<E extends Intent>(
     case 'wanted':
       return onWanted(state, event.entry, facts)
     case 'ride-over':
-      return state.kind === 'riding' ? send(state.line, facts) : { state, effect: NONE }
+      return state.kind === 'riding' ? send(state.line, false, facts) : { state, effect: NONE }
     case 'answer':
-      return state.kind === 'sent' ? onAnswer(state, event.result) : { state, effect: NONE }
+      return state.kind === 'sent' ? onAnswer(state, event.result, facts) : { state, effect: NONE }
     case 'failure':
       return state.kind === 'sent' ? onFailure(state, event.error) : { state, effect: NONE }
     case 'told':
-      return state.kind === 'answered' ? goOn(state.line, facts) : { state, effect: NONE }
+      return state.kind === 'answered' ? goOn(state, facts) : { state, effect: NONE }
     case 'late':
       return { state: without(state, event.entries), effect: { kind: 'give-up', entries: event.entries } }
   }
@@ -51,11 +51,11 @@ function onWanted<E extends Intent>(
 ): Next<E> {
   switch (state.kind) {
     case 'idle':
-      return goOn(Line.of([entry]), facts)
+      return goOn({ line: Line.of([entry]), handsOver: false }, facts)
     case 'riding':
-      return goOn(state.line.with(entry), facts)
+      return goOn({ line: state.line.with(entry), handsOver: false }, facts)
     case 'answered':
-      return { state: { kind: 'answered', line: state.line.with(entry) }, effect: NONE }
+      return { state: { ...state, line: state.line.with(entry) }, effect: NONE }
     case 'sent': {
       const { turn, line, over } = state
       return { state: { kind: 'sent', turn, line: line.with(entry), over }, effect: NONE }
@@ -64,9 +64,12 @@ function onWanted<E extends Intent>(
 }
 
 /** Sends what is in the line, unless all of it may ride. */
-function goOn<E extends Intent>(line: Line<E>, facts: CoordinatorFacts<E>): Next<E> {
-  if (line.length === 0) return { state: IDLE, effect: NONE }
-  if (isUrgent(line, facts)) return send(line, facts)
+function goOn<E extends Intent>(
+  { line, handsOver }: { readonly line: Line<E>; readonly handsOver: boolean },
+  facts: CoordinatorFacts<E>,
+): Next<E> {
+  if (line.length === 0 && !handsOver) return { state: IDLE, effect: NONE }
+  if (handsOver || isUrgent(line, facts)) return send(line, handsOver, facts)
   return { state: { kind: 'riding', line }, effect: RIDE }
 }
 
@@ -78,10 +81,10 @@ function isUrgent<E extends Intent>(line: Line<E>, { hasWaiters }: CoordinatorFa
   )
 }
 
-function send<E extends Intent>(line: Line<E>, facts: CoordinatorFacts<E>): Next<E> {
+function send<E extends Intent>(line: Line<E>, handsOver: boolean, facts: CoordinatorFacts<E>): Next<E> {
   const { entries } = line
   try {
-    const { turn, unseen, left } = facts.nextTurn(entries)
+    const { turn, unseen, left } = facts.nextTurn(entries, handsOver)
     // What is not unseen is taken, or stands behind what is.
     if (!turn) return { state: IDLE, effect: { kind: 'unseen', unseen } }
     return {
@@ -93,7 +96,11 @@ function send<E extends Intent>(line: Line<E>, facts: CoordinatorFacts<E>): Next
   }
 }
 
-function onAnswer<E extends Intent>(state: Sent<E>, result: TransactionResult): Next<E> {
+function onAnswer<E extends Intent>(
+  state: Sent<E>,
+  result: TransactionResult,
+  facts: CoordinatorFacts<E>,
+): Next<E> {
   const { turn, line } = state
   const { released, successors } = turn.composition
   const after = applyComposition(turn.before, turn.composition, result)
@@ -101,9 +108,22 @@ function onAnswer<E extends Intent>(state: Sent<E>, result: TransactionResult): 
   const isFreed = result.succeeded && released.size > 0
   const first = handedTo.length > 0 ? 'progress' : isFreed ? 'freed' : undefined
   return {
-    state: { kind: 'answered', line },
+    state: {
+      kind: 'answered',
+      line,
+      handsOver: mayHandOverMore(turn, result.succeeded) && facts.hasSuccessor(after),
+    },
     effect: { kind: 'tell', turn, result, after, handedTo, members: membersOf(state), first },
   }
+}
+
+/**
+ * Whether it is worth looking for more to hand the lock to. Of many that fit, a transaction takes some. When it fails, whoever leaves tries
+ * again, and hands the lock over; where nobody leaves, nobody else does.
+ */
+function mayHandOverMore<E extends Intent>({ composition, taken }: Turn<E>, succeeded: boolean): boolean {
+  if (composition.successors.length === 0) return false
+  return succeeded || taken.every(({ kind }) => kind === 'join')
 }
 
 /**
@@ -113,11 +133,14 @@ function onAnswer<E extends Intent>(state: Sent<E>, result: TransactionResult): 
 function onFailure<E extends Intent>(state: Sent<E>, error: unknown): Next<E> {
   const { turn, line } = state
   const members = membersOf(state)
-  if (!isProvenRefusal(error) || turn.taken.length === 1)
-    return { state: { kind: 'answered', line }, effect: { kind: 'fail', entries: members, error } }
+  if (!isProvenRefusal(error) || turn.taken.length <= 1)
+    return {
+      state: { kind: 'answered', line, handsOver: false },
+      effect: { kind: 'fail', entries: members, error },
+    }
   const again = members.map(each => ({ ...each, isAlone: true }))
   return {
-    state: { kind: 'answered', line: Line.of([...again, ...line.entries]) },
+    state: { kind: 'answered', line: Line.of([...again, ...line.entries]), handsOver: false },
     effect: { kind: 'fail', entries: [], error },
   }
 }
@@ -131,7 +154,7 @@ function without<E extends Intent>(state: CoordinatorState<E>, entries: readonly
     case 'riding':
       return line.length > 0 ? { kind: 'riding', line } : IDLE
     case 'answered':
-      return { kind: 'answered', line }
+      return { ...state, line }
     case 'sent': {
       const { turn } = state
       const over = turn.taken.filter(each => late.has(each))

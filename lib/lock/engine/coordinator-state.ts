@@ -33,6 +33,8 @@ export interface Sent<E extends Intent> {
 interface Answered<E> {
   readonly kind: 'answered'
   readonly line: Line<E>
+  /** Whether waiters are to be handed the lock though nobody leaves: more fit than the last transaction could take. */
+  readonly handsOver: boolean
 }
 
 /** What a coordinator decides by, besides its state. */
@@ -40,7 +42,9 @@ export interface CoordinatorFacts<E extends Intent> {
   /** Whether this process waits in the queue of the lock. */
   readonly hasWaiters: boolean
   /** What of the line travels in one transaction now. @throws LockUnreadableError */
-  nextTurn(line: readonly E[]): Sorted<E>
+  nextTurn(line: readonly E[], handsOver: boolean): Sorted<E>
+  /** Whether the first that waits may be handed the lock, as far as this shows. */
+  hasSuccessor(after: Snapshot): boolean
 }
 
 /** What has happened. */

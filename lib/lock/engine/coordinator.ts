@@ -19,8 +19,16 @@ import {
 import { logExpired } from './log-expired.js'
 import { LocalQueue, type LocalWaiter } from './local-queue.js'
 import { OwnKeysWatch } from './own-keys-watch.js'
-import type { SnapshotCache } from './snapshot-cache.js'
-import { type Intent, type JoinIntent, nextTurn, type ReleaseIntent, type Sorted, type Turn } from './turn.js'
+import { isReadable, type SnapshotCache } from './snapshot-cache.js'
+import {
+  type Intent,
+  hasSuccessor,
+  type JoinIntent,
+  nextTurn,
+  type ReleaseIntent,
+  type Sorted,
+  type Turn,
+} from './turn.js'
 
 const TOLD = { kind: 'told' } as const
 const RIDE_OVER = { kind: 'ride-over' } as const
@@ -105,9 +113,19 @@ export class Coordinator implements CoordinatorFacts<LineEntry> {
     return this.waiters.size > 0
   }
 
-  nextTurn(line: readonly LineEntry[]): Sorted<LineEntry> {
+  nextTurn(line: readonly LineEntry[], handsOver: boolean): Sorted<LineEntry> {
     const { clock, snapshots } = this.engine
-    return nextTurn(line, snapshots.get(this.key), clock.now(), this.isLocal)
+    return nextTurn(line, snapshots.get(this.key), clock.now(), this.isLocal, handsOver)
+  }
+
+  hasSuccessor(after: Snapshot): boolean {
+    return isReadable(after) && hasSuccessor(after, this.engine.clock.now())
+  }
+
+  /** Whether the transaction under way hands the lock to this waiter: its answer will tell more than a watch has. */
+  isHandingTo(uuid: string): boolean {
+    const { state } = this
+    return state.kind === 'sent' && state.turn.composition.successors.includes(uuid)
   }
 
   /** Takes a holder out of the lock. @throws StoreError, LockUnreadableError */
@@ -275,8 +293,9 @@ export class Coordinator implements CoordinatorFacts<LineEntry> {
   }
 }
 
-/** Milliseconds that the most patient of them has. */
+/** Milliseconds that the most patient of them has; no limit for a hand-over, for which nobody waits. */
 function mostTime(entries: readonly LineEntry[]): number {
+  if (entries.length === 0) return Infinity
   let most = 0
   for (const { within } of entries) most = Math.max(most, within.timeoutMs ?? Infinity)
   return most

@@ -21,6 +21,7 @@ import { Budget } from '../../time/budget.js'
 import type { LockIds } from '../../model/lock-ids.js'
 import type { Clock } from '../../time/clock.js'
 import { Coordinator } from './coordinator.js'
+import { QueueReads } from './queue-reads.js'
 import { SnapshotCache } from './snapshot-cache.js'
 import { Holdings } from './holdings.js'
 import { MarkersWatch } from './markers-watch.js'
@@ -53,6 +54,10 @@ export class Engine {
   readonly sets = new WaitingSets()
   readonly markers: MarkersWatch
   readonly snapshots = new SnapshotCache(path => this.sets.changed(path))
+  /** What waiters read of their queues. */
+  readonly queueReads = new QueueReads(
+    async (key, uuids, within) => (await this.readQueueFor(key, uuids, within)).seenBy,
+  )
   readonly holdings: Holdings
   /** The monitors of what is held. */
   readonly monitors: Wakings<Sleeper & Dependant>
@@ -178,13 +183,26 @@ export class Engine {
    * attempt. @throws StoreError
    */
   async readQueue(key: LockKey, uuid?: string, within?: CallOptions): Promise<Snapshot> {
-    const own = uuid === undefined ? [] : [{ key: key.ticket(uuid) }]
+    const { snapshot, seenBy } = await this.readQueueFor(key, uuid === undefined ? [] : [uuid], within)
+    return seenBy[0] ?? snapshot
+  }
+
+  /** As {@link readQueue}, and what it is for each of these ids. */
+  private async readQueueFor(
+    key: LockKey,
+    uuids: readonly string[],
+    within?: CallOptions,
+  ): Promise<{ snapshot: Snapshot; seenBy: Snapshot[] }> {
+    const own = uuids.map(uuid => ({ key: key.ticket(uuid) }))
     const reads = { ...readsOf(...own, ...queueReads(key)), scope: scopeOf([key], []) }
     const result = await this.commit(reads, within)
     const snapshot = readSnapshot(key, result, MOST_READ)
     this.snapshots.set(snapshot)
-    const ticket = own.length > 0 ? result.results[0]![0] : undefined
-    return ticket && mayBeOf(ticket, uuid!) ? withTicket(snapshot, uuid!, ticket) : snapshot
+    const seenBy = uuids.map((uuid, at) => {
+      const ticket = result.results[at]![0]
+      return ticket && mayBeOf(ticket, uuid) ? withTicket(snapshot, uuid, ticket) : snapshot
+    })
+    return { snapshot, seenBy }
   }
 
   /** Through it goes what this process wants of one lock. */

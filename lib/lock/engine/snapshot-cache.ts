@@ -44,7 +44,8 @@ export class SnapshotCache {
   }
 }
 
-function isReadable(snapshot: Snapshot): boolean {
+/** Whether its KeyLocks is one. */
+export function isReadable(snapshot: Snapshot): boolean {
   if (!snapshot.keyLocks) return true
   try {
     keyLocksOf(snapshot)

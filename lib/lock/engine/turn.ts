@@ -1,9 +1,10 @@
 import type { Timestamp } from '../../model/timestamp.js'
 import { compose, type Composition, type Join } from '../../protocol/compose.js'
 import { decide } from '../../protocol/decide.js'
+import { handOver } from '../../protocol/hand-over.js'
 import { deleteRecords } from '../../protocol/record.js'
 import { scopeOf } from '../../protocol/scope.js'
-import { emptySnapshot, showsHolder, type Snapshot } from '../../protocol/snapshot.js'
+import { emptySnapshot, keyLocksOf, showsHolder, type Snapshot } from '../../protocol/snapshot.js'
 
 /** A holder that leaves. */
 export interface ReleaseIntent {
@@ -32,12 +33,13 @@ export interface Turn<I extends Intent> {
   /** What it was composed from. */
   readonly before: Snapshot
   readonly composition: Composition
+  /** None in one that does nothing but hand the lock over. */
   readonly taken: readonly I[]
 }
 
-/** Of one transaction, so that it stays within what etcd takes: 128 operations, each join and each hand-over takes up to three. */
-export const MOST_JOINS = 24
-const MOST_RELEASES = 16
+/** Of one transaction, so that it stays within what etcd takes: 128 operations. The waiters that are handed the lock get what is left. */
+export const MOST_JOINS = 32
+const MOST_RELEASES = 32
 
 /** What becomes of a line of intents. */
 export interface Sorted<I extends Intent> {
@@ -51,20 +53,24 @@ export interface Sorted<I extends Intent> {
 /**
  * Takes from the line what travels in one transaction.
  * @param cached what this process saw last.
+ * @param handsOver whether waiters are handed the lock though nobody leaves, since the last transaction could not take all that fit.
  */
 export function nextTurn<I extends Intent>(
   line: readonly I[],
   cached: Snapshot,
   now: Timestamp,
   isLocal: (uuid: string) => boolean,
+  handsOver = false,
 ): Sorted<I> {
   let seen = cached
   for (const { from } of line) if (from.revision > seen.revision) seen = from
   const { taken, unseen, left } = sort(line, seen)
-  if (taken.length === 0) return { turn: undefined, unseen, left }
+  const isHandOver = handsOver && !taken[0]?.isAlone && hasSuccessor(seen, now)
+  if (taken.length === 0 && !isHandOver) return { turn: undefined, unseen, left }
   const joins: Join[] = []
   const releases: string[] = []
-  let mostSuccessors = Infinity
+  const onlyJoins = !isHandOver && taken.every(({ kind }) => kind === 'join')
+  let mostSuccessors = onlyJoins ? 0 : Infinity
   for (const each of taken) {
     if (each.kind === 'join') joins.push(each.join)
     else {
@@ -72,9 +78,14 @@ export function nextTurn<I extends Intent>(
       mostSuccessors = Math.min(mostSuccessors, each.mostSuccessors)
     }
   }
-  const before = releases.length > 0 ? seen : guessFor(joins[0]!, seen, now)
+  const before = onlyJoins ? guessFor(joins[0]!, seen, now) : seen
   const composition = compose(before, { releases, joins, mostSuccessors, isLocal }, now)
   return { turn: { before, composition: withoutRecords(composition, before, releases), taken }, unseen, left }
+}
+
+/** Whether the first that is known to wait may be handed the lock as it is. @throws LockUnreadableError */
+export function hasSuccessor(seen: Snapshot, now: Timestamp): boolean {
+  return seen.tickets.size > 0 && handOver(seen, keyLocksOf(seen), now, 1).length > 0
 }
 
 /** Relukko's records of the holders that leave go with them. */

@@ -35,7 +35,7 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'handing over without checking that the ticket stands',
     file: 'lib/protocol/compose.ts',
-    right: '  else compares.push(...stillWait(successors))\n',
+    right: '  compares.push(...stillWait(successors))\n',
     wrong: '',
     specs: protocol,
   },

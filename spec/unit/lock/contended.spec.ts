@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
 import { Lock, type WaitStatus } from '../../../lib/index.js'
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
+import type { Transaction } from '../../../lib/kv/transaction.js'
 import type { Store } from '../../../lib/store/store.js'
 import { eventually } from '../../support/eventually.js'
 
@@ -78,6 +79,34 @@ it.each([30, 90])(
     expect(performance.now() - start).toBeLessThan(2_400)
   },
 )
+
+it('readers wait behind a writer, get the lock and leave it in a few calls for all of them', async () => {
+  const commits: Transaction[] = []
+  const one = lockOf('one', {
+    commit: transaction => {
+      commits.push(transaction)
+      return memory.commit(transaction)
+    },
+    watch: (range, listener) => memory.watch(range, listener),
+    leases: memory.leases,
+    close: () => Promise.resolve(),
+  })
+  const terms = { concurrency: 0, ttl: 30, wait: 60 }
+  const READERS = 60
+  const writer = await one.hold('name', { ...terms, concurrency: 1 })
+  const before = commits.length
+  const waiting = Array.from({ length: READERS }, () => one.hold('name', terms))
+  await waiters(READERS)
+  // Each takes its ticket and looks, once its watch stands: in a few transactions for all of them.
+  await eventually(() => expect(commits.length - before).toBeGreaterThan(3))
+  const queued = commits.length
+  await writer.release()
+  const held = await Promise.all(waiting)
+  const granted = commits.length
+  await Promise.all(held.map(each => each.release()))
+  const calls = [queued - before, granted - queued, commits.length - granted]
+  expect(calls.map((count, at) => Math.max(count, [10, 4, 4][at]!))).toEqual([10, 4, 4])
+})
 
 it('whoever is shown its place in a long queue is shown the true one from the first', async () => {
   const [one, many] = [lockOf('one'), lockOf('many')]

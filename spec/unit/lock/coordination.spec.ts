@@ -11,11 +11,11 @@ import {
   type Send,
   type Tell,
 } from '../../../lib/lock/engine/coordinator-state.js'
-import { type Intent, MOST_JOINS, nextTurn } from '../../../lib/lock/engine/turn.js'
+import { hasSuccessor, type Intent, MOST_JOINS, nextTurn } from '../../../lib/lock/engine/turn.js'
 import { LockUnreadableError } from '../../../lib/model/errors.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
-import { emptySnapshot, type Snapshot } from '../../../lib/protocol/snapshot.js'
+import { emptySnapshot, readSnapshot, type Snapshot, snapshotReads } from '../../../lib/protocol/snapshot.js'
 import { KeySpace } from '../../../lib/store/memory/key-space.js'
 import { StoreError } from '../../../lib/store/store-error.js'
 
@@ -36,14 +36,18 @@ interface Situation {
 }
 
 function facts({ cached = nothing, hasWaiters = false }: Situation): CoordinatorFacts<Intent> {
-  return { hasWaiters, nextTurn: line => nextTurn(line, cached, now, () => false) }
+  return {
+    hasWaiters,
+    nextTurn: (line, handsOver) => nextTurn(line, cached, now, () => false, handsOver),
+    hasSuccessor: seen => hasSuccessor(seen, now),
+  }
 }
 
-function join(uuid: string, { waits = true, ttl = 30, from = nothing } = {}): Intent {
+function join(uuid: string, { waits = true, ttl = 30, concurrency = 1, from = nothing } = {}): Intent {
   const request = {
     uuid,
     owner: 'tester',
-    concurrency: 1,
+    concurrency,
     ttl,
     holderLease: '1',
     ticketLease: waits ? '2' : undefined,
@@ -74,6 +78,11 @@ function answerTo({ state }: Next<Intent>, etcd = new KeySpace(() => true)): Eve
 
 const linesOf = ({ state }: Next<Intent>): string[] => entriesOf(state).map(({ uuid }) => uuid)
 const takenOf = ({ effect }: Next<Intent>): string[] => asSend(effect).turn.taken.map(({ uuid }) => uuid)
+
+function asAnswer(event: Event): { readonly result: TransactionResult } {
+  if (event.kind !== 'answer') throw new Error(`not answered, but ${event.kind}`)
+  return event
+}
 
 function asSend(effect: CoordinatorEffect<Intent>): Send<Intent> {
   if (effect.kind !== 'send') throw new Error(`not sent, but ${effect.kind}`)
@@ -218,6 +227,78 @@ describe('What a coordinator does next', () => {
       const result: TransactionResult = { succeeded: false, revision: 99n, results: [[], [], []] }
       const { effect } = after([{ kind: 'answer', result }], {}, sent.state)
       expect(effect).toMatchObject({ handedTo: [], first: undefined })
+    })
+  })
+
+  describe('when more fit than one transaction hands the lock to', () => {
+    /** w holds alone, and so many wait that could hold together. */
+    function crowd(count: number): { etcd: KeySpace; seen: Snapshot } {
+      const etcd = new KeySpace(() => true)
+      const first = after([wanted(join('w'))])
+      const held = asTell(after([answerTo(first, etcd)], {}, first.state).effect).after
+      let seen = held
+      for (let at = 0; at < count; at++) {
+        const sent = after([wanted(join(`r${at}`, { concurrency: 0 }))], { cached: held })
+        seen = asTell(after([answerTo(sent, etcd)], {}, sent.state).effect).after
+      }
+      const all = { compare: [], success: snapshotReads(key), failure: [] }
+      seen = readSnapshot(key, etcd.run(all).result)
+      return { etcd, seen }
+    }
+    const { etcd, seen } = crowd(60)
+    const leaving = { ...release('w', seen), mostSuccessors: Infinity } as Intent
+    const sent = after([wanted(leaving)], { cached: seen })
+    const answered = after([answerTo(sent, etcd)], {}, sent.state)
+    const next = after([told], { cached: asTell(answered.effect).after }, answered.state)
+
+    it('hands it to the others at once, with what has come meanwhile', () => {
+      expect(asTell(answered.effect).handedTo).toHaveLength(48)
+      expect(asSend(next.effect).turn).toMatchObject({
+        taken: [],
+        composition: { successors: Array.from({ length: 12 }, (_, at) => `r${48 + at}`) },
+      })
+      const joined = after(
+        [wanted(join('j')), told],
+        { cached: asTell(answered.effect).after },
+        answered.state,
+      )
+      expect(asSend(joined.effect).turn.composition.successors).toHaveLength(12)
+    })
+
+    it('tries that again when another process was first, and leaves it when nobody fits any more', () => {
+      const truth = (from: Snapshot): Event => ({
+        kind: 'answer',
+        result: {
+          succeeded: false,
+          revision: from.revision + 5n,
+          results: [
+            from.keyLocks ? [from.keyLocks] : [],
+            [...from.holders.values()],
+            [...from.tickets.values()],
+          ],
+        },
+      })
+      const { after: before } = asTell(answered.effect)
+      const failed = after(
+        [truth({ ...before, tickets: new Map([...before.tickets].slice(3)) })],
+        {},
+        next.state,
+      )
+      const again = after([told], { cached: asTell(failed.effect).after }, failed.state)
+      expect(asSend(again.effect).turn.composition.successors).toHaveLength(9)
+      const late = after([truth(seen), told], { cached: seen }, next.state)
+      expect([late.state, late.effect]).toEqual([IDLE, { kind: 'none' }])
+    })
+
+    it('leaves them to themselves when etcd refuses', () => {
+      const refused = after([{ kind: 'failure', error: refusal }, told], { cached: seen }, next.state)
+      expect(refused.state).toEqual(IDLE)
+    })
+
+    it('leaves it to those who leave to hand it over when they try again', () => {
+      const { result } = asAnswer(answerTo(sent, new KeySpace(() => true)))
+      const failed = after([{ kind: 'answer', result }, told], {}, sent.state)
+      expect([result.succeeded, failed.state]).toEqual([false, IDLE])
     })
   })
 

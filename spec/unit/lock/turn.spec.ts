@@ -28,6 +28,31 @@ function heldBy(...uuids: string[]): Snapshot {
   return applyResult(nothing, transaction, new KeySpace(() => true).run(transaction).result)
 }
 
+/** So many readers behind a writer. */
+function waitedFor(count: number): Snapshot {
+  const waiting = Array.from({ length: count }, (_, at) => {
+    const value = JSON.stringify({
+      concurrency: 0,
+      created: String(now),
+      owner: 'waiter',
+      ttl: 30,
+      lease: '7',
+    })
+    const revision = BigInt(2 + at)
+    const kv = {
+      key: key.ticket(`t${at}`),
+      value,
+      lease: '2',
+      createRevision: revision,
+      modRevision: revision,
+    }
+    return [`t${at}`, kv] as const
+  })
+  const { keyLocks, ...held } = heldBy('w')
+  const value = keyLocks!.value.replace(/"concurrency": ?0/, '"concurrency": 1')
+  return { ...held, keyLocks: { ...keyLocks!, value }, tickets: new Map(waiting), isWhole: true }
+}
+
 const turnOf = (line: Intent[], cached = nothing) => nextTurn(line, cached, now, () => false)
 const idsOf = (intents: readonly Intent[] = []): string[] => intents.map(({ uuid }) => uuid)
 
@@ -63,16 +88,38 @@ describe('The next turn', () => {
   })
 
   it('takes no more than etcd does', () => {
-    const held = heldBy(...Array.from({ length: 20 }, (_, at) => `h${at}`))
+    const held = heldBy(...Array.from({ length: 40 }, (_, at) => `h${at}`))
     const line = [
       ...[...held.holders.keys()].map(uuid => release(uuid, held)),
       ...Array.from({ length: 40 }, (_, at) => join(`j${at}`)),
     ]
     const { taken, composition } = turnOf(line).turn!
-    expect(taken.filter(({ kind }) => kind === 'release')).toHaveLength(16)
+    expect(taken.filter(({ kind }) => kind === 'release')).toHaveLength(32)
     expect(taken.filter(({ kind }) => kind === 'join')).toHaveLength(MOST_JOINS)
     const { compare, success, failure } = composition.transaction
     expect(Math.max(compare.length, success.length, failure.length)).toBeLessThanOrEqual(128)
+  })
+
+  it('hands the lock to no more than etcd takes beside the others, and at once to many', () => {
+    const seen = waitedFor(80)
+    const line = [release('w', seen), ...Array.from({ length: MOST_JOINS }, (_, at) => join(`j${at}`))]
+    const { successors, transaction } = turnOf(line, seen).turn!.composition
+    const { compare, success, failure } = transaction
+    expect(successors).toHaveLength(41)
+    expect(Math.max(compare.length, success.length, failure.length)).toBeLessThanOrEqual(128)
+    expect(turnOf([release('w', seen)], seen).turn!.composition.successors).toHaveLength(48)
+  })
+
+  it('hands the lock over though nobody leaves, where it is told to and somebody fits', () => {
+    const seen = { ...waitedFor(3), keyLocks: undefined, holders: new Map() }
+    const handOver = (line: Intent[], cached: Snapshot) => nextTurn(line, cached, now, () => false, true).turn
+    expect(turnOf([], seen).turn).toBeUndefined()
+    expect(turnOf([join('j')], seen).turn!.composition.successors).toEqual([])
+    const turn = handOver([], seen)!
+    expect([turn.taken, turn.before, turn.composition.successors]).toEqual([[], seen, ['t0', 't1', 't2']])
+    expect(handOver([join('j')], seen)!.composition.successors).toHaveLength(3)
+    expect(handOver([join('j', nothing, true)], seen)!.composition.successors).toEqual([])
+    expect(handOver([], waitedFor(3))).toBeUndefined()
   })
 
   it('takes alone what is to travel alone, and nothing of that into the turns of others', () => {

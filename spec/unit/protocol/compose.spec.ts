@@ -113,6 +113,42 @@ describe('What is composed', () => {
     expect([ids(read().holders), ids(read().tickets)]).toEqual([['a'], ['b', 'c']])
   })
 
+  it('takes joins in behind all that wait, as long as nobody else has come', () => {
+    for (const each of [join('w', 1), join('b', 0), join('c', 0)]) ask(each)
+    const from = read()
+    const composition = composed(from, ['w'], [join('d', 0), join('e', 1), join('f', 0)])
+    expect([composition.successors, [...composition.granted]]).toEqual([['b', 'c'], ['d']])
+    const { succeeded, after } = run(from, composition)
+    expect([succeeded, ids(read().holders), ids(read().tickets)]).toEqual([true, ['b', 'c', 'd'], ['e', 'f']])
+    expect([ids(after.tickets), after.isWhole, after.revision]).toEqual([['e', 'f'], true, read().revision])
+  })
+
+  it('takes nobody in behind a waiter that has come unseen', () => {
+    for (const each of [join('w', 1), join('b', 0)]) ask(each)
+    const from = read()
+    const composition = composed(from, ['w'], [join('d', 0)])
+    expect([...composition.granted]).toEqual(['d'])
+    ask(join('x', 1))
+    expect(run(from, composition).succeeded).toBe(false)
+    expect([ids(read().holders), ids(read().tickets)]).toEqual([['w'], ['b', 'x', 'd']])
+  })
+
+  it('takes nobody in where only the beginning of the queue is known', () => {
+    for (const each of [join('w', 1), join('b', 0)]) ask(each)
+    const from = { ...read(), isWhole: false }
+    expect([...composed(from, ['w'], [join('d', 0)]).granted]).toEqual([])
+  })
+
+  it('hands the lock to waiters that fit though nobody leaves', () => {
+    for (const each of [join('a', 3), join('w', 1), join('b', 3)]) ask(each)
+    keySpace.run({ compare: [], success: [{ type: 'delete', key: key.ticket('w') }], failure: [] })
+    const from = read()
+    const composition = composed(from, [], [])
+    expect(composition.successors).toEqual(['b'])
+    expect([run(from, composition).succeeded, ids(read().holders)]).toEqual([true, ['a', 'b']])
+    expect(composed(from, [], [], { mostSuccessors: 0 }).successors).toEqual([])
+  })
+
   it('releases, hands over and lets join in one go', () => {
     ask(join('a'))
     ask(join('b'))

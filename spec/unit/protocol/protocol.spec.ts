@@ -49,10 +49,9 @@ describe('whatever the clients do, from whatever they saw,', () => {
       }),
       options,
     )
-    const { granted, grantedFromOld, settledFromOld, queued, failed, handedOver, together } = sums(seen)
-    expect(
-      Math.min(granted, grantedFromOld, settledFromOld, queued, failed, handedOver, together),
-    ).toBeGreaterThan(100)
+    const { behind, ...others } = sums(seen)
+    expect(Math.min(...Object.values(others))).toBeGreaterThan(100)
+    expect(behind).toBeGreaterThan(10)
   })
 
   it('the same holds when clients crash or lose their leases', () => {

@@ -58,6 +58,7 @@ export class Simulation {
     failed: 0,
     handedOver: 0,
     together: 0,
+    behind: 0,
   }
   private readonly leases = new Set<LeaseId>()
   private readonly keySpace = new KeySpace(id => this.leases.has(id))
@@ -192,6 +193,7 @@ export class Simulation {
     checkBeginning(after, truth)
     if (!result.succeeded) return
     this.stats.together += Number(leaving.length > 0 && coming.length > 0)
+    this.stats.behind += composition.successors.length > 0 ? composition.granted.size : 0
     for (const client of coming)
       if (composition.granted.has(client.request.uuid)) this.noteGranted(client, before)
     this.noteHandedOver(before, truth)
@@ -258,6 +260,7 @@ export class Simulation {
     }
     const truth = this.read()
     const after = applyResult(before, transaction, result)
+    checkBeginning(after, truth)
     if (!result.succeeded || isTrue) expectEqual(textOf(after), textOf(truth))
     else if (this.isUndisturbed && relied === 'keyLocks') {
       expectEqual({ ...textOf(after), tickets: [] }, { ...textOf(truth), tickets: [] })
@@ -331,6 +334,7 @@ export class Simulation {
 
 /** The tickets that are known and stand are the first of the queue: nobody stands unknown before or between them. */
 function checkBeginning(known: Snapshot, truth: Snapshot): void {
+  if (known.isWhole) expectEqual([...known.tickets.keys()], [...truth.tickets.keys()])
   const standing = [...known.tickets.keys()].filter(uuid => truth.tickets.has(uuid))
   expectEqual(standing, [...truth.tickets.keys()].slice(0, standing.length))
 }
