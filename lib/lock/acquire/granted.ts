@@ -22,8 +22,8 @@ export function holdingsIn(
 }
 
 /**
- * What another process granted is released from what is known of it: its holder key tells. Where that does not, etcd is read in
- * the background.
+ * What another process granted is released from what is known of it: its holder key tells. Where that does not, nothing else is asked now: what
+ * is read would be old by the time of the release.
  */
 export function shareGrant(engine: Engine, snapshots: readonly Snapshot[], uuid: string): void {
   for (const { key, holders } of snapshots) {
@@ -32,6 +32,5 @@ export function shareGrant(engine: Engine, snapshots: readonly Snapshot[], uuid:
     if (seen.holders.get(uuid)?.createRevision === holder.createRevision) continue
     const told = heldSnapshot(key, holder)
     if (told) engine.snapshots.set(told)
-    else if (!engine.coordinator(key).isHandingTo(uuid)) engine.prefetch(key)
   }
 }

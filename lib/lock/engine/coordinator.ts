@@ -122,12 +122,6 @@ export class Coordinator implements CoordinatorFacts<LineEntry> {
     return isReadable(after) && hasSuccessor(after, this.engine.clock.now())
   }
 
-  /** Whether the transaction under way hands the lock to this waiter: its answer will tell more than a watch has. */
-  isHandingTo(uuid: string): boolean {
-    const { state } = this
-    return state.kind === 'sent' && state.turn.composition.successors.includes(uuid)
-  }
-
   /** Takes a holder out of the lock. @throws StoreError, LockUnreadableError */
   release(
     intent: Omit<ReleaseIntent, 'kind'> & { readonly from: Snapshot },

@@ -37,8 +37,6 @@ import { type Sleeper, Wakings } from '../../time/wakings.js'
 const WRITE_BUDGET_MS = 120_000
 /** An etcd that has never answered is more likely wrongly configured than restarting. */
 const FIRST_CONTACT_MS = 5_000
-/** How long a release may have to wait for a read that only helps it. */
-const LEARN_MS = 1_000
 /** How many coordinators make it worth looking which of them have nothing to do. */
 const SWEEP_FROM = 1_000
 /** How long closing waits for the waiters to leave their queues, milliseconds. */
@@ -66,7 +64,6 @@ export class Engine {
   readonly feeds = new Set<Dependant>()
   /** Is told how many seconds each transaction has taken. */
   onCommit: ((seconds: number, outcome: 'answered' | 'failed') => void) | undefined
-  private readonly learning = new Map<string, Promise<unknown>>()
   private readonly coordinators = new Map<string, Coordinator>()
   private sweepAt = SWEEP_FROM
   /** When etcd answered last, monotonic. */
@@ -219,20 +216,6 @@ export class Engine {
   private sweep(): void {
     for (const [path, { isIdle }] of this.coordinators) if (isIdle) this.coordinators.delete(path)
     this.sweepAt = Math.max(SWEEP_FROM, 2 * this.coordinators.size)
-  }
-
-  /** Reads in the background, so that the next guess from {@link snapshots} is right. */
-  prefetch(key: LockKey): void {
-    const reading = this.readQueue(key, undefined, { timeoutMs: LEARN_MS }).catch(() => {})
-    this.learning.set(key.path, reading)
-    void reading.finally(() => this.learning.delete(key.path))
-  }
-
-  /** The end of each {@link prefetch} of these locks that is under way; undefined when none is. */
-  prefetching(keys: readonly LockKey[]): Promise<unknown> | undefined {
-    if (this.learning.size === 0) return undefined
-    const reading = keys.flatMap(({ path }) => this.learning.get(path) ?? [])
-    return reading.length > 0 ? Promise.all(reading) : undefined
   }
 
   /** The time of an operation that begins now: so many milliseconds, or two minutes (a few seconds before etcd has answered). */

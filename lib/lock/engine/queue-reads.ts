@@ -12,6 +12,13 @@ interface Asked {
   readonly reject: (error: unknown) => void
 }
 
+interface Reading {
+  /** For whom it is. */
+  asked: readonly Asked[]
+  /** Who has asked since. */
+  readonly line: Asked[]
+}
+
 /** Reads of which each is told: the truth about the lock, with its own ticket if that stands. By the order of the ids. @throws StoreError */
 export type ReadForAll = (
   key: LockKey,
@@ -20,12 +27,13 @@ export type ReadForAll = (
 ) => Promise<readonly Snapshot[]>
 
 /**
- * Reads queues for the waiters of this process. Those who ask while a read of their lock is under way share the next one, which begins after
- * all of them have asked: many take their tickets in one transaction, and each has to look when its watch stands.
+ * Reads queues for the waiters and the holders of this process. Those who ask while a read of their lock is under way share the next one, which
+ * begins after all of them have asked: many take their tickets in one transaction, and each has to look when its watch stands; many are
+ * handed the lock in one, and release it when this process knows of none of them.
  */
 export class QueueReads {
-  /** By the path of the lock, while a read is under way: who has asked since. */
-  private readonly lines = new Map<string, Asked[]>()
+  /** By the path of the lock. */
+  private readonly underWay = new Map<string, Reading>()
 
   constructor(private readonly readForAll: ReadForAll) {}
 
@@ -33,19 +41,19 @@ export class QueueReads {
   read(key: LockKey, uuid: string, within: CallOptions): Promise<Snapshot> {
     return new Promise((resolve, reject) => {
       const asked = { uuid, within, resolve, reject }
-      const line = this.lines.get(key.path)
-      if (line) line.push(asked)
-      else {
-        this.lines.set(key.path, [])
-        void this.readAll(key, [asked])
-      }
+      const underWay = this.underWay.get(key.path)
+      if (!underWay) void this.readAll(key, { asked: [asked], line: [] })
+      // It has no time to wait for that one.
+      else if (leastTime([asked]) < leastTime(underWay.asked)) void this.readOnce(key, [asked])
+      else underWay.line.push(asked)
     })
   }
 
-  private async readAll(key: LockKey, first: readonly Asked[]): Promise<void> {
-    for (let asked = first; asked.length > 0; asked = this.lines.get(key.path)!.splice(0, MOST))
-      await this.readOnce(key, asked)
-    this.lines.delete(key.path)
+  private async readAll(key: LockKey, reading: Reading): Promise<void> {
+    this.underWay.set(key.path, reading)
+    for (; reading.asked.length > 0; reading.asked = reading.line.splice(0, MOST))
+      await this.readOnce(key, reading.asked)
+    this.underWay.delete(key.path)
   }
 
   private async readOnce(key: LockKey, asked: readonly Asked[]): Promise<void> {

@@ -62,8 +62,6 @@ export async function releaseById(
   checkId(uuid)
   const { budget = engine.budget(), mayBeRepeated = false } = options
   const holdings = keys.map(key => engine.holdings.lend(key, uuid)).filter(holding => holding !== undefined)
-  const prefetching = engine.prefetching(keys)
-  if (prefetching) await prefetching
   const attempt = new ReleaseAttempt(engine, keys, uuid, options)
   let confirmed: readonly PlannedRelease[] = []
   let isKept = false
@@ -164,7 +162,7 @@ class ReleaseAttempt {
   private async read(within: CallOptions): Promise<void> {
     const { engine, keys } = this
     const snapshots = this.isPlain
-      ? [await engine.readQueue(keys[0]!, undefined, within)]
+      ? [await engine.queueReads.read(keys[0]!, this.uuid, within)]
       : await engine.read(keys, within)
     this.view = { ...this.view, snapshots, source: 'etcd' }
   }

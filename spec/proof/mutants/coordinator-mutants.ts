@@ -99,6 +99,13 @@ export const coordinatorMutants: readonly Mutant[] = [
     specs: ['spec/unit/lock/contended'],
   },
   {
+    mistake: 'holders that another process has granted the lock read one by one before they leave',
+    file: 'lib/lock/release/release.ts',
+    right: 'await engine.queueReads.read(keys[0]!, this.uuid, within)',
+    wrong: 'await engine.readQueue(keys[0]!, undefined, within)',
+    specs: ['spec/unit/lock/contended'],
+  },
+  {
     mistake: 'a ticket that was taken beside a hand-over is believed to be next',
     file: 'lib/protocol/compose.ts',
     right: "(unknown.includes(op.key) ? { type: 'delete', key: op.key } : op)",

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
 import { Lock, type WaitStatus } from '../../../lib/index.js'
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
-import type { Transaction } from '../../../lib/kv/transaction.js'
 import type { Store } from '../../../lib/store/store.js'
 import { eventually } from '../../support/eventually.js'
 
@@ -80,32 +79,71 @@ it.each([30, 90])(
   },
 )
 
-it('readers wait behind a writer, get the lock and leave it in a few calls for all of them', async () => {
-  const commits: Transaction[] = []
-  const one = lockOf('one', {
+/** The memory store, whose commits are counted. */
+function counted(): { readonly store: Store; readonly commits: () => number } {
+  let commits = 0
+  const store: Store = {
     commit: transaction => {
-      commits.push(transaction)
+      commits++
       return memory.commit(transaction)
     },
     watch: (range, listener) => memory.watch(range, listener),
     leases: memory.leases,
     close: () => Promise.resolve(),
-  })
+  }
+  return { store, commits: () => commits }
+}
+
+it('readers wait behind a writer, get the lock and leave it in a few calls for all of them', async () => {
+  const { store, commits } = counted()
+  const one = lockOf('one', store)
   const terms = { concurrency: 0, ttl: 30, wait: 60 }
   const READERS = 60
   const writer = await one.hold('name', { ...terms, concurrency: 1 })
-  const before = commits.length
+  const before = commits()
   const waiting = Array.from({ length: READERS }, () => one.hold('name', terms))
   await waiters(READERS)
   // Each takes its ticket and looks, once its watch stands: in a few transactions for all of them.
-  await eventually(() => expect(commits.length - before).toBeGreaterThan(3))
-  const queued = commits.length
+  await eventually(() => expect(commits() - before).toBeGreaterThan(3))
+  const queued = commits()
   await writer.release()
   const held = await Promise.all(waiting)
-  const granted = commits.length
+  const granted = commits()
   await Promise.all(held.map(each => each.release()))
-  const calls = [queued - before, granted - queued, commits.length - granted]
+  const calls = [queued - before, granted - queued, commits() - granted]
   expect(calls.map((count, at) => Math.max(count, [10, 4, 4][at]!))).toEqual([10, 4, 4])
+})
+
+it('holders that another process has granted the lock leave it in a few calls for all of them', async () => {
+  const { store, commits } = counted()
+  const [one, many] = [lockOf('one'), lockOf('many', store)]
+  const held = await one.hold('name', { concurrency: 1, ttl: 30 })
+  const waiting = Array.from({ length: 8 }, () => many.hold('name', { concurrency: 8, ttl: 30, wait: 60 }))
+  await waiters(8)
+  await held.release()
+  const all = await Promise.all(waiting)
+  const before = commits()
+  await Promise.all(all.map(each => each.release()))
+  expect(commits() - before).toBeLessThan(6)
+})
+
+it('a semaphore goes from holder to holder in two calls at most, also between processes', async () => {
+  const { store, commits } = counted()
+  const [PROCESSES, CLIENTS, TURNS, LIMIT] = [4, 16, 10, 8]
+  let [holding, most] = [0, 0]
+  const client = async (lock: Lock): Promise<void> => {
+    for (let turn = 0; turn < TURNS; turn++) {
+      const held = await lock.hold('name', { concurrency: LIMIT, ttl: 30, wait: 60 })
+      most = Math.max(most, ++holding)
+      await new Promise(resolve => setImmediate(resolve))
+      holding--
+      await held.release()
+    }
+  }
+  const processes = Array.from({ length: PROCESSES }, (_, at) => lockOf(`process ${at}`, store))
+  await Promise.all(processes.flatMap(lock => Array.from({ length: CLIENTS }, () => client(lock))))
+  expect(most).toBe(LIMIT)
+  expect(commits() / (PROCESSES * CLIENTS * TURNS)).toBeLessThan(2)
 })
 
 it('whoever is shown its place in a long queue is shown the true one from the first', async () => {

@@ -47,11 +47,11 @@ it('those who ask while a read is under way share the next one, which begins aft
 
 it('no read is for more than etcd takes operations, nor lasts longer than the least patient has time', async () => {
   const bench = new Bench()
-  const all = Array.from({ length: 80 }, (_, at) => bench.read(String(at), a, 1_000 - at))
+  const all = Array.from({ length: 80 }, (_, at) => bench.read(String(at), a, 1_000 + at))
   for (let count = 0; count < 3; count++) await bench.answer()
   expect(await Promise.all(all)).toHaveLength(80)
   expect(bench.asked.map(text => text.split(' ').length - 1)).toEqual([1, 64, 15])
-  expect(bench.times).toEqual([1_000, 936, 921])
+  expect(bench.times).toEqual([1_000, 1_001, 1_065])
 })
 
 it('a read that fails fails those who share it, and nobody else', async () => {
@@ -60,4 +60,12 @@ it('a read that fails fails those who share it, and nobody else', async () => {
   await bench.answer(new Error('The test cut the line.'))
   await bench.answer()
   expect((await all).map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled'])
+})
+
+it('whoever has less time than the read under way does not wait for it', async () => {
+  const bench = new Bench()
+  const all = [bench.read('1', a, 5_000), bench.read('2', a, 4_999), bench.read('3', a, 5_000)]
+  expect(bench.asked).toEqual(['a: 1', 'a: 2'])
+  for (let count = 0; count < 3; count++) await bench.answer()
+  expect(await Promise.all(all)).toEqual([1n, 2n, 3n])
 })
