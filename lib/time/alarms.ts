@@ -14,6 +14,12 @@ export interface Alarmed {
 }
 
 /**
+ * Timers stand still while the machine sleeps, and take their whole time afterwards: a deadline would be noticed late by the length of
+ * the sleep. So the timer never runs for longer, milliseconds: then the clock says what is due.
+ */
+const LOOK_MS = 1_000
+
+/**
  * Many alarms on one timer: a timer of Node's for each would take more memory than all else that is kept of a holding.
  * A binary heap, in which each knows its place.
  */
@@ -45,14 +51,13 @@ export class Alarms {
     if (this.heap.length === 0) this.disarm()
   }
 
-  /** The machine has slept, so that the timer is late by as much. */
-  arm(): void {
+  private arm(): void {
     this.disarm()
     const first = this.heap[0]
     if (!first) return
-    this.timerAt = first.alarmAt
-    const ms = Math.max(0, first.alarmAt - this.clock.monotonic())
-    this.timer = this.clock.timer(Math.ceil(ms), () => this.ring())
+    const now = this.clock.monotonic()
+    this.timerAt = Math.min(first.alarmAt, now + LOOK_MS)
+    this.timer = this.clock.timer(Math.ceil(Math.max(0, this.timerAt - now)), () => this.ring())
   }
 
   private disarm(): void {

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { expect, it } from '@jest/globals'
 import { storeAt, useEtcdServer } from '../support/etcd.js'
 
@@ -18,5 +19,17 @@ it('more leases than etcd grants in the time of a call, asked for at once, are a
   const granted = await Promise.all(Array.from({ length: LEASES }, () => store.leases.grant(60)))
   expect(new Set(granted.map(({ id }) => id)).size).toBe(LEASES)
   expect((await grantsAsked()) - before).toBe(LEASES)
+  await store.close()
+})
+
+it('a renewal that is answered while the process does not run is not taken for unanswered', async () => {
+  const store = storeAt(etcd.get().endpoint)
+  const { id } = await store.leases.grant(60)
+  await store.leases.renew(id)
+  const renewed = store.leases.renew(id, { timeoutMs: 300 })
+  await turn()
+  const end = performance.now() + 700
+  while (performance.now() < end);
+  expect(await renewed).toBe(60)
   await store.close()
 })

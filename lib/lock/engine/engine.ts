@@ -31,7 +31,6 @@ import { LeasePool } from '../leases/lease-pool.js'
 import { TicketLeases } from '../leases/ticket-leases.js'
 import { retry } from '../../store/retry.js'
 import type { WaitDeadline } from '../../time/wait-deadline.js'
-import { type Sleeper, Wakings } from '../../time/wakings.js'
 
 /** Two minutes: Spicerack's budget for getting a write through. */
 const WRITE_BUDGET_MS = 120_000
@@ -58,7 +57,7 @@ export class Engine {
   )
   readonly holdings: Holdings
   /** The monitors of what is held. */
-  readonly monitors: Wakings<Sleeper & Dependant>
+  readonly monitors = new Set<Dependant>()
   /** The acquisitions under way, and the promises of their ends. */
   readonly waits = new Map<WaitDeadline, Promise<unknown>>()
   readonly feeds = new Set<Dependant>()
@@ -83,7 +82,6 @@ export class Engine {
     this.pool = new LeasePool(this.store.leases, clock, log)
     this.tickets = new TicketLeases(this.pool, clock)
     this.holdings = new Holdings(clock, ids)
-    this.monitors = new Wakings(clock)
   }
 
   /** One attempt. @throws StoreError */

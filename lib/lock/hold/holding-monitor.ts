@@ -76,18 +76,11 @@ export class HoldingMonitor implements Alarmed, HolderKeyListener, LeaseUser {
     if (this.remaining === 0) this.dispatch({ type: this.untilDeadline === 0 ? 'ran-out' : 'asked' })
   }
 
-  /** The machine has slept: timers are late by that. */
-  wake(): void {
-    this.check()
-    this.keeper?.hurry()
-    if (this.state.kind === 'doubted') this.arm(Math.min(ANSWER_MS, this.remaining))
-    else this.schedule()
-    this.engine.pool.alarms.arm()
-  }
-
   onAlarm(): void {
     const { remaining, options } = this
     if (this.untilDeadline === 0) this.dispatch({ type: 'ran-out' })
+    // The process was paused, or the machine slept: the answer that it waits for had no time to come.
+    else if (this.state.kind === 'doubted' && this.lateness > LAG_MS) this.arm(Math.min(ANSWER_MS, remaining))
     else this.dispatch({ type: 'tick', isNear: remaining <= options.expiringMs })
   }
 
@@ -141,6 +134,11 @@ export class HoldingMonitor implements Alarmed, HolderKeyListener, LeaseUser {
     const { state } = this
     if (state.kind === 'over') return 0
     return Math.max(0, Math.min(...[state.lease, ...state.pending].map(lease => lease.remaining)))
+  }
+
+  /** Milliseconds by which its alarm is late. */
+  private get lateness(): number {
+    return this.engine.clock.monotonic() - this.alarmAt
   }
 
   private dispatch(event: MonitorEvent): void {
@@ -265,8 +263,7 @@ export class HoldingMonitor implements Alarmed, HolderKeyListener, LeaseUser {
   }
 
   private expiry({ asked }: Lease): { reason: LossReason; detail: string } {
-    const ownLag = this.engine.clock.monotonic() - this.alarmAt
-    const lag = Math.max(ownLag, this.keeper?.lateness ?? 0)
+    const lag = Math.max(this.lateness, this.keeper?.lateness ?? 0)
     const ttl = `its ttl of ${asked} s is over`
     if (lag > LAG_MS) {
       const pause = `timers are ${(lag / 1000).toFixed(1)} s late: this process was paused, its event loop blocked, or the machine slept`

@@ -31,17 +31,12 @@ export class LeaseKeeper implements Alarmed {
     private readonly lease: Lease,
     private readonly user: LeaseUser,
   ) {
-    this.schedule(lease.untilRenewal)
+    this.schedule(lease.untilKept)
   }
 
   stop(): void {
     this.state = 'stopped'
     this.pool.alarms.cancel(this)
-  }
-
-  /** Renews now, if that is due by the clock. */
-  hurry(): void {
-    if (this.state === 'waiting') this.schedule(this.lease.untilRenewal)
   }
 
   onAlarm(): void {
@@ -66,7 +61,7 @@ export class LeaseKeeper implements Alarmed {
     const isAlive = await this.pool.renew(this.lease).catch(() => undefined)
     if (this.isStopped) return
     this.state = isAlive ? 'waiting' : 'retrying'
-    if (isAlive) this.schedule(this.lease.untilRenewal)
+    if (isAlive) this.schedule(this.lease.untilKept)
     else if (isAlive === undefined && !this.lease.isOver) this.schedule(this.untilRetry)
     else {
       this.stop()

@@ -7,6 +7,13 @@ const FRESH_MS = 300
 const FRESH_SHARE = 0.01
 export const RENEWALS_PER_TTL = 3
 /**
+ * By how much of its time a renewal may come before it is due, at random. Leases that were renewed at one moment, as after a pause of the
+ * process, would be for ever: thousands in one burst, which keeps etcd and this process from all else.
+ */
+const SPREAD = 0.1
+/** Renewals begin at multiples of it, milliseconds: those of thousands of leases go in few writes, which cost more than what is in them. */
+const TICK_MS = 20
+/**
  * How much of what is left of a lease one renewal may take, so that there is time for another; and what a call needs on a
  * busy machine, milliseconds.
  */
@@ -63,6 +70,14 @@ export class Lease {
   /** Milliseconds until it is due for renewal. */
   get untilRenewal(): number {
     return this.renewedAt + (this.ttl * 1000) / RENEWALS_PER_TTL - this.clock.monotonic()
+  }
+
+  /** Milliseconds until whoever keeps it is to renew it: somewhat before that is due. */
+  get untilKept(): number {
+    const early = (this.clock.random() * SPREAD * this.ttl * 1000) / RENEWALS_PER_TTL
+    const now = this.clock.monotonic()
+    const at = now + this.untilRenewal - early
+    return at - (at % TICK_MS) - now
   }
 
   /** Milliseconds that one renewal may take. For a lease that is over there is no limit. */

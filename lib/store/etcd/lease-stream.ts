@@ -12,6 +12,11 @@ interface Renewal {
   reject(error: Error): void
 }
 
+/** A timer that is later than this, milliseconds, tells that this process did not run: what has come meanwhile is not read yet. */
+const LATE_MS = 50
+/** Most that it then takes to read it. */
+const LONGEST_GRACE_MS = 1_000
+
 /**
  * Renewals of all leases of this process, on one stream that is open while it is used. Those that wait share a timer: there may be
  * thousands a second.
@@ -22,6 +27,8 @@ export class LeaseStream {
   private timer: NodeJS.Timeout | undefined
   /** When the timer is due, monotonic. */
   private dueAt = Infinity
+  /** It was late, and what has come since is being read. */
+  private isInGrace = false
   private stopWatching = (): void => {}
   /** The time of the one for which the member is watched. */
   private watchedMs = Infinity
@@ -40,19 +47,22 @@ export class LeaseStream {
   renew(id: LeaseId, timeoutMs = this.longestMs): Promise<number> {
     const withinMs = Math.max(0, Math.min(timeoutMs, this.longestMs))
     return new Promise((resolve, reject) => {
-      this.stream.write(id)
-      const renewal = { deadline: performance.now() + withinMs, withinMs, resolve, reject }
-      const others = this.waiting.get(id)
-      if (others) others.push(renewal)
-      else this.waiting.set(id, [renewal])
-      if (renewal.deadline < this.dueAt) this.expectAnswer(renewal)
-      else if (withinMs < this.watchedMs) this.watchFor(withinMs)
+      this.send(id, { deadline: performance.now() + withinMs, withinMs, resolve, reject })
     })
   }
 
   close(): void {
     this.stream.close()
     this.failAll(new StoreError('closed', 'The connection to etcd is closed.'))
+  }
+
+  private send(id: LeaseId, renewal: Renewal): void {
+    this.stream.write(id)
+    const others = this.waiting.get(id)
+    if (others) others.push(renewal)
+    else this.waiting.set(id, [renewal])
+    if (renewal.deadline < this.dueAt) this.expectAnswer(renewal)
+    else if (renewal.withinMs < this.watchedMs) this.watchFor(renewal.withinMs)
   }
 
   /** Of those that wait, this is the first whose time is over. */
@@ -74,6 +84,7 @@ export class LeaseStream {
     clearTimeout(this.timer)
     this.stopWatching()
     this.watchedMs = this.dueAt = Infinity
+    this.isInGrace = false
   }
 
   /** What the timer was for may have been answered long ago. A timer may be early by a millisecond. */
@@ -83,7 +94,13 @@ export class LeaseStream {
     if (left.length === 0) return this.expectNothing()
     const first = left.reduce((a, b) => (b.deadline < a.deadline ? b : a))
     if (first.deadline > now) return this.expectAnswer(first)
-    this.onSilence(first.withinMs)
+    const lateness = Math.min(now - this.dueAt, LONGEST_GRACE_MS)
+    if (lateness > LATE_MS && !this.isInGrace) {
+      this.expectAnswer({ ...first, deadline: now + lateness })
+      this.isInGrace = true
+      return
+    }
+    this.onSilence(first.withinMs, now)
   }
 
   /**
@@ -91,11 +108,24 @@ export class LeaseStream {
    * they wait for seconds, though the member is well, and a new stream is served. Only a renewal that had the time of any
    * call tells that the member is not.
    */
-  private onSilence(ms: number): void {
-    const error = new StoreError('unreachable', `etcd did not renew a lease within ${ms} ms.`)
-    if (ms === this.longestMs) return this.stream.fail(error)
+  private onSilence(ms: number, now: number): void {
+    if (ms === this.longestMs) return this.stream.fail(silence(ms))
     this.stream.doubt()
-    this.stream.renew(error)
+    this.sendAgain(now)
+  }
+
+  /** On another stream, but for those whose time is over: to renew a lease twice does no harm. */
+  private sendAgain(now: number): void {
+    const waiting = [...this.waiting]
+    this.stream.close()
+    this.waiting.clear()
+    this.expectNothing()
+    for (const [id, renewals] of waiting) {
+      for (const renewal of renewals) {
+        if (renewal.deadline <= now) renewal.reject(silence(renewal.withinMs))
+        else this.send(id, renewal)
+      }
+    }
   }
 
   /** etcd answers the renewals of one lease in their order. */
@@ -116,4 +146,8 @@ export class LeaseStream {
     this.expectNothing()
     for (const renewal of renewals) renewal.reject(error)
   }
+}
+
+function silence(ms: number): StoreError {
+  return new StoreError('unreachable', `etcd did not renew a lease within ${Math.round(ms)} ms.`)
 }

@@ -177,6 +177,27 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/faults/pauses'],
   },
   {
+    mistake: 'leases that were renewed at one moment are renewed together for ever',
+    file: 'lib/lock/leases/lease.ts',
+    right: 'const SPREAD = 0.1',
+    wrong: 'const SPREAD = 0',
+    specs: ['spec/unit/lock/lease-keeper'],
+  },
+  {
+    mistake: 'a renewal that this process had no time to read is taken for unanswered',
+    file: 'lib/store/etcd/lease-stream.ts',
+    right: 'lateness > LATE_MS && !this.isInGrace',
+    wrong: 'lateness > LONGEST_GRACE_MS && !this.isInGrace',
+    specs: ['spec/faults/crowds'],
+  },
+  {
+    mistake: 'one renewal that is late fails all that are under way',
+    file: 'lib/store/etcd/lease-stream.ts',
+    right: 'if (renewal.deadline <= now) renewal.reject',
+    wrong: 'if (renewal.deadline > 0) renewal.reject',
+    specs: ['spec/unit/store/lease-stream'],
+  },
+  {
     mistake: 'a watch goes on from now after a cut',
     file: 'lib/store/etcd/watch.ts',
     right: 'startRevision: this.next }',
