@@ -81,7 +81,7 @@ function putTicket({ key }: Snapshot, request: Request, lock: ConcurrentLock): O
 }
 
 /** The request's ticket stands and none is older; for a request without a ticket, the queue is empty. */
-function isFirst({ key, tickets }: Snapshot, { uuid }: Request): Compare[] {
+export function isFirst({ key, tickets }: Snapshot, { uuid }: Request): Compare[] {
   const mine = tickets.get(uuid)
   if (!mine) return [{ target: 'create', ...key.tickets, is: '=', revision: 0n }]
   return [

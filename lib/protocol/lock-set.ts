@@ -2,7 +2,7 @@ import { InvalidLockError } from '../model/errors.js'
 import { describeValue } from '../model/describe-value.js'
 
 /** Operations that etcd takes in one transaction with its default `--max-txn-ops`. */
-const MAX_TXN_OPS = 128
+export const MAX_TXN_OPS = 128
 /** A grant compares up to four things for each lock; its failure puts one key and reads three ranges. */
 const MOST_LOCKS = MAX_TXN_OPS / 4
 

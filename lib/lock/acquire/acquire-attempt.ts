@@ -1,6 +1,7 @@
 import type { LeaseId } from '../../kv/key-value.js'
 import { decide, decideAll, type Step } from '../../protocol/decide.js'
 import { LockUnreadableError } from '../../model/errors.js'
+import type { Join } from '../../protocol/compose.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
 import type { CallOptions } from '../../store/store.js'
@@ -86,6 +87,11 @@ export class AcquireAttempt implements AttemptFacts {
   /** Renews the leases of the tickets and the holdings until {@link finish}. */
   keepAlive(onLost: () => void): void {
     this.leases.keepAlive(onLost)
+  }
+
+  /** What is asked of each lock, where a release may grant all. */
+  get joins(): readonly Join[] | undefined {
+    return this.calls.joins
   }
 
   /** Renews what a hand-over that is about to come relies on. */

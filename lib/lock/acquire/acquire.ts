@@ -14,7 +14,7 @@ import { WaitDeadline } from '../../time/wait-deadline.js'
 import { mayBeHandedOver } from '../../protocol/hand-over.js'
 import { unavailable } from './unavailable-error.js'
 import { QueueWatcher } from './queue-watcher.js'
-import { SetWatcher } from './set-watcher.js'
+import { SetWatcher, type SetWatcherOptions } from './set-watcher.js'
 import type { Waiting } from './waiting.js'
 
 /** How long an attempt that does not wait repeats its calls while etcd is unreachable: its members may elect a leader meanwhile. */
@@ -46,7 +46,11 @@ export async function acquire(
   if (signal?.aborted) for (const { key, terms } of targets) engine.ids.free(key.path, terms.uuid)
   throwIfAborted(signal)
   const stop = new WaitDeadline(signal, waitMs, engine.clock)
-  const waiting = waitingFor(engine, targets, stop, onWait !== undefined, () => attempt.renewLeases())
+  const waiting = waitingFor(engine, targets, stop, {
+    isShown: onWait !== undefined,
+    joins: () => attempt.joins,
+    onHandOver: () => attempt.renewLeases(),
+  })
   const attempt = new AcquireAttempt(engine, targets, waitMs > 0, stop, waiting)
   try {
     const end = await outcomeOf(engine, stop, pursue(engine, attempt, waiting, stop, onWait))
@@ -70,13 +74,12 @@ function waitingFor(
   engine: Engine,
   targets: readonly LockTarget[],
   stop: StopSignal,
-  isShown: boolean,
-  onHandOver: () => void,
+  options: SetWatcherOptions,
 ): Waiting {
   const [target] = targets as readonly [LockTarget]
-  if (targets.length > 1) return new SetWatcher(engine, targets, stop, isShown)
+  if (targets.length > 1) return new SetWatcher(engine, targets, stop, options)
   const isHandedOver = mayBeHandedOver(target.terms.ttl) && !target.extraOps
-  return new QueueWatcher(engine, target, stop, { isShown, isHandedOver, onHandOver })
+  return new QueueWatcher(engine, target, stop, { ...options, isHandedOver })
 }
 
 type End = 'hold' | 'left'

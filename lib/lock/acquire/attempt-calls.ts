@@ -3,6 +3,7 @@ import type { Transaction } from '../../kv/transaction.js'
 import type { Join } from '../../protocol/compose.js'
 import { giveUp } from '../../protocol/give-up.js'
 import { grant } from '../../protocol/grant.js'
+import { mayBeHandedOver } from '../../protocol/hand-over.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import { moveTickets } from '../../protocol/move-tickets.js'
 import { queueReads } from '../../protocol/queue.js'
@@ -100,6 +101,14 @@ export class AttemptCalls {
     }
     if (renewals) await renewals
     return event
+  }
+
+  /** What is asked of each lock, where a release may grant all; undefined otherwise. */
+  get joins(): readonly Join[] | undefined {
+    const { leases, targets } = this
+    if (!leases.areComplete) return undefined
+    const mayBeGranted = targets.every(({ terms, extraOps }) => mayBeHandedOver(terms.ttl) && !extraOps)
+    return mayBeGranted ? targets.map((target, at) => this.joinOf(target, at)) : undefined
   }
 
   /** What is asked of the lock at this place. */

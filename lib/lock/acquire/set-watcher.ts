@@ -1,4 +1,6 @@
 import type { KeyEvent } from '../../kv/key-value.js'
+import type { Join } from '../../protocol/compose.js'
+import type { Asked } from '../../protocol/set-hand-over.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import { type Obstacle, standsBy, watchedFor } from '../../protocol/obstacle.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
@@ -18,6 +20,15 @@ import { REREAD_MS, SECOND_REPORT_MS, SHOWN_REREAD_MS, type Waiting } from './wa
 const PATIENCE_MS = 50
 /** What seems to be of another process is watched once this one has told all that it knows just now. */
 const STRANGE_MS = 1
+
+export interface SetWatcherOptions {
+  /** Whether somebody is shown the queues. */
+  readonly isShown: boolean
+  /** What it asks of each lock; undefined when a release may not grant it. */
+  readonly joins: () => readonly Join[] | undefined
+  /** A release of this process is about to grant it all. */
+  readonly onHandOver: () => void
+}
 
 /**
  * Tells a request for several locks when it may have its turn. What its process does to the locks it hears of without a call. Of what
@@ -40,6 +51,7 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
   /** Something may have happened that nothing reports. */
   private isStale = false
   private hasNews = false
+  private isAsleep = false
   /** Monotonic. */
   private rereadAt = Infinity
 
@@ -47,8 +59,7 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
     private readonly engine: Engine,
     targets: readonly LockTarget[],
     private readonly signal: StopSignal,
-    /** Whether somebody is shown the queues. */
-    private readonly isShown: boolean,
+    private readonly options: SetWatcherOptions,
   ) {
     this.uuid = targets[0]!.terms.uuid
     this.keys = targets.map(({ key }) => key)
@@ -73,13 +84,25 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
       if (this.signal.aborted) return snapshots
       if (this.isReadDue) return this.read()
       const obstacle = view.obstacle(now)
-      if (!obstacle || (this.isShown && this.hasNews)) return this.tell(snapshots)
+      if (!obstacle || (this.options.isShown && this.hasNews)) return this.tell(snapshots)
       const patience = this.patienceWith(obstacle, now[obstacle.at]!.snapshot)
       if (this.watch(obstacle, now[obstacle.at]!.snapshot, patience)) continue
+      this.isAsleep = true
       await this.sleep.atMost(Math.min(patience || Infinity, this.msUntil(obstacle.until), this.msToReading))
+      this.isAsleep = false
       // To see half of a transaction would be to try a grant that must fail.
       if (!this.isStale && !view.isWhole(obstacle)) await this.sleep.atMost(SECOND_REPORT_MS)
     }
+  }
+
+  get asked(): readonly Asked[] | undefined {
+    const joins = this.isAsleep ? this.options.joins() : undefined
+    if (!joins) return undefined
+    return this.view.now().map(({ snapshot }, at) => ({ ...joins[at]!, snapshot }))
+  }
+
+  onHandOver(): void {
+    this.options.onHandOver()
   }
 
   look(): void {
@@ -130,7 +153,7 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
   }
 
   private putOffReading(): void {
-    this.rereadAt = this.engine.clock.monotonic() + (this.isShown ? SHOWN_REREAD_MS : REREAD_MS)
+    this.rereadAt = this.engine.clock.monotonic() + (this.options.isShown ? SHOWN_REREAD_MS : REREAD_MS)
   }
 
   /** @throws EtcdLockUnavailableError, LockError */

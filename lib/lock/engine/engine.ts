@@ -111,7 +111,9 @@ export class Engine {
     const keys = before.map(({ key }) => key)
     let result: TransactionResult
     try {
-      result = await this.commit(combine(transactions, scopeOf(keys, transactions)), within)
+      // Those of several locks go by themselves: most of them have a lock in common, and would wait for each other's answers.
+      const scope = keys.length > 1 ? undefined : scopeOf(keys, transactions)
+      result = await this.commit(combine(transactions, scope), within)
     } catch (error) {
       for (const key of keys) this.snapshots.delete(key)
       throw error

@@ -1,4 +1,5 @@
 import type { LockKey } from '../../protocol/lock-key.js'
+import type { Asked } from '../../protocol/set-hand-over.js'
 
 /** A request of this process for several locks at once that waits. */
 export interface WaitingSet {
@@ -6,6 +7,10 @@ export interface WaitingSet {
   readonly keys: readonly LockKey[]
   /** Something has become known of the lock that it faces. */
   onChange(): void
+  /** What it asks for, for a release that may grant it that; undefined while it may do something by itself. */
+  readonly asked: readonly Asked[] | undefined
+  /** A release of this process is about to grant it all: its leases are to be fresh then. */
+  onHandOver(): void
 }
 
 /**
@@ -43,6 +48,12 @@ export class WaitingSets {
   /** It waits no more. Whoever waits behind it, and has relied on it, looks anew. */
   leave({ uuid, keys }: WaitingSet): void {
     if (this.sets.delete(uuid)) for (const { path } of keys) this.changed(path)
+  }
+
+  /** Those that face one of these locks. */
+  at(keys: readonly LockKey[]): WaitingSet[] {
+    if (this.facing.size === 0) return []
+    return keys.flatMap(({ path }) => [...(this.facing.get(path) ?? [])])
   }
 
   changed(path: string): void {

@@ -6,6 +6,7 @@ import type { Composition } from '../../protocol/compose.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { successorsOfEach } from '../../protocol/lock-set.js'
 import { hasRecord } from '../../protocol/record.js'
+import { handOverSets, type Left } from '../../protocol/set-hand-over.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
 import { asStoreError, StoreError } from '../../store/store-error.js'
 import type { CallOptions } from '../../store/store.js'
@@ -25,6 +26,9 @@ import {
   planReleases,
   type ReleaseView,
 } from './release-plan.js'
+
+/** Each time that it was wrong, etcd has told more. */
+const MOST_TURNS_OF_SETS = 2
 
 export interface ReleaseOptions {
   /** The time that it may take; that of any write when not given. */
@@ -82,6 +86,8 @@ class ReleaseAttempt {
   private view: ReleaseView
   /** What was sent last of which no answer came: it may have been applied, or may be yet. */
   private unanswered: readonly PlannedRelease[] | undefined
+  /** How often it may still try to grant to waiting sets. */
+  private turnsOfSets = MOST_TURNS_OF_SETS
 
   constructor(
     private readonly engine: Engine,
@@ -169,10 +175,11 @@ class ReleaseAttempt {
 
   /** Resolves to whether etcd has applied it. */
   private async send(planned: readonly PlannedRelease[], within: CallOptions): Promise<boolean> {
-    const before = planned.map(({ snapshot }) => snapshot)
-    const releases = planned.map(({ plan }) => plan.transaction)
     const { beside } = this.options
     const extraOps = this.extraOps(planned)
+    const locks = this.handedOver(planned, extraOps.length + (beside ? 1 : 0))
+    const before = locks.map(({ snapshot }) => snapshot)
+    const releases = locks.map(({ transaction }) => transaction)
     // Reads before it writes, since an operation sees what those before it wrote.
     const reads = beside ? [readsOf({ key: beside.key })] : []
     const writes = extraOps.length > 0 ? [unconditionally(...extraOps)] : []
@@ -187,6 +194,19 @@ class ReleaseAttempt {
     beside?.onRead(answer.rest[0]!.results[0]![0])
     for (const { snapshot, plan } of planned) logExpired(this.engine.log, snapshot.key, plan.expired)
     return true
+  }
+
+  /** The locks, and what is done to each, when sets of this process that become free by the release have their turn. */
+  private handedOver(planned: readonly PlannedRelease[], spare: number): readonly Left[] {
+    const { clock, sets } = this.engine
+    const left = planned.map(({ snapshot, plan }) => ({ snapshot, transaction: plan.transaction }))
+    const waiting = sets.at(left.map(({ snapshot }) => snapshot.key))
+    if (waiting.length === 0 || this.turnsOfSets === 0 || this.view.mostSuccessors === 0) return left
+    this.turnsOfSets--
+    const asked = waiting.map(set => set.asked).filter(set => set !== undefined)
+    const { granted, locks } = handOverSets(left, this.uuid, asked, clock.now(), spare)
+    for (const set of waiting) if (granted.includes(set.uuid)) set.onHandOver()
+    return locks
   }
 
   /** Returns when another attempt is worthwhile. @throws StoreError */

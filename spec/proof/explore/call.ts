@@ -5,7 +5,7 @@ import { agedSnapshot, agedTransaction } from './time.js'
 
 /** What a commit does to one of the locks. */
 export interface Part {
-  /** Which of the caller's locks. */
+  /** Which of the caller's locks; the numbers after these are locks of others. */
   readonly at: number
   /** What the transaction was made from. */
   readonly from: Snapshot

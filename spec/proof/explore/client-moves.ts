@@ -4,6 +4,7 @@ import { tell } from './acquiring.js'
 import type { Deed, Move } from './move.js'
 import { notice, startRelease } from './releasing.js'
 import { deliver } from './queue-watching.js'
+import { NOW } from './time.js'
 import type { World } from './world.js'
 
 /** What a client does, or is told, when all goes well. */
@@ -31,6 +32,7 @@ export function clientMoves(world: World, client: Client): Move[] {
         ...deliveries(client).map(counts =>
           move(`is told ${counts.join(' + ')} changes`, (next, self) => deliver(next, self, counts)),
         ),
+        ...(hears(world, client) ? [move('hears of its process', (_, self) => hear(self))] : []),
         ...(client.isStale || client.timer === 'due' ? [look] : []),
       ]
     }
@@ -52,6 +54,17 @@ export function clientMoves(world: World, client: Client): Move[] {
     case 'dead':
       return []
   }
+}
+
+/** Whether what its process has seen makes a set look that waits. */
+function hears({ rules }: World, client: Client): boolean {
+  if (!client.home.isShared || client.keys.length === 1) return false
+  return rules.decide(client.targetsIn(client.heard), NOW).kind !== 'wait'
+}
+
+function hear(client: Client): void {
+  client.see(client.heard)
+  client.stage = 'running'
 }
 
 /** How many batches of each watch may come before the client looks at them. */

@@ -3,6 +3,7 @@ import { beginAttempt } from '../../../lib/lock/acquire/attempt.js'
 import type { AttemptState } from '../../../lib/lock/acquire/attempt-state.js'
 import type { LockKey } from '../../../lib/protocol/lock-key.js'
 import type { LockTerms } from '../../../lib/protocol/request.js'
+import { younger } from '../../../lib/protocol/obstacle.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
 import { agedCall, type Call, isCommit } from './call.js'
 import { keyOf, type LockName, nothingOf } from './lock-names.js'
@@ -146,6 +147,11 @@ export class Client {
     return snapshots.map(snapshot => ({ snapshot, terms }))
   }
 
+  /** Of a set that waits: what it has seen, and what its process has. */
+  get heard(): Snapshot[] {
+    return this.snapshots.map(seen => younger(seen, this.home.cached(seen.key), this.uuid))
+  }
+
   get leases(): LeaseId[] {
     return [...this.holderLeases, this.ticketLease].filter(lease => lease !== undefined)
   }
@@ -178,7 +184,7 @@ export class Client {
     this.stage = 'calling'
     this.call = call
     if (!isCommit(call)) return
-    for (const { at } of call.parts) this.home.unlearn(this.keys[at]!)
+    for (const { from } of call.parts) this.home.unlearn(from.key)
   }
 
   /** Truths, by lock: of those that are not given the client knows what it knew. */

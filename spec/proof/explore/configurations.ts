@@ -6,6 +6,7 @@ const one: AcquireRequest = { concurrency: 1, ttl: 30 }
 const two: AcquireRequest = { concurrency: 2, ttl: 30 }
 const both: AcquireRequest = { ...one, locks: ['x', 'y'] }
 const reversed: AcquireRequest = { ...one, locks: ['y', 'x'] }
+const beyond: AcquireRequest = { ...one, locks: ['y', 'z'] }
 const other: AcquireRequest = { ...one, locks: ['y'] }
 const long = (request: AcquireRequest): AcquireRequest => ({ ...request, ttl: 90 })
 const twice = (request: AcquireRequest): AcquireRequest => ({ ...request, times: 2 })
@@ -65,10 +66,25 @@ export const few: readonly Configuration[] = [
   { requests: [both, one, other] },
   { requests: [both, reversed], force: second },
   { requests: [both, one], force: first },
+  // Several locks at once, of one process: a release hands them over.
+  { requests: [together(both), together(reversed)] },
+  { requests: [together(both), together(beyond)] },
+  { requests: [together(both), together(reversed)], trouble: { losses: 1 } },
+  { requests: [together(both), together(reversed)], trouble: { ends: 1 } },
+  { requests: [together(both), together(beyond), other] },
+  { requests: [together(both), together(reversed)], force: second },
 ]
 
 /** The rest, which takes much longer. */
 export const many: readonly Configuration[] = [
+  // Several locks at once, of one process.
+  { requests: [together(both), together(reversed), together(beyond)] },
+  { requests: [together(both), together(beyond)], trouble: { losses: 1 } },
+  { requests: [together(both), together(beyond)], trouble: { ends: 1 } },
+  { requests: [together(both), together(beyond)], trouble: { stops: 1, crashes: 1 } },
+  { requests: [together(both), together(reversed), one] },
+  { requests: [together(both), together(beyond), other], trouble: { losses: 1 } },
+  { requests: [twice(together(both)), twice(together(reversed))] },
   // Several locks at once.
   { requests: [both, reversed, both] },
   ...mixes(2, [both, reversed, one, atOnce(both)], { losses: 1 }),

@@ -2,11 +2,12 @@ import { LockKey } from '../../../lib/protocol/lock-key.js'
 import { emptySnapshot, type Snapshot } from '../../../lib/protocol/snapshot.js'
 
 /** The locks that the clients may ask for. */
-export type LockName = 'x' | 'y'
+export type LockName = 'x' | 'y' | 'z'
 
 const keys: Readonly<Record<LockName, LockKey>> = {
   x: new LockKey('custom', 'x'),
   y: new LockKey('custom', 'y'),
+  z: new LockKey('custom', 'z'),
 }
 const nothing: ReadonlyMap<LockKey, Snapshot> = new Map(
   Object.values(keys).map(key => [key, emptySnapshot(key)]),

@@ -1,5 +1,6 @@
 import type { Transaction } from '../../../lib/kv/transaction.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
+import type { Asked, Left } from '../../../lib/protocol/set-hand-over.js'
 import type { AcquireRequest } from './client.js'
 import { type Mistake } from './mistake.js'
 import { nothingOf } from './lock-names.js'
@@ -7,6 +8,8 @@ import { rules } from './rules.js'
 
 const both: AcquireRequest = { concurrency: 1, ttl: 30, locks: ['x', 'y'] }
 const reversed: AcquireRequest = { concurrency: 1, ttl: 30, locks: ['y', 'x'] }
+const beyond: AcquireRequest = { concurrency: 1, ttl: 30, locks: ['y', 'z'] }
+const together = (request: AcquireRequest): AcquireRequest => ({ ...request, process: 'p' })
 const one = { concurrency: 1, ttl: 30 }
 const nothing: Transaction = { compare: [], success: [], failure: [] }
 
@@ -66,12 +69,47 @@ export const mistakesOfSets = {
     shows: { requests: [both, { ...one, locks: ['y'] }] },
     as: /takes away the holder key of|has a holder key and no entry|holder keys where 1 may be/,
   },
+  'a release hands a set the locks that it leaves, and no others': {
+    broken: {
+      handOverSets: (left, ...args) => {
+        const { granted, locks } = rules.handOverSets(left, ...args)
+        return { granted, locks: locks.slice(0, left.length) }
+      },
+    },
+    shows: { requests: [together(both), together(beyond)] },
+    as: /is granted a part of what it asks for, without z/,
+  },
+  'a release hands over to a set without looking who waits before it': {
+    broken: {
+      handOverSets: (left, uuid, waiting, ...args) => {
+        const alone = waiting.map(set => set.map(asked => ({ ...asked, snapshot: onlyWith(asked) })))
+        const blind = left.map(({ snapshot, transaction }) => {
+          const asked = alone.flat().find(each => each.snapshot.key === snapshot.key)
+          return { snapshot: asked?.snapshot ?? snapshot, transaction }
+        })
+        const { granted, locks } = rules.handOverSets(blind, uuid, alone, ...args)
+        return { granted, locks: locks.map(withoutOrder) }
+      },
+    },
+    shows: { requests: [together(both), together(beyond), { ...one, locks: ['y'] }] },
+    as: /is granted before .*, whose ticket is older/,
+  },
   'a set watches the first of its queues only': {
     broken: { watchedBy: (targets, now) => rules.watchedBy(targets.slice(0, 1), now) },
     shows: { requests: [both, reversed] },
     as: /waits, and nobody tells it: grant/,
   },
 } satisfies Readonly<Record<string, Mistake>>
+
+function onlyWith({ snapshot, request }: Asked): Snapshot {
+  const own = [...snapshot.tickets].filter(([id]) => id === request.uuid)
+  return { ...snapshot, tickets: new Map(own) }
+}
+
+function withoutOrder({ snapshot, transaction }: Left): Left {
+  const compare = transaction.compare.filter(({ target, is }) => target !== 'create' || is !== '>')
+  return { snapshot, transaction: { ...transaction, compare } }
+}
 
 /** The first lock that is not held yet; the last when all are. */
 function next<T extends { readonly snapshot: Snapshot }>(

@@ -29,7 +29,11 @@ export function watchQueue(world: World, client: Client, until: Timestamp | unde
 function rangesOf(world: World, client: Client): KeyRange[] {
   const { keys, uuid, snapshots } = client
   const ranges = world.rules.watchedBy(client.targetsIn(snapshots), NOW)
-  if (!client.home.isShared || (firstOf(world, client.home) === client && world.rules.firstWatches))
+  if (
+    keys.length > 1 ||
+    !client.home.isShared ||
+    (firstOf(world, client.home) === client && world.rules.firstWatches)
+  )
     return ranges
   const [key] = keys as [LockKey]
   return [{ key: key.holder(uuid) }, { key: key.forced(uuid) }]
@@ -37,7 +41,9 @@ function rangesOf(world: World, client: Client): KeyRange[] {
 
 /** The first of a process that waits. */
 function firstOf({ clients }: World, home: Process): Client | undefined {
-  const queued = clients.filter(each => each.home === home && each.queuedAt !== undefined)
+  const queued = clients.filter(
+    each => each.home === home && each.queuedAt !== undefined && each.keys.length === 1,
+  )
   return queued.reduce<Client | undefined>((first, each) => {
     if (!first) return each
     const isElder =

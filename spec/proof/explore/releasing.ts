@@ -1,3 +1,4 @@
+import type { Asked } from '../../../lib/protocol/set-hand-over.js'
 import { changeOf } from './acquiring.js'
 import type { Commit } from './call.js'
 import type { Client } from './client.js'
@@ -36,7 +37,8 @@ export function onUnseen({ rules }: World, client: Client): Outcome | undefined 
   return client.isUnsettled ? 'unknown' : 'lost'
 }
 
-function releaseAll({ rules }: World, client: Client): Outcome | undefined {
+function releaseAll(world: World, client: Client): Outcome | undefined {
+  const { rules } = world
   const { uuid, mayHandOver } = client
   const options = mayHandOver ? {} : { mostSuccessors: 0 }
   const commit = changeOf(
@@ -46,9 +48,31 @@ function releaseAll({ rules }: World, client: Client): Outcome | undefined {
   )
   if (client.isGuess && (commit?.parts.length ?? 0) < client.keys.length)
     client.send({ kind: 'read', why: 'release' })
-  else if (commit) client.send(commit)
+  else if (commit) client.send(mayHandOver ? handedOver(world, client, commit) : commit)
   else return client.isUnsettled ? 'unknown' : 'lost'
   return undefined
+}
+
+/** Sets of its process that wait, and become free, have their turn. (How often it tries that is left out.) */
+function handedOver({ clients, rules }: World, client: Client, commit: Commit): Commit {
+  const left = commit.parts.map(({ from, transaction }) => ({ snapshot: from, transaction }))
+  const waiting = clients
+    .filter(each => each.home === client.home && each.stage === 'waiting' && each.keys.length > 1)
+    .map(askedBy)
+  const { locks } = rules.handOverSets(left, client.uuid, waiting, NOW, 0)
+  const parts = locks.map(({ snapshot, transaction }, place) => {
+    const at = commit.parts[place]?.at ?? client.keys.length + place
+    return { at, from: snapshot, transaction }
+  })
+  return { ...commit, parts }
+}
+
+function askedBy({ heard, holderLeases, terms, ticketLease }: Client): Asked[] {
+  return heard.map((snapshot, at) => ({
+    snapshot,
+    request: { ...terms, holderLease: holderLeases[at]!, ticketLease, handoffAllowed: false },
+    created: NOW,
+  }))
 }
 
 export function onReleaseRead(world: World, client: Client): void {

@@ -12,6 +12,7 @@ import { giveUp } from '../../../lib/protocol/give-up.js'
 import { grant } from '../../../lib/protocol/grant.js'
 import { release } from '../../../lib/protocol/release.js'
 import type { Request } from '../../../lib/protocol/request.js'
+import { handOverSets } from '../../../lib/protocol/set-hand-over.js'
 import { applyEvent, applyResult, type Snapshot } from '../../../lib/protocol/snapshot.js'
 
 /** One lock of a request, and what its client takes for true of that. */
@@ -30,6 +31,7 @@ export interface Rules {
   readonly grant: (locks: readonly Grantable[], now: Timestamp) => readonly Transaction[]
   readonly giveUp: typeof giveUp
   readonly release: typeof release
+  readonly handOverSets: typeof handOverSets
   /** What a process sends next of what its clients want of one lock. */
   readonly nextTurn: typeof nextTurn
   readonly applyComposition: typeof applyComposition
@@ -62,6 +64,7 @@ export const rules: Rules = {
   },
   giveUp,
   release,
+  handOverSets,
   nextTurn,
   applyComposition,
   heldSnapshot,

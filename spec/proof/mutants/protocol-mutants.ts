@@ -75,6 +75,27 @@ export const protocolMutants: readonly Mutant[] = [
     specs: ['spec/contracts/memory-set'],
   },
   {
+    mistake: 'a release hands over some of a set',
+    file: 'lib/protocol/set-hand-over.ts',
+    right: 'if (at < 0) after.push(lock)\n    else after[at] = lock',
+    wrong: 'if (at >= 0) after[at] = lock',
+    specs: ['spec/unit/protocol/set-hand-over'],
+  },
+  {
+    mistake: 'a release hands over a set although an earlier ticket stands in one of its queues',
+    file: 'lib/protocol/set-hand-over.ts',
+    right: "snapshot.tickets.has(request.uuid) && step.kind === 'grant'",
+    wrong: "snapshot.tickets.has(request.uuid) && step.kind !== 'lost'",
+    specs: ['spec/unit/protocol/set-hand-over'],
+  },
+  {
+    mistake: 'a release hands over a set that has left its queues',
+    file: 'lib/protocol/set-hand-over.ts',
+    right: '...isFirst(snapshot, request), ...noUnknownHolders(snapshot)]',
+    wrong: '...noUnknownHolders(snapshot)]',
+    specs: ['spec/unit/protocol/set-hand-over', 'spec/proof/explore'],
+  },
+  {
     mistake: 'expired entries count towards the limit',
     file: 'lib/model/key-locks.ts',
     right: 'return [...this.entries.values()].filter(lock => !expired.has(lock))',

@@ -1,0 +1,122 @@
+import type { Op, Transaction } from '../kv/transaction.js'
+import type { Timestamp } from '../model/timestamp.js'
+import { decide } from './decide.js'
+import { grant, isFirst } from './grant.js'
+import { unchanged } from './key-locks-ops.js'
+import { MAX_TXN_OPS } from './lock-set.js'
+import { noUnknownHolders } from './orphans.js'
+import { queueReads } from './queue.js'
+import type { Request } from './request.js'
+import { keyLocksOf, type Snapshot } from './snapshot.js'
+
+/** What a waiting set asks of one of its locks. */
+export interface Asked {
+  readonly snapshot: Snapshot
+  readonly request: Request
+  /** Since when it holds, if it is granted. */
+  readonly created: Timestamp
+}
+
+/** A lock that is left, and the transaction that leaves it. */
+export interface Left {
+  readonly snapshot: Snapshot
+  readonly transaction: Transaction
+}
+
+/** Releases of several locks that grant sets all that they ask for. */
+export interface SetHandOver {
+  /** The ids of the sets. */
+  readonly granted: readonly string[]
+  /** First those of the locks that are left, in their order; then those that the sets ask for besides. */
+  readonly locks: readonly Left[]
+}
+
+/**
+ * Lets the sets have their turn that become free when `uuid` leaves these locks: those that are first in all their queues then. All that a
+ * set is granted is compared, as in a grant of its own, so that it is granted all or nothing, and nothing once it has left its queues. What does
+ * not fit into one transaction is left to the sets themselves.
+ * @param waiting the sets of this process that wait. No two of those that become free want the same lock, since one of them is the first.
+ * @param spare how many operations the transaction has besides.
+ * @throws LockUnreadableError
+ */
+export function handOverSets(
+  left: readonly Left[],
+  uuid: string,
+  waiting: readonly (readonly Asked[])[],
+  now: Timestamp,
+  spare: number,
+): SetHandOver {
+  let done: SetHandOver = { granted: [], locks: left }
+  for (const set of waiting) {
+    const more = grantedWith(done, uuid, set, now)
+    if (more && fits(more.locks, spare)) done = more
+  }
+  return done
+}
+
+/** Undefined when the set has to wait for more. */
+function grantedWith(
+  { granted, locks }: SetHandOver,
+  uuid: string,
+  set: readonly Asked[],
+  now: Timestamp,
+): SetHandOver | undefined {
+  const parts = set.map(asked => {
+    const at = locks.findIndex(({ snapshot }) => snapshot.key.path === asked.snapshot.key.path)
+    // A set that has its turn already is the first in the queues of its locks.
+    return { ...asked, at, snapshot: locks[at]?.snapshot ?? asked.snapshot }
+  })
+  const total = locks.length + parts.filter(({ at }) => at < 0).length
+  const isFree = parts.every(({ snapshot, request }) => {
+    const step = decide(withoutHolder(snapshot, uuid), request, now, total)
+    return snapshot.tickets.has(request.uuid) && step.kind === 'grant'
+  })
+  if (!isFree) return undefined
+  const after = [...locks]
+  for (const { at, snapshot, ...asked } of parts) {
+    const lock = { snapshot, transaction: passOn(snapshot, uuid, asked, now) }
+    if (at < 0) after.push(lock)
+    else after[at] = lock
+  }
+  return { granted: [...granted, set[0]!.request.uuid], locks: after }
+}
+
+/** Takes one holder out of a lock, if it is there, and grants it to the first that waits. */
+function passOn(
+  snapshot: Snapshot,
+  uuid: string,
+  { request, created }: Omit<Asked, 'snapshot'>,
+  now: Timestamp,
+): Transaction {
+  const { key, holders } = snapshot
+  const { transaction } = grant(withoutHolder(snapshot, uuid), request, now, { created, reads: queueReads })
+  const leaving: Op[] = holders.has(uuid) ? [{ type: 'delete', key: key.holder(uuid) }] : []
+  return {
+    compare: [...unchanged(snapshot), ...isFirst(snapshot, request), ...noUnknownHolders(snapshot)],
+    success: [...leaving, ...transaction.success],
+    failure: transaction.failure,
+  }
+}
+
+/** As it is to be when this holder has left. */
+function withoutHolder(snapshot: Snapshot, uuid: string): Snapshot {
+  if (!snapshot.holders.has(uuid)) return snapshot
+  const holders = new Map(snapshot.holders)
+  holders.delete(uuid)
+  const keyLocks = keyLocksOf(snapshot)
+  keyLocks.remove(uuid)
+  const isHeld = keyLocks.locks.size > 0
+  const kv = isHeld && snapshot.keyLocks ? { ...snapshot.keyLocks, value: keyLocks.toJson() } : undefined
+  return { ...snapshot, holders, keyLocks: kv }
+}
+
+function fits(locks: readonly Left[], spare: number): boolean {
+  const most = MAX_TXN_OPS - spare
+  const sum = (of: (transaction: Transaction) => readonly unknown[]): number =>
+    locks.reduce((total, { transaction }) => total + of(transaction).length, 0)
+  return (
+    sum(each => each.compare) <= most &&
+    sum(each => each.success) <= most &&
+    sum(each => each.failure) <= most
+  )
+}
