@@ -166,6 +166,11 @@ let lastPrinted: { readonly epochMicros: bigint | undefined; readonly text: stri
 const KNOWN_SECONDS = 61
 const knownSeconds: { readonly second: number; readonly text: string }[] = []
 
+/** Whether there is such a day, of those in the years from 1 on, written like 2023-07-16. */
+export function isDay(text: string): boolean {
+  return !Number.isNaN(millisOfDay(text))
+}
+
 /** Of a day in a form of {@link ISO}; NaN for what is no day in the years from 1 on. */
 function millisOfDay(text: string): number {
   if (text !== lastDay.text) lastDay = { text, ms: text.includes('W') ? weekDay(text) : calendarDay(text) }

@@ -90,7 +90,8 @@ export class LockKey {
   }
 
   holder(uuid: string): string {
-    return this.holders.key + slotOf(uuid)
+    // Of thousands that are listed, the ranges are not asked for.
+    return (this.made?.holders.key ?? this.under(HOLDERS)) + slotOf(uuid)
   }
 
   /** The marker that says by whom it was released, or sent away, by force, and why. */
@@ -112,9 +113,12 @@ export class LockKey {
   }
 
   private makeRanges(): Ranges {
-    const under = (kind: string): KeyRange =>
-      withPrefix(`${KEYS_BASE_PATH}/${kind}/${this.prefix}/${this.name}/`)
-    return { tickets: under(ETCD_WRITER_LOCK_KEY), holders: under(HOLDERS), markers: under(FORCED) }
+    const below = (kind: string): KeyRange => withPrefix(this.under(kind))
+    return { tickets: below(ETCD_WRITER_LOCK_KEY), holders: below(HOLDERS), markers: below(FORCED) }
+  }
+
+  private under(kind: string): string {
+    return `${KEYS_BASE_PATH}/${kind}/${this.prefix}/${this.name}/`
   }
 }
 

@@ -17,7 +17,7 @@ import { eventually } from '../support/eventually.js'
 import { logSpy } from '../support/log-spy.js'
 
 const KEY = 'a secret of the test'
-const MANY = 2_000
+const MANY = 4_000
 /** Locks that are written at once: etcd takes 128 operations. */
 const BATCH = 40
 const etcd = useEtcdServer()
@@ -89,6 +89,32 @@ describe(`of ${MANY} locks`, () => {
     expect(Math.max(...rounds.map(({ others }) => others))).toBeGreaterThan(3)
   })
 
+  it('is whole, and has none twice, while other locks come and go', async () => {
+    let isOver = false
+    const coming = Array.from({ length: 4 }, async (_, worker) => {
+      for (let serial = 0; !isOver; serial++) {
+        const lock_name = `rack ${String(serial % MANY).padStart(5, '0')} of ${worker}`
+        const headers = { 'x-api-key': KEY, 'content-type': 'application/json' }
+        const body = JSON.stringify({ lock_name })
+        const { id } = (await (
+          await fetch(`${url}/v1/locks`, { method: 'POST', headers, body })
+        ).json()) as RelukkoJson
+        expect((await fetch(`${url}/v1/locks/${id}`, { method: 'DELETE', headers })).status).toBe(200)
+      }
+    })
+    try {
+      for (let round = 0; round < 3; round++) {
+        const found = (await (await get('/v1/locks')).json()) as RelukkoJson[]
+        const stood = found.filter(({ lock_name: name }) => !name.includes(' of '))
+        expect(JSON.stringify(stood)).toBe(JSON.stringify(locks))
+        expect(new Set(found.map(({ id }) => id)).size).toBe(found.length)
+      }
+    } finally {
+      isOver = true
+      await Promise.all(coming)
+    }
+  })
+
   it('finds a lock by an id that has no record, and none that is not held', async () => {
     const id = newLockId()
     expect((await get(`/v1/locks/${id}`)).status).toBe(422)
@@ -147,7 +173,7 @@ describe('a list of any length', () => {
   })
   beforeAll(async () => {
     http.get<{ Params: { count: string } }>('/:count', ({ params: { count } }, reply) =>
-      sendList(
+      sendList<unknown>(
         reply,
         count === 'endless' ? endless() : Array.from({ length: Number(count) }, (_, at) => ({ at })),
         log,

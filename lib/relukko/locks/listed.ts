@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { KeyValue } from '../../kv/key-value.js'
 import type { LockReader } from '../../lock/api/index.js'
 import { LockUnreadableError } from '../../model/errors.js'
@@ -5,6 +6,7 @@ import { KeyLocks } from '../../model/key-locks.js'
 import type { Timestamp } from '../../model/timestamp.js'
 import { idIn, LockKey } from '../../protocol/lock-key.js'
 import { isUuid } from './inputs.js'
+import { jsonIn, soleIdIn } from './plain-texts.js'
 import { dtoOf, parseRecord } from './record.js'
 import type { RelukkoDTO } from '../relukko-dto.js'
 
@@ -18,9 +20,16 @@ export async function listed(
   prefix: string,
   clock: () => Timestamp,
 ): Promise<Iterable<RelukkoDTO>> {
-  const { results } = await reader.ranges([...LockKey.allUnder(prefix).slice(0, 2), LockKey.records])
-  const [keyLocks, holders, records] = results as [KeyValue[], KeyValue[], KeyValue[]]
-  return locksOf(prefix, keyLocks, [...holders, ...records], clock())
+  return dtosOf(await readAll(reader, prefix, clock))
+}
+
+/** As {@link listed}, for whoever writes them as JSON: where a lock comes as a text, that is its JSON. */
+export async function listedAsJson(
+  reader: LockReader,
+  prefix: string,
+  clock: () => Timestamp,
+): Promise<Iterable<RelukkoDTO | string>> {
+  return textsOf(await readAll(reader, prefix, clock))
 }
 
 /** The lock under the prefix that lists this id, whether or not its holder is alive. */
@@ -36,29 +45,65 @@ export async function keyListing(
   return found && isUuid(id) ? new LockKey(prefix, found.key.slice(all.key.length)) : undefined
 }
 
-function* locksOf(
-  prefix: string,
-  keyLocks: readonly KeyValue[],
-  others: readonly KeyValue[],
-  now: Timestamp,
-): Generator<RelukkoDTO> {
-  const byPath = new Map(others.map(kv => [kv.key, kv]))
-  const holderOf = (key: LockKey, id: string): KeyValue | undefined => {
-    const kv = byPath.get(key.holder(id))
-    return kv && idIn(kv) === id ? kv : undefined
+/** All keys that tell of the locks under a prefix. */
+interface All {
+  readonly prefix: string
+  readonly keyLocks: readonly KeyValue[]
+  /** Holder keys and records, by their keys. */
+  readonly others: ReadonlyMap<string, KeyValue>
+  readonly now: Timestamp
+}
+
+async function readAll(reader: LockReader, prefix: string, clock: () => Timestamp): Promise<All> {
+  const [under, holders] = LockKey.allUnder(prefix)
+  const { results } = await reader.ranges([under, holders, LockKey.records])
+  const others = new Map<string, KeyValue>()
+  for (const kvs of results.slice(1)) {
+    for (const kv of kvs) others.set(kv.key, kv)
+    // To note ten thousand keys takes a few milliseconds.
+    await setImmediate()
   }
-  const under = LockKey.allUnder(prefix)[0].key.length
-  for (const kv of keyLocks) {
-    const key = new LockKey(prefix, kv.key.slice(under))
-    const found = readable(kv)
-    const alive = new Set([...(found?.locks.keys() ?? [])].filter(id => holderOf(key, id)))
-    for (const entry of found?.live({ now, alive }) ?? []) {
-      const { uuid } = entry
-      if (!isUuid(uuid)) continue
-      const record = parseRecord(byPath.get(LockKey.record(uuid)))
-      yield dtoOf(key, entry, { holder: holderOf(key, uuid), record, now })
-    }
+  return { prefix, keyLocks: results[0]!, others, now: clock() }
+}
+
+function* dtosOf(all: All): Generator<RelukkoDTO> {
+  const under = LockKey.allUnder(all.prefix)[0].key.length
+  for (const kv of all.keyLocks) yield* dtosIn(all, kv, new LockKey(all.prefix, kv.key.slice(under)))
+}
+
+function* textsOf(all: All): Generator<RelukkoDTO | string> {
+  const under = LockKey.allUnder(all.prefix)[0].key.length
+  for (const kv of all.keyLocks) {
+    const key = new LockKey(all.prefix, kv.key.slice(under))
+    const text = plainTextOf(all, kv, key)
+    if (text === undefined) yield* dtosIn(all, kv, key)
+    else yield text
   }
+}
+
+/** Undefined unless one alone holds the lock, and its record is plain: of others it is not known here whether they are held. */
+function plainTextOf(all: All, { value }: KeyValue, key: LockKey): string | undefined {
+  const id = soleIdIn(value)
+  if (id === undefined || !holderOf(all, key, id)) return undefined
+  const record = all.others.get(LockKey.record(id))
+  return record && jsonIn(record.value, id, key.name)
+}
+
+function* dtosIn(all: All, kv: KeyValue, key: LockKey): Generator<RelukkoDTO> {
+  const { others, now } = all
+  const found = readable(kv)
+  const alive = new Set([...(found?.locks.keys() ?? [])].filter(id => holderOf(all, key, id)))
+  for (const entry of found?.live({ now, alive }) ?? []) {
+    const { uuid } = entry
+    if (!isUuid(uuid)) continue
+    const record = parseRecord(others.get(LockKey.record(uuid)))
+    yield dtoOf(key, entry, { holder: holderOf(all, key, uuid), record, now })
+  }
+}
+
+function holderOf({ others }: All, key: LockKey, id: string): KeyValue | undefined {
+  const kv = others.get(key.holder(id))
+  return kv && idIn(kv) === id ? kv : undefined
 }
 
 /** One broken lock must not spoil the list. */

@@ -70,6 +70,11 @@ export class RelukkoLocks {
     return this.sight.all()
   }
 
+  /** As {@link all}, for whoever writes them as JSON: where a lock comes as a text, that is its JSON. */
+  allAsJson(): Promise<Iterable<RelukkoDTO | string>> {
+    return this.sight.allAsJson()
+  }
+
   /** @throws RelukkoNotFoundError, EtcdLockUnavailableError */
   async find(given: string): Promise<Seen> {
     const id = idOf(given)

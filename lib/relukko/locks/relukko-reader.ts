@@ -3,7 +3,7 @@ import type { LockService } from '../../lock/api/lock-service.js'
 import { LockKey } from '../../protocol/lock-key.js'
 import { keyLocksOf, type Snapshot } from '../../protocol/snapshot.js'
 import { RelukkoNotFoundError } from '../errors.js'
-import { keyListing, listed } from './listed.js'
+import { keyListing, listed, listedAsJson } from './listed.js'
 import { dtoOf, isForeign, parseRecord } from './record.js'
 import type { RelukkoDTO } from '../relukko-dto.js'
 
@@ -29,6 +29,13 @@ export class RelukkoReader {
   /** Each lock is made when it is asked for. */
   all(): Promise<Iterable<RelukkoDTO>> {
     return this.locks.read(LockKey.records.key, reader => listed(reader, this.prefix, () => this.locks.now()))
+  }
+
+  /** Where a lock comes as a text, that is its JSON. */
+  allAsJson(): Promise<Iterable<RelukkoDTO | string>> {
+    return this.locks.read(LockKey.records.key, reader =>
+      listedAsJson(reader, this.prefix, () => this.locks.now()),
+    )
   }
 
   /** The lock that is held under this id: of one without a record, it is looked for among all. @throws RelukkoNotFoundError */

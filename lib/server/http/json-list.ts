@@ -16,8 +16,13 @@ const TYPE = 'application/json; charset=utf-8'
  * An item of which no JSON can be made is left out, and logged: it must not cost the client all others. When the items end with
  * an error after the status was sent, the answer is cut off, and the error is logged.
  */
-export function sendList(reply: FastifyReply, items: Iterable<unknown>, log: Logger): FastifyReply {
-  const chunks = chunksOf(items, log)
+export function sendList<T>(
+  reply: FastifyReply,
+  items: Iterable<T>,
+  log: Logger,
+  jsonOf: (item: T) => string = item => JSON.stringify(item),
+): FastifyReply {
+  const chunks = chunksOf(items, item => jsonOrNone(item, jsonOf, log))
   const first = chunks.next()
   const second = chunks.next()
   void reply.type(TYPE)
@@ -54,12 +59,12 @@ async function* inTurns(
 }
 
 /** The text of the array, in pieces that take a turn at most, except where one item takes longer. */
-function* chunksOf(items: Iterable<unknown>, log: Logger): Generator<string, void> {
+function* chunksOf<T>(items: Iterable<T>, jsonOf: (item: T) => string | undefined): Generator<string, void> {
   let text = '['
   let separator = ''
   let since = performance.now()
   for (const item of items) {
-    const json = jsonOf(item, log)
+    const json = jsonOf(item)
     if (json !== undefined) {
       text += separator + json
       separator = ','
@@ -73,9 +78,9 @@ function* chunksOf(items: Iterable<unknown>, log: Logger): Generator<string, voi
 }
 
 /** Undefined when there is none. */
-function jsonOf(item: unknown, log: Logger): string | undefined {
+function jsonOrNone<T>(item: T, jsonOf: (item: T) => string, log: Logger): string | undefined {
   try {
-    return JSON.stringify(item)
+    return jsonOf(item)
   } catch (err) {
     log.warn({ err }, 'An entry was left out of a list')
     return undefined

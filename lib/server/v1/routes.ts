@@ -35,7 +35,9 @@ export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks, endi
     return reply.status(201).header('x-fencing-token', String(fencingToken)).send(lock)
   })
 
-  server.get('/v1/locks', async (_request, reply) => sendList(reply, await locks.all(), locks.locks.log))
+  server.get('/v1/locks', async (_, reply) =>
+    sendList(reply, await locks.allAsJson(), locks.locks.log, jsonOf),
+  )
   server.get<WithId>('/v1/locks/:id', async ({ params }) => (await locks.find(params.id)).lock)
   server.delete<WithId>('/v1/locks/:id', ({ params }) => locks.release(params.id))
 
@@ -67,6 +69,10 @@ export function addLockRoutes(server: FastifyInstance, locks: RelukkoLocks, endi
       change(request.params.id, secondsOf(bodyOf(request, ['seconds'])['seconds'])),
     )
   }
+}
+
+function jsonOf(lock: RelukkoDTO | string): string {
+  return typeof lock === 'string' ? lock : JSON.stringify(lock)
 }
 
 function secondsOf(value: unknown, field?: string): number {

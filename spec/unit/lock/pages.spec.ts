@@ -37,25 +37,47 @@ beforeEach(async () => {
 
 describe('keys that are read in pages', () => {
   it('are all that there are, each range for as long as there is more of it', async () => {
-    expect(await shown()).toEqual([[`${2 * PAGE + 1} /many/01000`, '2 /few/b', '1 /one', '0 undefined'], 3n])
+    expect(await shown()).toEqual([[`${2 * PAGE + 1} /many/02000`, '2 /few/b', '1 /one', '0 undefined'], 3n])
     expect(limits()).toEqual([4, 1, 1])
     const { results } = await readPages(engine, [ranges[0]!])
     expect(new Set(results[0]!.map(({ key }) => key)).size).toBe(2 * PAGE + 1)
   })
 
   it('need one read more when the last page is full', async () => {
-    await store.commit(unconditionally({ type: 'delete', key: '/many/01000' }))
-    expect((await shown())[0][0]).toBe(`${2 * PAGE} /many/00999`)
+    const first = PAGE / ranges.length
+    await store.commit(unconditionally({ type: 'delete', key: `/many/0${first + PAGE}`, end: '/many/99999' }))
+    expect((await shown())[0][0]).toBe(`${first + PAGE} /many/0${first + PAGE - 1}`)
     expect(limits()).toEqual([4, 1, 1])
+  })
+
+  it('are read side by side, and no answer has more of them than a page', async () => {
+    await put(...names(PAGE + 1).map(name => `/few/${name}`))
+    let underWay = 0
+    let most = 0
+    const lengths: number[] = []
+    const counting = {
+      commit: async (transaction: Transaction) => {
+        most = Math.max(most, ++underWay)
+        const answer = await store.commit(transaction)
+        underWay--
+        lengths.push(answer.results.reduce((sum, keys) => sum + keys.length, 0))
+        return answer
+      },
+    }
+    const { results } = await readPages(counting, ranges)
+    expect(results.map(keys => keys.length)).toEqual([2 * PAGE + 1, PAGE + 3, 1, 0])
+    expect(new Set(results.flat().map(({ key }) => key)).size).toBe(3 * PAGE + 5)
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(PAGE)
+    expect(most).toBe(2)
   })
 
   it('are those of one revision, whatever is written meanwhile', async () => {
     before = async read => {
       if (read === 0) return
-      await put('/many/00000', '/many/00600', '/many/zz', `/few/${read}`)
-      await store.commit(unconditionally({ type: 'delete', key: '/many/00999' }))
+      await put('/many/00000', '/many/01600', '/many/zz', `/few/${read}`)
+      await store.commit(unconditionally({ type: 'delete', key: '/many/01999' }))
     }
-    expect(await shown()).toEqual([[`${2 * PAGE + 1} /many/01000`, '2 /few/b', '1 /one', '0 undefined'], 3n])
+    expect(await shown()).toEqual([[`${2 * PAGE + 1} /many/02000`, '2 /few/b', '1 /one', '0 undefined'], 3n])
   })
 
   it('are read anew when a compaction has made the store forget their revision', async () => {
@@ -64,7 +86,7 @@ describe('keys that are read in pages', () => {
       for (let change = 0; change < 20_001; change++) await put('/few/b')
     }
     expect(await shown()).toEqual([
-      [`${2 * PAGE + 1} /many/01000`, '2 /few/b', '1 /one', '0 undefined'],
+      [`${2 * PAGE + 1} /many/02000`, '2 /few/b', '1 /one', '0 undefined'],
       20_004n,
     ])
     expect(limits()).toEqual([4, 1, 4, 1, 1])
