@@ -87,15 +87,17 @@ export class KeyLocks {
     if (this.entries.size === 0) return []
     return [...this.entries.values()].filter(lock => {
       const { uuid } = lock
-      return alive && cameWithHolderKey(uuid)
-        ? !alive.has(uuid)
-        : !alive?.has(uuid) && lock.expiresAt.isBefore(now)
+      // Most are, and to look at an id costs more.
+      if (alive?.has(uuid)) return false
+      return (alive && cameWithHolderKey(uuid)) || lock.expiresAt.isBefore(now)
     })
   }
 
   /** The entries that are not {@link expired}. */
   live(liveness: Liveness = {}): ConcurrentLock[] {
-    const expired = new Set(this.expired(liveness))
+    const dead = this.expired(liveness)
+    if (dead.length === 0) return [...this.entries.values()]
+    const expired = new Set(dead)
     return [...this.entries.values()].filter(lock => !expired.has(lock))
   }
 

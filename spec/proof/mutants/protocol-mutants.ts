@@ -105,8 +105,8 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'a wall clock takes the lock from a living holder',
     file: 'lib/model/key-locks.ts',
-    right: ': !alive?.has(uuid) && lock.expiresAt.isBefore(now)',
-    wrong: '|| lock.expiresAt.isBefore(now) : lock.expiresAt.isBefore(now)',
+    right: 'if (alive?.has(uuid)) return false',
+    wrong: 'if (alive?.has(uuid)) return lock.expiresAt.isBefore(now)',
     specs: ['spec/unit/model', 'spec/unit/protocol'],
   },
   {
