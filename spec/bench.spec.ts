@@ -201,10 +201,11 @@ describe('The bench', () => {
     const metrics = `# TYPE grpc_server_msg_received_total counter
 grpc_server_msg_received_total{grpc_method="Txn",grpc_service="etcdserverpb.KV",grpc_type="unary"} 3
 grpc_server_msg_received_total{grpc_method="Watch",grpc_service="etcdserverpb.Watch",grpc_type="bidi_stream"} 2
+grpc_server_msg_received_total{grpc_method="LeaseKeepAlive",grpc_service="etcdserverpb.Lease",grpc_type="bidi_stream"} 4
 grpc_server_msg_sent_total{grpc_method="Txn",grpc_service="etcdserverpb.KV",grpc_type="unary"} 3
 etcd_network_client_grpc_received_bytes_total 1000
 etcd_network_client_grpc_sent_bytes_total 1.5e+06`
-    expect(trafficIn(metrics)).toEqual({ calls: 5, bytes: 1_501_000 })
+    expect(trafficIn(metrics)).toEqual({ calls: 9, renewals: 4, bytes: 1_501_000 })
   })
 
   it('tells whose CPU time a profile shows, without the time in which nothing was done', () => {

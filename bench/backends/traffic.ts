@@ -2,6 +2,8 @@
 export interface Traffic {
   /** Messages that clients have sent: calls, and what is said on streams, such as a renewal. */
   readonly calls: number
+  /** Of the calls: they count the time that is held or waited, rather than what is done. */
+  readonly renewals: number
   /** Both ways. */
   readonly bytes: number
 }
@@ -23,6 +25,7 @@ export function trafficIn(metrics: string): Traffic {
       .reduce((total, line) => total + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
   return {
     calls: sum(/^grpc_server_msg_received_total\{/),
+    renewals: sum(/^grpc_server_msg_received_total\{grpc_method="LeaseKeepAlive"/),
     bytes: sum(/^etcd_network_client_grpc_(sent|received)_bytes_total /),
   }
 }

@@ -10,7 +10,7 @@ export interface Used {
   readonly traffic: Traffic
 }
 
-export const NOTHING_USED: Used = { ms: 1, cpuMs: 0, traffic: { calls: 0, bytes: 0 } }
+export const NOTHING_USED: Used = { ms: 1, cpuMs: 0, traffic: { calls: 0, renewals: 0, bytes: 0 } }
 
 /** Meters what is used from its start on. Its own calls to etcds are not in its CPU. */
 export class Meter {
@@ -29,11 +29,15 @@ export class Meter {
   async read(): Promise<Used> {
     const { user, system } = process.cpuUsage(this.cpu)
     const ms = now() - this.begun
-    const { calls, bytes } = await trafficOf(this.endpoints)
+    const { calls, renewals, bytes } = await trafficOf(this.endpoints)
     return {
       ms,
       cpuMs: (user + system) / 1000,
-      traffic: { calls: calls - this.traffic.calls, bytes: bytes - this.traffic.bytes },
+      traffic: {
+        calls: calls - this.traffic.calls,
+        renewals: renewals - this.traffic.renewals,
+        bytes: bytes - this.traffic.bytes,
+      },
     }
   }
 }

@@ -15,6 +15,7 @@ const HEADS: Readonly<Record<string, readonly [head: string, factor: number]>> =
   redisCpu: ['redis CPU %', 100],
   clientMicros: ['CPU µs/cycle', 1],
   calls: ['calls/cycle', 1],
+  renewals: ['renewals in these', 1],
   bytes: ['bytes/cycle', 1],
   unfairness: ['most/least', 1],
   elapsed: ['all ms', 1],

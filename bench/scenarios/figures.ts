@@ -1,3 +1,4 @@
+import type { Traffic } from '../backends/traffic.js'
 import type { Measured, Turns } from '../load/load.js'
 import { type Holdings, overlaps } from '../load/overlaps.js'
 import { quantile } from '../quantile.js'
@@ -27,6 +28,7 @@ export interface Round {
   /** For each cycle: microseconds of CPU of the clients, and what etcd was asked and what went to and fro. */
   readonly clientMicros: number
   readonly calls: number
+  readonly renewals: number
   readonly bytes: number
   readonly unfairness: number
   /** Milliseconds of the measured time. */
@@ -43,7 +45,7 @@ export function roundOf(measured: readonly Measured[], names: readonly string[],
   const apart = clients.filter(({ isApart }) => isApart).flatMap(each => [...each.waits])
   const elapsed = Math.max(...measured.map(({ ms }) => ms))
   const turns = cycles.length + apart.length
-  const asked = (key: 'calls' | 'bytes'): number =>
+  const asked = (key: keyof Traffic): number =>
     measured.reduce((sum, { traffic }) => sum + traffic[key], 0) / (turns || NaN)
   const cpuMs = measured.reduce((sum, each) => sum + each.cpuMs, 0)
   return {
@@ -57,6 +59,7 @@ export function roundOf(measured: readonly Measured[], names: readonly string[],
     redisCpu: costs.redisCpuMs / costs.ms,
     clientMicros: (cpuMs * 1000) / (turns || NaN),
     calls: asked('calls'),
+    renewals: asked('renewals'),
     bytes: asked('bytes'),
     unfairness: unfairnessOf(others.map(each => each.cycles.length)),
     elapsed,
