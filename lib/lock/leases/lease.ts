@@ -11,8 +11,6 @@ export const RENEWALS_PER_TTL = 3
  * process, would be for ever: thousands in one burst, which keeps etcd and this process from all else.
  */
 const SPREAD = 0.1
-/** Renewals begin at multiples of it, milliseconds: those of thousands of leases go in few writes, which cost more than what is in them. */
-const TICK_MS = 20
 /**
  * How much of what is left of a lease one renewal may take, so that there is time for another; and what a call needs on a
  * busy machine, milliseconds.
@@ -75,9 +73,7 @@ export class Lease {
   /** Milliseconds until whoever keeps it is to renew it: somewhat before that is due. */
   get untilKept(): number {
     const early = (this.clock.random() * SPREAD * this.ttl * 1000) / RENEWALS_PER_TTL
-    const now = this.clock.monotonic()
-    const at = now + this.untilRenewal - early
-    return at - (at % TICK_MS) - now
+    return this.untilRenewal - early
   }
 
   /** Milliseconds that one renewal may take. For a lease that is over there is no limit. */
