@@ -132,11 +132,14 @@ export class AttemptCalls {
       return grant(from[at]!, request, now, { ...options, ...reads })
     })
     const renewals = this.leases.renewDue(within)
-    if (!from.some(({ tickets }) => tickets.has(this.uuid))) this.waiter?.prepare()
+    const isWaiting = from.some(({ tickets }) => tickets.has(this.uuid))
+    if (!isWaiting) this.waiter?.prepare()
     let event: AttemptEvent
     try {
       const transactions = grants.map(({ transaction }) => transaction)
-      const { succeeded, after } = await engine.commitTracked(from, transactions, within)
+      const answer = engine.commitTracked(from, transactions, within)
+      const mayJoin = !isWaiting && this.waiter !== undefined
+      const { succeeded, after } = await (mayJoin ? engine.sets.joining(keys, answer) : answer)
       event = { kind: 'answered', isGranted: succeeded, snapshots: after }
       if (succeeded) grants.forEach(({ expired }, at) => logExpired(engine.log, keys[at]!, expired))
     } catch (error) {

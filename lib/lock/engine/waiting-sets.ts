@@ -21,6 +21,9 @@ export class WaitingSets {
   private readonly sets = new Set<string>()
   private readonly facing = new Map<string, Set<WaitingSet>>()
 
+  /** How many sets are about to join each queue: what takes their tickets is under way. */
+  private readonly coming = new Map<string, number>()
+
   get size(): number {
     return this.sets.size
   }
@@ -48,6 +51,28 @@ export class WaitingSets {
   /** It waits no more. Whoever waits behind it, and has relied on it, looks anew. */
   leave({ uuid, keys }: WaitingSet): void {
     if (this.sets.delete(uuid)) for (const { path } of keys) this.changed(path)
+  }
+
+  /** While `work` takes tickets of a set for these locks. */
+  async joining<T>(keys: readonly LockKey[], work: Promise<T>): Promise<T> {
+    const count = (by: number): void => {
+      for (const { path } of keys) {
+        const now = (this.coming.get(path) ?? 0) + by
+        if (now > 0) this.coming.set(path, now)
+        else this.coming.delete(path)
+      }
+    }
+    count(1)
+    try {
+      return await work
+    } finally {
+      count(-1)
+    }
+  }
+
+  /** Whether the queue of this lock is about to grow, so that a transaction that finds nobody there is likely to fail. */
+  isGrowing({ path }: LockKey): boolean {
+    return this.coming.has(path)
   }
 
   /** Those that face one of these locks. */

@@ -1,6 +1,7 @@
 import type { LeaseId } from '../../kv/key-value.js'
 import type { Timestamp } from '../../model/timestamp.js'
 import { type Release, release } from '../../protocol/release.js'
+import type { LockKey } from '../../protocol/lock-key.js'
 import { modRevisionOf, type Snapshot } from '../../protocol/snapshot.js'
 
 /** What is known of the locks that are released, and how they may be released. */
@@ -19,17 +20,23 @@ export interface PlannedRelease {
   readonly plan: Release
 }
 
-/** One release for each lock that the view shows held by `uuid`, on a lease for which `isOurs` is true. */
+/**
+ * One release for each lock that the view shows held by `uuid`, on a lease for which `isOurs` is true.
+ * @param isGrowing whether a set of this process is about to join the queue. A release that relies on an empty queue would fail; it reads who
+ * has come, and that set is told.
+ */
 export function planReleases(
   { snapshots, mostSuccessors }: ReleaseView,
   uuid: string,
   now: Timestamp,
   isOurs: (lease: LeaseId) => boolean = () => true,
+  isGrowing: (key: LockKey) => boolean = () => false,
 ): PlannedRelease[] {
   return snapshots.flatMap(snapshot => {
     const lease = snapshot.holders.get(uuid)?.lease
     if (lease !== undefined && !isOurs(lease)) return []
-    const plan = release(snapshot, uuid, now, { mostSuccessors })
+    const isFilling = snapshot.tickets.size === 0 && isGrowing(snapshot.key)
+    const plan = release(snapshot, uuid, now, { mostSuccessors: isFilling ? 0 : mostSuccessors })
     return plan ? [{ snapshot, plan }] : []
   })
 }

@@ -150,7 +150,9 @@ class ReleaseAttempt {
   }
 
   private get planned(): PlannedRelease[] {
-    return planReleases(this.view, this.uuid, this.engine.clock.now(), this.options.isOurs)
+    const { clock, sets } = this.engine
+    const isGrowing = (key: LockKey): boolean => sets.isGrowing(key)
+    return planReleases(this.view, this.uuid, clock.now(), this.options.isOurs, isGrowing)
   }
 
   /** One lock is released, and nothing else is asked for: that may travel with whatever else this process wants of the lock. */

@@ -11,6 +11,7 @@ import {
 } from '../../../lib/lock/release/release-plan.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
+import { queueReads } from '../../../lib/protocol/queue.js'
 import { emptySnapshot, type Snapshot } from '../../../lib/protocol/snapshot.js'
 
 const now = Timestamp.now()
@@ -55,6 +56,23 @@ describe('what is released', () => {
     const mixed = view({ snapshots: [held('a', 'theirs'), held('b')] })
     const ours = planReleases(mixed, 'us', now, lease => lease === 'ours')
     expect(ours.map(({ snapshot }) => snapshot.key.name)).toEqual(['b'])
+  })
+})
+
+describe('the release of a lock where nobody seems to wait', () => {
+  const reliesOnThat = ({ plan }: PlannedRelease): boolean =>
+    plan.transaction.compare.some(
+      ({ target, is, revision }) => target === 'create' && is === '=' && revision === 0n,
+    )
+
+  it('relies on that, so that a waiter who has come is found', () => {
+    expect(planned(view()).map(reliesOnThat)).toStrictEqual([true, true])
+  })
+
+  it('reads who has come where a set of its process is about to', () => {
+    const releases = planReleases(view(), 'us', now, undefined, ({ name }) => name === 'b')
+    expect(releases.map(reliesOnThat)).toStrictEqual([true, false])
+    expect(releases[1]!.plan.transaction.success.at(-1)).toMatchObject(queueReads(held('b').key).at(-1)!)
   })
 })
 
