@@ -66,6 +66,12 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
 
   /** Before a ticket is taken: what the watch of its process tells from now on is not missed. */
   prepare(): void {
+    // It had a ticket before, and watches those that were before it. The answer to its join may show them at a revision after their ends:
+    //
+    //     it waits behind B, and watches B · the leases of both tickets end · it joins again, and takes along a release that compares no ticket
+    //
+    // The news that B has gone would be dropped as older than that snapshot, and it would wait for B: so it reads.
+    if (this.watches.areThere) this.news.isStale = true
     // Who is shown its place has to read the whole queue anyway.
     if (this.coordinator.hasWaiters && !this.options.isShown) this.watches.watchOwnKeys('before the ticket')
   }

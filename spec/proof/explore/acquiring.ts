@@ -14,7 +14,6 @@ import type { Client } from './client.js'
 import { finish, hold } from './holding.js'
 import { watchQueue } from './queue-watching.js'
 import { NOW } from './time.js'
-import { submit } from './turns.js'
 import type { World } from './world.js'
 
 /** What the attempt reads for, by what it knows. */
@@ -61,7 +60,7 @@ function perform(world: World, client: Client, effect: AttemptEffect): AttemptEv
       borrowLeases(world, client)
       return { kind: 'go' }
     case 'join':
-      return void join(world, client, effect.from)
+      return void join(client, effect.from)
     case 'grant':
       return void sendGrant(world, client, effect.from)
     case 'give-up':
@@ -113,11 +112,13 @@ export function stop(client: Client): void {
 }
 
 /** Takes the lock, or a ticket, together with whatever else its process wants of it. */
-function join(world: World, client: Client, from: Snapshot): void {
+function join(client: Client, from: Snapshot): void {
   const { terms, ticketLease, uuid } = client
+  // As `QueueWatcher.prepare` does: of those that it watches already the answer may show what has gone.
+  if (client.watches.length > 0) client.isStale = true
   const [holderLease] = client.holderLeases as [string]
   const request = { ...terms, holderLease, ticketLease, handoffAllowed: true }
-  submit(world, client, { kind: 'join', uuid, join: { request, created: NOW, extraOps: [] }, from })
+  client.want({ kind: 'join', uuid, join: { request, created: NOW, extraOps: [] }, from })
 }
 
 function sendGrant({ rules }: World, client: Client, from: readonly Snapshot[]): void {

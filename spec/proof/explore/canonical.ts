@@ -3,7 +3,7 @@ import type { Snapshot } from '../../../lib/protocol/snapshot.js'
 import { type Call, type Commit, isCommit } from './call.js'
 import type { Administrator } from './administrator.js'
 import type { Client } from './client.js'
-import { keyOf } from './lock-names.js'
+import type { LockKey } from '../../../lib/protocol/lock-key.js'
 import type { Process } from './process.js'
 import type { ToldTicket } from '../../../lib/protocol/terms.js'
 import type { World } from './world.js'
@@ -26,7 +26,7 @@ export function canonical(world: World): string {
     Object.values(trouble).join(),
     strays.map(callText).sort().join(';'),
     ...clients.map(clientText),
-    ...processes.map(processText),
+    ...processes.map(process => processText(process, world.keys)),
     ...(administrator ? [administratorText(administrator)] : []),
   ]
   return ranked(parts.join('\n'))
@@ -78,17 +78,20 @@ function clientText(client: Client): string {
   ].join('|')
 }
 
-function processText(process: Process): string {
-  const { isShared, line, underWay } = process
-  if (!isShared && !underWay) return ''
-  const seen = isShared ? process.cached(keyOf('x')) : undefined
+function processText(process: Process, keys: readonly LockKey[]): string {
+  const { isShared, state, commit } = process
+  const seen = isShared ? keys.map(key => process.cached(key)) : []
   return [
-    seen ? `${snapshotText(seen)}@${seen.revision}` : '',
-    ...line.map(
+    state.kind,
+    ...seen.map(each => `${snapshotText(each)}@${each.revision}`),
+    ...(state.kind === 'idle' ? [] : state.line.entries).map(
       ({ kind, uuid, from, isAlone }) =>
         `${kind}${uuid}${Number(isAlone ?? false)}${snapshotText(from)}@${from.revision}`,
     ),
-    underWay ? callText(underWay.commit) + underWay.turn.taken.map(({ kind }) => kind).join() : '',
+    commit ? callText(commit) : '',
+    state.kind === 'sent'
+      ? state.turn.taken.map(each => each.kind + Number(state.over.has(each))).join()
+      : '',
   ].join('|')
 }
 

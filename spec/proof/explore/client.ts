@@ -5,6 +5,7 @@ import type { LockKey } from '../../../lib/protocol/lock-key.js'
 import type { LockTerms } from '../../../lib/protocol/request.js'
 import { younger } from '../../../lib/protocol/obstacle.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
+import type { Intent } from '../../../lib/lock/engine/turn.js'
 import { agedCall, type Call, isCommit } from './call.js'
 import { keyOf, type LockName, nothingOf } from './lock-names.js'
 import type { Process } from './process.js'
@@ -178,6 +179,13 @@ export class Client {
       range,
       batches: batches.map(batch => batch.map(agedEvent)),
     }))
+  }
+
+  /** Leaves it to the coordinator of its process. */
+  want(intent: Intent): void {
+    const { home, index } = this
+    this.send({ kind: 'together', what: intent.kind })
+    home.inbox = [...home.inbox, { ...intent, client: index }]
   }
 
   send(call: Call): void {

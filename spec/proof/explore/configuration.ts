@@ -3,6 +3,7 @@ import { KeyLocks } from '../../../lib/model/key-locks.js'
 import { proceed } from './answers.js'
 import { Administrator, type Force } from './administrator.js'
 import type { AcquireRequest } from './client.js'
+import { tellCoordinators } from './coordinating.js'
 import { Etcd } from './etcd.js'
 import { keyOf } from './lock-names.js'
 import { type Rules, rules } from './rules.js'
@@ -23,11 +24,12 @@ export interface Configuration {
 
 /** The state in which all begin. */
 export function begin({ requests, trouble, byHand, force, lists }: Configuration, by: Rules = rules): World {
-  const none = { losses: 0, ends: 0, stops: 0, crashes: 0, moves: 0 }
+  const none = { losses: 0, ends: 0, stops: 0, crashes: 0, moves: 0, lates: 0 }
   const administrator = force && Administrator.for(force)
   const world = new World(by, requests, { ...none, ...trouble }, administrator, etcdWith(byHand))
   if (lists !== undefined) world.lists = lists
   for (const client of world.clients) proceed(world, client)
+  tellCoordinators(world)
   return world
 }
 

@@ -12,6 +12,8 @@ const long = (request: AcquireRequest): AcquireRequest => ({ ...request, ttl: 90
 const twice = (request: AcquireRequest): AcquireRequest => ({ ...request, times: 2 })
 const atOnce = (request: AcquireRequest): AcquireRequest => ({ ...request, waits: false })
 const together = (request: AcquireRequest): AcquireRequest => ({ ...request, process: 'p' })
+/** The second and the third join while the first is under way. */
+const inBatch = (each: AcquireRequest): AcquireRequest[] => [each, each, atOnce(each)].map(together)
 const kinds: readonly AcquireRequest[] = [zero, one, two, long(zero), long(one), long(two)]
 const first = { client: 0 }
 const second = { client: 1 }
@@ -54,6 +56,11 @@ export const few: readonly Configuration[] = [
   { requests: [together(two), together(two)], trouble: { ends: 1 } },
   { requests: [together(one), together(one), one], lists: 1 },
   { requests: [twice(together(one)), twice(together(one))] },
+  // Several of one process travel together: the time of one is over, a lease ends.
+  { requests: [together(one), together(one), together(one)] },
+  { requests: [together(one), together(one)], trouble: { lates: 1 } },
+  ...[one, two].map(each => ({ requests: inBatch(each), trouble: { lates: 1 } })),
+  ...[zero, two].map(each => ({ requests: inBatch(each), trouble: { ends: 1 } })),
   // Forced releases.
   ...forced([{ requests: [one, one] }, { requests: [one, long(one)] }, { requests: [two, two] }]),
   { requests: [one, long(one)], force: second, trouble: { stops: 1 } },
@@ -109,6 +116,17 @@ export const many: readonly Configuration[] = [
   { requests: [together(two), together(two), together(two)], trouble: { ends: 1 } },
   { requests: [together(one), together(atOnce(one)), one], lists: 1 },
   { requests: [twice(together(one)), twice(together(one))], trouble: { losses: 1 } },
+  // Several of one process travel together.
+  ...mixes(3, [one, two].map(together), { losses: 1 }),
+  ...mixes(3, [one, two].map(together), { ends: 1 }),
+  ...mixes(3, [one, two].map(together), { lates: 1 }),
+  ...[one, two].map(each => ({ requests: inBatch(each), trouble: { losses: 1, ends: 1 } })),
+  ...[one, two].map(each => ({ requests: inBatch(each), trouble: { lates: 1, ends: 1 } })),
+  { requests: inBatch(one), trouble: { lates: 1, losses: 1 } },
+  { requests: [together(one), together(one), together(one)], trouble: { lates: 1, crashes: 1 } },
+  { requests: [together(one), together(one), together(one)], trouble: { lates: 1, ends: 1 } },
+  { requests: [together(one), together(one), one], trouble: { lates: 1, stops: 1 }, lists: 1 },
+  { requests: [together(one), together(one), long(one)], trouble: { ends: 1, stops: 1 } },
   { requests: [one, one, one, one], lists: 1 },
   { requests: [one, one, one], lists: 1, trouble: { stops: 1 } },
   { requests: [together(one), together(one), one, one], lists: 1 },

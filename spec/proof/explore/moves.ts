@@ -5,11 +5,11 @@ import { clientMoves } from './client-moves.js'
 import { answerForce, beginForce } from './forcing.js'
 import { proceed } from './answers.js'
 import { promote } from './queue-watching.js'
-import { answerTurn, sendTurn } from './turn-answers.js'
+import { answerTurn, endRide, tellCoordinators } from './coordinating.js'
 import type { Move } from './move.js'
 import { NOW } from './time.js'
 import { troublesOf, troublesOfForce, troublesOfTurns } from './troubles.js'
-import type { Process, TurnUnderWay } from './process.js'
+import type { Process } from './process.js'
 import type { World } from './world.js'
 
 /** What can happen when nothing befalls anybody, in an order that is always the same. */
@@ -45,22 +45,16 @@ export function optionalMoves(world: World): Move[] {
 }
 
 function turnMoves({ processes }: World): Move[] {
-  return processes.flatMap(({ index, underWay, line, isShared }) => {
+  return processes.flatMap(({ index, state, commit }) => {
     const move = (text: string, make: (world: World, home: Process) => void): Move => ({
       text,
       make: next => make(next, next.processes[index]!),
     })
-    if (underWay) return [move(`for ${underWay.commit.uuid}: ${kindsOf(underWay)}`, answerTurn)]
-    if (!isShared || line.length === 0) return []
-    const first = move(`the process sends what ${line[0]!.uuid} wants`, (next, home) =>
-      sendTurn(next, home, 1),
-    )
-    return line.length > 1 ? [first, move('the process sends what is wanted', sendTurn)] : [first]
+    if (state.kind === 'riding') return [move('the ride is over', endRide)]
+    if (state.kind !== 'sent') return []
+    const kinds = state.turn.taken.map(({ kind }) => kind).join(' and ')
+    return [move(kinds ? `for ${commit!.uuid}: ${kinds}` : 'the process hands over', answerTurn)]
   })
-}
-
-function kindsOf({ turn }: TurnUnderWay): string {
-  return turn.taken.map(({ kind }) => kind).join(' and ')
 }
 
 function administratorMoves({ administrator }: World): Move[] {
@@ -73,7 +67,9 @@ function administratorMoves({ administrator }: World): Move[] {
 export function after(world: World, move: Move): World {
   const next = world.copy()
   move.make(next)
+  tellCoordinators(next)
   for (const client of promote(next)) proceed(next, client)
+  tellCoordinators(next)
   return next
 }
 

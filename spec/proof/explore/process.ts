@@ -1,28 +1,28 @@
+import { IDLE } from '../../../lib/lock/engine/coordination.js'
+import type { CoordinatorState } from '../../../lib/lock/engine/coordinator-state.js'
+import { Line } from '../../../lib/lock/engine/line.js'
+import type { Intent } from '../../../lib/lock/engine/turn.js'
 import type { LockKey } from '../../../lib/protocol/lock-key.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
-import type { Intent, Turn } from '../../../lib/lock/engine/turn.js'
 import { agedCall, type Commit } from './call.js'
 import { nothingOf } from './lock-names.js'
 import { agedSnapshot } from './time.js'
 
-/** What a client wants of a lock, in the line of its process. */
+/** What a client wants of a lock. */
 export type Member = Intent & { readonly client: number }
-
-/** One transaction for all that travels in it. */
-export interface TurnUnderWay {
-  readonly turn: Turn<Member>
-  readonly commit: Commit
-}
 
 /** What the clients of one process share: what was seen last of each lock, and the coordinator of the lock that they take alone. */
 export class Process {
-  line: readonly Member[] = []
-  underWay: TurnUnderWay | undefined
+  state: CoordinatorState<Member> = IDLE
+  /** What etcd gets of the turn that is under way. */
+  commit: Commit | undefined
+  /** What its coordinator is told at the end of the move: its clients do not see what follows before they wait. */
+  inbox: readonly Member[] = []
   private seen: ReadonlyMap<LockKey, Snapshot> = new Map()
 
   constructor(
     readonly index: number,
-    /** Whether it has several clients. That of one sends at once. */
+    /** Whether it has several clients. */
     readonly isShared: boolean,
   ) {}
 
@@ -46,22 +46,37 @@ export class Process {
 
   /** Its end. */
   stop(): void {
-    this.line = []
-    this.underWay = undefined
+    this.state = IDLE
+    this.commit = undefined
+    this.inbox = []
     this.seen = new Map()
   }
 
   /** The clock goes on. */
   age(): void {
     this.seen = new Map([...this.seen].map(([key, snapshot]) => [key, agedSnapshot(snapshot)]))
-    this.line = this.line.map(each => ({ ...each, from: agedSnapshot(each.from) }))
-    if (!this.underWay) return
-    const { turn, commit } = this.underWay
-    const aged = agedCall(commit)
-    const [{ from: before, transaction }] = aged.parts as [Commit['parts'][number]]
-    this.underWay = {
-      turn: { ...turn, before, composition: { ...turn.composition, transaction } },
-      commit: aged,
+    this.commit &&= agedCall(this.commit)
+    this.state = this.agedState()
+  }
+
+  private agedState(): CoordinatorState<Member> {
+    const { state, commit } = this
+    if (state.kind === 'idle') return state
+    const line = Line.of(state.line.entries.map(agedMember))
+    if (state.kind !== 'sent') return { ...state, line }
+    const [{ from: before, transaction }] = commit!.parts as [Commit['parts'][number]]
+    const { over, turn } = state
+    const taken = turn.taken.map(agedMember)
+    const turnNow = { before, taken, composition: { ...turn.composition, transaction } }
+    return {
+      kind: 'sent',
+      line,
+      turn: turnNow,
+      over: new Set(taken.filter((_, at) => over.has(turn.taken[at]!))),
     }
   }
+}
+
+function agedMember(member: Member): Member {
+  return { ...member, from: agedSnapshot(member.from) }
 }

@@ -4,7 +4,6 @@ import type { Commit } from './call.js'
 import type { Client } from './client.js'
 import { finish, type Outcome } from './holding.js'
 import { NOW } from './time.js'
-import { submit } from './turns.js'
 import type { Committed, World } from './world.js'
 
 /** Releases as `Releasing` does: first from what its process saw last. */
@@ -17,15 +16,14 @@ export function startRelease(client: Client): void {
 }
 
 export function release(world: World, client: Client): Outcome | undefined {
-  return client.keys.length === 1 ? releaseTogether(world, client) : releaseAll(world, client)
+  return client.keys.length === 1 ? void releaseTogether(client) : releaseAll(world, client)
 }
 
 /** Together with whatever else its process wants of the lock. */
-function releaseTogether(world: World, client: Client): Outcome | undefined {
+function releaseTogether(client: Client): void {
   const { uuid, mayHandOver, snapshots } = client
   const mostSuccessors = mayHandOver ? Infinity : 0
-  const isSeen = submit(world, client, { kind: 'release', uuid, mostSuccessors, from: snapshots[0]! })
-  return isSeen ? undefined : onUnseen(world, client)
+  client.want({ kind: 'release', uuid, mostSuccessors, from: snapshots[0]! })
 }
 
 /** Its process sees nothing that it could release. */

@@ -1,9 +1,9 @@
 import type { Put, Transaction } from '../../../lib/kv/transaction.js'
 import type { Timestamp } from '../../../lib/model/timestamp.js'
 import { next } from '../../../lib/lock/acquire/attempt.js'
+import { next as coordinate } from '../../../lib/lock/engine/coordination.js'
 import { nextTurn } from '../../../lib/lock/engine/turn.js'
 import { combine } from '../../../lib/protocol/combine.js'
-import { applyComposition } from '../../../lib/protocol/compose.js'
 import { heldSnapshot } from '../../../lib/protocol/held-snapshot.js'
 import { queueReads } from '../../../lib/protocol/queue.js'
 import { decideAll } from '../../../lib/protocol/decide.js'
@@ -32,9 +32,10 @@ export interface Rules {
   readonly giveUp: typeof giveUp
   readonly release: typeof release
   readonly handOverSets: typeof handOverSets
+  /** What a coordinator does next. */
+  readonly coordinate: typeof coordinate
   /** What a process sends next of what its clients want of one lock. */
   readonly nextTurn: typeof nextTurn
-  readonly applyComposition: typeof applyComposition
   readonly heldSnapshot: typeof heldSnapshot
   readonly combine: typeof combine
   readonly applyResult: typeof applyResult
@@ -45,8 +46,6 @@ export interface Rules {
   readonly looksAfterWatch: boolean
   /** After a forced release without an answer, a holding that is gone is taken to have gone by force. */
   readonly believesInLostAnswers: boolean
-  /** A transaction of several without an answer is sent again, one by one, as if it had been refused. */
-  readonly repeatsLostTurns: boolean
   /** A release of what the process does not see is over, without a read. */
   readonly believesInOldViews: boolean
   /** Of a process the first that waits watches those before it. */
@@ -65,8 +64,8 @@ export const rules: Rules = {
   giveUp,
   release,
   handOverSets,
+  coordinate,
   nextTurn,
-  applyComposition,
   heldSnapshot,
   combine,
   applyResult,
@@ -74,7 +73,6 @@ export const rules: Rules = {
   force: (taking, marker) => [taking, { compare: [], success: [marker], failure: [] }],
   looksAfterWatch: true,
   believesInLostAnswers: false,
-  repeatsLostTurns: false,
   believesInOldViews: false,
   firstWatches: true,
 }

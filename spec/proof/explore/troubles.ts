@@ -6,7 +6,9 @@ import { loseForce } from './forcing.js'
 import type { Deed, Move } from './move.js'
 import { mayBeMoved, moveAway } from './moving.js'
 import { isStoreError } from '../../../lib/store/store-error.js'
-import { loseTurn } from './turn-answers.js'
+import { endTime, loseTurn } from './coordinating.js'
+import type { Process } from './process.js'
+import { entriesOf } from '../../../lib/lock/engine/coordinator-state.js'
 import type { Trouble, World } from './world.js'
 
 /** What can befall a client, as long as there is trouble left. */
@@ -93,12 +95,8 @@ function crashes(client: Client): Move[] {
     ...(call && isCommit(call) && client.stage === 'calling'
       ? [move(`dies, and its ${call.kind} is under way`, (world, self) => goAstray(world, self.call))]
       : []),
-    ...(client.home.underWay
-      ? [
-          move('dies, and its turn is under way', (world, self) =>
-            goAstray(world, self.home.underWay?.commit),
-          ),
-        ]
+    ...(client.home.commit
+      ? [move('dies, and its turn is under way', (world, self) => goAstray(world, self.home.commit))]
       : []),
   ]
 }
@@ -119,24 +117,46 @@ function die(world: World, client: Client): void {
 }
 
 /** What can befall the transactions of the processes. */
-export function troublesOfTurns({ trouble, processes }: World): Move[] {
-  if (trouble.losses === 0) return []
-  return processes.flatMap(({ index, underWay }) => {
-    if (!underWay) return []
-    const { commit } = underWay
-    const move = (text: string, make: (world: World) => void): Move => ({
-      text: `for ${commit.uuid}: ${text}`,
+export function troublesOfTurns(world: World): Move[] {
+  return world.processes.flatMap(home => [...lossesOf(world, home), ...latesOf(world, home)])
+}
+
+function lossesOf({ trouble }: World, { commit, index }: Process): Move[] {
+  if (trouble.losses === 0 || !commit) return []
+  const move = (text: string, make: (world: World) => void): Move => ({
+    text: `for ${commit.uuid}: ${text}`,
+    make: next => {
+      next.trouble = { ...next.trouble, losses: next.trouble.losses - 1 }
+      make(next)
+      loseTurn(next, next.processes[index]!)
+    },
+  })
+  return [
+    move('the transaction is lost', () => {}),
+    move('no answer to the transaction', next => applyUnheard(next, commit)),
+    move('the transaction is late', next => goAstray(next, commit)),
+  ]
+}
+
+/** The time of one that is alone is that of its call. */
+function latesOf({ clients, trouble }: World, { index, state }: Process): Move[] {
+  const entries = entriesOf(state)
+  const isOne = state.kind === 'sent' && state.turn.taken.length === 1 && state.line.length === 0
+  if (trouble.lates === 0 || isOne) return []
+  return entries.flatMap((entry, at) => {
+    const { name } = clients[entry.client]!
+    const move = (end: string, goOn: Deed): Move => ({
+      text: `${name}: its time is over${end}`,
       make: next => {
-        next.trouble = { ...next.trouble, losses: next.trouble.losses - 1 }
-        make(next)
-        loseTurn(next, next.processes[index]!)
+        next.trouble = { ...next.trouble, lates: next.trouble.lates - 1 }
+        const home = next.processes[index]!
+        endTime(next, home, entriesOf(home.state)[at]!)
+        const client = next.clients[entry.client]!
+        goOn(next, client)
+        proceed(next, client)
       },
     })
-    return [
-      move('the transaction is lost', () => {}),
-      move('no answer to the transaction', next => applyUnheard(next, commit)),
-      move('the transaction is late', next => goAstray(next, commit)),
-    ]
+    return [move('', () => {}), move(', and it goes with an error', abandon)]
   })
 }
 

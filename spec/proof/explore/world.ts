@@ -26,6 +26,8 @@ export interface Trouble {
   readonly crashes: number
   /** Holdings that another process moves to a lease of its own before their callers know of them. */
   readonly moves: number
+  /** Those of several of one process whose time is over before their coordinator has an answer for them. */
+  readonly lates: number
 }
 
 /** The answer to a commit. */

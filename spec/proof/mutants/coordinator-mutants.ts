@@ -2,6 +2,7 @@ import type { Mutant } from './mutant.js'
 
 const coordinator = ['spec/unit/lock/coordinator.spec']
 const coordination = ['spec/unit/lock/coordination.spec']
+const explore = ['spec/proof/explore']
 const compose = ['spec/unit/protocol/compose']
 const tickets = ['spec/unit/lock/ticket-leases']
 
@@ -167,6 +168,69 @@ export const coordinatorMutants: readonly Mutant[] = [
     right: "isFreed ? 'freed' : undefined",
     wrong: "isFreed ? 'progress' : undefined",
     specs: coordinator,
+  },
+  {
+    mistake: 'the first that waits of a process is not told that the queue has moved',
+    file: 'lib/lock/engine/coordination.ts',
+    right: "handedTo.length > 0 ? 'progress' : isFreed",
+    wrong: 'isFreed',
+    specs: coordination,
+  },
+  {
+    mistake: 'after a refusal all are sent again together',
+    file: 'lib/lock/engine/coordination.ts',
+    right: '({ ...each, isAlone: true })',
+    wrong: '({ ...each })',
+    specs: explore,
+  },
+  {
+    mistake: 'after a refusal those that came later go first',
+    file: 'lib/lock/engine/coordination.ts',
+    right: 'Line.of([...again, ...line.entries])',
+    wrong: 'Line.of([...line.entries, ...again])',
+    specs: coordination,
+  },
+  {
+    mistake: 'after a refusal those that came later are forgotten',
+    file: 'lib/lock/engine/coordination.ts',
+    right: 'Line.of([...again, ...line.entries])',
+    wrong: 'Line.of(again)',
+    specs: coordination,
+  },
+  {
+    mistake: 'a request whose time is over is sent again after a refusal',
+    file: 'lib/lock/engine/coordination.ts',
+    right: 'const members = membersOf(state)\n  if',
+    wrong: 'const members = turn.taken\n  if',
+    specs: coordination,
+  },
+  {
+    mistake: 'a caller whose time is over is told that nothing was sent for it',
+    file: 'lib/lock/engine/coordination.ts',
+    right: "effect: { kind: 'give-up', entries: event.entries }",
+    wrong: "effect: { kind: 'unseen', unseen: event.entries }",
+    specs: coordination,
+  },
+  {
+    mistake: 'what comes while a transaction is under way is sent beside it',
+    file: 'lib/lock/engine/coordination.ts',
+    right: "return { state: { kind: 'sent', turn, line: line.with(entry), over }, effect: NONE }",
+    wrong: 'return goOn(line.with(entry), facts)',
+    specs: explore,
+  },
+  {
+    mistake: 'a ride never ends',
+    file: 'lib/lock/engine/coordination.ts',
+    right: "return state.kind === 'riding' ? send(",
+    wrong: "return state.kind === 'answered' ? send(",
+    specs: explore,
+  },
+  {
+    mistake: 'a waiter that takes another ticket believes the answer about those before it',
+    file: 'lib/lock/acquire/queue-watcher.ts',
+    right: '    if (this.watches.areThere) this.news.isStale = true\n',
+    wrong: '',
+    specs: ['spec/unit/lock/acquire-attempt'],
   },
   {
     mistake: 'a ticket that is found late is taken for the last of its process',

@@ -85,6 +85,21 @@ describe('One that waits', () => {
     await heard
   })
 
+  it('reads when it joins again, since the answer may show at its revision what has gone before', async () => {
+    const watch = jest.spyOn(store, 'watch')
+    await put(key.ticket('other'))
+    await attempt.advance({})
+    const isWatching = (): boolean =>
+      watch.mock.calls.some(([range]) => 'key' in range && range.key === key.ticket('other'))
+    while (!isWatching()) attempt.see(await watcher.next(attempt.seen, undefined))
+    const { revision } = await store.commit(unconditionally({ type: 'delete', key: key.ticket('other') }))
+    watcher.prepare()
+    const snapshot = { ...attempt.seen[0]!.snapshot, revision }
+    expect(snapshot.tickets.has('other')).toBe(true)
+    const [fresh] = await watcher.next([{ ...target, snapshot }], undefined)
+    expect(fresh!.tickets.has('other')).toBe(false)
+  })
+
   it('and whose grant is not answered, bears the token of the grant, and not that of the read which finds it', async () => {
     const commit = store.commit.bind(store)
     jest.spyOn(store, 'commit').mockImplementationOnce(async transaction => {
