@@ -48,49 +48,63 @@ export function handOverSets(
 ): SetHandOver {
   let done: SetHandOver = { granted: [], locks: left }
   for (const set of waiting) {
-    const more = grantedWith(done, uuid, set, now)
+    const more = grantedWith(done, left.length, uuid, set, now)
     if (more && fits(more.locks, spare)) done = more
   }
   return done
 }
 
-/** Undefined when the set has to wait for more. */
+/**
+ * Undefined when the set has to wait for more.
+ * @param leaving how many of the locks `uuid` leaves: the first. It may hold others, and goes on to.
+ */
 function grantedWith(
   { granted, locks }: SetHandOver,
+  leaving: number,
   uuid: string,
   set: readonly Asked[],
   now: Timestamp,
 ): SetHandOver | undefined {
-  const parts = set.map(asked => {
+  const parts = set.map((asked): Part & { readonly at: number } => {
     const at = locks.findIndex(({ snapshot }) => snapshot.key.path === asked.snapshot.key.path)
     // A set that has its turn already is the first in the queues of its locks.
-    return { ...asked, at, snapshot: locks[at]?.snapshot ?? asked.snapshot }
+    const snapshot = locks[at]?.snapshot ?? asked.snapshot
+    const leaves = at >= 0 && at < leaving
+    return { ...asked, at, leaves, snapshot, after: leaves ? withoutHolder(snapshot, uuid) : snapshot }
   })
   const total = locks.length + parts.filter(({ at }) => at < 0).length
-  const isFree = parts.every(({ snapshot, request }) => {
-    const step = decide(withoutHolder(snapshot, uuid), request, now, total)
+  const isFree = parts.every(({ after, snapshot, request }) => {
+    const step = decide(after, request, now, total)
     return snapshot.tickets.has(request.uuid) && step.kind === 'grant'
   })
   if (!isFree) return undefined
-  const after = [...locks]
-  for (const { at, snapshot, ...asked } of parts) {
-    const lock = { snapshot, transaction: passOn(snapshot, uuid, asked, now) }
-    if (at < 0) after.push(lock)
-    else after[at] = lock
+  const all = [...locks]
+  for (const part of parts) {
+    const { at, snapshot } = part
+    const lock = { snapshot, transaction: passOn(part, uuid, now) }
+    if (at < 0) all.push(lock)
+    else all[at] = lock
   }
-  return { granted: [...granted, set[0]!.request.uuid], locks: after }
+  return { granted: [...granted, set[0]!.request.uuid], locks: all }
 }
 
-/** Takes one holder out of a lock, if it is there, and grants it to the first that waits. */
+/** A lock that a set asks for. */
+interface Part extends Asked {
+  /** Whether the release takes its holder out of it. */
+  readonly leaves: boolean
+  /** As it is to be before the set is granted it. */
+  readonly after: Snapshot
+}
+
+/** Takes the holder out of the lock, if it leaves that, and grants it to the first that waits. */
 function passOn(
-  snapshot: Snapshot,
+  { snapshot, after, leaves, request, created }: Part,
   uuid: string,
-  { request, created }: Omit<Asked, 'snapshot'>,
   now: Timestamp,
 ): Transaction {
   const { key, holders } = snapshot
-  const { transaction } = grant(withoutHolder(snapshot, uuid), request, now, { created, reads: queueReads })
-  const leaving: Op[] = holders.has(uuid) ? [{ type: 'delete', key: key.holder(uuid) }] : []
+  const { transaction } = grant(after, request, now, { created, reads: queueReads })
+  const leaving: Op[] = leaves && holders.has(uuid) ? [{ type: 'delete', key: key.holder(uuid) }] : []
   return {
     compare: [...unchanged(snapshot), ...isFirst(snapshot, request), ...noUnknownHolders(snapshot)],
     success: [...leaving, ...transaction.success],
@@ -98,13 +112,12 @@ function passOn(
   }
 }
 
-/** As it is to be when this holder has left. */
+/** As it is to be when this holder has left, which may have an entry and no holder key. */
 function withoutHolder(snapshot: Snapshot, uuid: string): Snapshot {
-  if (!snapshot.holders.has(uuid)) return snapshot
   const holders = new Map(snapshot.holders)
-  holders.delete(uuid)
   const keyLocks = keyLocksOf(snapshot)
-  keyLocks.remove(uuid)
+  const isListed = keyLocks.remove(uuid) !== undefined
+  if (!holders.delete(uuid) && !isListed) return snapshot
   const isHeld = keyLocks.locks.size > 0
   const kv = isHeld && snapshot.keyLocks ? { ...snapshot.keyLocks, value: keyLocks.toJson() } : undefined
   return { ...snapshot, holders, keyLocks: kv }

@@ -82,6 +82,13 @@ export const protocolMutants: readonly Mutant[] = [
     specs: ['spec/unit/protocol/set-hand-over'],
   },
   {
+    mistake: 'a release hands over to a set what its holder does not leave',
+    file: 'lib/protocol/set-hand-over.ts',
+    right: 'const leaves = at >= 0 && at < leaving',
+    wrong: 'const leaves = leaving >= 0',
+    specs: ['spec/unit/protocol/set-hand-over'],
+  },
+  {
     mistake: 'a release hands over a set although an earlier ticket stands in one of its queues',
     file: 'lib/protocol/set-hand-over.ts',
     right: "snapshot.tickets.has(request.uuid) && step.kind === 'grant'",

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { acquire } from '../../../lib/lock/acquire/acquire.js'
 import { Engine } from '../../../lib/lock/engine/engine.js'
 import type { Holding } from '../../../lib/lock/engine/holdings.js'
+import { forceRelease } from '../../../lib/lock/release/force-release.js'
 import { releaseById } from '../../../lib/lock/release/release.js'
 import { LockIds } from '../../../lib/model/lock-ids.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
@@ -126,6 +127,18 @@ describe('A set that waits', () => {
     await Promise.all([whilePassing(here.clock, releasing), whilePassing(here.clock, waiting)])
     await here.release(await waiting)
     await there.release(await there.take('a', 'b', 'c'))
+  })
+
+  it('is granted nothing of what a holder keeps of which one lock is taken by force', async () => {
+    const holdings = await here.take('a', 'b')
+    const waiting = here.take('a', 'b')
+    await queued('b', 1)
+    await eventually(() => expect(here.watches).toBe(1))
+    const [{ key, uuid }, kept] = holdings as [Holding, Holding]
+    expect(await forceRelease(here.engine, key, uuid, { reason: 'It is paused.', by: 'tester' })).toBe(true)
+    expect([...(await there.engine.readOne(kept.key)).holders.keys()]).toStrictEqual([uuid])
+    await here.release([kept])
+    expect(await whilePassing(here.clock, waiting)).toHaveLength(2)
   })
 
   it('that is shown its place hears of each change', async () => {

@@ -127,6 +127,60 @@ describe('A release of several locks', () => {
     expect(Object.keys(JSON.parse(read('x').keyLocks!.value) as object)).toStrictEqual(['c', 'b'])
   })
 
+  describe('of which the holder keeps another', () => {
+    const takeOf = (concurrency: number, uuid: string, ...names: string[]): boolean => {
+      const grants = names.map(
+        name => grant(read(name), requestOf(uuid, concurrency), now, { created: now }).transaction,
+      )
+      return keySpace.run(combine(grants)).result.succeeded
+    }
+    const wait = (concurrency: number, uuid: string, ...names: string[]): Asked[] => {
+      const tickets = names.map(
+        name => grant(emptySnapshot(keyOf(name)), requestOf(uuid, concurrency), now).transaction,
+      )
+      keySpace.run(combine(tickets))
+      return names.map(name => ({
+        snapshot: read(name),
+        request: requestOf(uuid, concurrency),
+        created: now,
+      }))
+    }
+
+    it('grants a set nothing that waits for that, too', () => {
+      takeOf(1, 'a', 'x', 'y', 'z')
+      const handed = handOver('a', ['x', 'z'], [wait(1, 'b', 'x', 'y')])
+      expect(handed.granted).toStrictEqual([])
+      expect(run(handed)).toBe(true)
+      expect(['x', 'y', 'z'].map(holders)).toStrictEqual([[], ['a'], []])
+      expect(['x', 'y'].map(tickets)).toStrictEqual([['b'], ['b']])
+    })
+
+    it('grants a set the place beside the holder', () => {
+      takeOf(2, 'a', 'x', 'y', 'z')
+      takeOf(2, 'c', 'x')
+      const handed = handOver('a', ['x', 'z'], [wait(2, 'b', 'x', 'y')])
+      expect(handed.granted).toStrictEqual(['b'])
+      expect(run(handed)).toBe(true)
+      expect(['x', 'y', 'z'].map(name => holders(name).toSorted())).toStrictEqual([
+        ['b', 'c'],
+        ['a', 'b'],
+        [],
+      ])
+      expect(Object.keys(JSON.parse(read('y').keyLocks!.value) as object)).toStrictEqual(['a', 'b'])
+    })
+  })
+
+  it('takes out an entry without a holder key, too', () => {
+    take('a', 'w', 'x')
+    take('b', 'x', 'y')
+    const key = keyOf('x').holder('a')
+    keySpace.run({ compare: [], success: [{ type: 'delete', key }], failure: [] })
+    const handed = handOver('a', ['w', 'x'], [askedBy('b', 'x', 'y')])
+    expect(handed.granted).toStrictEqual(['b'])
+    expect(run(handed)).toBe(true)
+    expect(Object.keys(JSON.parse(read('x').keyLocks!.value) as object)).toStrictEqual(['b'])
+  })
+
   it('leaves to the sets what does not fit into the transaction', () => {
     take('a', 'w', 'x')
     take('b', 'x', 'y')
