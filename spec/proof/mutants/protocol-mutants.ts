@@ -77,8 +77,8 @@ export const protocolMutants: readonly Mutant[] = [
   {
     mistake: 'a release hands over some of a set',
     file: 'lib/protocol/set-hand-over.ts',
-    right: 'if (at < 0) after.push(lock)\n    else after[at] = lock',
-    wrong: 'if (at >= 0) after[at] = lock',
+    right: 'if (at < 0) all.push(lock)\n    else all[at] = lock',
+    wrong: 'if (at >= 0) all[at] = lock',
     specs: ['spec/unit/protocol/set-hand-over'],
   },
   {
