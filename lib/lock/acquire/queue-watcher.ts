@@ -138,7 +138,9 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
   onFirst(): void {
     this.firstSince = this.engine.clock.monotonic()
     this.isPromoted = true
-    this.wake()
+    // Whoever has left before it may have been handed nothing: no release tells of the end of a lease, nor of one by another process.
+    if (this.isFree && !this.isBeingHandedTo()) this.look()
+    else this.wake()
   }
 
   onProgress(): void {
@@ -175,6 +177,11 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
     const seen = this.engine.snapshots.get(key)
     const [first] = seen.tickets.keys()
     return first === this.uuid && decide(seen, terms, this.engine.clock.now()).kind === 'grant'
+  }
+
+  /** By what this process has sent, if only for this. */
+  private isBeingHandedTo(): boolean {
+    return this.options.isHandedOver && this.coordinator.handTo(this.uuid)
   }
 
   /** Others of its process stand before it, of which each becomes the first before it does. */

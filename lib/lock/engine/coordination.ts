@@ -33,6 +33,8 @@ export function next<E extends Intent>(
       return onWanted(state, event.entry, facts)
     case 'ride-over':
       return state.kind === 'riding' ? send(state.line, false, facts) : { state, effect: NONE }
+    case 'freed':
+      return onFreed(state, facts)
     case 'answer':
       return state.kind === 'sent' ? onAnswer(state, event.result, facts) : { state, effect: NONE }
     case 'failure':
@@ -61,6 +63,12 @@ function onWanted<E extends Intent>(
       return { state: { kind: 'sent', turn, line: line.with(entry), over }, effect: NONE }
     }
   }
+}
+
+/** One transaction hands it to many; each by itself would take one. What is under way may do so, too, or is to be waited for. */
+function onFreed<E extends Intent>(state: CoordinatorState<E>, facts: CoordinatorFacts<E>): Next<E> {
+  if (state.kind === 'idle') return send(Line.of([]), true, facts)
+  return state.kind === 'riding' ? send(state.line, true, facts) : { state, effect: NONE }
 }
 
 /** Sends what is in the line, unless all of it may ride. */
@@ -122,27 +130,39 @@ function onAnswer<E extends Intent>(
  * again, and hands the lock over; where nobody leaves, nobody else does.
  */
 function mayHandOverMore<E extends Intent>({ composition, taken }: Turn<E>, succeeded: boolean): boolean {
-  if (composition.successors.length === 0) return false
-  return succeeded || taken.every(({ kind }) => kind === 'join')
+  return composition.successors.length > 0 && (succeeded || taken.every(({ kind }) => kind === 'join'))
 }
 
 /**
- * Etcd has said that it applied nothing: the fault is that of one, and each is sent again alone. When no answer came, all of it may have
- * been applied, or may be yet: each finds out for itself.
+ * Etcd has said that it applied nothing: the fault is that of one, and each is sent again alone, where it hands the lock to nobody. When no
+ * answer came, all of it may have been applied, or may be yet: each finds out for itself.
  */
 function onFailure<E extends Intent>(state: Sent<E>, error: unknown): Next<E> {
   const { turn, line } = state
   const members = membersOf(state)
-  if (!isProvenRefusal(error) || turn.taken.length <= 1)
+  const isLeft = isHandOverOnly(turn)
+  if (!isProvenRefusal(error) || isFaultOfOne(turn))
     return {
       state: { kind: 'answered', line, handsOver: false },
-      effect: { kind: 'fail', entries: members, error },
+      effect: { kind: 'fail', entries: members, error, isLeft },
     }
   const again = members.map(each => ({ ...each, isAlone: true }))
   return {
     state: { kind: 'answered', line: Line.of([...again, ...line.entries]), handsOver: false },
-    effect: { kind: 'fail', entries: [], error },
+    effect: { kind: 'fail', entries: [], error, isLeft },
   }
+}
+
+/** It hands the lock over, and nobody leaves who would try again. */
+function isHandOverOnly<E extends Intent>({ composition, taken }: Turn<E>): boolean {
+  return composition.successors.length > 0 && taken.every(({ kind }) => kind === 'join')
+}
+
+/** Whether the refusal is that of the one that is taken. A release knows that it may be the fault of those to whom it hands the lock. */
+function isFaultOfOne<E extends Intent>({ composition, taken }: Turn<E>): boolean {
+  const [first] = taken
+  if (!first) return true
+  return taken.length === 1 && (first.kind === 'release' || composition.successors.length === 0)
 }
 
 /** The others go on. */

@@ -52,6 +52,8 @@ export type CoordinatorEvent<E extends Intent> =
   | { readonly kind: 'wanted'; readonly entry: E }
   /** What rides has waited for long enough. */
   | { readonly kind: 'ride-over' }
+  /** The lock is free for waiters, and nobody has handed it to them. */
+  | { readonly kind: 'freed' }
   /** Etcd has answered what was sent. */
   | { readonly kind: 'answer'; readonly result: TransactionResult }
   /** What was sent has failed: it was refused, or no answer came. */
@@ -105,6 +107,8 @@ export interface Fail<E extends Intent> {
   readonly kind: 'fail'
   readonly entries: readonly E[]
   readonly error: unknown
+  /** The lock was to be handed over, and nobody tries that again: the first that waits in this process has to look. */
+  readonly isLeft?: boolean
 }
 
 export interface Next<E extends Intent> {

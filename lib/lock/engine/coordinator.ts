@@ -32,6 +32,7 @@ import {
 
 const TOLD = { kind: 'told' } as const
 const RIDE_OVER = { kind: 'ride-over' } as const
+const FREED = { kind: 'freed' } as const
 const UNSEEN = { kind: 'unseen' } as const
 
 /**
@@ -91,6 +92,8 @@ export class Coordinator implements CoordinatorFacts<LineEntry> {
   /** When it is to look, monotonic. */
   private reaperDueAt = 0
   private watch: OwnKeysWatch | undefined
+  /** The last hand-over has failed: the lease of a waiter may be over. */
+  private isDoubtful = false
   /** Whether this process waits in the queue under this id. */
   readonly isLocal = (uuid: string): boolean => this.waiters.has(uuid)
 
@@ -162,6 +165,16 @@ export class Coordinator implements CoordinatorFacts<LineEntry> {
     this.waiters.add(uuid, waiter, revision)
   }
 
+  /**
+   * Hands the lock, which is free for the first that waits, to all that fit. Returns whether this waiter is among them. It is not when a
+   * hand-over has failed just now, or something else is under way.
+   */
+  handTo(uuid: string): boolean {
+    if (!this.isDoubtful) this.dispatch(FREED)
+    const { state } = this
+    return state.kind === 'sent' && state.turn.composition.successors.includes(uuid)
+  }
+
   private submit(entry: LineEntry): void {
     this.dispatch({ kind: 'wanted', entry })
     const { state } = this
@@ -218,12 +231,15 @@ export class Coordinator implements CoordinatorFacts<LineEntry> {
   /** Whatever is thrown on the way, each of those that are taken is told, and the others go on. */
   private async send(turn: Turn<LineEntry>): Promise<void> {
     const { composition, taken } = turn
+    const isHandOver = composition.successors.length > 0
     try {
       for (const { onSent } of taken) onSent?.(turn)
       for (const uuid of composition.successors) this.waiters.get(uuid)?.onHandOver()
       const result = await this.engine.commit(composition.transaction, { timeoutMs: mostTime(taken) })
+      if (isHandOver && result.succeeded) this.isDoubtful = false
       this.dispatch({ kind: 'answer', result })
     } catch (error) {
+      if (isHandOver) this.isDoubtful = true
       this.dispatch({ kind: 'failure', error })
     }
   }
@@ -253,7 +269,8 @@ export class Coordinator implements CoordinatorFacts<LineEntry> {
     each.resolve({ kind: 'answered', succeeded: result.succeeded, before, composition, after: seen })
   }
 
-  private fail({ entries, error }: Fail<LineEntry>): void {
+  private fail({ entries, error, isLeft }: Fail<LineEntry>): void {
+    if (isLeft) this.waiters.first?.onFreed()
     this.engine.snapshots.delete(this.key)
     for (const { reject } of entries) reject(error)
   }
@@ -261,6 +278,7 @@ export class Coordinator implements CoordinatorFacts<LineEntry> {
   private end(): void {
     this.reaper?.cancel()
     this.reaper = undefined
+    this.isDoubtful = false
   }
 
   /** Each has its own time, whatever the others have: when that is over, nobody knows whether it is applied. */

@@ -64,8 +64,9 @@ export function nextTurn<I extends Intent>(
 ): Sorted<I> {
   let seen = cached
   for (const { from } of line) if (from.revision > seen.revision) seen = from
-  const { taken, unseen, left } = sort(line, seen)
-  const isHandOver = handsOver && !taken[0]?.isAlone && hasSuccessor(seen, now)
+  const { unseen, ...sorted } = sort(line, seen)
+  const isHandOver = handsOver && hasSuccessor(seen, now)
+  const { taken, left } = isHandOver ? withoutAlone(sorted) : sorted
   if (taken.length === 0 && !isHandOver) return { turn: undefined, unseen, left }
   const joins: Join[] = []
   const releases: string[] = []
@@ -101,11 +102,13 @@ function withoutRecords(
   return { ...composition, transaction: { compare, success, failure, scope } }
 }
 
+interface Taken<I> {
+  readonly taken: I[]
+  readonly left: I[]
+}
+
 /** The first that is not unseen is taken, and all that may travel with it: no id twice. */
-function sort<I extends Intent>(
-  line: readonly I[],
-  seen: Snapshot,
-): Record<'taken' | 'unseen' | 'left', I[]> {
+function sort<I extends Intent>(line: readonly I[], seen: Snapshot): Taken<I> & { unseen: I[] } {
   const [taken, unseen, left]: [I[], I[], I[]] = [[], [], []]
   const room = { release: MOST_RELEASES, join: MOST_JOINS }
   for (const each of line) {
@@ -118,6 +121,11 @@ function sort<I extends Intent>(
     } else left.push(each)
   }
   return { taken, unseen, left }
+}
+
+/** With a hand-over, which may be refused for the lease of a waiter, whoever is tried alone does not travel: it goes next. */
+function withoutAlone<I extends Intent>({ taken, left }: Taken<I>): Taken<I> {
+  return taken[0]?.isAlone ? { taken: [], left: [...taken, ...left] } : { taken, left }
 }
 
 function hasId(intents: readonly Intent[], uuid: string): boolean {

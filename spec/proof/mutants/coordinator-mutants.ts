@@ -93,6 +93,20 @@ export const coordinatorMutants: readonly Mutant[] = [
     specs: coordination,
   },
   {
+    mistake: 'a hand-over is sent again that etcd has refused',
+    file: 'lib/lock/engine/coordination.ts',
+    right: "handsOver: false },\n      effect: { kind: 'fail', entries: members",
+    wrong: "handsOver: true },\n      effect: { kind: 'fail', entries: members",
+    specs: coordination,
+  },
+  {
+    mistake: 'a hand-over that has failed with a release is made by others than those who leave',
+    file: 'lib/lock/engine/coordination.ts',
+    right: "(succeeded || taken.every(({ kind }) => kind === 'join'))",
+    wrong: '(succeeded || taken.length >= 0)',
+    specs: coordination,
+  },
+  {
     mistake: 'many that look at the same time make a call each',
     file: 'lib/lock/engine/queue-reads.ts',
     right: 'splice(0, MOST)',
@@ -137,15 +151,29 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'the refusal of a transaction of several is taken for that of all',
     file: 'lib/lock/engine/coordination.ts',
-    right: 'if (!isProvenRefusal(error) || turn.taken.length <= 1)',
+    right: 'if (!isProvenRefusal(error) || isFaultOfOne(turn))',
     wrong: 'if (!isProvenRefusal(error) || turn.taken.length > 0)',
     specs: coordination,
   },
   {
+    mistake: 'a request is blamed for the lease of a waiter that is handed the lock beside it',
+    file: 'lib/lock/engine/coordination.ts',
+    right: "taken.length === 1 && (first.kind === 'release' || composition.successors.length === 0)",
+    wrong: 'taken.length === 1',
+    specs: coordination,
+  },
+  {
+    mistake: 'many that find the lock free take it one by one, and each is patient first',
+    file: 'lib/lock/acquire/queue-watcher.ts',
+    right: 'if (this.isFree && !this.isBeingHandedTo()) this.look()',
+    wrong: 'if (this.isFree && !this.coordinator) this.look()',
+    specs: ['spec/unit/lock/contended'],
+  },
+  {
     mistake: 'the lost answer of a transaction of several is taken for a refusal',
     file: 'lib/lock/engine/coordination.ts',
-    right: 'if (!isProvenRefusal(error) || turn.taken.length <= 1)',
-    wrong: 'if (turn.taken.length <= 1)',
+    right: 'if (!isProvenRefusal(error) || isFaultOfOne(turn))',
+    wrong: 'if (isFaultOfOne(turn))',
     specs: coordination,
   },
   {
@@ -200,8 +228,8 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'a request whose time is over is sent again after a refusal',
     file: 'lib/lock/engine/coordination.ts',
-    right: 'const members = membersOf(state)\n  if',
-    wrong: 'const members = turn.taken\n  if',
+    right: 'const members = membersOf(state)\n  const isLeft',
+    wrong: 'const members = turn.taken\n  const isLeft',
     specs: coordination,
   },
   {
@@ -221,8 +249,8 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'a ride never ends',
     file: 'lib/lock/engine/coordination.ts',
-    right: "return state.kind === 'riding' ? send(",
-    wrong: "return state.kind === 'answered' ? send(",
+    right: "return state.kind === 'riding' ? send(state.line, false",
+    wrong: "return state.kind === 'answered' ? send(state.line, false",
     specs: explore,
   },
   {

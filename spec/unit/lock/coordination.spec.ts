@@ -79,11 +79,6 @@ function answerTo({ state }: Next<Intent>, etcd = new KeySpace(() => true)): Eve
 const linesOf = ({ state }: Next<Intent>): string[] => entriesOf(state).map(({ uuid }) => uuid)
 const takenOf = ({ effect }: Next<Intent>): string[] => asSend(effect).turn.taken.map(({ uuid }) => uuid)
 
-function asAnswer(event: Event): { readonly result: TransactionResult } {
-  if (event.kind !== 'answer') throw new Error(`not answered, but ${event.kind}`)
-  return event
-}
-
 function asSend(effect: CoordinatorEffect<Intent>): Send<Intent> {
   if (effect.kind !== 'send') throw new Error(`not sent, but ${effect.kind}`)
   return effect
@@ -245,11 +240,24 @@ describe('What a coordinator does next', () => {
       seen = readSnapshot(key, etcd.run(all).result)
       return { etcd, seen }
     }
+    const truth = (from: Snapshot): Event => ({
+      kind: 'answer',
+      result: {
+        succeeded: false,
+        revision: from.revision + 5n,
+        results: [
+          from.keyLocks ? [from.keyLocks] : [],
+          [...from.holders.values()],
+          [...from.tickets.values()],
+        ],
+      },
+    })
     const { etcd, seen } = crowd(60)
     const leaving = { ...release('w', seen), mostSuccessors: Infinity } as Intent
     const sent = after([wanted(leaving)], { cached: seen })
     const answered = after([answerTo(sent, etcd)], {}, sent.state)
-    const next = after([told], { cached: asTell(answered.effect).after }, answered.state)
+    const cached = asTell(answered.effect).after
+    const next = after([told], { cached }, answered.state)
 
     it('hands it to the others at once, with what has come meanwhile', () => {
       expect(asTell(answered.effect).handedTo).toHaveLength(48)
@@ -257,33 +265,13 @@ describe('What a coordinator does next', () => {
         taken: [],
         composition: { successors: Array.from({ length: 12 }, (_, at) => `r${48 + at}`) },
       })
-      const joined = after(
-        [wanted(join('j')), told],
-        { cached: asTell(answered.effect).after },
-        answered.state,
-      )
+      const joined = after([wanted(join('j')), told], { cached }, answered.state)
       expect(asSend(joined.effect).turn.composition.successors).toHaveLength(12)
     })
 
     it('tries that again when another process was first, and leaves it when nobody fits any more', () => {
-      const truth = (from: Snapshot): Event => ({
-        kind: 'answer',
-        result: {
-          succeeded: false,
-          revision: from.revision + 5n,
-          results: [
-            from.keyLocks ? [from.keyLocks] : [],
-            [...from.holders.values()],
-            [...from.tickets.values()],
-          ],
-        },
-      })
-      const { after: before } = asTell(answered.effect)
-      const failed = after(
-        [truth({ ...before, tickets: new Map([...before.tickets].slice(3)) })],
-        {},
-        next.state,
-      )
+      const fewer = { ...cached, tickets: new Map([...cached.tickets].slice(3)) }
+      const failed = after([truth(fewer)], {}, next.state)
       const again = after([told], { cached: asTell(failed.effect).after }, failed.state)
       expect(asSend(again.effect).turn.composition.successors).toHaveLength(9)
       const late = after([truth(seen), told], { cached: seen }, next.state)
@@ -291,14 +279,47 @@ describe('What a coordinator does next', () => {
     })
 
     it('leaves them to themselves when etcd refuses', () => {
-      const refused = after([{ kind: 'failure', error: refusal }, told], { cached: seen }, next.state)
-      expect(refused.state).toEqual(IDLE)
+      const refused = after([{ kind: 'failure', error: refusal }], { cached }, next.state)
+      expect(refused.effect).toMatchObject({ entries: [], isLeft: true })
+      expect(after([told], { cached }, refused.state).state).toEqual(IDLE)
+    })
+
+    it('sends again, alone, whoever has come meanwhile: the refusal may be for the lease of a waiter', () => {
+      const joined = after([wanted(join('j')), told], { cached }, answered.state)
+      const refused = after([{ kind: 'failure', error: refusal }], { cached }, joined.state)
+      expect(refused.effect).toMatchObject({ entries: [], isLeft: true })
+      const again = after([told], { cached }, refused.state)
+      expect(asSend(again.effect).turn).toMatchObject({
+        taken: [{ uuid: 'j' }],
+        composition: { successors: [] },
+      })
+      const lost = after([{ kind: 'failure', error: refusal }], { cached }, again.state)
+      expect(lost.effect).toMatchObject({ entries: [{ uuid: 'j' }], isLeft: false })
+    })
+
+    it('tells a release that it is refused, which may be for the lease of a waiter', () => {
+      const refused = after([{ kind: 'failure', error: refusal }], { cached: seen }, sent.state)
+      expect(refused.effect).toMatchObject({ entries: [{ uuid: 'w' }], isLeft: false })
+    })
+
+    it('hands it to those for whom it is free, with what rides, unless something is under way', () => {
+      const freed: Event = { kind: 'freed' }
+      const alone = after([freed], { cached })
+      expect(asSend(alone.effect).turn).toMatchObject({
+        taken: [],
+        composition: { successors: { length: 12 } },
+      })
+      const riding = after([wanted(join('j')), freed], { cached, hasWaiters: true })
+      expect([takenOf(riding), asSend(riding.effect).turn.composition.successors.length]).toEqual([['j'], 12])
+      expect(after([freed], { cached }, sent.state)).toEqual({ state: sent.state, effect: { kind: 'none' } })
+      expect(after([freed], { cached: seen }).state).toEqual(IDLE)
     })
 
     it('leaves it to those who leave to hand it over when they try again', () => {
-      const { result } = asAnswer(answerTo(sent, new KeySpace(() => true)))
-      const failed = after([{ kind: 'answer', result }, told], {}, sent.state)
-      expect([result.succeeded, failed.state]).toEqual([false, IDLE])
+      expect(after([truth(cached)], {}, sent.state).state).toMatchObject({
+        kind: 'answered',
+        handsOver: false,
+      })
     })
   })
 
@@ -322,7 +343,7 @@ describe('What a coordinator does next', () => {
 
     it('tells each that no answer came, and sends none again', () => {
       const lost = after([{ kind: 'failure', error: silence }], {}, together.state)
-      expect(lost.effect).toEqual({ kind: 'fail', entries: [b, c], error: silence })
+      expect(lost.effect).toEqual({ kind: 'fail', entries: [b, c], error: silence, isLeft: false })
       expect(takenOf(after([told], {}, lost.state))).toEqual(['d'])
     })
 

@@ -118,8 +118,18 @@ describe('The next turn', () => {
     const turn = handOver([], seen)!
     expect([turn.taken, turn.before, turn.composition.successors]).toEqual([[], seen, ['t0', 't1', 't2']])
     expect(handOver([join('j')], seen)!.composition.successors).toHaveLength(3)
-    expect(handOver([join('j', nothing, true)], seen)!.composition.successors).toEqual([])
     expect(handOver([], waitedFor(3))).toBeUndefined()
+  })
+
+  it('hands the lock over before what is to travel alone, which stays where it is', () => {
+    const seen = { ...waitedFor(3), keyLocks: undefined, holders: new Map() }
+    const line = [join('a', nothing, true), join('b', nothing, true), join('c')]
+    const { turn, left } = nextTurn(line, seen, now, () => false, true)
+    expect([turn!.taken, turn!.composition.successors, idsOf(left)]).toEqual([
+      [],
+      ['t0', 't1', 't2'],
+      ['a', 'b', 'c'],
+    ])
   })
 
   it('takes alone what is to travel alone, and nothing of that into the turns of others', () => {
