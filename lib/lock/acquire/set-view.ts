@@ -1,5 +1,6 @@
 import { eventRevision, type KeyEvent } from '../../kv/key-value.js'
 import { decideAll, type Step } from '../../protocol/decide.js'
+import { isOfGhost, withoutGhosts } from '../../protocol/ghosts.js'
 import { type Obstacle, obstacleOf, younger } from '../../protocol/obstacle.js'
 import { applyEvent, type Snapshot } from '../../protocol/snapshot.js'
 import { areWhole } from '../../protocol/whole-news.js'
@@ -9,6 +10,8 @@ import type { LockTarget, TargetSnapshot } from '../options/lock-target.js'
 /** All that is known of the locks of a set that waits: what it has read, what its process has seen since, and what a watch has told it. */
 export class SetView {
   private snapshots: readonly Snapshot[] = []
+  /** As they were when they were read last: what its process sees afterwards may show what was gone then. */
+  private read: readonly Snapshot[] = []
   /** Kept until something younger is known: a snapshot that comes from elsewhere may be older than they are. */
   private events: KeyEvent[] = []
 
@@ -19,8 +22,9 @@ export class SetView {
 
   /** As they were read. */
   set(snapshots: readonly Snapshot[]): void {
-    this.snapshots = snapshots
-    this.events = this.events.filter(event => eventRevision(event) > snapshots[0]!.revision)
+    this.snapshots = this.read = snapshots
+    const oldest = snapshots.map(({ revision }) => revision).reduce((a, b) => (a < b ? a : b))
+    this.events = this.events.filter(event => eventRevision(event) > oldest)
   }
 
   add(events: readonly KeyEvent[]): void {
@@ -34,12 +38,16 @@ export class SetView {
 
   now(): readonly TargetSnapshot[] {
     const { engine, events, targets } = this
-    this.snapshots = targets.map(({ key, terms }, at) =>
-      younger(this.snapshots[at]!, engine.snapshots.get(key), terms.uuid),
-    )
+    this.snapshots = targets.map(({ key, terms }, at) => {
+      const seen = this.snapshots[at]!
+      const cached = engine.snapshots.get(key)
+      return younger(seen, withoutGhosts(cached, this.read[at]!), terms.uuid)
+    })
     return targets.map((target, at) => {
       const snapshot = this.snapshots[at]!
-      const newer = events.filter(event => eventRevision(event) > snapshot.revision)
+      const newer = events.filter(
+        event => eventRevision(event) > snapshot.revision || isOfGhost(snapshot, event),
+      )
       return { ...target, snapshot: newer.reduce(applyEvent, snapshot) }
     })
   }

@@ -8,11 +8,18 @@ import { releaseById } from '../../../lib/lock/release/release.js'
 import { LockIds } from '../../../lib/model/lock-ids.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
+import type { WatchListener } from '../../../lib/store/store.js'
 import { StoreError } from '../../../lib/store/store-error.js'
 import { eventually } from '../../support/eventually.js'
 import { ManualClock } from '../../support/manual-clock.js'
 
 const keyOf = (name: string): LockKey => new LockKey('custom', name)
+
+interface Taking {
+  readonly concurrency?: number
+  readonly ttl?: number
+  readonly signal?: AbortSignal
+}
 
 /** One of several processes, with a clock that stands still. */
 class Process {
@@ -22,6 +29,8 @@ class Process {
   watches = 0
   /** The answer to the next commit. */
   losesNext = false
+  /** While it is set, what watches have to tell is late. */
+  late: (() => void)[] | undefined
   private readonly ids = new LockIds()
 
   constructor(store: MemoryStore) {
@@ -34,9 +43,16 @@ class Process {
         if (losesNext) throw new StoreError('unreachable', 'lost')
         return result
       },
-      watch: (...args: Parameters<MemoryStore['watch']>) => {
+      watch: (ranges: Parameters<MemoryStore['watch']>[0], listener: WatchListener) => {
         this.watches++
-        return store.watch(...args)
+        return store.watch(ranges, {
+          onEvents: events => {
+            if (this.late) this.late.push(() => listener.onEvents(events))
+            else listener.onEvents(events)
+          },
+          onGap: () => listener.onGap(),
+          onEnd: error => listener.onEnd(error),
+        })
       },
       leases: store.leases,
       close: () => Promise.resolve(),
@@ -45,14 +61,25 @@ class Process {
   }
 
   take(...names: string[]): Promise<Holding[]> {
+    return this.takeOf({}, ...names)
+  }
+
+  takeOf({ concurrency = 1, ttl = 30, signal }: Taking, ...names: string[]): Promise<Holding[]> {
     const keys = names.map(keyOf)
     const uuid = this.ids.take(keys.map(({ path }) => path))
-    const terms = { uuid, owner: 'tester', concurrency: 1, ttl: 30 }
+    const terms = { uuid, owner: 'tester', concurrency, ttl }
     return acquire(
       this.engine,
       keys.map(key => ({ key, terms })),
-      { waitMs: Infinity },
+      { waitMs: Infinity, signal },
     )
+  }
+
+  async tellLate(): Promise<void> {
+    await turns()
+    const { late = [] } = this
+    this.late = undefined
+    for (const tell of late) tell()
   }
 
   async release(holdings: readonly Holding[]): Promise<void> {
@@ -62,6 +89,32 @@ class Process {
       holdings[0]!.uuid,
     )
   }
+}
+
+/** Until all that is under way in the memory store has happened. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await new Promise(resolve => setImmediate(resolve))
+}
+
+/** Until it watches what its sets face, and they have looked at all that it has told them. */
+async function settled({ clock }: Process): Promise<void> {
+  for (let ms = 0; ms < 250; ms += 5) {
+    clock.pass(5)
+    await turns()
+  }
+}
+
+/** The result of `work`, which must come within a second of the clock's. */
+async function withinASecond<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
+  let isOver = false
+  const over = (): void => void (isOver = true)
+  void work.then(over, over)
+  for (let ms = 0; ms < 1_000 && !isOver; ms += 50) {
+    clock.pass(50)
+    await turns()
+  }
+  expect(isOver).toBe(true)
+  return work
 }
 
 /** The result of `work`, while time goes on. */
@@ -197,6 +250,38 @@ describe('A set that waits', () => {
     })
     await there.release(holdings)
     expect(await waiting).toHaveLength(3)
+  })
+
+  it('waits for no holder that is gone, though a release of its process was made from older news', async () => {
+    const [lost] = await there.takeOf({ concurrency: 3 }, 'a')
+    await there.takeOf({ concurrency: 3 }, 'a')
+    const own = await here.takeOf({ concurrency: 3 }, 'a')
+    const waiting = here.takeOf({ concurrency: 2 }, 'a', 'b')
+    await queued('a', 1)
+    await settled(here)
+    await store.leases.revoke(lost!.lease.id)
+    await settled(here)
+    here.late = []
+    await here.release(own)
+    await here.tellLate()
+    expect(await withinASecond(here.clock, waiting)).toHaveLength(2)
+  })
+
+  it('waits for no ticket of which a watch has told late that it is gone', async () => {
+    const own = await here.take('a')
+    const stop = new AbortController()
+    const tooLongToBeHandedTheLock = 100
+    const leaving = there.takeOf({ ttl: tooLongToBeHandedTheLock, signal: stop.signal }, 'a')
+    await queued('a', 1)
+    const waiting = here.take('a', 'b')
+    await queued('a', 2)
+    await settled(here)
+    here.late = []
+    stop.abort(new Error('enough'))
+    await expect(leaving).rejects.toThrow('enough')
+    await here.release(own)
+    await here.tellLate()
+    expect(await withinASecond(here.clock, waiting)).toHaveLength(2)
   })
 
   it('that relied on one before it looks anew when that has left', async () => {
