@@ -37,8 +37,6 @@ export class AcquireAttempt implements AttemptFacts {
   /** All keys, for errors. */
   readonly path: string
   private state: AttemptState
-  /** The time that the call under way has. */
-  private within: CallOptions = {}
   private readonly leases: AttemptLeases
   private readonly calls: AttemptCalls
 
@@ -94,9 +92,9 @@ export class AcquireAttempt implements AttemptFacts {
     return this.calls.joins
   }
 
-  /** Renews what a hand-over that is about to come relies on. */
+  /** Renews what a hand-over that is about to come relies on. The call before it may have ended long ago, and its time with it. */
   renewLeases(): void {
-    void this.leases.renewDue(this.within)
+    void this.leases.renewDue()
   }
 
   /** Gives back the leases that are not needed any more: all of them unless everything is held. */
@@ -167,7 +165,6 @@ export class AcquireAttempt implements AttemptFacts {
   }
 
   private async run(event: AttemptEvent, within: CallOptions): Promise<Pause> {
-    this.within = within
     let effect = this.next(event)
     while (!isPause(effect)) {
       let answer

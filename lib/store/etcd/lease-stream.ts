@@ -43,9 +43,11 @@ export class LeaseStream {
     })
   }
 
-  /** Resolves to the seconds left; 0 when the lease is gone. */
+  /** Resolves to the seconds left; 0 when the lease is gone. @throws StoreError, at once where no time is left. */
   renew(id: LeaseId, timeoutMs = this.longestMs): Promise<number> {
-    const withinMs = Math.max(0, Math.min(timeoutMs, this.longestMs))
+    const withinMs = Math.min(timeoutMs, this.longestMs)
+    // It would end the stream that all others share.
+    if (withinMs <= 0) return Promise.reject(silence(0))
     return new Promise((resolve, reject) => {
       this.send(id, { deadline: performance.now() + withinMs, withinMs, resolve, reject })
     })

@@ -163,6 +163,13 @@ export const coordinatorMutants: readonly Mutant[] = [
     specs: coordination,
   },
   {
+    mistake: 'what a hand-over relies on is renewed in the time of a call that has ended',
+    file: 'lib/lock/acquire/acquire-attempt.ts',
+    right: 'void this.leases.renewDue()',
+    wrong: 'void this.leases.renewDue({ timeoutMs: -1 })',
+    specs: ['spec/unit/lock/rereading'],
+  },
+  {
     mistake: 'many that find the lock free take it one by one, and each is patient first',
     file: 'lib/lock/acquire/queue-watcher.ts',
     right: 'if (this.isFree && !this.isBeingHandedTo()) this.look()',

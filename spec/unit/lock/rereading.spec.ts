@@ -1,9 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { afterEach, expect, it, jest } from '@jest/globals'
+import { afterAll, expect, it, jest } from '@jest/globals'
 import { pino } from 'pino'
 import { acquire } from '../../../lib/lock/acquire/acquire.js'
 import { Engine } from '../../../lib/lock/engine/engine.js'
 import { systemHost } from '../../../lib/lock/engine/host.js'
+import type { Holding } from '../../../lib/lock/engine/holdings.js'
+import { releaseById } from '../../../lib/lock/release/release.js'
 import { newLockId } from '../../../lib/model/lock-ids.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
@@ -12,11 +14,12 @@ import { ManualClock } from '../../support/manual-clock.js'
 const WAITERS = 5
 const PERIODS = 3
 const key = new LockKey('custom', 'name')
+const other = new LockKey('custom', 'other')
 const store = new MemoryStore()
 const clock = new ManualClock()
 const engine = new Engine(store, { ...systemHost, clock }, pino({ level: 'silent' }))
 
-afterEach(() => store.close())
+afterAll(() => store.close())
 
 /** In steps, so that what is due in between is done. */
 async function pass(seconds: number): Promise<void> {
@@ -45,4 +48,23 @@ it('of those that wait in a process the first alone reads the queue again when n
   expect(commit).toHaveBeenCalledTimes(PERIODS)
   stop.abort()
   await ended
+})
+
+it('the lease of a waiter is renewed before it is handed the lock, also when it has waited for longer than a call may take', async () => {
+  const renew = jest.spyOn(store.leases, 'renew')
+  const wait = (): Promise<Holding[]> => {
+    const terms = { uuid: newLockId(), owner: 'tester', concurrency: 1, ttl: 30 }
+    return acquire(engine, [{ key: other, terms }], { waitMs: Infinity })
+  }
+  const [writer] = await wait()
+  const waiting = [wait(), wait()]
+  await pass(130)
+  await engine.pool.renew(writer!.lease)
+  await releaseById(engine, [other], writer!.uuid)
+  const [first] = (await waiting[0])!
+  renew.mockClear()
+  await releaseById(engine, [other], first!.uuid)
+  await waiting[1]
+  expect(renew).toHaveBeenCalled()
+  for (const [, within] of renew.mock.calls) expect(within!.timeoutMs).toBeGreaterThan(1_000)
 })

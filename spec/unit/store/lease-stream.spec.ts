@@ -60,3 +60,13 @@ it('each renewal fails when its own time is over, and the others go on on anothe
   await expect(short).rejects.toThrow('did not renew a lease within 640 ms')
   await expect(long).rejects.toThrow('did not renew a lease within 5000 ms')
 })
+
+it('a renewal for which no time is left fails at once, and leaves the stream to the others', async () => {
+  const long = renew('1', 5_000)
+  const ended: string[] = []
+  long.catch(() => ended.push('long'))
+  await expect(renew('2', -1)).rejects.toThrow('did not renew a lease within 0 ms')
+  await expect(renew('3', 0)).rejects.toThrow('did not renew a lease within 0 ms')
+  await jest.advanceTimersByTimeAsync(1_000)
+  expect([ended, expected]).toStrictEqual([[], [5_000]])
+})
