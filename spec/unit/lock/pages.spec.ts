@@ -6,8 +6,8 @@ import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
 import { StoreError } from '../../../lib/store/store-error.js'
 
 const ranges = [withPrefix('/many/'), withPrefix('/few/'), { key: '/one' }, withPrefix('/none/')]
-const names = (count: number): string[] =>
-  Array.from({ length: count }, (_, at) => String(at).padStart(5, '0'))
+const nameOf = (at: number): string => String(at).padStart(5, '0')
+const names = (count: number): string[] => Array.from({ length: count }, (_, at) => nameOf(at))
 let store: MemoryStore
 let reads: Transaction[]
 /** Happens before the read with that index. */
@@ -37,7 +37,7 @@ beforeEach(async () => {
 
 describe('keys that are read in pages', () => {
   it('are all that there are, each range for as long as there is more of it', async () => {
-    expect(await shown()).toEqual([[`${2 * PAGE + 1} /many/02000`, '2 /few/b', '1 /one', '0 undefined'], 3n])
+    expect(await shown()).toEqual([[`${2 * PAGE + 1} /many/${nameOf(2 * PAGE)}`, '2 /few/b', '1 /one', '0 undefined'], 3n])
     expect(limits()).toEqual([4, 1, 1])
     const { results } = await readPages(engine, [ranges[0]!])
     expect(new Set(results[0]!.map(({ key }) => key)).size).toBe(2 * PAGE + 1)
@@ -45,8 +45,8 @@ describe('keys that are read in pages', () => {
 
   it('need one read more when the last page is full', async () => {
     const first = PAGE / ranges.length
-    await store.commit(unconditionally({ type: 'delete', key: `/many/0${first + PAGE}`, end: '/many/99999' }))
-    expect((await shown())[0][0]).toBe(`${first + PAGE} /many/0${first + PAGE - 1}`)
+    await store.commit(unconditionally({ type: 'delete', key: `/many/${nameOf(first + PAGE)}`, end: '/many/99999' }))
+    expect((await shown())[0][0]).toBe(`${first + PAGE} /many/${nameOf(first + PAGE - 1)}`)
     expect(limits()).toEqual([4, 1, 1])
   })
 
@@ -77,7 +77,7 @@ describe('keys that are read in pages', () => {
       await put('/many/00000', '/many/01600', '/many/zz', `/few/${read}`)
       await store.commit(unconditionally({ type: 'delete', key: '/many/01999' }))
     }
-    expect(await shown()).toEqual([[`${2 * PAGE + 1} /many/02000`, '2 /few/b', '1 /one', '0 undefined'], 3n])
+    expect(await shown()).toEqual([[`${2 * PAGE + 1} /many/${nameOf(2 * PAGE)}`, '2 /few/b', '1 /one', '0 undefined'], 3n])
   })
 
   it('are read anew when a compaction has made the store forget their revision', async () => {
@@ -86,7 +86,7 @@ describe('keys that are read in pages', () => {
       for (let change = 0; change < 20_001; change++) await put('/few/b')
     }
     expect(await shown()).toEqual([
-      [`${2 * PAGE + 1} /many/02000`, '2 /few/b', '1 /one', '0 undefined'],
+      [`${2 * PAGE + 1} /many/${nameOf(2 * PAGE)}`, '2 /few/b', '1 /one', '0 undefined'],
       20_004n,
     ])
     expect(limits()).toEqual([4, 1, 4, 1, 1])
