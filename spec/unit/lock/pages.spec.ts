@@ -37,7 +37,10 @@ beforeEach(async () => {
 
 describe('keys that are read in pages', () => {
   it('are all that there are, each range for as long as there is more of it', async () => {
-    expect(await shown()).toEqual([[`${2 * PAGE + 1} /many/${nameOf(2 * PAGE)}`, '2 /few/b', '1 /one', '0 undefined'], 3n])
+    expect(await shown()).toEqual([
+      [`${2 * PAGE + 1} /many/${nameOf(2 * PAGE)}`, '2 /few/b', '1 /one', '0 undefined'],
+      3n,
+    ])
     expect(limits()).toEqual([4, 1, 1])
     const { results } = await readPages(engine, [ranges[0]!])
     expect(new Set(results[0]!.map(({ key }) => key)).size).toBe(2 * PAGE + 1)
@@ -45,7 +48,9 @@ describe('keys that are read in pages', () => {
 
   it('need one read more when the last page is full', async () => {
     const first = PAGE / ranges.length
-    await store.commit(unconditionally({ type: 'delete', key: `/many/${nameOf(first + PAGE)}`, end: '/many/99999' }))
+    await store.commit(
+      unconditionally({ type: 'delete', key: `/many/${nameOf(first + PAGE)}`, end: '/many/99999' }),
+    )
     expect((await shown())[0][0]).toBe(`${first + PAGE} /many/${nameOf(first + PAGE - 1)}`)
     expect(limits()).toEqual([4, 1, 1])
   })
@@ -77,7 +82,10 @@ describe('keys that are read in pages', () => {
       await put('/many/00000', '/many/01600', '/many/zz', `/few/${read}`)
       await store.commit(unconditionally({ type: 'delete', key: '/many/01999' }))
     }
-    expect(await shown()).toEqual([[`${2 * PAGE + 1} /many/${nameOf(2 * PAGE)}`, '2 /few/b', '1 /one', '0 undefined'], 3n])
+    expect(await shown()).toEqual([
+      [`${2 * PAGE + 1} /many/${nameOf(2 * PAGE)}`, '2 /few/b', '1 /one', '0 undefined'],
+      3n,
+    ])
   })
 
   it('are read anew when a compaction has made the store forget their revision', async () => {
