@@ -31,6 +31,8 @@ export interface Wanted {
   readonly joins: readonly Join[]
   /** How many waiters may be handed the lock; 0 when nobody leaves, and none is known to fit. */
   readonly mostSuccessors: number
+  /** Whether to read who waits behind those that are known. True when not given. */
+  readonly readsQueue?: boolean
   /** Whether this process itself waits under an id: it knows the queue then, and need not be told of it. */
   readonly isLocal: (uuid: string) => boolean
 }
@@ -162,7 +164,7 @@ function comparesOf(snapshot: Snapshot, change: Change): Compare[] {
 
 function writesOf(
   snapshot: Snapshot,
-  { releases, isLocal }: Wanted,
+  { releases, isLocal, readsQueue = true }: Wanted,
   joins: readonly Comer[],
   change: Change,
 ): Op[] {
@@ -181,7 +183,7 @@ function writesOf(
   if (isGranting) ops.push(...orphans(snapshot, keyLocks, releases))
   if (joins.length > granted.length) ops.push(...ticketsOf(joins.slice(granted.length)))
   // Who comes next is not known then: what this process releases next would have to read first.
-  if (!endsQueue && tickets.size === successors.length) ops.push(...queueReads(key))
+  if (readsQueue && !endsQueue && tickets.size === successors.length) ops.push(...queueReads(key))
   return ops
 }
 

@@ -1,3 +1,4 @@
+import type { Transaction } from '../kv/transaction.js'
 import { InvalidLockError } from '../model/errors.js'
 import { describeValue } from '../model/describe-value.js'
 
@@ -12,7 +13,18 @@ export function checkSet(names: readonly string[]): void {
   if (problem) throw new InvalidLockError(`Locks to be taken at once ${problem}.`)
 }
 
-/** How many waiters each of so many locks can be handed to, when all are released in one transaction. */
+/**
+ * Whether etcd takes these transactions as one.
+ * @param spare how many operations the one has besides.
+ */
+export function fitIntoOne(transactions: readonly Transaction[], spare: number): boolean {
+  const most = MAX_TXN_OPS - spare
+  return (['compare', 'success', 'failure'] as const).every(
+    part => transactions.reduce((total, transaction) => total + transaction[part].length, 0) <= most,
+  )
+}
+
+/** How many waiters each of so many locks can be handed to at most, when all are released in one transaction. */
 export function successorsOfEach(locks: number): number {
   const PUT_KEY_LOCKS_AND_DELETE_HOLDER = 2
   const PUT_HOLDER_AND_DELETE_TICKET = 2

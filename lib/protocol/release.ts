@@ -21,10 +21,10 @@ export function release(
   snapshot: Snapshot,
   uuid: string,
   now: Timestamp,
-  { mostSuccessors = Infinity } = {},
+  { mostSuccessors = Infinity, readsQueue = true } = {},
 ): Release | undefined {
   if (!showsHolder(snapshot, uuid)) return undefined
-  const wanted = { releases: [uuid], joins: [], mostSuccessors, isLocal: () => false }
+  const wanted = { releases: [uuid], joins: [], mostSuccessors, readsQueue, isLocal: () => false }
   const { transaction, released, expired } = compose(snapshot, wanted, now)
   return { transaction, released: released.get(uuid), expired }
 }

@@ -3,7 +3,7 @@ import type { Timestamp } from '../model/timestamp.js'
 import { decide } from './decide.js'
 import { grant, isFirst } from './grant.js'
 import { unchanged } from './key-locks-ops.js'
-import { MAX_TXN_OPS } from './lock-set.js'
+import { fitIntoOne } from './lock-set.js'
 import { noUnknownHolders } from './orphans.js'
 import { queueReads } from './queue.js'
 import type { Request } from './request.js'
@@ -49,7 +49,8 @@ export function handOverSets(
   let done: SetHandOver = { granted: [], locks: left }
   for (const set of waiting) {
     const more = grantedWith(done, left.length, uuid, set, now)
-    if (more && fits(more.locks, spare)) done = more
+    const transactions = more?.locks.map(({ transaction }) => transaction) ?? []
+    if (more && fitIntoOne(transactions, spare)) done = more
   }
   return done
 }
@@ -121,15 +122,4 @@ function withoutHolder(snapshot: Snapshot, uuid: string): Snapshot {
   const isHeld = keyLocks.locks.size > 0
   const kv = isHeld && snapshot.keyLocks ? { ...snapshot.keyLocks, value: keyLocks.toJson() } : undefined
   return { ...snapshot, holders, keyLocks: kv }
-}
-
-function fits(locks: readonly Left[], spare: number): boolean {
-  const most = MAX_TXN_OPS - spare
-  const sum = (of: (transaction: Transaction) => readonly unknown[]): number =>
-    locks.reduce((total, { transaction }) => total + of(transaction).length, 0)
-  return (
-    sum(each => each.compare) <= most &&
-    sum(each => each.success) <= most &&
-    sum(each => each.failure) <= most
-  )
 }

@@ -63,6 +63,13 @@ export function setContract(make: () => Promise<Store>): void {
       expect(await Promise.all([a, b, c].map(isFree))).toEqual([true, true, true])
     })
 
+    it('is taken and released also when it is as much as one transaction holds', async () => {
+      const names = Array.from({ length: 32 }, (_, at) => `${a}-${at}`)
+      const held = await lock.acquireAll(each(...names))
+      await held.release()
+      expect(await Promise.all(names.map(isFree))).not.toContain(false)
+    })
+
     it('is held each with its own limit and ttl; the shortest counts', async () => {
       const held = await lock.acquireAll([
         { name: a, concurrency: 0, ttl: 60 },

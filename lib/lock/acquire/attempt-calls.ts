@@ -168,7 +168,7 @@ export class AttemptCalls {
     const { engine, uuid } = this
     const now = engine.clock.now()
     const plan = (snapshot: Snapshot): Transaction | undefined =>
-      release(snapshot, uuid, now, { mostSuccessors: 0 })?.transaction
+      release(snapshot, uuid, now, { mostSuccessors: 0, readsQueue: this.isSingle })?.transaction
     await this.change(snapshots, plan, within).catch((error: unknown) => {
       if (!isStoreError(error, 'lease-not-found')) throw error
     })

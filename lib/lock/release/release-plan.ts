@@ -1,5 +1,6 @@
 import type { LeaseId } from '../../kv/key-value.js'
 import type { Timestamp } from '../../model/timestamp.js'
+import { fitIntoOne } from '../../protocol/lock-set.js'
 import { type Release, release } from '../../protocol/release.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import { modRevisionOf, type Snapshot } from '../../protocol/snapshot.js'
@@ -21,7 +22,9 @@ export interface PlannedRelease {
 }
 
 /**
- * One release for each lock that the view shows held by `uuid`, on a lease for which `isOurs` is true.
+ * One release for each lock that the view shows held by `uuid`, on a lease for which `isOurs` is true. So that etcd takes all of them in one
+ * transaction, they read of no queue who comes next where that is too much, and hand over to fewer waiters where it still is.
+ * @param spare how many operations the transaction has besides.
  * @param isGrowing whether a set of this process is about to join the queue. A release that relies on an empty queue would fail; it reads who
  * has come, and that set is told.
  */
@@ -31,14 +34,26 @@ export function planReleases(
   now: Timestamp,
   isOurs: (lease: LeaseId) => boolean = () => true,
   isGrowing: (key: LockKey) => boolean = () => false,
+  spare = 0,
 ): PlannedRelease[] {
-  return snapshots.flatMap(snapshot => {
-    const lease = snapshot.holders.get(uuid)?.lease
-    if (lease !== undefined && !isOurs(lease)) return []
-    const isFilling = snapshot.tickets.size === 0 && isGrowing(snapshot.key)
-    const plan = release(snapshot, uuid, now, { mostSuccessors: isFilling ? 0 : mostSuccessors })
-    return plan ? [{ snapshot, plan }] : []
+  const ours = snapshots.filter(({ holders }) => {
+    const lease = holders.get(uuid)?.lease
+    return lease === undefined || isOurs(lease)
   })
+  const planWith = (most: number, readsQueue: boolean): PlannedRelease[] =>
+    ours.flatMap(snapshot => {
+      const isFilling = snapshot.tickets.size === 0 && isGrowing(snapshot.key)
+      const plan = release(snapshot, uuid, now, { mostSuccessors: isFilling ? 0 : most, readsQueue })
+      return plan ? [{ snapshot, plan }] : []
+    })
+  for (let most = mostSuccessors; ; most--) {
+    for (const readsQueue of [true, false]) {
+      const planned = planWith(most, readsQueue)
+      const isLast = planned.length <= 1 || (most <= 0 && !readsQueue)
+      const transactions = planned.map(({ plan }) => plan.transaction)
+      if (isLast || fitIntoOne(transactions, spare)) return planned
+    }
+  }
 }
 
 /**

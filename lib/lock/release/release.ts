@@ -152,7 +152,10 @@ class ReleaseAttempt {
   private get planned(): PlannedRelease[] {
     const { clock, sets } = this.engine
     const isGrowing = (key: LockKey): boolean => sets.isGrowing(key)
-    return planReleases(this.view, this.uuid, clock.now(), this.options.isOurs, isGrowing)
+    const { beside, extraOps = [], isOurs } = this.options
+    const theRecord = 1
+    const spare = theRecord + extraOps.length + (beside ? 1 : 0)
+    return planReleases(this.view, this.uuid, clock.now(), isOurs, isGrowing, spare)
   }
 
   /** One lock is released, and nothing else is asked for: that may travel with whatever else this process wants of the lock. */

@@ -11,6 +11,7 @@ import {
 } from '../../../lib/lock/release/release-plan.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
+import { fitIntoOne, successorsOfEach } from '../../../lib/protocol/lock-set.js'
 import { queueReads } from '../../../lib/protocol/queue.js'
 import { emptySnapshot, type Snapshot } from '../../../lib/protocol/snapshot.js'
 
@@ -74,6 +75,47 @@ describe('the release of a lock where nobody seems to wait', () => {
     expect(releases.map(reliesOnThat)).toStrictEqual([true, false])
     expect(releases[1]!.plan.transaction.success.at(-1)).toMatchObject(queueReads(held('b').key).at(-1)!)
   })
+})
+
+describe('the release of many locks', () => {
+  const waitedFor = (name: string, waiters: number): Snapshot => {
+    const snapshot = held(name)
+    const tickets = Array.from({ length: waiters }, (_, at): [string, KeyValue] => {
+      const terms = { concurrency: 0, created: String(now), owner: 'reader', ttl: 60, lease: String(at + 1) }
+      const revision = BigInt(at + 10)
+      const ticket = { createRevision: revision, modRevision: revision, lease: 'ticket' }
+      return [`r${at}`, { key: snapshot.key.ticket(`r${at}`), value: JSON.stringify(terms), ...ticket }]
+    })
+    return { ...snapshot, revision: 100n, tickets: new Map(tickets) }
+  }
+
+  it.each([
+    { locks: 2, waiters: 30, successors: 30 },
+    { locks: 3, waiters: 19, successors: 19 },
+    { locks: 3, waiters: 20, successors: 20 },
+    { locks: 4, waiters: 14, successors: 14 },
+    { locks: 8, waiters: 6, successors: 6 },
+    { locks: 20, waiters: 1, successors: 1 },
+    { locks: 26, waiters: 1, successors: 1 },
+    { locks: 26, waiters: 0, successors: 0 },
+    { locks: 32, waiters: 0, successors: 0 },
+  ])(
+    'of $locks with $waiters readers waiting for each fits into one transaction, also while queues grow',
+    ({ locks, waiters, successors }) => {
+      const snapshots = Array.from({ length: locks }, (_, at) => waitedFor(String(at), waiters))
+      const from = view({ snapshots, mostSuccessors: successorsOfEach(locks) })
+      const theRecordAndAMarker = 2
+      for (const isGrowing of [false, true]) {
+        const releases = planReleases(from, 'us', now, undefined, () => isGrowing, theRecordAndAMarker)
+        const transactions = releases.map(({ plan }) => plan.transaction)
+        expect(releases).toHaveLength(locks)
+        expect(fitIntoOne(transactions, theRecordAndAMarker)).toBe(true)
+        const { success } = transactions[0]!
+        const granted = success.filter(({ type, key }) => type === 'put' && key.includes('/r'))
+        expect(granted.length).toBe(successors)
+      }
+    },
+  )
 })
 
 describe('the next step of a release', () => {
