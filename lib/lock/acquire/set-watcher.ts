@@ -96,7 +96,7 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
   }
 
   get asked(): readonly Asked[] | undefined {
-    const joins = this.isAsleep ? this.options.joins() : undefined
+    const joins = this.isAsleep && !this.signal.aborted ? this.options.joins() : undefined
     if (!joins) return undefined
     return this.view.now().map(({ snapshot }, at) => ({ ...joins[at]!, snapshot }))
   }

@@ -20,7 +20,7 @@ export class MarkersWatch {
     let group = this.groups.get(prefix)
     if (!group) {
       group = new Group(this.store, prefix, () => this.groups.delete(prefix))
-      this.groups.set(prefix, group)
+      if (!group.isOver) this.groups.set(prefix, group)
     }
     group.listeners.set(listener.uuid, listener)
     return group
@@ -38,15 +38,19 @@ class Group implements WatchListener {
   readonly listeners = new Map<string, OwnKeysListener>()
   isReady = false
   readonly ready: Promise<void>
-  private readonly watch: Watch
+  /** Also when the store refuses the watch at once: nothing is to be expected of it then. */
+  isOver = false
+  /** Undefined until the store has opened it. */
+  private readonly watch: Watch | undefined
 
   constructor(
     store: Store,
     prefix: string,
     private readonly onClosed: () => void,
   ) {
-    this.watch = store.watch(LockKey.markersUnder(prefix), this)
-    this.ready = this.watch.ready
+    const watch = store.watch(LockKey.markersUnder(prefix), this)
+    this.watch = watch
+    this.ready = watch.ready
     this.ready.then(
       () => (this.isReady = true),
       () => {},
@@ -65,12 +69,13 @@ class Group implements WatchListener {
   }
 
   onEnd(error: Error): void {
+    this.isOver = true
     this.close()
     this.onClosed()
     for (const listener of this.listeners.values()) listener.onEnd(error)
   }
 
   close(): void {
-    this.watch.close()
+    this.watch?.close()
   }
 }

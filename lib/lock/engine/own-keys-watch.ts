@@ -26,7 +26,7 @@ export class OwnKeysWatch {
     let group = this.groups.get(id)
     if (!group) {
       group = new Group(this.store, this.key, this.rangesOf(listener.uuid), () => this.groups.delete(id))
-      this.groups.set(id, group)
+      if (!group.isOver) this.groups.set(id, group)
     }
     group.listeners.set(slotOf(listener.uuid), listener)
     return group
@@ -56,7 +56,9 @@ class Group implements WatchListener {
   readonly listeners = new Map<string, OwnKeysListener>()
   isReady = false
   readonly ready: Promise<unknown>
-  private readonly watches: readonly Watch[]
+  /** Also when the store refuses a watch at once: nothing is to be expected of it then. */
+  isOver = false
+  private readonly watches: Watch[] = []
 
   constructor(
     store: Store,
@@ -65,7 +67,7 @@ class Group implements WatchListener {
     private readonly onClosed: () => void,
   ) {
     // Not one watch of both: that would hold back a grant until it is known that no marker came before it.
-    this.watches = ranges.map(range => store.watch(range, this))
+    for (const range of ranges) this.watches.push(store.watch(range, this))
     this.ready = Promise.all(this.watches.map(({ ready }) => ready))
     this.ready.then(
       () => (this.isReady = true),
@@ -82,6 +84,7 @@ class Group implements WatchListener {
   }
 
   onEnd(error: Error): void {
+    this.isOver = true
     this.close()
     this.onClosed()
     for (const listener of this.listeners.values()) listener.onEnd(error)
