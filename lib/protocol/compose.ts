@@ -69,7 +69,7 @@ export function compose(seen: Snapshot, wanted: Wanted, now: Timestamp): Composi
   const released = removeAll(keyLocks, wanted.releases)
   const dead = keyLocks.expired({ now, alive: snapshot.holders })
   for (const { uuid } of dead) keyLocks.remove(uuid)
-  const most = Math.min(wanted.mostSuccessors, roomForSuccessors(snapshot, wanted))
+  const most = Math.min(wanted.mostSuccessors, roomForSuccessors(snapshot, keyLocks, wanted))
   const mayHandOver = most > 0
   const successors = mayHandOver ? handOver(snapshot, keyLocks, now, most) : []
   const joins = wanted.joins.map(join => comerOf(snapshot.key, join))
@@ -94,7 +94,7 @@ export function compose(seen: Snapshot, wanted: Wanted, now: Timestamp): Composi
   }
 }
 
-/** Of one transaction. Etcd takes 128 by default; there may be holder keys without entries to delete. */
+/** Of one transaction. Etcd takes 128 by default. */
 const MOST_OPERATIONS = 120
 
 const NOBODY: ReadonlySet<string> = new Set()
@@ -121,13 +121,23 @@ function ticketsOf(joins: readonly Comer[]): Put[] {
 }
 
 /** How many waiters can be handed the lock beside what else is wanted. */
-function roomForSuccessors(snapshot: Snapshot, { releases, joins }: Wanted): number {
+function roomForSuccessors(
+  snapshot: Snapshot,
+  { locks }: KeyLocks,
+  { releases, joins, mostSuccessors }: Wanted,
+): number {
+  if (mostSuccessors === 0) return 0
   const records = deleteRecords(snapshot, releases).length
   const joining = joins.reduce((sum, { extraOps }) => sum + 1 + extraOps.length, 0)
   const PUT_KEY_LOCKS_AND_READ = 4
   const PUT_HOLDER_AND_DELETE_TICKET = 2
   const left = MOST_OPERATIONS - PUT_KEY_LOCKS_AND_READ - releases.length - records - joining
-  return Math.max(Math.floor(left / PUT_HOLDER_AND_DELETE_TICKET), 0)
+  let orphaned = 0
+  for (const id of snapshot.holders.keys()) if (!locks.has(id) && !releases.includes(id)) orphaned++
+  // They are deleted one by one or, where that is less, by the ranges between those that stay: each that is handed the lock ends one more.
+  const beside = Math.floor((left - orphaned) / PUT_HOLDER_AND_DELETE_TICKET)
+  const between = Math.floor((left - (locks.size + releases.length + 1)) / (PUT_HOLDER_AND_DELETE_TICKET + 1))
+  return Math.max(orphaned === 0 ? beside : Math.max(beside, between), 0)
 }
 
 /** What is to become of the lock. */

@@ -3,7 +3,7 @@ import { type Intent, MOST_JOINS, nextTurn } from '../../../lib/lock/engine/turn
 import { Timestamp } from '../../../lib/model/timestamp.js'
 import { compose } from '../../../lib/protocol/compose.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
-import { applyResult, emptySnapshot, type Snapshot } from '../../../lib/protocol/snapshot.js'
+import { applyResult, emptySnapshot, keyLocksOf, type Snapshot } from '../../../lib/protocol/snapshot.js'
 import { KeySpace } from '../../../lib/store/memory/key-space.js'
 
 const key = new LockKey('custom', 'name')
@@ -109,6 +109,23 @@ describe('The next turn', () => {
     expect(Math.max(compare.length, success.length, failure.length)).toBeLessThanOrEqual(128)
     expect(turnOf([release('w', seen)], seen).turn!.composition.successors).toHaveLength(48)
   })
+
+  it.each([101, 300])(
+    'hands the lock over beside holder keys whose entries were deleted by hand: every other of %d',
+    count => {
+      const named = (at: number): string => `h${String(at).padStart(3, '0')}`
+      const held = heldBy(...Array.from({ length: count }, (_, at) => named(at)))
+      const keyLocks = keyLocksOf(held)
+      for (let at = 1; at < count; at += 2) keyLocks.remove(named(at))
+      const queue = waitedFor(60).tickets
+      const byHand = { ...held.keyLocks!, value: keyLocks.toJson() }
+      const seen = { ...held, keyLocks: byHand, tickets: queue }
+      const { composition } = turnOf([release(named(0), seen)], seen).turn!
+      const { compare, success, failure } = composition.transaction
+      expect(Math.max(compare.length, success.length, failure.length)).toBeLessThanOrEqual(128)
+      expect(composition.successors.length > 0).toBe(count === 101)
+    },
+  )
 
   it('hands the lock over though nobody leaves, where it is told to and somebody fits', () => {
     const seen = { ...waitedFor(3), keyLocks: undefined, holders: new Map() }
