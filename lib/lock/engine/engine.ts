@@ -52,9 +52,10 @@ export class Engine {
   readonly markers: MarkersWatch
   readonly snapshots = new SnapshotCache(path => this.sets.changed(path))
   /** What waiters read of their queues. */
-  readonly queueReads = new QueueReads(
-    async (key, uuids, within) => (await this.readQueueFor(key, uuids, within)).seenBy,
-  )
+  readonly queueReads = new QueueReads(async (key, uuids, within) => {
+    const { seenBy, snapshot } = await this.readQueueFor(key, uuids, within)
+    return [...seenBy, snapshot]
+  })
   readonly holdings: Holdings
   /** The monitors of what is held. */
   readonly monitors = new Set<Dependant>()

@@ -173,7 +173,7 @@ class ReleaseAttempt {
   private async read(within: CallOptions): Promise<void> {
     const { engine, keys } = this
     const snapshots = this.isPlain
-      ? [await engine.queueReads.read(keys[0]!, this.uuid, within)]
+      ? [await engine.queueReads.read(keys[0]!, undefined, within)]
       : await engine.read(keys, within)
     this.view = { ...this.view, snapshots, source: 'etcd' }
   }

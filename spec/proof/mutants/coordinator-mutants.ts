@@ -86,6 +86,13 @@ export const coordinatorMutants: readonly Mutant[] = [
     specs: ['spec/unit/protocol/protocol'],
   },
   {
+    mistake: 'a queue of which only the first is compared is believed to be whole',
+    file: 'lib/protocol/snapshot.ts',
+    right: "end !== undefined && is !== '>'",
+    wrong: 'end !== undefined',
+    specs: ['spec/unit/protocol/queue'],
+  },
+  {
     mistake: 'those that fit, and that one transaction could not take, are left to themselves',
     file: 'lib/lock/engine/coordination.ts',
     right: 'handsOver: mayHandOverMore(turn, result.succeeded) && facts.hasSuccessor(after)',
@@ -109,14 +116,14 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'many that look at the same time make a call each',
     file: 'lib/lock/engine/queue-reads.ts',
-    right: 'splice(0, MOST)',
-    wrong: 'splice(0, 1)',
+    right: '++tickets <= MOST',
+    wrong: '++tickets <= 1',
     specs: ['spec/unit/lock/contended'],
   },
   {
     mistake: 'holders that another process has granted the lock read one by one before they leave',
     file: 'lib/lock/release/release.ts',
-    right: 'await engine.queueReads.read(keys[0]!, this.uuid, within)',
+    right: 'await engine.queueReads.read(keys[0]!, undefined, within)',
     wrong: 'await engine.readQueue(keys[0]!, undefined, within)',
     specs: ['spec/unit/lock/contended'],
   },

@@ -15,12 +15,12 @@ class Bench {
     this.times.push(timeoutMs)
     const revision = BigInt(this.asked.length)
     return new Promise((resolve, reject) => {
-      const all = uuids.map(() => ({ ...emptySnapshot(key), revision }))
+      const all = [...uuids, ''].map(() => ({ ...emptySnapshot(key), revision }))
       this.answers.push(error => (error ? reject(error) : resolve(all)))
     })
   })
 
-  read(uuid: string, key = a, timeoutMs?: number): Promise<bigint> {
+  read(uuid: string | undefined, key = a, timeoutMs?: number): Promise<bigint> {
     return this.reads.read(key, uuid, { timeoutMs }).then(({ revision }) => revision)
   }
 
@@ -68,4 +68,24 @@ it('whoever has less time than the read under way does not wait for it', async (
   expect(bench.asked).toEqual(['a: 1', 'a: 2'])
   for (let count = 0; count < 3; count++) await bench.answer()
   expect(await Promise.all(all)).toEqual([1n, 2n, 3n])
+})
+
+it('holders, which have no ticket, share the very next read, however many wait for it', async () => {
+  const bench = new Bench()
+  const all = Array.from({ length: 70 }, (_, at) => bench.read(String(at)))
+  all.push(...Array.from({ length: 70 }, () => bench.read(undefined)))
+  for (let count = 0; count < 3; count++) await bench.answer()
+  expect((await Promise.all(all)).slice(65)).toEqual([
+    ...Array<bigint>(5).fill(3n),
+    ...Array<bigint>(70).fill(2n),
+  ])
+})
+
+it('whoever has less time than those who fill the next read does not wait for that', async () => {
+  const bench = new Bench()
+  const all = Array.from({ length: 65 }, (_, at) => bench.read(String(at), a, at === 0 ? 100 : 5_000))
+  all.push(bench.read('65', a, 4_999), bench.read('66', a, 5_000))
+  expect(bench.asked.slice(1)).toEqual(['a: 65'])
+  for (let count = 0; count < 4; count++) await bench.answer()
+  expect(await Promise.all(all)).toHaveLength(67)
 })

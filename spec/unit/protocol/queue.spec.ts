@@ -2,11 +2,13 @@ import type { KeyValue } from '../../../lib/kv/key-value.js'
 import { describe, expect, it } from '@jest/globals'
 import { ConcurrentLock } from '../../../lib/model/concurrent-lock.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
+import { grant } from '../../../lib/protocol/grant.js'
 import { heldSnapshot } from '../../../lib/protocol/held-snapshot.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
 import { parseTold, toldTickets } from '../../../lib/protocol/queue.js'
-import { keyLocksOf, readSnapshot } from '../../../lib/protocol/snapshot.js'
+import { applyResult, keyLocksOf, readSnapshot, snapshotReads } from '../../../lib/protocol/snapshot.js'
 import { formatTerms } from '../../../lib/protocol/terms.js'
+import { KeySpace } from '../../../lib/store/memory/key-space.js'
 
 const key = new LockKey('custom', 'name')
 const created = Timestamp.parse('2023-07-16 16:46:52')
@@ -109,4 +111,24 @@ it('the last revision of a read that may have cut it is not known: others may st
   const cut = read(ticket('x', 2n), ticket('c', 3n), ticket('b', 3n))
   expect([[...cut.tickets.keys()], cut.isWhole]).toEqual([['x'], false])
   expect([...read(ticket('x', 3n), ticket('c', 3n), ticket('b', 3n)).tickets.keys()]).toEqual(['b', 'c', 'x'])
+})
+
+it('a queue whose first takes the lock is not known to its end: others may have come behind it', () => {
+  const etcd = new KeySpace(() => true)
+  const put = (uuid: string): void => {
+    const ticket = { type: 'put' as const, key: key.ticket(uuid), value: '{}', lease: '1' }
+    etcd.run({ compare: [], success: [ticket], failure: [] })
+  }
+  put('a')
+  const seen = readSnapshot(key, etcd.run({ compare: [], success: snapshotReads(key), failure: [] }).result)
+  put('b')
+  const leases = { holderLease: '2', ticketLease: '1', handoffAllowed: false }
+  const request = { uuid: 'a', owner: 'tester', concurrency: 1, ttl: 30, ...leases }
+  const { transaction } = grant(seen, request, created)
+  const { result } = etcd.run(transaction)
+  expect([seen.isWhole, result.succeeded, applyResult(seen, transaction, result).isWhole]).toEqual([
+    true,
+    true,
+    false,
+  ])
 })
