@@ -3,12 +3,12 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 
 /**
  * By how many percent of what lives in it the heap may grow before V8 looks for garbage. Without it, V8 lets it grow to three and
- * four times that: a server with 10,000 locks that needs 50 MB then takes up 160. It costs a thirtieth of the CPU.
+ * four times that: a server with 10,000 locks that needs 50 MB then takes up 160.
  */
 const GROWTH_PERCENT = 30
 /**
- * Bytes of the space for what is new, at most: half of what V8 lets it grow to, which spares a busy server 16 MB and costs it a tenth of
- * the CPU. With half of that, it would be a quarter.
+ * Bytes of the space for what is new, at most: half of what V8 lets it grow to, which spares a busy server 16 MB. With
+ * less, collections take much more of the CPU.
  */
 const MOST_NEW = 16 * 1024 * 1024
 
