@@ -399,6 +399,26 @@ describe('a handle', () => {
   })
 })
 
+it('a release that comes before the watches on a lock stand is not missed', async () => {
+  const world = new World()
+  const { key } = world
+  await world.rivalHolds(1)
+  let open: () => void = () => {}
+  const opened = new Promise<void>(resolve => (open = resolve))
+  world.line.watch = (range, listener) => {
+    let watch: Watch | undefined
+    const ready = opened.then(() => (watch = world.memory.watch(range, listener)).ready)
+    return { ready, close: () => watch?.close() }
+  }
+  const noReleaseHandsItOver = { uuid: 'us', owner: 'us', concurrency: 1, ttl: 100 }
+  const acquiring = acquire(world.us, [{ key, terms: noReleaseHandsItOver }], { waitMs: 60_000 })
+  await eventually(async () => expect((await world.rival.readOne(key)).tickets.size).toBe(1))
+  await delay(20)
+  await world.rivalReleases()
+  open()
+  await world.release((await acquiring)[0]!)
+})
+
 it('an event that comes before all watches stand is not taken for the truth about the others', async () => {
   const world = new World(2)
   const [other, contested] = world.keys as [LockKey, LockKey]

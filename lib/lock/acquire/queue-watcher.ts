@@ -12,6 +12,7 @@ import type { LockTarget, TargetSnapshot } from '../options/lock-target.js'
 import type { OwnKeysListener } from '../engine/own-keys-watch.js'
 import { QueueNews } from './queue-news.js'
 import { QueueWatches } from './queue-watches.js'
+import { Sleep } from './sleep.js'
 import { REREAD_MS, SECOND_REPORT_MS, SHOWN_REREAD_MS, type Waiting } from './waiting.js'
 
 /**
@@ -40,10 +41,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
   readonly local = this
   private readonly watches: QueueWatches
   private readonly news: QueueNews
-  private wake: () => void = () => {}
-  private stop: () => void = () => {}
-  /** Resolves at the end of the wait. Made by the first {@link next}: most locks are granted without a wait. */
-  private stopped: Promise<void> | undefined
+  private readonly sleep: Sleep
   private readonly coordinator: Coordinator
   /** Monotonic: since when it is the first waiter of its process; undefined while it is not. */
   private firstSince: number | undefined
@@ -62,6 +60,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
     this.coordinator.enter()
     this.watches = new QueueWatches(engine.store, this.coordinator, this)
     this.news = new QueueNews(this.uuid)
+    this.sleep = new Sleep(engine.clock, signal)
   }
 
   /** Before a ticket is taken: what the watch of its process tells from now on is not missed. */
@@ -83,7 +82,6 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
    */
   async next(seen: readonly TargetSnapshot[], until: Timestamp | undefined): Promise<readonly Snapshot[]> {
     const snapshots = seen.map(({ snapshot }) => snapshot)
-    this.stopped ??= this.listen()
     const ticket = snapshots[0]!.tickets.get(this.uuid)
     if (ticket) this.coordinator.attend(this.uuid, this, ticket.createRevision)
     this.isAttended = ticket !== undefined
@@ -93,7 +91,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
       if (granted) return granted
       if (this.watch(seen)) {
         // Reads only when every watch is established: no watch reports a change that was made before it.
-        await Promise.race([this.watching(), this.stopped])
+        await this.sleep.until(this.watching())
         return this.read(snapshots)
       }
       if (this.news.isEmpty) await this.woken(Math.min(this.msUntil(until), this.msOfPatience))
@@ -108,12 +106,12 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
   /** Something may have happened that no watch reports: etcd is read again. */
   look(): void {
     this.news.isStale = true
-    this.wake()
+    this.sleep.end()
   }
 
   onEvents(events: readonly KeyEvent[]): void {
     this.news.add(events)
-    this.wake()
+    this.sleep.end()
   }
 
   onGap(): void {
@@ -132,7 +130,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
 
   onGranted(snapshot: Snapshot): void {
     this.news.grant(snapshot)
-    this.wake()
+    this.sleep.end()
   }
 
   onFirst(): void {
@@ -140,7 +138,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
     this.isPromoted = true
     // Whoever has left before it may have been handed nothing: no release tells of the end of a lease, nor of one by another process.
     if (this.isFree && !this.isBeingHandedTo()) this.look()
-    else this.wake()
+    else this.sleep.end()
   }
 
   onProgress(): void {
@@ -152,23 +150,9 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
   }
 
   close(): void {
-    this.signal.removeEventListener('abort', this.onAbort)
     this.watches.close()
     this.coordinator.leave(this.uuid)
-    this.onAbort()
-  }
-
-  private readonly onAbort = (): void => {
-    this.stop()
-    this.wake()
-  }
-
-  private listen(): Promise<void> {
-    this.signal.addEventListener('abort', this.onAbort)
-    return new Promise(resolve => {
-      this.stop = resolve
-      if (this.signal.aborted) resolve()
-    })
+    this.sleep.close()
   }
 
   /** Whether it could take the lock by what this process knows: several may fit at once, and a release hands over to some only. */
@@ -245,14 +229,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
   }
 
   private woken(ms: number): Promise<void> {
-    if (this.signal.aborted) return Promise.resolve()
     const longest = this.options.isShown ? SHOWN_REREAD_MS : this.isBehindOthers ? Infinity : REREAD_MS
-    return new Promise(resolve => {
-      const timer = this.engine.clock.timer(Math.min(Math.max(ms, 1), longest), () => this.wake())
-      this.wake = () => {
-        timer.cancel()
-        resolve()
-      }
-    })
+    return this.sleep.atMost(Math.min(ms, longest))
   }
 }

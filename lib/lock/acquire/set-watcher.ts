@@ -45,7 +45,7 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
   private facing: LockKey | undefined
   private facedSince = 0
   /** Resolves when it hears of markers; undefined while it does not. */
-  private markers: Promise<void> | undefined
+  private markers: Promise<unknown> | undefined
   /** A watch was opened, which tells of nothing that came before: etcd is to be read when it stands. */
   private isOpening = false
   /** Something may have happened that nothing reports. */

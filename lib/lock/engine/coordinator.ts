@@ -270,6 +270,7 @@ export class Coordinator implements CoordinatorFacts<LineEntry> {
   }
 
   private fail({ entries, error, isLeft }: Fail<LineEntry>): void {
+    // By what was seen so far it is the first that waits, and may have the lock: that is forgotten next.
     if (isLeft) this.waiters.first?.onFreed()
     this.engine.snapshots.delete(this.key)
     for (const { reject } of entries) reject(error)

@@ -115,15 +115,22 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'watch from now without a read: what happened before it stands is missed',
     file: 'lib/lock/acquire/queue-watcher.ts',
-    right: 'this.stopped])\n        return this.read(snapshots)\n',
-    wrong: 'this.stopped])\n        return snapshots\n',
+    right: 'await this.sleep.until(this.watching())\n        return this.read(snapshots)\n',
+    wrong: 'await this.sleep.until(this.watching())\n        return snapshots\n',
     specs: ['spec/faults/races'],
   },
   {
     mistake: 'a lock is looked at before all watches on it stand',
     file: 'lib/lock/acquire/queue-watcher.ts',
-    right: 'await Promise.race([this.watching(), this.stopped])',
-    wrong: 'await Promise.race([this.watching(), this.woken(1)])',
+    right: 'await this.sleep.until(this.watching())',
+    wrong: 'await this.woken(1)',
+    specs: ['spec/faults/races'],
+  },
+  {
+    mistake: 'several locks are looked at before all watches on them stand',
+    file: 'lib/lock/acquire/set-watcher.ts',
+    right: 'sleep.until(Promise.all([this.markers, watches.ready]))',
+    wrong: 'sleep.until(Promise.all([this.markers]))',
     specs: ['spec/faults/races'],
   },
   {

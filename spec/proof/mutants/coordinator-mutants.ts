@@ -177,6 +177,13 @@ export const coordinatorMutants: readonly Mutant[] = [
     specs: ['spec/unit/lock/rereading'],
   },
   {
+    mistake: 'a set that relies on one before it, of its process, is not told when that has left',
+    file: 'lib/lock/engine/waiting-sets.ts',
+    right: 'if (this.sets.delete(uuid)) for (const { path } of keys) this.changed(path)',
+    wrong: 'if (this.sets.delete(uuid)) void keys',
+    specs: ['spec/unit/lock/waiting-sets'],
+  },
+  {
     mistake: 'many that find the lock free take it one by one, and each is patient first',
     file: 'lib/lock/acquire/queue-watcher.ts',
     right: 'if (this.isFree && !this.isBeingHandedTo()) this.look()',
