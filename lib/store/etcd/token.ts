@@ -20,11 +20,14 @@ export function isTokenRefusal(message: string): boolean {
  */
 export class Token {
   private current: Promise<string | undefined> | undefined
+  /** Somebody has asked since etcd was asked last. */
+  private isAskedSince = false
 
   constructor(private readonly ask: () => Promise<{ readonly token: string }>) {}
 
   /** All that ask get the same, until it is refused. Rejects with the code of a call that etcd refuses, or cannot answer. */
   get(): Promise<string | undefined> {
+    if (this.current) this.isAskedSince = true
     const asking = (this.current ??= this.authenticate())
     asking.catch(() => this.forget(asking))
     return asking
@@ -42,12 +45,19 @@ export class Token {
     if (this.current === used) this.current = undefined
   }
 
-  private async authenticate(): Promise<string | undefined> {
+  /**
+   * What etcd refuses it may take by now for those who have asked meanwhile, so that it is asked once more:
+   *
+   *     a watch signs in · etcd refuses its password · that is mended · a call asks for the token, and shares the refusal
+   */
+  private async authenticate(isAgain = false): Promise<string | undefined> {
+    this.isAskedSince = false
     try {
       return (await this.ask()).token
     } catch (error) {
       const { reason, message } = classify(error)
       if (message.includes('authentication is not enabled')) return undefined
+      if (reason === 'refused' && this.isAskedSince && !isAgain) return this.authenticate(true)
       const code = reason === 'refused' ? StatusCode.PERMISSION_DENIED : StatusCode.UNAVAILABLE
       throw statusError({ code, details: message })
     }
