@@ -1,6 +1,6 @@
 import type { KeyValue } from '../../../lib/kv/key-value.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
-import { readSnapshot, type Snapshot } from '../../../lib/protocol/snapshot.js'
+import { inOrder, readSnapshot, type Snapshot } from '../../../lib/protocol/snapshot.js'
 import type { Etcd } from './etcd.js'
 
 export const PREFIX = 'custom'
@@ -24,9 +24,9 @@ export class LockView {
     return this.under(this.key.holders.key)
   }
 
-  /** First come first. */
+  /** First come first; those of one transaction as their ids were made. */
   get tickets(): KeyValue[] {
-    return this.under(this.key.tickets.key).sort((a, b) => (a.createRevision < b.createRevision ? -1 : 1))
+    return inOrder(this.under(this.key.tickets.key))
   }
 
   get snapshot(): Snapshot {
