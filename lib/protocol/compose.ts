@@ -33,6 +33,8 @@ export interface Wanted {
   readonly mostSuccessors: number
   /** Whether to read who waits behind those that are known. True when not given. */
   readonly readsQueue?: boolean
+  /** How many of this process wait: of a long queue, more is read at once. 0 when not given. */
+  readonly waiting?: number
   /** Whether this process itself waits under an id: it knows the queue then, and need not be told of it. */
   readonly isLocal: (uuid: string) => boolean
 }
@@ -174,7 +176,7 @@ function comparesOf(snapshot: Snapshot, change: Change): Compare[] {
 
 function writesOf(
   snapshot: Snapshot,
-  { releases, isLocal, readsQueue = true }: Wanted,
+  { releases, isLocal, readsQueue = true, waiting }: Wanted,
   joins: readonly Comer[],
   change: Change,
 ): Op[] {
@@ -193,7 +195,7 @@ function writesOf(
   if (isGranting) ops.push(...orphans(snapshot, keyLocks, releases))
   if (joins.length > granted.length) ops.push(...ticketsOf(joins.slice(granted.length)))
   // Who comes next is not known then: what this process releases next would have to read first.
-  if (readsQueue && !endsQueue && tickets.size === successors.length) ops.push(...queueReads(key))
+  if (readsQueue && !endsQueue && tickets.size === successors.length) ops.push(...queueReads(key, waiting))
   return ops
 }
 

@@ -1,20 +1,37 @@
 import type { KeyValue } from '../kv/key-value.js'
 import type { Range } from '../kv/transaction.js'
 import { idIn, type LockKey } from './lock-key.js'
+import type { Snapshot } from './snapshot.js'
 import { parseTerms, type ToldTicket } from './terms.js'
 
 /** How many tickets of a queue are read at once: the oldest. They are enough for as many hand-overs. */
 export const MOST_READ = 32
+/** The same, of a queue in which a crowd waits; and how many tickets a process keeps in mind. */
+export const MOST_READ_OF_CROWD = 256
 /** How many tickets a holder key tells of. */
 const MOST_TOLD = 16
 
-/** As `snapshotReads`, but of a long queue its beginning only. */
-export function queueReads(key: LockKey): Range[] {
+/**
+ * As `snapshotReads`, but of a long queue its beginning only.
+ * @param waiting how many are known to wait. Etcd sorts the whole queue for each read, and a process copies what it knows of the queue at each
+ * hand-over: the first costs the less, the more are read, and the second the more. Both together cost least where as many are read as the
+ * root of the number of those that wait tells.
+ */
+export function queueReads(key: LockKey, waiting = 0): Range[] {
+  const enough = Math.ceil(2 * Math.sqrt(waiting))
+  const limit = Math.min(Math.max(MOST_READ, enough), MOST_READ_OF_CROWD)
   return [
     { type: 'range', key: key.path },
     { type: 'range', ...key.holders },
-    { type: 'range', ...key.tickets, limit: MOST_READ, order: 'create' },
+    { type: 'range', ...key.tickets, limit, order: 'create' },
   ]
+}
+
+/** The snapshot without what it knows of the end of a long queue: whoever is shown that queue reads all of it. */
+export function beginningOf(snapshot: Snapshot): Snapshot {
+  const { tickets } = snapshot
+  if (tickets.size <= MOST_READ_OF_CROWD) return snapshot
+  return { ...snapshot, tickets: new Map([...tickets].slice(0, MOST_READ_OF_CROWD)), isWhole: false }
 }
 
 /** Of these tickets, the oldest first, those that a holder key tells of: up to the first whose terms cannot be read. */

@@ -118,7 +118,7 @@ export class Coordinator implements CoordinatorFacts<LineEntry> {
 
   nextTurn(line: readonly LineEntry[], handsOver: boolean): Sorted<LineEntry> {
     const { clock, snapshots } = this.engine
-    return nextTurn(line, snapshots.get(this.key), clock.now(), this.isLocal, handsOver)
+    return nextTurn(line, snapshots.get(this.key), clock.now(), this.isLocal, handsOver, this.waiters.size)
   }
 
   hasSuccessor(after: Snapshot): boolean {

@@ -1,5 +1,6 @@
 import type { LockKey } from '../../protocol/lock-key.js'
 import { LockUnreadableError } from '../../model/errors.js'
+import { beginningOf } from '../../protocol/queue.js'
 import { emptySnapshot, keyLocksOf, type Snapshot } from '../../protocol/snapshot.js'
 
 const MOST = 1_000
@@ -23,8 +24,8 @@ export class SnapshotCache {
   }
 
   /**
-   * Remembers the truth, for as many locks as there is room. Not what is unreadable: somebody may have mended it, so it is to be looked at
-   * anew.
+   * Remembers the truth, for as many locks as there is room, and of a long queue its beginning: each hand-over copies what is known of the
+   * queue. Not what is unreadable: somebody may have mended it, so it is to be looked at anew.
    */
   set(snapshot: Snapshot): void {
     const { path } = snapshot.key
@@ -32,7 +33,7 @@ export class SnapshotCache {
     // Of two answers that come at once the later may be the older.
     if (known && known.revision > snapshot.revision) return
     if (!isReadable(snapshot)) return this.delete(snapshot.key)
-    this.seen.set(path, snapshot)
+    this.seen.set(path, beginningOf(snapshot))
     this.onSet(path)
     if (this.seen.size <= MOST) return
     const [oldest] = this.seen.keys()

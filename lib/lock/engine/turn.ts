@@ -54,6 +54,7 @@ export interface Sorted<I extends Intent> {
  * Takes from the line what travels in one transaction.
  * @param cached what this process saw last.
  * @param handsOver whether waiters are handed the lock though nobody leaves, since the last transaction could not take all that fit.
+ * @param waiting how many of this process wait.
  */
 export function nextTurn<I extends Intent>(
   line: readonly I[],
@@ -61,6 +62,7 @@ export function nextTurn<I extends Intent>(
   now: Timestamp,
   isLocal: (uuid: string) => boolean,
   handsOver = false,
+  waiting = 0,
 ): Sorted<I> {
   let seen = cached
   for (const { from } of line) if (from.revision > seen.revision) seen = from
@@ -80,7 +82,7 @@ export function nextTurn<I extends Intent>(
     }
   }
   const before = onlyJoins ? guessFor(joins[0]!, seen, now) : seen
-  const composition = compose(before, { releases, joins, mostSuccessors, isLocal }, now)
+  const composition = compose(before, { releases, joins, mostSuccessors, waiting, isLocal }, now)
   return { turn: { before, composition: withoutRecords(composition, before, releases), taken }, unseen, left }
 }
 
