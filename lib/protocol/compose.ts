@@ -74,13 +74,14 @@ export function compose(seen: Snapshot, wanted: Wanted, now: Timestamp): Composi
   const most = Math.min(wanted.mostSuccessors, roomForSuccessors(snapshot, keyLocks, wanted))
   const mayHandOver = most > 0
   const successors = mayHandOver ? handOver(snapshot, keyLocks, now, most) : []
-  const joins = wanted.joins.map(join => comerOf(snapshot.key, join))
+  const joins = wanted.joins.map(comerOf)
   const granted = staysBefore(snapshot, successors) ? [] : admit(snapshot, keyLocks, successors, joins, now)
   const endsQueue = granted.length > 0 || (snapshot.tickets.size === 0 && mayHandOver)
   const isWritten = released.size > 0 || successors.length > 0 || granted.length > 0
   const expired = isWritten ? dead : []
-  const change = { keyLocks, released, expired, successors, granted, endsQueue }
-  const tickets = ticketsOf(joins)
+  const queued = ticketsOf(snapshot.key, joins.slice(granted.length))
+  const tickets = [...ticketsOf(snapshot.key, granted), ...queued]
+  const change = { keyLocks, released, expired, successors, granted, endsQueue, queued }
   return {
     released,
     expired,
@@ -90,7 +91,7 @@ export function compose(seen: Snapshot, wanted: Wanted, now: Timestamp): Composi
     tickets,
     transaction: {
       compare: comparesOf(snapshot, change),
-      success: writesOf(snapshot, wanted, joins, change),
+      success: writesOf(snapshot, wanted, change),
       failure: [...tickets, ...queueReads(snapshot.key)],
     },
   }
@@ -100,26 +101,35 @@ export function compose(seen: Snapshot, wanted: Wanted, now: Timestamp): Composi
 const MOST_OPERATIONS = 120
 
 const NOBODY: ReadonlySet<string> = new Set()
+const NO_TICKETS: ReadonlyMap<string, KeyValue> = new Map()
 const NO_ENTRIES: ReadonlyMap<string, ConcurrentLock> = new Map()
 
 /** A join, and its entry as it is to be. */
 interface Comer extends Join {
   readonly lock: ConcurrentLock
-  /** Undefined for one that does not wait. */
-  readonly ticket: Put | undefined
 }
 
-function comerOf(key: LockKey, { request, created, extraOps }: Join): Comer {
-  const { uuid, owner, concurrency, ttl, ticketLease, holderLease, handoffAllowed, renewed = false } = request
-  const lock = ConcurrentLock.toWrite(uuid, { concurrency, created, owner, ttl })
-  if (ticketLease === undefined) return { request, created, extraOps, lock, ticket: undefined }
+function comerOf({ request, created, extraOps }: Join): Comer {
+  const { uuid, owner, concurrency, ttl } = request
+  return {
+    request,
+    created,
+    extraOps,
+    lock: ConcurrentLock.toWrite(uuid, { concurrency, created, owner, ttl }),
+  }
+}
+
+/** The tickets of those that wait. Their entries are as they stay, and printed once. */
+function ticketsOf(key: LockKey, joins: readonly Comer[]): Put[] {
+  return joins.map(join => ticketOf(key, join)).filter(ticket => ticket !== undefined)
+}
+
+/** Undefined for one that does not wait. */
+function ticketOf(key: LockKey, { request, lock }: Comer): Put | undefined {
+  const { uuid, ticketLease, holderLease, handoffAllowed, renewed = false } = request
+  if (ticketLease === undefined) return undefined
   const value = formatTerms(lock, handoffAllowed ? { renewed, lease: holderLease } : { renewed })
-  const ticket: Put = { type: 'put', key: key.ticket(uuid), value, lease: ticketLease }
-  return { request, created, extraOps, lock, ticket }
-}
-
-function ticketsOf(joins: readonly Comer[]): Put[] {
-  return joins.map(({ ticket }) => ticket).filter(ticket => ticket !== undefined)
+  return { type: 'put', key: key.ticket(uuid), value, lease: ticketLease }
 }
 
 /** How many waiters can be handed the lock beside what else is wanted. */
@@ -148,6 +158,8 @@ interface Change extends Pick<Composition, 'released' | 'expired' | 'endsQueue'>
   readonly keyLocks: KeyLocks
   readonly successors: readonly Successor[]
   readonly granted: readonly Comer[]
+  /** The tickets of the other joins. */
+  readonly queued: readonly Put[]
 }
 
 /**
@@ -177,11 +189,10 @@ function comparesOf(snapshot: Snapshot, change: Change): Compare[] {
 function writesOf(
   snapshot: Snapshot,
   { releases, isLocal, readsQueue = true, waiting }: Wanted,
-  joins: readonly Comer[],
   change: Change,
 ): Op[] {
   const { key, tickets } = snapshot
-  const { endsQueue, granted, keyLocks, released, successors } = change
+  const { endsQueue, granted, keyLocks, queued, released, successors } = change
   const isGranting = successors.length > 0 || granted.length > 0
   const ops = granted.flatMap(({ extraOps }) => extraOps)
   const own: Op[] = releases
@@ -193,7 +204,7 @@ function writesOf(
   if (successors.length > 0) ops.push(...putSuccessors(snapshot, successors, isLocal))
   for (const comer of granted) ops.push(putHolder(key, comer))
   if (isGranting) ops.push(...orphans(snapshot, keyLocks, releases))
-  if (joins.length > granted.length) ops.push(...ticketsOf(joins.slice(granted.length)))
+  ops.push(...queued)
   // Who comes next is not known then: what this process releases next would have to read first.
   if (readsQueue && !endsQueue && tickets.size === successors.length) ops.push(...queueReads(key, waiting))
   return ops
@@ -282,7 +293,7 @@ export function applyComposition(
   if (ran.at(-1)?.type === 'range') return applyResult(before, transaction, result)
   if (endsQueue) {
     const put = ran.flatMap(({ key }) => ticketAt(key, composition, result.revision) ?? [])
-    const queue = new Map(inOrder(put).map(kv => [idIn(kv), kv]))
+    const queue = put.length === 0 ? NO_TICKETS : new Map(inOrder(put).map(kv => [idIn(kv), kv]))
     return { ...applyResult(before, transaction, result), tickets: queue, isWhole: true }
   }
   const unknown = tickets.filter(ticket => !before.tickets.has(idIn(ticket))).map(({ key }) => key)

@@ -9,6 +9,15 @@ const FORCED = 'forced'
 /** What may not be a prefix, because other keys live there. */
 export const RESERVED_PREFIXES: readonly string[] = [ETCD_WRITER_LOCK_KEY, HOLDERS, RECORDS, FORCED]
 
+/** Where the key of an id stands, by its slot. */
+interface SlotPath {
+  readonly slot: string
+  readonly path: string
+}
+
+/** No slot is empty. */
+const NO_PATH: SlotPath = { slot: '', path: '' }
+
 interface Ranges {
   readonly tickets: KeyRange
   readonly holders: KeyRange
@@ -20,6 +29,9 @@ export class LockKey {
   /** Key of the KeyLocks. */
   readonly path: string
   private made: Ranges | undefined
+  /** Those that were asked for last: most locks are taken in one slot again and again. */
+  private lastTicket = NO_PATH
+  private lastHolder = NO_PATH
 
   constructor(
     readonly prefix: string,
@@ -86,12 +98,17 @@ export class LockKey {
   }
 
   ticket(uuid: string): string {
-    return this.tickets.key + slotOf(uuid)
+    const slot = slotOf(uuid)
+    if (this.lastTicket.slot !== slot) this.lastTicket = { slot, path: this.tickets.key + slot }
+    return this.lastTicket.path
   }
 
   holder(uuid: string): string {
+    const slot = slotOf(uuid)
     // Of thousands that are listed, the ranges are not asked for.
-    return (this.made?.holders.key ?? this.under(HOLDERS)) + slotOf(uuid)
+    if (this.lastHolder.slot !== slot)
+      this.lastHolder = { slot, path: (this.made?.holders.key ?? this.under(HOLDERS)) + slot }
+    return this.lastHolder.path
   }
 
   /** The marker that says by whom it was released, or sent away, by force, and why. */
@@ -106,6 +123,7 @@ export class LockKey {
   /** The ranges are not needed for a while: they are most of what a holding would keep, and made again when they are asked for. */
   forgetRanges(): void {
     this.made = undefined
+    this.lastTicket = this.lastHolder = NO_PATH
   }
 
   private get ranges(): Ranges {

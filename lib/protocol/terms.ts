@@ -36,13 +36,16 @@ export type ToldTicket = readonly [uuid: string, createRevision: string, terms: 
 export type MoreTerms = Pick<Terms, 'lease' | 'record' | 'since' | 'renewed' | 'queue'>
 
 export function formatTerms(lock: ConcurrentLock, more: MoreTerms = {}): string {
-  const { concurrency, created, owner, ttl } = lock.toDict()
-  const id = slotOf(lock.uuid) === lock.uuid ? undefined : lock.uuid
+  const { uuid, fields } = lock
   const { lease, since, record, renewed, queue } = more
-  // JSON leaves out what is undefined.
-  const marks = { record: record || undefined, renewed: renewed || undefined }
-  const told = queue && queue.length > 0 ? queue : undefined
-  return JSON.stringify({ id, concurrency, created, owner, ttl, lease, since, ...marks, queue: told })
+  const id = slotOf(uuid) === uuid ? '' : `"id":${JSON.stringify(uuid)},`
+  let text = `{${id}${fields}`
+  if (lease !== undefined) text += `,"lease":${JSON.stringify(lease)}`
+  if (since !== undefined) text += `,"since":${JSON.stringify(since)}`
+  if (record) text += ',"record":true'
+  if (renewed) text += ',"renewed":true'
+  if (queue && queue.length > 0) text += `,"queue":${JSON.stringify(queue)}`
+  return `${text}}`
 }
 
 /** When a holding began, whose entry says `created`: an extension moves that, since its ttl counts from there. */

@@ -202,8 +202,10 @@ describe('a ConcurrentLock', () => {
 
   it('can begin anew', () => {
     const lock = ConcurrentLock.fromDict('id', dict)
+    expect(String(lock)).toContain('"2023-01-01 12:34:56.123456+00:00"')
     lock.updateCreated(created.plusSeconds(1))
     expect(String(lock.created)).toBe('2023-01-01 12:34:57.123456+00:00')
+    expect(String(lock)).toBe(JSON.stringify(lock.toDict()))
     lock.updateCreated()
     expect(lock.created.secondsUntil(Timestamp.now())).toBeLessThan(10)
   })

@@ -30,6 +30,14 @@ describe('LockKey', () => {
     expect(isWithin(key.path, key.holders)).toBe(false)
   })
 
+  it('tells the keys of each id, whichever it told before', () => {
+    const ids = ['a', 'b', 'a']
+    expect(ids.map(id => key.ticket(id))).toStrictEqual(ids.map(id => key.tickets.key + id))
+    expect(ids.map(id => key.holder(id))).toStrictEqual(ids.map(id => key.holders.key + id))
+    key.forgetRanges()
+    expect(key.holder('a')).toBe(`${key.holders.key}a`)
+  })
+
   it('is found under its prefix, and under no other', () => {
     const keys = [key.path, key.holder('id'), key.ticket('id')]
     const found = (prefix: string): boolean[] =>

@@ -16,6 +16,13 @@ describe('terms', () => {
     expect(parseTerms(formatTerms(lock, { lease: '7587891' }))).toEqual({ ...dict, lease: '7587891' })
   })
 
+  it('are JSON whatever is in their texts', () => {
+    const id = '12345678-1234-8000-8000-""""""""""""'
+    const quoted = ConcurrentLock.fromDict(id, { ...dict, owner: '"\\' })
+    const more = { lease: '"', since: '"', record: true, queue: [['"', '1', dict]] } as const
+    expect(JSON.parse(formatTerms(quoted, more))).toStrictEqual({ id, ...dict, owner: '"\\', ...more })
+  })
+
   it('say that the holder renews its lease, when it does', () => {
     expect(parseTerms(formatTerms(lock, { renewed: true }))).toEqual({ ...dict, renewed: true })
     expect(parseTerms(formatTerms(lock, { renewed: false }))).toEqual(dict)
