@@ -26,6 +26,7 @@ export function heldSnapshot(key: LockKey, holder: KeyValue): Snapshot | undefin
       holders: new Map([[uuid, holder]]),
       tickets: parseTold(key, queue),
       isWhole: false,
+      knowsHolders: true,
     }
   } catch {
     return undefined

@@ -1,7 +1,7 @@
 import { byBytes, isWithin } from '../kv/key-value.js'
 import type { Compare, Op } from '../kv/transaction.js'
 import type { KeyLocks } from '../model/key-locks.js'
-import type { Snapshot } from './snapshot.js'
+import { newestHolder, type Snapshot } from './snapshot.js'
 
 /**
  * No holder key stands that the snapshot does not know. A transaction that writes the KeyLocks without this compare could
@@ -13,13 +13,15 @@ import type { Snapshot } from './snapshot.js'
  * tells all, in their order), and what was deleted since does no harm. So whatever stands unknown was put after R, and is newer than
  * the newest that is known.
  *
+ * Nothing is compared where the KeyLocks, which every such transaction compares, says as much (`knowsHolders`): etcd keeps each holder key that
+ * ever stood until its next compaction, and passes all of them for this compare.
+ *
  * The second case needs something else to go wrong, too: while a ticket stands as the first, only its owner is granted anything, alone or
  * with those behind, and every grant compares its ticket.
  */
 export function noUnknownHolders(snapshot: Snapshot): Compare[] {
-  let newest = 0n
-  for (const { modRevision } of snapshot.holders.values()) if (modRevision > newest) newest = modRevision
-  return [{ target: 'mod', ...snapshot.key.holders, is: '<', revision: newest + 1n }]
+  if (snapshot.knowsHolders) return []
+  return [{ target: 'mod', ...snapshot.key.holders, is: '<', revision: newestHolder(snapshot) + 1n }]
 }
 
 /**

@@ -1,4 +1,4 @@
-import { byBytes, isWithin, type KeyEvent, type KeyRange, type KeyValue } from '../kv/key-value.js'
+import { byBytes, eventKey, isWithin, type KeyEvent, type KeyRange, type KeyValue } from '../kv/key-value.js'
 import type { Compare, OpResult, Put, Range, Transaction, TransactionResult } from '../kv/transaction.js'
 import { KeyLocks } from '../model/key-locks.js'
 import { orderOf } from '../model/lock-id.js'
@@ -17,6 +17,12 @@ export interface Snapshot {
   readonly tickets: ReadonlyMap<string, KeyValue>
   /** Whether `tickets` was the whole queue at `revision`. Otherwise others may wait behind them, and are not known. */
   readonly isWhole: boolean
+  /**
+   * Whether no holder key stands that is not in `holders`, as long as the KeyLocks is the one shown: whatever puts a holder key changes the
+   * KeyLocks in the same transaction, and no modification of a key has the revision of another. Not when not given; never without a KeyLocks,
+   * which may have come and been deleted by hand since, and has left no trace.
+   */
+  readonly knowsHolders?: boolean
 }
 
 /** The guess when nothing is known: no holder, no waiter. */
@@ -47,6 +53,7 @@ export function readSnapshot(
     holders: byId(holders),
     tickets: byId(tickets.length < limit ? inOrder(tickets) : untilCut(inOrder(tickets))),
     isWhole: tickets.length < limit,
+    knowsHolders: keyLocks.length > 0,
   }
 }
 
@@ -65,7 +72,25 @@ export function applyResult(before: Snapshot, transaction: Transaction, result: 
     else if (op.type === 'delete' && op.end === undefined) draft.delete(op.key)
     else if (op.type === 'delete') draft.deleteHolders(op)
   }
-  return draft.finish(revision, before.isWhole && boundsQueue(before.key, transaction.compare))
+  const isWhole = before.isWhole && boundsQueue(before.key, transaction.compare)
+  return draft.finish(revision, isWhole, knowsHolders(before, transaction.compare))
+}
+
+/**
+ * Whether all holders are known after a transaction with these compares has succeeded. It may have been made from another snapshot: what that
+ * knew, this one need not know.
+ */
+function knowsHolders(before: Snapshot, compares: readonly Compare[]): boolean {
+  const { holders, path } = before.key
+  const isSameKeyLocks = ({ key, is, revision, target }: Compare): boolean =>
+    key === path && target === 'mod' && is === '=' && revision === modRevisionOf(before)
+  const noneIsYounger = ({ key, end, is, revision, target }: Compare): boolean =>
+    key === holders.key &&
+    end !== undefined &&
+    target === 'mod' &&
+    is === '<' &&
+    revision <= newestHolder(before) + 1n
+  return compares.some(isSameKeyLocks) && (before.knowsHolders === true || compares.some(noneIsYounger))
 }
 
 /** Whether a transaction with these compares fails when somebody has come to the queue of whom it does not know. */
@@ -78,7 +103,9 @@ export function applyEvent(snapshot: Snapshot, event: KeyEvent): Snapshot {
   const draft = new Draft(snapshot)
   if (event.type === 'put') draft.put(event.kv)
   else draft.delete(event.key)
-  return draft.finish(snapshot.revision, snapshot.isWhole)
+  // Of the holder key that the same transaction has put, another watch tells, which may be late.
+  const isOfKeyLocks = eventKey(event) === snapshot.key.path
+  return draft.finish(snapshot.revision, snapshot.isWhole, !isOfKeyLocks && snapshot.knowsHolders === true)
 }
 
 /** @throws LockUnreadableError when the value in etcd is not a KeyLocks. */
@@ -98,6 +125,13 @@ export function showsHolder(snapshot: Snapshot, uuid: string): boolean {
 export function isKeyTaken({ key, holders }: Snapshot, uuid: string): boolean {
   if (holders.size === 0 || holders.has(uuid)) return false
   return idAt(holders, key.holder(uuid)) !== undefined
+}
+
+/** The last revision at which one of the known holder keys was put. */
+export function newestHolder({ holders }: Snapshot): bigint {
+  let newest = 0n
+  for (const { modRevision } of holders.values()) if (modRevision > newest) newest = modRevision
+  return newest
 }
 
 export function modRevisionOf({ keyLocks }: Snapshot): bigint {
@@ -154,7 +188,7 @@ class Draft {
     for (const { key } of this.before.holders.values()) if (isWithin(key, range)) this.delete(key)
   }
 
-  finish(revision: bigint, isWhole: boolean): Snapshot {
+  finish(revision: bigint, isWhole: boolean, knowsHolders: boolean): Snapshot {
     const { key, holders, tickets } = this.before
     const { keyLocks } = this
     return {
@@ -164,6 +198,7 @@ class Draft {
       holders: this.holders ?? holders,
       tickets: this.tickets ?? tickets,
       isWhole,
+      knowsHolders: knowsHolders && keyLocks !== undefined,
     }
   }
 

@@ -145,7 +145,7 @@ function snapshotText(snapshot: Snapshot): string {
   if (text === undefined) {
     const { keyLocks, holders, tickets } = snapshot
     const all = [...[...holders.values()].map(keyText).sort(), '!', ...[...tickets.values()].map(keyText)]
-    text = (keyLocks ? keyText(keyLocks) : '') + all.join('')
+    text = (keyLocks ? keyText(keyLocks) : '') + Number(snapshot.knowsHolders ?? false) + all.join('')
     snapshotTexts.set(snapshot, text)
   }
   return text

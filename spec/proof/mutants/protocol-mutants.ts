@@ -138,6 +138,27 @@ export const protocolMutants: readonly Mutant[] = [
     specs: protocol,
   },
   {
+    mistake: 'all holders are taken for known though their watch may be late',
+    file: 'lib/protocol/snapshot.ts',
+    right: '!isOfKeyLocks && snapshot.knowsHolders === true',
+    wrong: 'snapshot.knowsHolders === (isOfKeyLocks || true)',
+    specs: ['spec/unit/protocol/known-holders'],
+  },
+  {
+    mistake: 'all holders are taken for known of a lock that may have been deleted by hand',
+    file: 'lib/protocol/snapshot.ts',
+    right: 'knowsHolders: knowsHolders && keyLocks !== undefined',
+    wrong: 'knowsHolders',
+    specs: ['spec/unit/protocol/known-holders'],
+  },
+  {
+    mistake: 'all holders are taken for known though what was compared is not what is shown',
+    file: 'lib/protocol/snapshot.ts',
+    right: '&& revision === modRevisionOf(before)',
+    wrong: '&& revision >= 0n',
+    specs: ['spec/unit/protocol/known-holders'],
+  },
+  {
     mistake: 'a holder is added beyond what etcd takes in one request',
     file: 'lib/protocol/room.ts',
     right: 'return bytesOf(keyLocks, liveness) <= most',

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
-import type { KeyRange } from '../../../lib/kv/key-value.js'
+import type { KeyEvent, KeyRange } from '../../../lib/kv/key-value.js'
 import type { Transaction } from '../../../lib/kv/transaction.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
 import { decide, watchedBy } from '../../../lib/protocol/decide.js'
@@ -159,7 +159,11 @@ describe('an entry that came with a holder key', () => {
     let half: Snapshot
     beforeEach(() => {
       const truth = read()
-      half = { ...truth, holders: new Map([...truth.holders].filter(([id]) => id !== stays)) }
+      const keyLocks: KeyEvent = { type: 'put', kv: truth.keyLocks! }
+      half = applyEvent(
+        { ...truth, holders: new Map([...truth.holders].filter(([id]) => id !== stays)) },
+        keyLocks,
+      )
     })
 
     it('looks dead, and no grant drops it', () => {
@@ -334,7 +338,8 @@ describe('applyEvent', () => {
     let followed = read()
     const follow = (transaction: Transaction): void => {
       for (const event of keySpace.run(transaction).events) followed = applyEvent(followed, event)
-      expect({ ...followed, revision: 0n }).toEqual({ ...read(), revision: 0n })
+      const { knowsHolders } = followed
+      expect({ ...followed, revision: 0n }).toEqual({ ...read(), revision: 0n, knowsHolders })
     }
     follow(grant(emptySnapshot(key), request('a', 1), now).transaction)
     follow(grant(emptySnapshot(key), request('b', 1), now).transaction)
