@@ -244,11 +244,18 @@ function byId(kvs: readonly KeyValue[]): Map<string, KeyValue> {
  * other as the elder would wait for each other.
  */
 export function inOrder(tickets: Iterable<KeyValue>): KeyValue[] {
-  return [...tickets].sort((a, b) =>
-    a.createRevision === b.createRevision
-      ? byCount(idIn(a), idIn(b))
-      : Number(a.createRevision - b.createRevision),
-  )
+  return [...tickets].sort(byPlace)
+}
+
+/** Whether a ticket stands behind another one of its queue. */
+export function isBehind(ticket: KeyValue, other: KeyValue): boolean {
+  return byPlace(ticket, other) > 0
+}
+
+function byPlace(a: KeyValue, b: KeyValue): number {
+  return a.createRevision === b.createRevision
+    ? byCount(idIn(a), idIn(b))
+    : Number(a.createRevision - b.createRevision)
 }
 
 /**

@@ -37,6 +37,7 @@ export class AcquireAttempt implements AttemptFacts {
   /** All keys, for errors. */
   readonly path: string
   private state: AttemptState
+  private isRenewing = false
   private readonly leases: AttemptLeases
   private readonly calls: AttemptCalls
 
@@ -92,9 +93,17 @@ export class AcquireAttempt implements AttemptFacts {
     return this.calls.joins
   }
 
-  /** Renews what a hand-over that is about to come relies on. The call before it may have ended long ago, and its time with it. */
-  renewLeases(): void {
-    void this.leases.renewDue()
+  /**
+   * Renews what a hand-over that is about to come relies on. The call before it may have ended long ago, and its time with it. Returns whether
+   * anything is renewed. What is renewed already is not renewed again: a holder looks whether it was in time.
+   */
+  renewLeases(): boolean {
+    if (this.isRenewing) return false
+    const renewals = this.leases.renewDue()
+    if (!renewals) return false
+    this.isRenewing = true
+    void renewals.then(() => (this.isRenewing = false))
+    return true
   }
 
   /** Gives back the leases that are not needed any more: all of them unless everything is held. */

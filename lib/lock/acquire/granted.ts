@@ -30,7 +30,7 @@ export function shareGrant(engine: Engine, snapshots: readonly Snapshot[], uuid:
     const seen = engine.snapshots.get(key)
     const holder = holders.get(uuid)!
     if (seen.holders.get(uuid)?.createRevision === holder.createRevision) continue
-    const told = heldSnapshot(key, holder)
+    const told = heldSnapshot(key, holder, seen)
     if (told) engine.snapshots.set(told)
   }
 }

@@ -26,8 +26,8 @@ export interface QueueWatcherOptions {
   readonly isShown: boolean
   /** Whether a release may hand it the lock. Otherwise it takes the lock itself, and watches those before it at once. */
   readonly isHandedOver: boolean
-  /** A release of this process is about to hand the lock over: the leases are to be fresh then. */
-  readonly onHandOver: () => void
+  /** A release of this process hands the lock over, now or soon: the leases are to be fresh then. Returns whether they are renewed. */
+  readonly onHandOver: () => boolean
 }
 
 /**
@@ -124,8 +124,8 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
     this.look()
   }
 
-  onHandOver(): void {
-    this.options.onHandOver()
+  onHandOver(): boolean {
+    return this.options.onHandOver()
   }
 
   onGranted(snapshot: Snapshot): void {

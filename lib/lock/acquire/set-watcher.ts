@@ -27,7 +27,7 @@ export interface SetWatcherOptions {
   /** What it asks of each lock; undefined when a release may not grant it. */
   readonly joins: () => readonly Join[] | undefined
   /** A release of this process is about to grant it all. */
-  readonly onHandOver: () => void
+  readonly onHandOver: () => boolean
 }
 
 /**

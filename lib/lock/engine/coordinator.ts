@@ -19,6 +19,7 @@ import {
 import { logExpired } from './log-expired.js'
 import { LocalQueue, type LocalWaiter } from './local-queue.js'
 import { OwnKeysWatch } from './own-keys-watch.js'
+import { RenewAhead } from './renew-ahead.js'
 import { isReadable, type SnapshotCache } from './snapshot-cache.js'
 import {
   type Intent,
@@ -84,6 +85,7 @@ type LineEntry = Intent & {
 export class Coordinator implements CoordinatorFacts<LineEntry> {
   private state: CoordinatorState<LineEntry> = IDLE
   private readonly waiters = new LocalQueue()
+  private readonly renewAhead = new RenewAhead()
   /** Requests that may wait. */
   private requests = 0
   private ride: Timer | undefined
@@ -234,13 +236,24 @@ export class Coordinator implements CoordinatorFacts<LineEntry> {
     const isHandOver = composition.successors.length > 0
     try {
       for (const { onSent } of taken) onSent?.(turn)
-      for (const uuid of composition.successors) this.waiters.get(uuid)?.onHandOver()
+      this.prepare(composition.successors)
       const result = await this.engine.commit(composition.transaction, { timeoutMs: mostTime(taken) })
       if (isHandOver && result.succeeded) this.isDoubtful = false
       this.dispatch({ kind: 'answer', result })
     } catch (error) {
       if (isHandOver) this.isDoubtful = true
       this.dispatch({ kind: 'failure', error })
+    }
+  }
+
+  /** The leases of those that are handed the lock are to be fresh, and soon those of the next. */
+  private prepare(successors: readonly string[]): void {
+    const { renewAhead, waiters } = this
+    for (const uuid of successors) {
+      const waiter = waiters.get(uuid)
+      if (!waiter) continue
+      const ahead = renewAhead.handOver(waiter.onHandOver())
+      if (ahead > 0) for (const next of waiters.behind(uuid, ahead)) next.onHandOver()
     }
   }
 

@@ -2,8 +2,8 @@ import { byCount, type Snapshot } from '../../protocol/snapshot.js'
 
 /** A request of this process that waits in the queue. */
 export interface LocalWaiter {
-  /** A release of this process is about to hand it the lock. */
-  onHandOver(): void
+  /** This process is about to hand it the lock, or soon will. Returns whether a lease of it is renewed for that. */
+  onHandOver(): boolean
   /** A release of this process has handed it the lock. */
   onGranted(snapshot: Snapshot): void
   /** Of those that wait in this process it is the first now. */
@@ -41,6 +41,18 @@ export class LocalQueue {
   get first(): LocalWaiter | undefined {
     const [place] = this.places.values()
     return place?.waiter
+  }
+
+  /** So many that stand behind this one, first come first. */
+  behind(uuid: string, most: number): LocalWaiter[] {
+    const found: LocalWaiter[] = []
+    let isBehind = false
+    for (const [id, { waiter }] of this.places) {
+      if (found.length === most) break
+      if (isBehind) found.push(waiter)
+      isBehind ||= id === uuid
+    }
+    return found
   }
 
   /** A ticket of this waiter stands since this revision: its first, or a new one. */

@@ -24,8 +24,9 @@ function learnsFromHolderKeys({ rules }: World, { home, keys, snapshots, uuid }:
   return keys
     .map((key, at) => {
       const holder = snapshots[at]!.holders.get(uuid)!
-      if (home.cached(key).holders.get(uuid)?.createRevision === holder.createRevision) return true
-      const told = rules.heldSnapshot(key, holder)
+      const seen = home.cached(key)
+      if (seen.holders.get(uuid)?.createRevision === holder.createRevision) return true
+      const told = rules.heldSnapshot(key, holder, seen)
       if (told) home.learn(told)
       return told !== undefined
     })

@@ -172,8 +172,8 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'what a hand-over relies on is renewed in the time of a call that has ended',
     file: 'lib/lock/acquire/acquire-attempt.ts',
-    right: 'void this.leases.renewDue()',
-    wrong: 'void this.leases.renewDue({ timeoutMs: -1 })',
+    right: 'const renewals = this.leases.renewDue()',
+    wrong: 'const renewals = this.leases.renewDue({ timeoutMs: -1 })',
     specs: ['spec/unit/lock/rereading'],
   },
   {
@@ -203,6 +203,20 @@ export const coordinatorMutants: readonly Mutant[] = [
     right: '    this.ride?.cancel()\n    this.ride = undefined\n',
     wrong: '    this.ride?.cancel()\n',
     specs: coordinator,
+  },
+  {
+    mistake: 'the leases of those that wait behind one that is handed the lock are not renewed with its own',
+    file: 'lib/lock/engine/coordinator.ts',
+    right: 'if (ahead > 0)',
+    wrong: 'if (ahead < 0)',
+    specs: coordinator,
+  },
+  {
+    mistake: 'as many leases are renewed ahead where most of them are due again at their turn',
+    file: 'lib/lock/engine/renew-ahead.ts',
+    right: 'const wereAllUsed = this.inTime >= this.ahead',
+    wrong: 'const wereAllUsed = this.inTime >= 0',
+    specs: ['spec/unit/lock/renew-ahead.spec'],
   },
   {
     mistake: 'a caller whose time is over is taken for a waiter when the answer comes',

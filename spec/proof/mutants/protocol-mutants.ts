@@ -12,6 +12,22 @@ export const protocolMutants: readonly Mutant[] = [
     specs: protocol,
   },
   {
+    mistake:
+      'what a process has seen of a queue is taken for its beginning, though others may stand before that',
+    file: 'lib/protocol/held-snapshot.ts',
+    right: 'if (!last) return told',
+    wrong: 'if (!last) return seen.tickets',
+    specs: protocol,
+  },
+  {
+    mistake:
+      'of the tickets that one transaction has put, those are passed of which a holder key does not tell',
+    file: 'lib/protocol/snapshot.ts',
+    right: 'return byPlace(ticket, other) > 0',
+    wrong: 'return ticket.createRevision > other.createRevision',
+    specs: protocol,
+  },
+  {
     mistake: 'a newcomer passes the waiters',
     file: 'lib/protocol/grant.ts',
     right: "if (!mine) return [{ target: 'create', ...key.tickets, is: '=', revision: 0n }]",

@@ -30,7 +30,7 @@ describe('One that waits', () => {
     watcher = new QueueWatcher(engine, target, stop.signal, {
       isShown: false,
       isHandedOver: true,
-      onHandOver: () => {},
+      onHandOver: () => false,
     })
     attempt = new AcquireAttempt(engine, [target], true, stop.signal, watcher)
   })

@@ -24,6 +24,8 @@ class Bench {
   readonly snapshots = new SnapshotCache()
   readonly sent: Transaction[] = []
   readonly told: string[] = []
+  /** Whether the leases of its waiters are. */
+  areFresh = true
   private readonly ids = new LockIds()
   readonly newId = (): string => this.ids.take(['rack'])
   /** What befalls the next calls, in their order. */
@@ -85,7 +87,10 @@ class Bench {
   private waiterOf(name: string): LocalWaiter {
     const tell = (what: string) => () => void this.told.push(`${name} ${what}`)
     return {
-      onHandOver: tell('hand-over'),
+      onHandOver: () => {
+        tell('hand-over')()
+        return !this.areFresh
+      },
       onGranted: tell('granted'),
       onFirst: tell('first'),
       onProgress: tell('progress'),
@@ -196,6 +201,16 @@ describe('A coordinator', () => {
       }
       expect(bench.sent).toHaveLength(2)
     })
+  })
+
+  it('has the leases of the next renewed with those of the waiter that is handed the lock', async () => {
+    bench.areFresh = false
+    const [a, ...waiting] = [await bench.join('a'), await bench.join('b'), await bench.join('c')]
+    waiting.push(await bench.join('d'))
+    bench.clock.pass(20)
+    for (const each of waiting) expect(await hasTicket(each)).toBe(true)
+    await bench.release(a.uuid)
+    expect(bench.told.filter(news => news.endsWith('hand-over'))).toEqual(['b hand-over', 'c hand-over'])
   })
 
   it('tells the first that waits when a holder of its process leaves without handing over', async () => {

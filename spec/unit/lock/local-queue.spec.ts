@@ -10,7 +10,7 @@ describe('The waiters of a process', () => {
   })
   const nothing = (): void => {}
   const waiter = (name: string): LocalWaiter => ({
-    onHandOver: nothing,
+    onHandOver: () => false,
     onGranted: nothing,
     onFirst: () => void firsts.push(name),
     onProgress: nothing,
@@ -23,6 +23,17 @@ describe('The waiters of a process', () => {
     add('b', 3n)
     for (const name of ['c', 'a']) queue.delete(name)
     expect(firsts).toEqual(['c', 'a', 'b'])
+  })
+
+  it('are told which stand behind one of them', () => {
+    const waiters = ['a', 'b', 'c', 'd'].map((name, at) => {
+      const each = waiter(name)
+      queue.add(name, each, BigInt(at))
+      return each
+    })
+    expect(queue.behind('b', 1)).toEqual([waiters[2]])
+    expect(queue.behind('b', 9)).toEqual(waiters.slice(2))
+    expect(queue.behind('d', 9)).toEqual([])
   })
 
   it('stand where their tickets do when these are found late', () => {

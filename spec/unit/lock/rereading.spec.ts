@@ -60,11 +60,11 @@ it('the lease of a waiter is renewed before it is handed the lock, also when it 
   const waiting = [wait(), wait()]
   await pass(130)
   await engine.pool.renew(writer!.lease)
+  renew.mockClear()
   await releaseById(engine, [other], writer!.uuid)
   const [first] = (await waiting[0])!
-  renew.mockClear()
   await releaseById(engine, [other], first!.uuid)
   await waiting[1]
-  expect(renew).toHaveBeenCalled()
+  expect(renew).toHaveBeenCalledTimes(waiting.length)
   for (const [, within] of renew.mock.calls) expect(within!.timeoutMs).toBeGreaterThan(1_000)
 })

@@ -1,12 +1,20 @@
 import type { KeyValue } from '../../../lib/kv/key-value.js'
 import { describe, expect, it } from '@jest/globals'
+import fc from 'fast-check'
 import { ConcurrentLock } from '../../../lib/model/concurrent-lock.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
 import { grant } from '../../../lib/protocol/grant.js'
 import { heldSnapshot } from '../../../lib/protocol/held-snapshot.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
 import { parseTold, toldTickets } from '../../../lib/protocol/queue.js'
-import { applyResult, keyLocksOf, readSnapshot, snapshotReads } from '../../../lib/protocol/snapshot.js'
+import {
+  applyResult,
+  emptySnapshot,
+  keyLocksOf,
+  readSnapshot,
+  type Snapshot,
+  snapshotReads,
+} from '../../../lib/protocol/snapshot.js'
 import { formatTerms } from '../../../lib/protocol/terms.js'
 import { KeySpace } from '../../../lib/store/memory/key-space.js'
 
@@ -96,6 +104,82 @@ describe('What the holder key of a sole holder tells', () => {
     ['no time', JSON.stringify({ ...lock('a').toDict(), created: 'x' })],
   ])('is nothing where it is %s', (_, value) => {
     expect(heldSnapshot(key, holder(value))).toBeUndefined()
+  })
+})
+
+describe('Of the queue behind it, a process that is handed the lock knows', () => {
+  const known = (queue: readonly KeyValue[], seen: readonly KeyValue[], holder = 'h'): string[] => {
+    const value = formatTerms(lock(holder), { queue: toldTickets(queue) })
+    const tickets = new Map(seen.map(each => [each.key.slice(key.tickets.key.length), each]))
+    const before: Snapshot = { ...emptySnapshot(key), tickets, isWhole: false }
+    return [...heldSnapshot(key, kv(key.holder(holder), value, 50n), before)!.tickets.keys()]
+  }
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((uuid, at) => ticket(uuid, BigInt(9 + at))) as [
+    KeyValue,
+    KeyValue,
+    KeyValue,
+    KeyValue,
+  ]
+
+  it('what the holder key tells, and what it has seen itself behind that', () => {
+    expect(known([b, c], [a, b, d])).toEqual(['b', 'c', 'd'])
+  })
+
+  it('what it has seen behind its own ticket, where the holder key tells nothing', () => {
+    expect(known([], [a, ticket('h', 10n), c, d])).toEqual(['c', 'd'])
+  })
+
+  it('nothing, where it has not seen its own ticket either', () => {
+    expect(known([], [c, d])).toEqual([])
+  })
+
+  it('those whose tickets one transaction has put in the order of their ids', () => {
+    const [e, f, g] = ['e', 'f', 'g'].map(uuid => ticket(uuid, 20n)) as [KeyValue, KeyValue, KeyValue]
+    expect(known([d, e], [e, f, g])).toEqual(['d', 'e', 'f', 'g'])
+  })
+
+  it('none without those that stand before it', () => {
+    const most = 12
+    const history = fc.record({
+      // Some tickets are put in one transaction.
+      gaps: fc.array(fc.nat({ max: 2 }), { minLength: most, maxLength: most }),
+      stays: fc.array(fc.nat({ max: 40 }), { minLength: most, maxLength: most }),
+      holder: fc.nat({ max: most - 1 }),
+      toldAt: fc.nat({ max: 30 }),
+      seenAt: fc.nat({ max: 30 }),
+      later: fc.nat({ max: 10 }),
+      told: fc.nat({ max: 4 }),
+      seen: fc.nat({ max: 4 }),
+    })
+    fc.assert(
+      fc.property(history, ({ gaps, stays, holder, toldAt, seenAt, later, told, seen }) => {
+        let at = 1
+        const comes = gaps.map(gap => (at += gap))
+        const grantedAt = Math.max(toldAt, seenAt, comes[holder]!) + 1
+        // The lock was handed to all before the holder, if they did not go.
+        const goes = comes.map((come, index) => {
+          if (index === holder) return grantedAt
+          const end = come + 1 + stays[index]!
+          return index < holder ? Math.min(end, grantedAt) : end
+        })
+        const standing = (time: number): number[] =>
+          [...comes.keys()].filter(index => comes[index]! <= time && time < goes[index]!)
+        const idOf = (index: number): string => String(index).padStart(2, '0')
+        const ticketOf = (index: number): KeyValue => ticket(idOf(index), BigInt(comes[index]!))
+        const queue = standing(toldAt).filter(index => index > holder)
+        const ids = known(
+          queue.slice(0, told).map(ticketOf),
+          standing(seenAt).slice(0, seen).map(ticketOf),
+          idOf(holder),
+        )
+        const truth = standing(grantedAt + later)
+          .filter(index => index > holder)
+          .map(idOf)
+        const left = ids.filter(id => truth.includes(id))
+        expect(left).toEqual(truth.slice(0, left.length))
+      }),
+      { numRuns: 2000 },
+    )
   })
 })
 
