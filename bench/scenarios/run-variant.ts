@@ -33,7 +33,7 @@ export async function runVariant(
   const counted = new Map<string, Round[]>(entrants.map(({ peer }) => [peer.name, []]))
   const settle = async (name: string): Promise<readonly Child[]> => {
     progress(`${variant.name}, until it has settled: ${name}`)
-    const share = teams.has(name) ? SHARE_OF_SETTLED : 1
+    const share = (variant.settles ?? 1) * (teams.has(name) ? SHARE_OF_SETTLED : 1)
     const team = await teams.of(name)
     await settled(team, variant, backends, { ...settings, settleSeconds: settings.settleSeconds * share })
     return team
