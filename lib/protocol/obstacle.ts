@@ -2,7 +2,7 @@ import type { KeyRange } from '../kv/key-value.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { aheadOf, decide, type TargetState, watchedBy } from './decide.js'
 import { idIn } from './lock-key.js'
-import { inOrder, type Snapshot } from './snapshot.js'
+import { inOrder, modRevisionOf, type Snapshot } from './snapshot.js'
 
 /** What a request for several locks waits for first. While it stands, nothing else that changes lets the request in. */
 export interface Obstacle {
@@ -29,6 +29,19 @@ export function obstacleOf(targets: readonly TargetState[], now: Timestamp): Obs
   if (at === undefined) return undefined
   const { snapshot, terms } = targets[at]!
   return { at, ahead: aheadOf(snapshot.tickets, terms.uuid) }
+}
+
+/** Whether the obstacle is there yet, by a younger snapshot of its lock: the request needs to look at none of its locks then. */
+export function stillStands({ ahead }: Obstacle, before: Snapshot, now: Snapshot): boolean {
+  if (ahead !== undefined) return now.tickets.has(ahead)
+  const isUnchanged = modRevisionOf(now) === modRevisionOf(before)
+  return isUnchanged && [...before.holders.keys()].every(uuid => now.holders.has(uuid))
+}
+
+/** Whether the request has a ticket, and nobody is before it. */
+export function isFirstIn({ tickets }: Snapshot, uuid: string): boolean {
+  const [first] = tickets.keys()
+  return first === uuid
 }
 
 /** The keys whose change may take the obstacle out of the way. */

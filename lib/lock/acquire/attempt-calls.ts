@@ -137,8 +137,10 @@ export class AttemptCalls {
     let event: AttemptEvent
     try {
       const transactions = grants.map(({ transaction }) => transaction)
-      const answer = engine.commitTracked(from, transactions, within)
       const mayJoin = !isWaiting && this.waiter !== undefined
+      const seen = mayJoin && engine.mayRide(keys) ? await this.ride(transactions) : undefined
+      if (seen) return { kind: 'answered', isGranted: false, snapshots: seen }
+      const answer = engine.commitTracked(from, transactions, within)
       const { succeeded, after } = await (mayJoin ? engine.sets.joining(keys, answer) : answer)
       event = { kind: 'answered', isGranted: succeeded, snapshots: after }
       if (succeeded) grants.forEach(({ expired }, at) => logExpired(engine.log, keys[at]!, expired))
@@ -147,6 +149,15 @@ export class AttemptCalls {
     }
     if (renewals) await renewals
     return event
+  }
+
+  /**
+   * Joins the queues together with a release of this process: it has to wait for others of it anyway. Resolves to what is true then;
+   * to undefined when no release came, or etcd has applied nothing. @throws StoreError
+   */
+  private ride(grants: readonly Transaction[]): Promise<readonly Snapshot[] | undefined> {
+    const joins = grants.map(({ failure }) => ({ compare: [], success: failure, failure }))
+    return this.engine.ridingSets.wait(this.keys, joins).answer
   }
 
   private async read(within: CallOptions): Promise<AttemptEvent> {

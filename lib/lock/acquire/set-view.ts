@@ -12,6 +12,8 @@ export class SetView {
   private snapshots: readonly Snapshot[] = []
   /** As they were when they were read last: what its process sees afterwards may show what was gone then. */
   private read: readonly Snapshot[] = []
+  /** What its process had seen of each lock when it looked last. */
+  private looked: Snapshot[] = []
   /** Kept until something younger is known: a snapshot that comes from elsewhere may be older than they are. */
   private events: KeyEvent[] = []
 
@@ -23,6 +25,7 @@ export class SetView {
   /** As they were read. */
   set(snapshots: readonly Snapshot[]): void {
     this.snapshots = this.read = snapshots
+    this.looked = []
     const oldest = snapshots.map(({ revision }) => revision).reduce((a, b) => (a < b ? a : b))
     this.events = this.events.filter(event => eventRevision(event) > oldest)
   }
@@ -37,14 +40,17 @@ export class SetView {
   }
 
   now(): readonly TargetSnapshot[] {
-    const { engine, events, targets } = this
-    this.snapshots = targets.map(({ key, terms }, at) => {
-      const seen = this.snapshots[at]!
+    const { engine, events, looked, read, targets } = this
+    this.snapshots = this.snapshots.map((seen, at) => {
+      const { key, terms } = targets[at]!
       const cached = engine.snapshots.get(key)
-      return younger(seen, withoutGhosts(cached, this.read[at]!), terms.uuid)
+      if (cached === looked[at]) return seen
+      looked[at] = cached
+      return younger(seen, withoutGhosts(cached, read[at]!), terms.uuid)
     })
     return targets.map((target, at) => {
       const snapshot = this.snapshots[at]!
+      if (events.length === 0) return { ...target, snapshot }
       const newer = events.filter(
         event => eventRevision(event) > snapshot.revision || isOfGhost(snapshot, event),
       )

@@ -2,7 +2,7 @@ import type { KeyEvent } from '../../kv/key-value.js'
 import type { Join } from '../../protocol/compose.js'
 import type { Asked } from '../../protocol/set-hand-over.js'
 import type { LockKey } from '../../protocol/lock-key.js'
-import { type Obstacle, standsBy, watchedFor } from '../../protocol/obstacle.js'
+import { isFirstIn, type Obstacle, standsBy, stillStands, watchedFor } from '../../protocol/obstacle.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
 import { translated } from '../../store/retry.js'
 import type { WatchListener } from '../../store/store.js'
@@ -51,7 +51,8 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
   /** Something may have happened that nothing reports. */
   private isStale = false
   private hasNews = false
-  private isAsleep = false
+  /** What it sleeps for, and the lock of that as it was then; undefined while it is awake. */
+  private sleepsFor: { readonly obstacle: Obstacle; readonly snapshot: Snapshot } | undefined
   /** Monotonic. */
   private rereadAt = Infinity
 
@@ -85,20 +86,23 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
       if (this.isReadDue) return this.read()
       const obstacle = view.obstacle(now)
       if (!obstacle || (this.options.isShown && this.hasNews)) return this.tell(snapshots)
-      const patience = this.patienceWith(obstacle, now[obstacle.at]!.snapshot)
-      if (this.watch(obstacle, now[obstacle.at]!.snapshot, patience)) continue
-      this.isAsleep = true
+      const { snapshot } = now[obstacle.at]!
+      const patience = this.patienceWith(obstacle, snapshot)
+      if (this.watch(obstacle, snapshot, patience)) continue
+      this.sleepsFor = { obstacle, snapshot }
       await this.sleep.atMost(Math.min(patience || Infinity, this.msUntil(obstacle.until), this.msToReading))
-      this.isAsleep = false
+      this.sleepsFor = undefined
       // To see half of a transaction would be to try a grant that must fail.
       if (!this.isStale && !view.isWhole(obstacle)) await this.sleep.atMost(SECOND_REPORT_MS)
     }
   }
 
   get asked(): readonly Asked[] | undefined {
-    const joins = this.isAsleep && !this.signal.aborted ? this.options.joins() : undefined
-    if (!joins) return undefined
-    return this.view.now().map(({ snapshot }, at) => ({ ...joins[at]!, snapshot }))
+    if (!this.sleepsFor || this.signal.aborted) return undefined
+    const now = this.view.now()
+    if (!now.every(({ snapshot }) => isFirstIn(snapshot, this.uuid))) return undefined
+    const joins = this.options.joins()
+    return joins && now.map(({ snapshot }, at) => ({ ...joins[at]!, snapshot }))
   }
 
   onHandOver(): void {
@@ -112,6 +116,7 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
 
   onChange(): void {
     this.facedSince = this.engine.clock.monotonic()
+    if (this.isBlocked && !this.options.isShown) return
     this.hasNews = true
     this.sleep.end()
   }
@@ -142,6 +147,16 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
   private tell(snapshots: readonly Snapshot[]): readonly Snapshot[] {
     this.hasNews = false
     return snapshots
+  }
+
+  /** Whether what it sleeps for stands yet, as far as its process knows. */
+  private get isBlocked(): boolean {
+    if (!this.sleepsFor) return false
+    const { obstacle, snapshot } = this.sleepsFor
+    const { sets, snapshots } = this.engine
+    // Of a waiter of another process it does not know enough: the watch tells.
+    if (obstacle.ahead !== undefined && !sets.has(obstacle.ahead)) return false
+    return stillStands(obstacle, snapshot, snapshots.get(snapshot.key))
   }
 
   private get isReadDue(): boolean {

@@ -26,6 +26,7 @@ import { SnapshotCache } from './snapshot-cache.js'
 import { Holdings } from './holdings.js'
 import { MarkersWatch } from './markers-watch.js'
 import type { Host } from './host.js'
+import { type Rider, RidingSets } from './riding-sets.js'
 import { WaitingSets } from './waiting-sets.js'
 import { LeasePool } from '../leases/lease-pool.js'
 import { TicketLeases } from '../leases/ticket-leases.js'
@@ -49,6 +50,7 @@ export class Engine {
   readonly pool: LeasePool
   readonly tickets: TicketLeases
   readonly sets = new WaitingSets()
+  readonly ridingSets: RidingSets
   readonly markers: MarkersWatch
   readonly snapshots = new SnapshotCache(path => this.sets.changed(path))
   /** What waiters read of their queues. */
@@ -83,6 +85,7 @@ export class Engine {
     this.pool = new LeasePool(this.store.leases, clock, log)
     this.tickets = new TicketLeases(this.pool, clock)
     this.holdings = new Holdings(clock, ids)
+    this.ridingSets = new RidingSets(clock)
   }
 
   /** One attempt. @throws StoreError */
@@ -102,29 +105,38 @@ export class Engine {
 
   /**
    * One attempt at transactions, all of them or none. Each is made from the snapshot in `before` that has its index;
-   * the rest depends on none. Resolves to what is true after it, and to the results of the rest. @throws StoreError
+   * the rest depends on none. Resolves to what is true after it, and to the results of the rest.
+   * @param riders sets that join their queues in it, whether it succeeds or fails. They are told.
+   * @throws StoreError
    */
   async commitTracked(
     before: readonly Snapshot[],
     transactions: readonly Transaction[],
     within?: CallOptions,
+    riders: readonly Rider[] = [],
   ): Promise<{ succeeded: boolean; after: Snapshot[]; rest: TransactionResult[] }> {
     const keys = before.map(({ key }) => key)
+    const all = [...transactions, ...riders.flatMap(rider => rider.transactions)]
     let result: TransactionResult
     try {
       // Those of several locks go by themselves: most of them have a lock in common, and would wait for each other's answers.
       const scope = keys.length > 1 ? undefined : scopeOf(keys, transactions)
-      result = await this.commit(combine(transactions, scope), within)
+      result = await this.commit(combine(all, scope), within)
     } catch (error) {
-      for (const key of keys) this.snapshots.delete(key)
+      for (const key of [...keys, ...riders.flatMap(rider => rider.keys)]) this.snapshots.delete(key)
+      for (const rider of riders) rider.fail(error)
       throw error
     }
-    const results = split(transactions, result)
+    const results = split(all, result)
     const after = before.map((snapshot, at) =>
       applyResult(this.latest(snapshot, result.revision), transactions[at]!, results[at]!),
     )
     for (const snapshot of after) this.snapshots.set(snapshot)
-    return { succeeded: result.succeeded, after, rest: results.slice(before.length) }
+    let at = transactions.length
+    // At once: an answer that is here already, to what was applied later, would be taken for the younger that knows everything.
+    for (const rider of riders)
+      rider.arrive(this.noted(rider.keys, results.slice(at, (at += rider.keys.length))))
+    return { succeeded: result.succeeded, after, rest: results.slice(before.length, transactions.length) }
   }
 
   /** What is known of a lock besides: others of this process may have changed its queue since the snapshot that a transaction was made from. */
@@ -140,6 +152,15 @@ export class Engine {
       this.sets.has(uuid) ||
       this.coordinators.get(key.path)?.isLocal(uuid) === true
     )
+  }
+
+  /** Whether a set that asks for these locks would stand behind one of this process, and may join with the release of that. */
+  mayRide(keys: readonly LockKey[]): boolean {
+    const { ridingSets, sets, snapshots } = this
+    if (sets.size === 0 || !ridingSets.hasRoomFor(keys)) return false
+    const isWaitedFor = (key: LockKey): boolean =>
+      [...snapshots.get(key).tickets.keys()].some(uuid => sets.has(uuid))
+    return keys.some(isWaitedFor) || ridingSets.isWanted(keys)
   }
 
   /** The truth, linearizably, of one revision. One attempt. @throws StoreError */
@@ -254,6 +275,7 @@ export class Engine {
    */
   async close(): Promise<void> {
     for (const stop of this.waits.keys()) stop.abort(new LockError('The lock was closed during the wait.'))
+    this.ridingSets.close()
     await atMost(this.clock, CLOSE_MS, this.waits.values())
     for (const dependant of [...this.monitors, ...this.feeds]) dependant.close()
     this.holdings.close()

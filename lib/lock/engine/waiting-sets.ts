@@ -1,5 +1,6 @@
 import type { LockKey } from '../../protocol/lock-key.js'
 import type { Asked } from '../../protocol/set-hand-over.js'
+import type { Snapshot } from '../../protocol/snapshot.js'
 
 /** A request of this process for several locks at once that waits. */
 export interface WaitingSet {
@@ -7,7 +8,7 @@ export interface WaitingSet {
   readonly keys: readonly LockKey[]
   /** Something has become known of the lock that it faces. */
   onChange(): void
-  /** What it asks for, for a release that may grant it that; undefined while it may do something by itself. */
+  /** What it asks for, for a release that may grant it that; undefined while it may do something by itself, or has to wait for others. */
   readonly asked: readonly Asked[] | undefined
   /** A release of this process is about to grant it all: its leases are to be fresh then. */
   onHandOver(): void
@@ -18,11 +19,14 @@ export interface WaitingSet {
  * costs no call and no watch.
  */
 export class WaitingSets {
-  private readonly sets = new Set<string>()
+  private readonly sets = new Map<string, WaitingSet>()
   private readonly facing = new Map<string, Set<WaitingSet>>()
 
   /** How many sets are about to join each queue: what takes their tickets is under way. */
   private readonly coming = new Map<string, number>()
+
+  /** The releases of several locks that are under way, by the locks that they leave. */
+  private readonly releases = new Map<string, Promise<unknown>>()
 
   get size(): number {
     return this.sets.size
@@ -32,8 +36,8 @@ export class WaitingSets {
     return this.sets.has(uuid)
   }
 
-  enter({ uuid }: WaitingSet): void {
-    this.sets.add(uuid)
+  enter(set: WaitingSet): void {
+    this.sets.set(set.uuid, set)
   }
 
   /** @param before the lock that it has faced; undefined when there was none. */
@@ -75,10 +79,36 @@ export class WaitingSets {
     return this.coming.has(path)
   }
 
-  /** Those that face one of these locks. */
-  at(keys: readonly LockKey[]): WaitingSet[] {
-    if (this.facing.size === 0) return []
-    return keys.flatMap(({ path }) => [...(this.facing.get(path) ?? [])])
+  /**
+   * Those that are the first in the queue of one of these locks, each once: a release of the locks may grant to no other. Whatever they face:
+   * of two locks that keep a set waiting it faces one, and the other may be the last that becomes free.
+   */
+  firstOf(snapshots: readonly Snapshot[]): WaitingSet[] {
+    if (this.sets.size === 0) return []
+    const first = new Set<WaitingSet>()
+    for (const { tickets } of snapshots) {
+      const [uuid] = tickets.keys()
+      const set = uuid === undefined ? undefined : this.sets.get(uuid)
+      if (set) first.add(set)
+    }
+    return [...first]
+  }
+
+  /** While `work` releases these locks. */
+  async releasing<T>(keys: readonly LockKey[], work: Promise<T>): Promise<T> {
+    for (const { path } of keys) this.releases.set(path, work)
+    try {
+      return await work
+    } finally {
+      for (const { path } of keys) if (this.releases.get(path) === work) this.releases.delete(path)
+    }
+  }
+
+  /** The releases under way for which a set waits that waits for the release of these locks, too. */
+  releasesBeside(snapshots: readonly Snapshot[]): Promise<unknown>[] {
+    if (this.releases.size === 0) return []
+    const keys = this.firstOf(snapshots).flatMap(set => set.keys)
+    return [...new Set(keys.flatMap(({ path }) => this.releases.get(path) ?? []))]
   }
 
   changed(path: string): void {

@@ -1,5 +1,5 @@
 import type { KeyValue, LeaseId } from '../../kv/key-value.js'
-import { type Op, readsOf, unconditionally } from '../../kv/transaction.js'
+import { type Op, readsOf, type Transaction, unconditionally } from '../../kv/transaction.js'
 import type { ConcurrentLock } from '../../model/concurrent-lock.js'
 import { EtcdLockUnavailableError } from '../../model/errors.js'
 import type { Composition } from '../../protocol/compose.js'
@@ -10,9 +10,11 @@ import { handOverSets, type Left } from '../../protocol/set-hand-over.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
 import { asStoreError, StoreError } from '../../store/store-error.js'
 import type { CallOptions } from '../../store/store.js'
+import { atMost } from '../../time/at-most.js'
 import type { Budget } from '../../time/budget.js'
 import type { TurnResult } from '../engine/coordinator.js'
 import type { Engine } from '../engine/engine.js'
+import type { Rider } from '../engine/riding-sets.js'
 import type { Intent, Turn } from '../engine/turn.js'
 import type { Holding } from '../engine/holdings.js'
 import { checkId } from '../options/check-arguments.js'
@@ -29,6 +31,8 @@ import {
 
 /** Each time that it was wrong, etcd has told more. */
 const MOST_TURNS_OF_SETS = 2
+/** How long a release waits for others at most, milliseconds. */
+const FOLLOW_MS = 20
 
 export interface ReleaseOptions {
   /** The time that it may take; that of any write when not given. */
@@ -115,6 +119,10 @@ class ReleaseAttempt {
 
   private async advanceAlone(within: CallOptions): Promise<readonly PlannedRelease[]> {
     if (this.unanswered) await this.read(within)
+    else {
+      const others = this.engine.sets.releasesBeside(this.view.snapshots)
+      if (others.length > 0) await this.follow(others)
+    }
     for (;;) {
       const planned = this.planned
       const step = nextStep(this.view, planned.length)
@@ -147,6 +155,16 @@ class ReleaseAttempt {
       } else if (result.succeeded) return [plannedIn(result.before, result.composition, uuid)]
       else this.view = { mostSuccessors, snapshots: [result.after], source: 'etcd' }
     }
+  }
+
+  /**
+   * Two releases that are under way at once do not know of each other, and a set that waits for both would have to grant itself what they
+   * leave. So the second one goes when the first has been answered.
+   */
+  private async follow(others: readonly Promise<unknown>[]): Promise<void> {
+    const { clock, snapshots } = this.engine
+    await atMost(clock, FOLLOW_MS, others)
+    this.view = { ...this.view, snapshots: this.keys.map(key => snapshots.get(key)) }
   }
 
   private get planned(): PlannedRelease[] {
@@ -189,7 +207,11 @@ class ReleaseAttempt {
     const reads = beside ? [readsOf({ key: beside.key })] : []
     const writes = extraOps.length > 0 ? [unconditionally(...extraOps)] : []
     const transactions = [...releases, ...reads, ...writes]
-    const answer = await this.engine.commitTracked(before, transactions, within).catch(asStoreError)
+    const { engine, keys } = this
+    const riders = this.ridersWith(transactions)
+    const joined = riders.flatMap(rider => rider.keys)
+    const work = engine.sets.releasing(keys, engine.commitTracked(before, transactions, within, riders))
+    const answer = await engine.sets.joining(joined, work).catch(asStoreError)
     if (answer instanceof StoreError) {
       await this.onFailure(answer, planned, within)
       return false
@@ -205,13 +227,23 @@ class ReleaseAttempt {
   private handedOver(planned: readonly PlannedRelease[], spare: number): readonly Left[] {
     const { clock, sets } = this.engine
     const left = planned.map(({ snapshot, plan }) => ({ snapshot, transaction: plan.transaction }))
-    const waiting = sets.at(left.map(({ snapshot }) => snapshot.key))
+    const waiting = sets.firstOf(left.map(({ snapshot }) => snapshot))
     if (waiting.length === 0 || this.turnsOfSets === 0 || this.view.mostSuccessors === 0) return left
     this.turnsOfSets--
     const asked = waiting.map(set => set.asked).filter(set => set !== undefined)
     const { granted, locks } = handOverSets(left, this.uuid, asked, clock.now(), spare)
     for (const set of waiting) if (granted.includes(set.uuid)) set.onHandOver()
     return locks
+  }
+
+  /**
+   * The sets that join their queues in the same transaction. A release that has failed goes without: of who joined with it, it was not
+   * told. So does one that grants nothing, since a lease was gone, which may have been theirs.
+   */
+  private ridersWith(transactions: readonly Transaction[]): readonly Rider[] {
+    const { keys, view } = this
+    const mayTake = keys.length > 1 && view.source === 'cache' && view.mostSuccessors > 0
+    return mayTake ? this.engine.ridingSets.take(transactions, 0) : []
   }
 
   /** Returns when another attempt is worthwhile. @throws StoreError */

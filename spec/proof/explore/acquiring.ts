@@ -129,7 +129,13 @@ function sendGrant({ rules }: World, client: Client, from: readonly Snapshot[]):
   })
   const transactions = rules.grant(locks, NOW)
   const parts = transactions.map((transaction, at) => ({ at, from: from[at]!, transaction }))
-  client.send({ kind: 'grant', uuid: client.uuid, parts })
+  const alone = { kind: 'grant', uuid: client.uuid, parts } as const
+  client.send(mayRide(client, from) ? { kind: 'ride', alone, isAboard: false } : alone)
+}
+
+/** Whether its tickets may travel with a release of its process. (Whether it would stand behind others of that is left out: it may always.) */
+function mayRide({ home, keys, uuid, waits }: Client, from: readonly Snapshot[]): boolean {
+  return home.isShared && keys.length > 1 && waits && !from.some(({ tickets }) => tickets.has(uuid))
 }
 
 function leaveQueues({ rules }: World, client: Client): void {

@@ -1,8 +1,9 @@
 import { isStoreError } from '../../../lib/store/store-error.js'
 import { onAdopted, onMarkerRead, onRevoked, tell } from './acquiring.js'
-import type { Commit, Purpose } from './call.js'
+import { type Commit, isCommit, type Purpose } from './call.js'
 import type { Client } from './client.js'
 import { finish } from './holding.js'
+import { onRidersJoined, onRidersLost, onRidersRefused } from './riding.js'
 import { onWaitRead, onWatching } from './queue-watching.js'
 import { leave, onReleased, onReleaseLost, onReleaseRead, onReleaseRefused, release } from './releasing.js'
 import type { AttemptEvent } from '../../../lib/lock/acquire/attempt-state.js'
@@ -41,6 +42,7 @@ export function answer(world: World, client: Client, lease?: string): void {
       break
     // The process answers.
     case 'together':
+    case 'ride':
       return
     case 'turn':
     case 'grant':
@@ -57,10 +59,11 @@ export function answer(world: World, client: Client, lease?: string): void {
 
 /** Etcd has got the call, or not, and no answer comes. */
 export function lose(world: World, client: Client): void {
-  const { kind } = client.call!
-  if (kind === 'release') onReleaseLost(client)
+  const call = client.call!
+  if (call.kind === 'release') onReleaseLost(client)
   else client.stage = 'running'
   proceed(world, client)
+  if (isCommit(call)) for (const rider of onRidersLost(world, call)) proceed(world, rider)
 }
 
 /** Etcd could not be reached for too long: the caller gets an error, and all is left to the leases. */
@@ -92,13 +95,19 @@ function onRead(world: World, client: Client, why: Purpose): void {
 function commit(world: World, client: Client, call: Commit): void {
   try {
     const answer = world.commit(call)
-    if (call.kind === 'release') return onReleased(world, client, call, answer)
+    if (call.kind === 'release') {
+      onReleased(world, client, call, answer)
+      for (const rider of onRidersJoined(world, call, answer)) proceed(world, rider)
+      return
+    }
     for (const snapshot of answer.after) if (snapshot) client.home.learn(snapshot)
     tell(world, client, eventOf(client, call, answer))
   } catch (error) {
     if (!isStoreError(error, 'lease-not-found')) throw error
-    if (call.kind === 'release') onReleaseRefused(client)
-    else tell(world, client, { kind: call.kind === 'clear' ? 'cleared' : 'refused' })
+    if (call.kind === 'release') {
+      onReleaseRefused(client)
+      onRidersRefused(world, call)
+    } else tell(world, client, { kind: call.kind === 'clear' ? 'cleared' : 'refused' })
   }
 }
 

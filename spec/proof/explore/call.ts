@@ -22,6 +22,14 @@ export interface Commit {
   readonly parts: readonly Part[]
   /** What is written alongside, whatever stands. */
   readonly extra?: Transaction | undefined
+  /** The sets that join their queues in it, whatever stands. */
+  readonly riders?: readonly RidingTickets[]
+}
+
+/** The tickets of a set that travel with a release of its process. */
+export interface RidingTickets {
+  readonly client: number
+  readonly parts: readonly Part[]
 }
 
 /** What the answer to a read is for. */
@@ -41,6 +49,8 @@ export type Call =
   | Commit
   /** In the line of its process, or in its transaction. */
   | { readonly kind: 'together'; readonly what: 'join' | 'release' }
+  /** Kept back until a release of its process takes the tickets along; `alone` is what is sent when none does. */
+  | { readonly kind: 'ride'; readonly alone: Commit; readonly isAboard: boolean }
   | { readonly kind: 'read'; readonly why: Purpose }
   | { readonly kind: 'watch'; readonly ranges: readonly KeyRange[] }
   | { readonly kind: 'revoke'; readonly leases: readonly LeaseId[] }
@@ -58,11 +68,21 @@ export function isCommit(call: Call): call is Commit {
 
 /** The call when the clock has gone on. */
 export function agedCall<T extends Call>(call: T): T {
+  if (call.kind === 'ride') return { ...call, alone: agedCall(call.alone) }
   if (!isCommit(call)) return call
-  const parts = call.parts.map(({ at, from, transaction }) => ({
+  const { extra, parts, riders } = call
+  return {
+    ...call,
+    parts: agedParts(parts),
+    extra: extra && agedTransaction(extra),
+    ...(riders && { riders: riders.map(rider => ({ ...rider, parts: agedParts(rider.parts) })) }),
+  }
+}
+
+function agedParts(parts: readonly Part[]): Part[] {
+  return parts.map(({ at, from, transaction }) => ({
     at,
     from: agedSnapshot(from),
     transaction: agedTransaction(transaction),
   }))
-  return { ...call, parts, extra: call.extra && agedTransaction(call.extra) }
 }

@@ -103,11 +103,14 @@ function administratorText({ stage, call, ...rest }: Administrator): string {
 function callText(call: Call): string {
   if (isCommit(call)) {
     const from = call.parts.map(part => `${part.at}${snapshotText(part.from)}`)
-    return `${call.kind}${call.uuid}${opsText(call)}${from.join('&')}`
+    const riders = (call.riders ?? []).map(({ client }) => client).join()
+    return `${call.kind}${call.uuid}${opsText(call)}${from.join('&')}>${riders}`
   }
   switch (call.kind) {
     case 'together':
       return call.kind + call.what
+    case 'ride':
+      return call.kind + Number(call.isAboard) + callText(call.alone)
     case 'read':
       return call.kind + call.why
     case 'watch':

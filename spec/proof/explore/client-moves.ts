@@ -21,6 +21,8 @@ export function clientMoves(world: World, client: Client): Move[] {
   switch (client.stage) {
     case 'calling':
       if (call?.kind === 'together') return []
+      if (call?.kind === 'ride')
+        return call.isAboard ? [] : [move('joins without a release', (_, self) => self.send(call.alone))]
       if (call?.kind === 'revoke')
         return call.leases.map(lease =>
           move(`revokes lease ${lease}`, (next, self) => answer(next, self, lease)),

@@ -94,6 +94,11 @@ export const mistakesOfSets = {
     shows: { requests: [together(both), together(beyond), { ...one, locks: ['y'] }] },
     as: /is granted before .*, whose ticket is older/,
   },
+  'a set whose tickets travelled with a release that was not answered joins anew': {
+    broken: { ridersTrustSilence: true },
+    shows: { requests: [together(both), together(reversed)], trouble: { losses: 1 } },
+    as: /is on lease .*, which is taken to be unused/,
+  },
   'a set watches the first of its queues only': {
     broken: { watchedBy: (targets, now) => rules.watchedBy(targets.slice(0, 1), now) },
     shows: { requests: [both, reversed] },

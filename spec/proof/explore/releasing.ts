@@ -3,6 +3,7 @@ import { changeOf } from './acquiring.js'
 import type { Commit } from './call.js'
 import type { Client } from './client.js'
 import { finish, type Outcome } from './holding.js'
+import { withRiders } from './riding.js'
 import { NOW } from './time.js'
 import type { Committed, World } from './world.js'
 
@@ -46,7 +47,8 @@ function releaseAll(world: World, client: Client): Outcome | undefined {
   )
   if (client.isGuess && (commit?.parts.length ?? 0) < client.keys.length)
     client.send({ kind: 'read', why: 'release' })
-  else if (commit) client.send(mayHandOver ? handedOver(world, client, commit) : commit)
+  else if (commit)
+    client.send(mayHandOver ? withRiders(world, client, handedOver(world, client, commit)) : commit)
   else return client.isUnsettled ? 'unknown' : 'lost'
   return undefined
 }

@@ -48,6 +48,8 @@ export interface Rules {
   readonly believesInLostAnswers: boolean
   /** A release of what the process does not see is over, without a read. */
   readonly believesInOldViews: boolean
+  /** A set whose tickets travelled with a release that was not answered joins anew, as if nothing had been applied. */
+  readonly ridersTrustSilence: boolean
   /** Of a process the first that waits watches those before it. */
   readonly firstWatches: boolean
 }
@@ -74,5 +76,6 @@ export const rules: Rules = {
   looksAfterWatch: true,
   believesInLostAnswers: false,
   believesInOldViews: false,
+  ridersTrustSilence: false,
   firstWatches: true,
 }

@@ -17,9 +17,7 @@ export function troublesOf(world: World, client: Client): Move[] {
   const isOver = client.hasEnded
   const isPatient = client.goal === 'acquire' && !client.isStopped && client.stage !== 'holding'
   return [
-    ...(trouble.losses > 0 && client.stage === 'calling' && client.call?.kind !== 'together'
-      ? losses(client)
-      : []),
+    ...(trouble.losses > 0 && client.stage === 'calling' && !isOfProcess(client.call!) ? losses(client) : []),
     ...(trouble.ends > 0 ? [...client.idleLeases, ...client.leases] : [])
       .filter(lease => etcd.leases.has(lease) && !isOver)
       .map(lease => befall(client, 'ends', `lease ${lease} ends`, next => next.end(lease))),
@@ -31,6 +29,11 @@ export function troublesOf(world: World, client: Client): Move[] {
       ? [befall(client, 'moves', 'what it holds is moved by another process', moveAway)]
       : []),
   ]
+}
+
+/** Whether its process sends it, or another of its clients. */
+function isOfProcess({ kind }: Call): boolean {
+  return kind === 'together' || kind === 'ride'
 }
 
 function losses(client: Client): Move[] {

@@ -6,7 +6,7 @@ import { withTicket } from '../../../lib/protocol/snapshot.js'
 import type { LockKey } from '../../../lib/protocol/lock-key.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
 import type { Administrator } from './administrator.js'
-import { agedCall, type Commit } from './call.js'
+import { agedCall, type Commit, type Part } from './call.js'
 import { type AcquireRequest, Client } from './client.js'
 import { Etcd } from './etcd.js'
 import { checkChange, checkTruth } from './invariants.js'
@@ -35,6 +35,8 @@ export interface Committed {
   readonly succeeded: boolean
   /** What is true now of each of its parts, at the place of that lock. */
   readonly after: readonly (Snapshot | undefined)[]
+  /** What is true of the locks of each rider. */
+  readonly riders?: readonly (readonly Snapshot[])[]
 }
 
 /** One state of all that takes part. */
@@ -103,17 +105,27 @@ export class World {
   /** @throws StoreError, Violation */
   commit(call: Commit): Committed {
     const results = this.run(call)
-    const seen: (Snapshot | undefined)[] = []
-    for (const [part, { at, from, transaction }] of call.parts.entries()) {
-      const asSent = withShortLists(transaction, this.lists)
-      seen[at] = this.rules.applyResult(from, asSent, results[part]!)
+    const after = (parts: readonly Part[], from: number): (Snapshot | undefined)[] => {
+      const seen: (Snapshot | undefined)[] = []
+      for (const [part, { at, from: before, transaction }] of parts.entries()) {
+        const asSent = withShortLists(transaction, this.lists)
+        seen[at] = this.rules.applyResult(before, asSent, results[from + part]!)
+      }
+      return seen
     }
-    return { succeeded: results[0]!.succeeded, after: seen }
+    let { length } = call.parts
+    const riders = (call.riders ?? []).map(({ parts }) => {
+      const snapshots = after(parts, length) as Snapshot[]
+      length += parts.length
+      return snapshots
+    })
+    return { succeeded: results[0]!.succeeded, after: after(call.parts, 0), riders }
   }
 
   /** The result of each part. @throws StoreError, Violation */
   run(call: Commit): TransactionResult[] {
-    const transactions = call.parts.map(({ transaction }) => withShortLists(transaction, this.lists))
+    const parts = [...call.parts, ...(call.riders ?? []).flatMap(rider => rider.parts)]
+    const transactions = parts.map(({ transaction }) => withShortLists(transaction, this.lists))
     const all = call.extra ? [...transactions, call.extra] : transactions
     const { after, result, events } = this.etcd.commit(this.rules.combine(all))
     if (after !== this.etcd) checkChange(this, after, call)

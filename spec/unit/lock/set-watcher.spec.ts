@@ -29,6 +29,8 @@ class Process {
   watches = 0
   /** The answer to the next commit. */
   losesNext = false
+  /** The next commit is refused, for want of a lease. */
+  refusesNext = false
   /** While it is set, what watches have to tell is late. */
   late: (() => void)[] | undefined
   private readonly ids = new LockIds()
@@ -39,6 +41,9 @@ class Process {
         this.commits++
         const { losesNext } = this
         this.losesNext = false
+        const { refusesNext } = this
+        this.refusesNext = false
+        if (refusesNext) throw new StoreError('lease-not-found', 'gone')
         const result = await store.commit(...args)
         if (losesNext) throw new StoreError('unreachable', 'lost')
         return result
@@ -155,15 +160,78 @@ describe('A set that waits', () => {
     const second = here.take('b', 'c')
     await queued('b', 1)
     const third = here.take('c', 'a')
-    await queued('a', 1)
+    await turns()
     await here.release(first)
+    await queued('a', 1)
     await here.release(await second)
     await here.release(await third)
     const watchOfMarkers = 1
     expect(here.watches).toBe(watchOfMarkers)
-    const threeAttemptsAndARead = 4
+    const twoAttemptsAndARead = 3
     const threeReleases = 3
-    expect(here.commits).toBe(threeAttemptsAndARead + threeReleases)
+    expect(here.commits).toBe(twoAttemptsAndARead + threeReleases)
+  })
+
+  it('and asks behind others of its process joins with their release, or after a while', async () => {
+    const first = await here.take('a', 'b')
+    const second = here.take('a', 'b')
+    await queued('b', 1)
+    await eventually(() => expect(here.watches).toBe(1))
+    const third = here.take('b', 'c')
+    await turns()
+    const before = here.commits
+    await here.release(first)
+    expect(here.commits - before).toBe(1)
+    await queued('c', 1)
+    const fourth = here.take('c', 'd')
+    await turns()
+    await queued('d', 0)
+    here.clock.pass(20)
+    await queued('d', 1)
+    for (const each of [second, third, fourth]) await here.release(await each)
+    await there.release(await there.take('a', 'b', 'c', 'd'))
+  })
+
+  it('finds its tickets that joined with a release whose answer was lost', async () => {
+    const first = await here.take('a', 'b')
+    const second = here.take('a', 'b')
+    await queued('b', 1)
+    await eventually(() => expect(here.watches).toBe(1))
+    const third = here.take('b', 'c')
+    await turns()
+    here.losesNext = true
+    await whilePassing(here.clock, here.release(first))
+    await queued('c', 1)
+    await here.release(await whilePassing(here.clock, second))
+    await here.release(await whilePassing(here.clock, third))
+    await there.release(await there.take('a', 'b', 'c'))
+  })
+
+  it('joins by itself when etcd has refused the release that it was to join with', async () => {
+    const first = await here.take('a', 'b')
+    const second = here.take('a', 'b')
+    await queued('b', 1)
+    await eventually(() => expect(here.watches).toBe(1))
+    const third = here.take('b', 'c')
+    await turns()
+    here.refusesNext = true
+    await here.release(first)
+    await queued('c', 1)
+    await here.release(await whilePassing(here.clock, second))
+    await here.release(await whilePassing(here.clock, third))
+    await there.release(await there.take('a', 'b', 'c'))
+  })
+
+  it('for two that leave at once is granted all by the second, which follows the first', async () => {
+    const [first, second] = [await here.take('a', 'x'), await here.take('b', 'y')]
+    const third = here.take('a', 'b')
+    await queued('b', 1)
+    await turns()
+    const before = here.commits
+    await Promise.all([here.release(first), here.release(second)])
+    await here.release(await third)
+    const threeReleases = 3
+    expect(here.commits - before).toBe(threeReleases)
   })
 
   it('finds what a release has granted it whose answer was lost', async () => {
@@ -297,6 +365,8 @@ describe('A set that waits', () => {
     )
     await queued('a', 1)
     const waiting = here.take('b', 'c')
+    await turns()
+    here.clock.pass(20)
     await queued('c', 1)
     stop.abort(new Error('enough'))
     await expect(leaving).rejects.toThrow('enough')

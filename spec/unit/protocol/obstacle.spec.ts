@@ -5,7 +5,15 @@ import { KeyLocks } from '../../../lib/model/key-locks.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
 import type { TargetState } from '../../../lib/protocol/decide.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
-import { obstacleOf, standsBy, watchedByAll, watchedFor, younger } from '../../../lib/protocol/obstacle.js'
+import {
+  isFirstIn,
+  obstacleOf,
+  standsBy,
+  stillStands,
+  watchedByAll,
+  watchedFor,
+  younger,
+} from '../../../lib/protocol/obstacle.js'
 import { emptySnapshot, type Snapshot } from '../../../lib/protocol/snapshot.js'
 
 const now = Timestamp.parse('2023-07-16 16:46:52')
@@ -56,6 +64,26 @@ describe('What a set waits for first', () => {
     expect(obstacle).toStrictEqual({ at: 1, ahead: 'second' })
     expect(watchedFor(obstacle!, queued)).toStrictEqual([{ key: queued.key.ticket('second') }])
     expect(standsBy(obstacle!, queued)).toStrictEqual(['second'])
+  })
+
+  it('stands while the waiter before it does, whatever else changes', () => {
+    const obstacle = { at: 0, ahead: 'second' }
+    expect(stillStands(obstacle, queued, lockOf('queued', { second: 4, me: 5, last: 9 }))).toBe(true)
+    expect(stillStands(obstacle, queued, lockOf('queued', { first: 3, me: 5 }, 'holder'))).toBe(false)
+  })
+
+  it('stands while all holders do and the KeyLocks has not changed', () => {
+    const obstacle = { at: 0, ahead: undefined }
+    expect(stillStands(obstacle, held, lockOf('held', { me: 5, last: 9 }, 'holder', 12))).toBe(true)
+    expect(stillStands(obstacle, held, { ...held, holders: new Map() })).toBe(false)
+    expect(stillStands(obstacle, held, lockOf('held', { me: 5 }))).toBe(false)
+    const changed = { ...held, keyLocks: { ...held.keyLocks!, modRevision: 7n } }
+    expect(stillStands(obstacle, held, changed)).toBe(false)
+  })
+
+  it('is not there for a request that is the first everywhere and finds all free', () => {
+    expect([free, held, queued].map(lock => isFirstIn(lock, 'me'))).toStrictEqual([true, true, false])
+    expect(isFirstIn(lockOf('none', {}), 'me')).toBe(false)
   })
 
   it('is all that it watches, besides the markers of all its locks', () => {
