@@ -29,6 +29,8 @@ export class LockIds {
   /** The first of those minutes. */
   private firstMinute = Infinity
   private count = 0
+  /** Those under which a request of this process is under way. */
+  private readonly sought = new Set<string>()
 
   constructor(
     private readonly monotonic: () => number = () => performance.now(),
@@ -48,8 +50,25 @@ export class LockIds {
     return id
   }
 
+  /**
+   * A request goes on under this id until it is {@link settle}d: nobody else frees its slots. It may be handed the lock, and hear of that late:
+   *
+   *     a waiter is handed the lock · its process releases that id, which it was shown · another request gets its slot · the waiter takes a ticket
+   *
+   * That ticket would go over the other's.
+   */
+  seek(id: string): void {
+    this.sought.add(id)
+  }
+
+  /** The request has ended, and says next what becomes of its slots, unless it holds. */
+  settle(id: string): void {
+    this.sought.delete(id)
+  }
+
   /** Of this id, no key stands under this name, and none can come. */
   free(path: string, id: string): void {
+    if (this.sought.has(id)) return
     const known = id.startsWith(this.process) ? this.names.get(path) : undefined
     if (known instanceof Slots) known.leave(numberOf(id), id)
     if (known === id || (known instanceof Slots && known.isEmpty)) this.names.delete(path)

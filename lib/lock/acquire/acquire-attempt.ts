@@ -109,6 +109,7 @@ export class AcquireAttempt implements AttemptFacts {
   /** Gives back the leases that are not needed any more: all of them unless everything is held. */
   finish(end: 'hold' | 'left' | undefined): void {
     const { engine, state, targets } = this
+    engine.ids.settle(state.uuid)
     const remains = remainsOf(state, end)
     this.leases.returnLeases(remains)
     if (remains.isHeld) return

@@ -94,6 +94,7 @@ async function pursue(
 ): Promise<End | undefined> {
   let end: End | undefined
   let failure: Error | undefined
+  engine.ids.seek(attempt.uuid)
   try {
     end = await waitUntilHeld(engine, attempt, waiting, stop, onWait)
   } catch (error) {

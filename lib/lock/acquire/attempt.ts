@@ -174,7 +174,9 @@ function isTicketHidden(before: AttemptState, { isGrantedByUs, snapshots }: Atte
 /** By the snapshots it is held: that counts when it is on its own leases, and these are alive and count from now. If not, it is lost. */
 function confirm(state: AttemptState, facts: AttemptFacts): Next {
   if (!isOnOwnLeases(state, facts)) return unsettled(state)
-  return { state, effect: facts.areFresh ? HOLD : RENEW }
+  if (facts.areFresh) return { state, effect: HOLD }
+  // A renewal that is not answered may take long, and another process may move the holding meanwhile: then the truth is read.
+  return { state: { ...state, phase: 'unsettled' }, effect: RENEW }
 }
 
 /**

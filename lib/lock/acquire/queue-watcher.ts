@@ -46,6 +46,8 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
   /** Monotonic: since when it is the first waiter of its process; undefined while it is not. */
   private firstSince: number | undefined
   private isPromoted = false
+  /** A watch was opened, which tells of nothing that came before: etcd is to be read when all of them stand. */
+  private isOpening = false
   /** It is told when it becomes the first. */
   private isAttended = false
 
@@ -89,10 +91,12 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
       if (this.signal.aborted) return snapshots
       const granted = this.news.takeGranted(snapshots[0]!.revision)
       if (granted) return granted
-      if (this.watch(seen)) {
-        // Reads only when every watch is established: no watch reports a change that was made before it.
-        await this.sleep.until(this.watching())
-        return this.read(snapshots)
+      if (this.watch(seen)) this.isOpening = true
+      if (this.isOpening) {
+        if (await this.sleep.until(this.watching())) return this.read(snapshots)
+        // A watch may stay away for long, or have ended, so that it never comes. What is known without it does not wait for that.
+        if (this.news.isStale) return snapshots
+        continue
       }
       if (this.news.isEmpty) await this.woken(Math.min(this.msUntil(until), this.msOfPatience))
       if (this.news.hasGrant || this.isWithoutNews) continue
@@ -207,7 +211,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
 
   private async read(snapshots: readonly Snapshot[]): Promise<readonly Snapshot[]> {
     if (this.signal.aborted) return snapshots
-    this.news.isStale = false
+    this.news.isStale = this.isOpening = false
     const { engine, signal, target } = this
     const fresh = await engine.retry({ path: target.key.path }, within => this.readOnce(within), { signal })
     this.news.dropUpTo(fresh[0]!.revision)

@@ -175,11 +175,12 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
   private async read(): Promise<readonly Snapshot[]> {
     const { engine, keys, signal, sleep, view, watches } = this
     const path = keys.join(', ')
-    this.isStale = this.isOpening = false
-    await sleep.until(Promise.all([this.markers, watches.ready])).catch((error: unknown) => {
+    const stand = await sleep.until(Promise.all([this.markers, watches.ready])).catch((error: unknown) => {
       throw translated(error, path)
     })
-    if (signal.aborted) return view.now().map(({ snapshot }) => snapshot)
+    // A watch may stay away for long, or have ended, so that it never comes.
+    if (!stand) return view.now().map(({ snapshot }) => snapshot)
+    this.isStale = this.isOpening = false
     const fresh = await engine.retry({ path }, within => engine.read(keys, within), { signal })
     view.set(fresh)
     this.putOffReading()

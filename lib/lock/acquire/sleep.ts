@@ -30,9 +30,11 @@ export class Sleep {
     this.wake()
   }
 
-  /** Ends when this is done, or when the wait is stopped. @throws what it throws */
-  until(done: Promise<unknown>): Promise<unknown> {
-    return Promise.race([done, this.listen()])
+  /** Ends when this is done; when it is ended; or when the wait is stopped. Resolves to whether it is done. @throws what it throws */
+  until(done: Promise<unknown>): Promise<boolean> {
+    const ended = new Promise<void>(resolve => (this.wake = resolve))
+    const others = Promise.race([ended, this.listen()])
+    return Promise.race([done.then(() => true), others.then(() => false)])
   }
 
   close(): void {

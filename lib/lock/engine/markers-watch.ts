@@ -22,8 +22,8 @@ export class MarkersWatch {
     return this.watches.add(prefix, listener.uuid, listener, () => markersUnder(prefix))
   }
 
-  delete(prefix: string, { uuid }: OwnKeysListener): void {
-    this.watches.delete(prefix, uuid)
+  delete(prefix: string, listener: OwnKeysListener): void {
+    this.watches.delete(prefix, listener.uuid, listener)
   }
 }
 

@@ -29,8 +29,9 @@ export class OwnKeysWatch {
     return this.watches.add(groupOf(uuid), slotOf(uuid), listener, () => this.sharedWith(uuid))
   }
 
-  delete({ uuid }: OwnKeysListener): void {
-    this.watches.delete(groupOf(uuid), slotOf(uuid))
+  delete(listener: OwnKeysListener): void {
+    const { uuid } = listener
+    this.watches.delete(groupOf(uuid), slotOf(uuid), listener)
   }
 
   /** What all watch whose ids begin like this one. */

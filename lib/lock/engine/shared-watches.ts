@@ -31,10 +31,11 @@ export class SharedWatches {
     return found
   }
 
-  delete(group: string, name: string): void {
+  delete(group: string, name: string, listener: WatchListener): void {
     const found = this.groups.get(group)
-    found?.listeners.delete(name)
-    if (found?.listeners.size !== 0) return
+    if (found?.listeners.get(name) !== listener) return
+    found.listeners.delete(name)
+    if (found.listeners.size > 0) return
     this.groups.delete(group)
     found.close()
   }
@@ -55,6 +56,8 @@ class Group implements WatchListener {
   ) {
     // Not one watch of all: that would hold back a change in one range until it is known that none came before it in another.
     for (const range of shared.ranges) this.watches.push(store.watch(range, this))
+    // A store that refuses the first at once has been asked for the others all the same.
+    if (this.isOver) this.close()
     this.ready = Promise.all(this.watches.map(({ ready }) => ready))
     this.ready.then(
       () => (this.isReady = true),

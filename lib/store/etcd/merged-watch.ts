@@ -17,7 +17,7 @@ const QUIET_MS = 200
  */
 export class MergedWatch implements Watch {
   readonly ready: Promise<void>
-  private readonly parts: readonly Watch[]
+  private readonly parts: Watch[] = []
   private heldBack: KeyEvent[] = []
   private told = 0n
   /** All up to `revision` was told on this run of the stream, if nothing older has come since. */
@@ -35,7 +35,8 @@ export class MergedWatch implements Watch {
       onGap: () => this.onGap(),
       onEnd: (error: Error) => this.end(error),
     }
-    this.parts = ranges.map(range => stream.watch(range, part))
+    // One by one: a stream that is closed ends the first at once.
+    for (const range of ranges) this.parts.push(stream.watch(range, part))
     this.ready = Promise.all(this.parts.map(({ ready }) => ready)).then(() => {})
     this.ready.catch(() => {})
   }

@@ -130,6 +130,8 @@ describe('An attempt', () => {
     expect(after(events, by).effect.kind).toBe('renew')
     expect(after([...events, { kind: 'renewed', areAlive: false }], by).effect.kind).toBe('read')
     expect(after([...events, { kind: 'renewed', areAlive: true }], by).effect.kind).toBe('hold')
+    // It was not answered, and then answered by the keeper of the lease: another process may have moved the holding meanwhile.
+    expect(next(after(events, by).state, { kind: 'go' }, facts()).effect.kind).toBe('read')
   })
 
   it('moves its ticket, or leaves the lease of tickets, when that is going to end', () => {

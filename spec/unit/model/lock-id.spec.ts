@@ -119,6 +119,17 @@ describe('The slot of an id', () => {
     expect(performance.now() - start).toBeLessThan(200)
   })
 
+  it('is not freed while a request goes on under its id', () => {
+    const ids = new LockIds()
+    const sought = ids.take(['name'])
+    ids.seek(sought)
+    ids.free('name', sought)
+    expect(slotOf(ids.take(['name']))).not.toBe(slotOf(sought))
+    ids.settle(sought)
+    ids.free('name', sought)
+    expect(slotOf(ids.take(['name']))).toBe(slotOf(sought))
+  })
+
   it('is not freed by an id of another process, or by one that was given back', () => {
     const [mine, theirs] = [new LockIds(), new LockIds()]
     const first = mine.take([a])
