@@ -93,7 +93,10 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
       if (granted) return granted
       if (this.watch(seen)) this.isOpening = true
       if (this.isOpening) {
-        if (await this.sleep.until(this.watching())) return this.read(snapshots)
+        if (await this.sleep.until(this.watching())) {
+          this.watches.stand()
+          return this.read(snapshots)
+        }
         // A watch may stay away for long, or have ended, so that it never comes. What is known without it does not wait for that.
         if (this.news.isStale) return snapshots
         continue
@@ -122,9 +125,8 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
     this.look()
   }
 
-  /** One watch is refused, and the others would be known to nobody: all are opened again where they are wanted. */
-  onEnd(): void {
-    this.watches.close()
+  onEnd(error: Error): void {
+    this.watches.end(error)
     this.look()
   }
 

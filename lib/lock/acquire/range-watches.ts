@@ -5,6 +5,10 @@ import type { Store, Watch, WatchListener } from '../../store/store.js'
 export class RangeWatches {
   /** Made by the first that is opened: most locks are granted without a wait. */
   private watches: Map<string, Watch> | undefined
+  /** Since all of them stood: one has ended. */
+  private hasEnded = false
+  /** Why one of those has ended, too, that were opened again. */
+  private refusal: Error | undefined
 
   constructor(
     private readonly store: Store,
@@ -18,6 +22,7 @@ export class RangeWatches {
 
   /** Resolves when all of them are established. @throws LockError */
   get ready(): Promise<unknown> {
+    if (this.refusal) return Promise.reject(this.refusal)
     return Promise.all([...(this.watches?.values() ?? [])].map(({ ready }) => ready))
   }
 
@@ -38,6 +43,21 @@ export class RangeWatches {
     const fresh = ranges.filter(({ key }) => !watches.has(key))
     for (const range of fresh) watches.set(range.key, this.store.watch(range, this.listener))
     return fresh.length > 0
+  }
+
+  /** All that were opened are established. */
+  stand(): void {
+    this.hasEnded = false
+  }
+
+  /**
+   * One has ended for good, and so the others are closed. They are opened again where they are wanted, once: what ends before all stand is
+   * refused.
+   */
+  end(error: Error): void {
+    if (this.hasEnded) this.refusal = error
+    this.hasEnded = true
+    this.close()
   }
 
   close(): void {

@@ -132,7 +132,8 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
   }
 
   /** One watch is refused: all are opened again where they are wanted, and the refusal is thrown then. */
-  onEnd(): void {
+  onEnd(error: Error): void {
+    this.watches.end(error)
     this.stopListening()
     this.look()
   }
@@ -180,6 +181,7 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
     })
     // A watch may stay away for long, or have ended, so that it never comes.
     if (!stand) return view.now().map(({ snapshot }) => snapshot)
+    watches.stand()
     this.isStale = this.isOpening = false
     const fresh = await engine.retry({ path }, within => engine.read(keys, within), { signal })
     view.set(fresh)

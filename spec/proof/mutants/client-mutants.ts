@@ -115,8 +115,8 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'watch from now without a read: what happened before it stands is missed',
     file: 'lib/lock/acquire/queue-watcher.ts',
-    right: 'until(this.watching())) return this.read(snapshots)',
-    wrong: 'until(this.watching())) return (this.isOpening = false) || snapshots',
+    right: 'this.watches.stand()\n          return this.read(snapshots)',
+    wrong: 'this.watches.stand()\n          return (this.isOpening = false) || snapshots',
     specs: ['spec/faults/races'],
   },
   {

@@ -71,3 +71,27 @@ it('a request that its process hands the lock hears of it while its watches are 
   await lock.release('name', held)
   await lock.release('name', await asked)
 })
+
+it.each([
+  ['one lock', ['name']],
+  ['a set', ['name', 'other']],
+])('a request for %s is told of watches that are refused whenever they are opened', async (_, names) => {
+  const refusal = new StoreError('refused', 'permission denied')
+  let opened = 0
+  const watch = (range: KeyRange, listener: WatchListener): Watch => {
+    if (!isOfIds(range)) return { ready: NEVER, close: () => {} }
+    opened++
+    const ready = Promise.resolve().then(() => {
+      listener.onEnd(refusal)
+      throw refusal
+    })
+    ready.catch(() => {})
+    return { ready, close: () => {} }
+  }
+  const store = Object.assign(Object.create(memory) as MemoryStore, { watch })
+  const requests = names.map(name => ({ name, ...TERMS }))
+  await lockOf('holder', memory).acquireAll(requests)
+  const asked = lockOf('waiter', store).acquireAll(requests, { wait: 60 })
+  await expect(asked).rejects.toThrow('permission denied')
+  expect(opened).toBeLessThan(10)
+})
