@@ -37,6 +37,12 @@ export function heldSnapshot(key: LockKey, holder: KeyValue, seen?: Snapshot): S
 /**
  * The tickets that a holder key tells of, and behind them those that its process has seen there. Both are parts of one queue that lack none
  * that stands between their first and their last: nobody comes to a queue but at its end. So nobody is passed, however old either is.
+ *
+ * What was seen counts up to the first ticket under a key that is told, too:
+ *
+ *     X and W are told · the ticket of X ends, and X takes another, behind W · that is seen
+ *
+ * In the place that is told of X, its new ticket would be handed the lock before W.
  */
 function farther(
   told: ReadonlyMap<string, KeyValue>,
@@ -46,6 +52,9 @@ function farther(
   if (!seen || seen.tickets.size === 0) return told
   const last = [...told.values()].at(-1) ?? seen.tickets.get(uuid)
   if (!last) return told
-  const more = [...seen.tickets].filter(([, ticket]) => isBehind(ticket, last))
+  const keys = new Set([...told.values()].map(({ key }) => key))
+  const behind = [...seen.tickets].filter(([, ticket]) => isBehind(ticket, last))
+  const end = behind.findIndex(([, ticket]) => keys.has(ticket.key))
+  const more = end < 0 ? behind : behind.slice(0, end)
   return more.length > 0 ? new Map([...told, ...more]) : told
 }

@@ -98,6 +98,21 @@ function boundsQueue({ tickets }: LockKey, compares: readonly Compare[]): boolea
   return compares.some(({ key, end, is }) => key === tickets.key && end !== undefined && is !== '>')
 }
 
+/**
+ * What is known of a lock to which a transaction was applied at this revision that was made from `before`: others of its process may have
+ * changed the queue since, and have `seen` it. Of its holders no more is known than what the transaction has compared:
+ *
+ *     W hears that H was granted · a read from before that is answered late · the grant of W succeeds, which knew of H
+ *
+ * That read, with what the grant of W has written, would show the entry of H without its holder key, as if H were dead.
+ */
+export function withQueueOf(seen: Snapshot, before: Snapshot, revision: bigint): Snapshot {
+  const isNews = before.revision > 0n && seen.revision > before.revision && seen.revision < revision
+  if (!isNews) return before
+  const { tickets, isWhole } = seen
+  return { ...before, revision: seen.revision, tickets, isWhole }
+}
+
 /** The snapshot with one change more. Its revision stays: events of other keys may still be on their way. */
 export function applyEvent(snapshot: Snapshot, event: KeyEvent): Snapshot {
   const draft = new Draft(snapshot)

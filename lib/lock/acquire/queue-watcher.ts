@@ -93,7 +93,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
       if (granted) return granted
       if (this.watch(seen)) this.isOpening = true
       if (this.isOpening) {
-        if (await this.sleep.until(this.watching())) {
+        if (await this.areStanding()) {
           this.watches.stand()
           return this.read(snapshots)
         }
@@ -203,11 +203,14 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
     return this.watches.watch(ranges, this.isOutOfPatience || this.watches.areThere)
   }
 
-  private async watching(): Promise<void> {
+  /** Whether all watches stand. Otherwise something else is to be looked at. @throws EtcdLockUnavailableError, LockError */
+  private async areStanding(): Promise<boolean> {
+    const { sleep, target, watches } = this
     try {
-      await this.watches.ready
+      if (watches.refusal) throw watches.refusal
+      return await sleep.until(watches.ready)
     } catch (error) {
-      throw translated(error, this.target.key.path)
+      throw translated(error, target.key.path)
     }
   }
 

@@ -8,7 +8,7 @@ export class RangeWatches {
   /** Since all of them stood: one has ended. */
   private hasEnded = false
   /** Why one of those has ended, too, that were opened again. */
-  private refusal: Error | undefined
+  private refused: Error | undefined
 
   constructor(
     private readonly store: Store,
@@ -20,9 +20,13 @@ export class RangeWatches {
     return this.watches !== undefined && this.watches.size > 0
   }
 
+  /** Why those that are wanted cannot be had; undefined as long as they may come. */
+  get refusal(): Error | undefined {
+    return this.refused
+  }
+
   /** Resolves when all of them are established. @throws LockError */
   get ready(): Promise<unknown> {
-    if (this.refusal) return Promise.reject(this.refusal)
     return Promise.all([...(this.watches?.values() ?? [])].map(({ ready }) => ready))
   }
 
@@ -55,7 +59,7 @@ export class RangeWatches {
    * refused.
    */
   end(error: Error): void {
-    if (this.hasEnded) this.refusal = error
+    if (this.hasEnded) this.refused = error
     this.hasEnded = true
     this.close()
   }

@@ -172,15 +172,23 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
     this.rereadAt = this.engine.clock.monotonic() + (this.options.isShown ? SHOWN_REREAD_MS : REREAD_MS)
   }
 
+  /** Whether all watches stand. Otherwise something else is to be looked at. @throws EtcdLockUnavailableError, LockError */
+  private async areStanding(): Promise<boolean> {
+    const { keys, markers, sleep, watches } = this
+    try {
+      if (watches.refusal) throw watches.refusal
+      return await sleep.until(Promise.all([markers, watches.ready]))
+    } catch (error) {
+      throw translated(error, keys.join(', '))
+    }
+  }
+
   /** @throws EtcdLockUnavailableError, LockError */
   private async read(): Promise<readonly Snapshot[]> {
-    const { engine, keys, signal, sleep, view, watches } = this
+    const { engine, keys, signal, view, watches } = this
     const path = keys.join(', ')
-    const stand = await sleep.until(Promise.all([this.markers, watches.ready])).catch((error: unknown) => {
-      throw translated(error, path)
-    })
     // A watch may stay away for long, or have ended, so that it never comes.
-    if (!stand) return view.now().map(({ snapshot }) => snapshot)
+    if (!(await this.areStanding())) return view.now().map(({ snapshot }) => snapshot)
     watches.stand()
     this.isStale = this.isOpening = false
     const fresh = await engine.retry({ path }, within => engine.read(keys, within), { signal })

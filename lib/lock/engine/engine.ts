@@ -9,6 +9,7 @@ import {
   applyResult,
   type Snapshot,
   snapshotReads,
+  withQueueOf,
   withTicket,
 } from '../../protocol/snapshot.js'
 import { scopeOf } from '../../protocol/scope.js'
@@ -129,7 +130,11 @@ export class Engine {
     }
     const results = split(all, result)
     const after = before.map((snapshot, at) =>
-      applyResult(this.latest(snapshot, result.revision), transactions[at]!, results[at]!),
+      applyResult(
+        withQueueOf(this.snapshots.get(snapshot.key), snapshot, result.revision),
+        transactions[at]!,
+        results[at]!,
+      ),
     )
     for (const snapshot of after) this.snapshots.set(snapshot)
     let at = transactions.length
@@ -137,12 +142,6 @@ export class Engine {
     for (const rider of riders)
       rider.arrive(this.noted(rider.keys, results.slice(at, (at += rider.keys.length))))
     return { succeeded: result.succeeded, after, rest: results.slice(before.length, transactions.length) }
-  }
-
-  /** What is known of a lock besides: others of this process may have changed its queue since the snapshot that a transaction was made from. */
-  private latest(before: Snapshot, until: bigint): Snapshot {
-    const seen = this.snapshots.get(before.key)
-    return before.revision > 0n && seen.revision > before.revision && seen.revision < until ? seen : before
   }
 
   /** Whether this process holds the lock under this id, or waits for it. */

@@ -122,8 +122,8 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'a lock is looked at before all watches on it stand',
     file: 'lib/lock/acquire/queue-watcher.ts',
-    right: 'await this.sleep.until(this.watching())',
-    wrong: 'this.woken(1).then(() => true)',
+    right: 'return await sleep.until(watches.ready)',
+    wrong: 'return await sleep.atMost(1).then(() => true)',
     specs: ['spec/faults/races'],
   },
   {
@@ -150,8 +150,8 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'several locks are looked at before all watches on them stand',
     file: 'lib/lock/acquire/set-watcher.ts',
-    right: 'sleep.until(Promise.all([this.markers, watches.ready]))',
-    wrong: 'sleep.until(Promise.all([this.markers]))',
+    right: 'sleep.until(Promise.all([markers, watches.ready]))',
+    wrong: 'sleep.until(Promise.all([markers]))',
     specs: ['spec/faults/races'],
   },
   {

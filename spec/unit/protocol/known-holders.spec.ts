@@ -14,6 +14,7 @@ import {
   readSnapshot,
   type Snapshot,
   snapshotReads,
+  withQueueOf,
 } from '../../../lib/protocol/snapshot.js'
 import { KeySpace } from '../../../lib/store/memory/key-space.js'
 
@@ -120,4 +121,19 @@ describe('The holder keys are looked at when a transaction is made', () => {
     expect([...after.holders.keys()]).toStrictEqual(['a', 'c'])
     expect(looksAtAll(grant(after, request('d', 0), now).transaction)).toBe(true)
   })
+})
+
+it('What is known after a grant has all holders that the grant knew of, whatever was read before it and answered late', () => {
+  const CONCURRENCY = 3
+  take('f', undefined, CONCURRENCY)
+  const first = read()
+  etcd.run({ compare: [], success: [{ type: 'put', key: key.ticket('later'), value: '{}' }], failure: [] })
+  const late = read()
+  const heard = { ...first, holders: new Map(first.holders).set('h', first.holders.get('f')!) }
+  const { transaction } = grant(heard, request('w', CONCURRENCY), now)
+  const revision = late.revision + 9n
+  const result = { succeeded: true, revision, results: transaction.success.map(() => []) }
+  const after = applyResult(withQueueOf(late, heard, revision), transaction, result)
+  expect([...after.holders.keys()]).toStrictEqual(['f', 'h', 'w'])
+  expect([...after.tickets.keys()]).toStrictEqual(['later'])
 })

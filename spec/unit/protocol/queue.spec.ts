@@ -129,6 +129,12 @@ describe('Of the queue behind it, a process that is handed the lock knows', () =
     expect(known([], [a, ticket('h', 10n), c, d])).toEqual(['c', 'd'])
   })
 
+  it('no more, where somebody whom the holder key tells of has left, and come again', () => {
+    const again = ticket('a', 20n)
+    expect(known([a, b], [b, again])).toEqual(['a', 'b'])
+    expect(known([a, b], [b, c, again, ticket('d', 21n)])).toEqual(['a', 'b', 'c'])
+  })
+
   it('nothing, where it has not seen its own ticket either', () => {
     expect(known([], [c, d])).toEqual([])
   })
