@@ -33,7 +33,11 @@ export function obstacleOf(targets: readonly TargetState[], now: Timestamp): Obs
 
 /** Whether the obstacle is there yet, by a younger snapshot of its lock: the request needs to look at none of its locks then. */
 export function stillStands({ ahead }: Obstacle, before: Snapshot, now: Snapshot): boolean {
-  if (ahead !== undefined) return now.tickets.has(ahead)
+  if (ahead !== undefined) {
+    // A set that has lost its tickets comes again under its id, and stands behind the request then.
+    const ticket = now.tickets.get(ahead)
+    return ticket !== undefined && ticket.createRevision === before.tickets.get(ahead)?.createRevision
+  }
   const isUnchanged = modRevisionOf(now) === modRevisionOf(before)
   return isUnchanged && [...before.holders.keys()].every(uuid => now.holders.has(uuid))
 }

@@ -8,7 +8,7 @@ import { successorsOfEach } from '../../protocol/lock-set.js'
 import { hasRecord } from '../../protocol/record.js'
 import { handOverSets, type Left } from '../../protocol/set-hand-over.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
-import { asStoreError, StoreError } from '../../store/store-error.js'
+import { asStoreError, isProvenRefusal, StoreError } from '../../store/store-error.js'
 import type { CallOptions } from '../../store/store.js'
 import { atMost } from '../../time/at-most.js'
 import type { Budget } from '../../time/budget.js'
@@ -208,10 +208,8 @@ class ReleaseAttempt {
     const writes = extraOps.length > 0 ? [unconditionally(...extraOps)] : []
     const transactions = [...releases, ...reads, ...writes]
     const { engine, keys } = this
-    const riders = this.ridersWith(transactions)
-    const joined = riders.flatMap(rider => rider.keys)
-    const work = engine.sets.releasing(keys, engine.commitTracked(before, transactions, within, riders))
-    const answer = await engine.sets.joining(joined, work).catch(asStoreError)
+    const work = this.commit(before, transactions, within)
+    const answer = await engine.sets.releasing(keys, work).catch(asStoreError)
     if (answer instanceof StoreError) {
       await this.onFailure(answer, planned, within)
       return false
@@ -236,9 +234,28 @@ class ReleaseAttempt {
     return locks
   }
 
+  /** What etcd has refused with the tickets of others aboard it is asked for again without: one of those may be at fault. @throws StoreError */
+  private async commit(
+    before: readonly Snapshot[],
+    transactions: readonly Transaction[],
+    within: CallOptions,
+  ): ReturnType<Engine['commitTracked']> {
+    const { engine } = this
+    const riders = this.ridersWith(transactions)
+    if (riders.length > 0) {
+      const joined = riders.flatMap(rider => rider.keys)
+      try {
+        return await engine.sets.joining(joined, engine.commitTracked(before, transactions, within, riders))
+      } catch (error) {
+        if (!isProvenRefusal(error)) throw error
+      }
+    }
+    return engine.commitTracked(before, transactions, within)
+  }
+
   /**
    * The sets that join their queues in the same transaction. A release that has failed goes without: of who joined with it, it was not
-   * told. So does one that grants nothing, since a lease was gone, which may have been theirs.
+   * told. So does one that grants nothing, since a lease was gone.
    */
   private ridersWith(transactions: readonly Transaction[]): readonly Rider[] {
     const { keys, view } = this

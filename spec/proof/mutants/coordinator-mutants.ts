@@ -205,6 +205,20 @@ export const coordinatorMutants: readonly Mutant[] = [
     specs: ['spec/unit/lock/set-watcher'],
   },
   {
+    mistake: 'a release is blamed for the tickets that it takes along',
+    file: 'lib/lock/release/release.ts',
+    right: 'if (!isProvenRefusal(error)) throw error',
+    wrong: 'throw error',
+    specs: ['spec/unit/lock/set-watcher'],
+  },
+  {
+    mistake: 'a release is sent again, though what it took along may stand by then',
+    file: 'lib/lock/release/release.ts',
+    right: 'if (!isProvenRefusal(error)) throw error',
+    wrong: '',
+    specs: ['spec/unit/lock/set-watcher'],
+  },
+  {
     mistake: 'two releases under way at once leave a set to itself that waits for both',
     file: 'lib/lock/release/release.ts',
     right: 'if (others.length > 0) await',
@@ -216,6 +230,13 @@ export const coordinatorMutants: readonly Mutant[] = [
     file: 'lib/protocol/obstacle.ts',
     right: 'return isUnchanged && [',
     wrong: 'return isUnchanged || [',
+    specs: ['spec/unit/protocol/obstacle'],
+  },
+  {
+    mistake: 'a set sleeps on while one that was before it has come again behind it',
+    file: 'lib/protocol/obstacle.ts',
+    right: 'ticket !== undefined && ticket.createRevision === before',
+    wrong: 'ticket !== undefined || ticket === before',
     specs: ['spec/unit/protocol/obstacle'],
   },
   {

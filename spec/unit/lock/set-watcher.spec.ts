@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { pino } from 'pino'
+import type { Transaction } from '../../../lib/kv/transaction.js'
 import { acquire } from '../../../lib/lock/acquire/acquire.js'
 import { Engine } from '../../../lib/lock/engine/engine.js'
 import type { Holding } from '../../../lib/lock/engine/holdings.js'
 import { forceRelease } from '../../../lib/lock/release/force-release.js'
 import { releaseById } from '../../../lib/lock/release/release.js'
+import type { ConcurrentLock } from '../../../lib/model/concurrent-lock.js'
 import { LockIds } from '../../../lib/model/lock-ids.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
@@ -14,6 +16,11 @@ import { eventually } from '../../support/eventually.js'
 import { ManualClock } from '../../support/manual-clock.js'
 
 const keyOf = (name: string): LockKey => new LockKey('custom', name)
+
+/** Etcd looks at both branches. */
+function concerns({ success, failure }: Transaction, name: string | undefined): boolean {
+  return [...success, ...failure].some(({ key }) => key.split('/').includes(name ?? 'none'))
+}
 
 interface Taking {
   readonly concurrency?: number
@@ -31,6 +38,8 @@ class Process {
   losesNext = false
   /** The next commit is refused, for want of a lease. */
   refusesNext = false
+  /** Etcd denies it the keys of this lock. */
+  forbidden: string | undefined
   /** While it is set, what watches have to tell is late. */
   late: (() => void)[] | undefined
   private readonly ids = new LockIds()
@@ -44,6 +53,7 @@ class Process {
         const { refusesNext } = this
         this.refusesNext = false
         if (refusesNext) throw new StoreError('lease-not-found', 'gone')
+        if (concerns(args[0], this.forbidden)) throw new StoreError('refused', 'permission denied')
         const result = await store.commit(...args)
         if (losesNext) throw new StoreError('unreachable', 'lost')
         return result
@@ -87,8 +97,8 @@ class Process {
     for (const tell of late) tell()
   }
 
-  async release(holdings: readonly Holding[]): Promise<void> {
-    await releaseById(
+  release(holdings: readonly Holding[]): Promise<ConcurrentLock[]> {
+    return releaseById(
       this.engine,
       holdings.map(({ key }) => key),
       holdings[0]!.uuid,
@@ -200,7 +210,7 @@ describe('A set that waits', () => {
     const third = here.take('b', 'c')
     await turns()
     here.losesNext = true
-    await whilePassing(here.clock, here.release(first))
+    expect(await whilePassing(here.clock, here.release(first))).toHaveLength(2)
     await queued('c', 1)
     await here.release(await whilePassing(here.clock, second))
     await here.release(await whilePassing(here.clock, third))
@@ -214,9 +224,47 @@ describe('A set that waits', () => {
     await eventually(() => expect(here.watches).toBe(1))
     const third = here.take('b', 'c')
     await turns()
+    const before = here.commits
     here.refusesNext = true
     await here.release(first)
     await queued('c', 1)
+    const granted = await whilePassing(here.clock, second)
+    const theReleaseTwiceAndTheTickets = 3
+    expect(here.commits - before).toBe(theReleaseTwiceAndTheTickets)
+    await here.release(granted)
+    await here.release(await whilePassing(here.clock, third))
+    await there.release(await there.take('a', 'b', 'c'))
+  })
+
+  it('that etcd denies its tickets fails alone, and not the release that it was to join with', async () => {
+    const first = await here.take('a', 'b')
+    const second = here.take('a', 'b')
+    await queued('b', 1)
+    await eventually(() => expect(here.watches).toBe(1))
+    here.forbidden = 'c'
+    const third = here.take('b', 'c')
+    const failed = expect(third).rejects.toThrow('permission denied')
+    await turns()
+    await here.release(first)
+    await failed
+    await here.release(await whilePassing(here.clock, second))
+    await there.release(await there.take('a', 'b', 'c'))
+  })
+
+  it('joins by itself when etcd denies the release that it was to join with, which is sent once more', async () => {
+    const first = await here.take('a', 'b')
+    const second = here.take('a', 'b')
+    await queued('b', 1)
+    await eventually(() => expect(here.watches).toBe(1))
+    const third = here.take('b', 'c')
+    await turns()
+    const before = here.commits
+    here.forbidden = 'a'
+    await expect(here.release(first)).rejects.toThrow('permission denied')
+    await queued('c', 1)
+    const theReleaseTwiceAndTheTickets = 3
+    expect(here.commits - before).toBe(theReleaseTwiceAndTheTickets)
+    here.forbidden = undefined
     await here.release(await whilePassing(here.clock, second))
     await here.release(await whilePassing(here.clock, third))
     await there.release(await there.take('a', 'b', 'c'))

@@ -72,6 +72,11 @@ describe('What a set waits for first', () => {
     expect(stillStands(obstacle, queued, lockOf('queued', { first: 3, me: 5 }, 'holder'))).toBe(false)
   })
 
+  it('is gone when that waiter has come again, behind the request', () => {
+    const again = lockOf('queued', { first: 3, me: 5, second: 7 }, 'holder')
+    expect(stillStands({ at: 0, ahead: 'second' }, queued, again)).toBe(false)
+  })
+
   it('stands while all holders do and the KeyLocks has not changed', () => {
     const obstacle = { at: 0, ahead: undefined }
     expect(stillStands(obstacle, held, lockOf('held', { me: 5, last: 9 }, 'holder', 12))).toBe(true)
