@@ -47,7 +47,7 @@ export class LeaseStream {
   renew(id: LeaseId, timeoutMs = this.longestMs): Promise<number> {
     const withinMs = Math.min(timeoutMs, this.longestMs)
     // It would end the stream that all others share.
-    if (withinMs <= 0) return Promise.reject(silence(0))
+    if (withinMs <= 0) return this.refuse()
     return new Promise((resolve, reject) => {
       this.send(id, { deadline: performance.now() + withinMs, withinMs, resolve, reject })
     })
@@ -56,6 +56,11 @@ export class LeaseStream {
   close(): void {
     this.stream.close()
     this.failAll(new StoreError('closed', 'The connection to etcd is closed.'))
+  }
+
+  private async refuse(): Promise<never> {
+    this.connection.assertOpen()
+    throw silence(0)
   }
 
   private send(id: LeaseId, renewal: Renewal): void {

@@ -63,5 +63,6 @@ async function refusesWhenClosed(scene: StoreScene): Promise<void> {
   await scene.rejects(scene.commit(scene.put('a')), 'closed')
   await scene.rejects(scene.store.leases.grant(5), 'closed')
   await scene.rejects(scene.store.leases.renew('1'), 'closed')
+  await scene.rejects(scene.store.leases.renew('1', { timeoutMs: 0 }), 'closed')
   await scene.rejects(scene.watch(scene.all).ready, 'closed')
 }
