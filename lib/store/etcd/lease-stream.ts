@@ -58,9 +58,11 @@ export class LeaseStream {
     this.failAll(new StoreError('closed', 'The connection to etcd is closed.'))
   }
 
-  private async refuse(): Promise<never> {
-    this.connection.assertOpen()
-    throw silence(0)
+  private refuse(): Promise<never> {
+    return Promise.resolve().then(() => {
+      this.connection.assertOpen()
+      throw silence(0)
+    })
   }
 
   private send(id: LeaseId, renewal: Renewal): void {
