@@ -99,6 +99,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
         }
         // A watch may stay away for long, or have ended, so that it never comes. What is known without it does not wait for that.
         if (this.news.isStale) return snapshots
+        if (!this.news.isEmpty && !this.news.hasGrant) return this.news.apply(snapshots)
         continue
       }
       if (this.news.isEmpty) await this.woken(Math.min(this.msUntil(until), this.msOfPatience))

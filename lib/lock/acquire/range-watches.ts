@@ -45,8 +45,27 @@ export class RangeWatches {
       watches.delete(key)
     }
     const fresh = ranges.filter(({ key }) => !watches.has(key))
-    for (const range of fresh) watches.set(range.key, this.store.watch(range, this.listener))
+    for (const range of fresh) watches.set(range.key, this.open(range))
     return fresh.length > 0
+  }
+
+  /** One that ends before it stands is refused. Those beside it may stand: of that nothing follows for this one. */
+  private open(range: KeyRange): Watch {
+    const { listener } = this
+    let hasStood = false
+    const watch = this.store.watch(range, {
+      onEvents: events => listener.onEvents(events),
+      onGap: () => listener.onGap(),
+      onEnd: error => {
+        if (!hasStood) this.refused = error
+        listener.onEnd(error)
+      },
+    })
+    watch.ready.then(
+      () => (hasStood = true),
+      () => {},
+    )
+    return watch
   }
 
   /** All that were opened are established. */

@@ -32,9 +32,11 @@ export class Sleep {
 
   /** Ends when this is done; when it is ended; or when the wait is stopped. Resolves to whether it is done. @throws what it throws */
   until(done: Promise<unknown>): Promise<boolean> {
+    // Not a race with the end of the wait itself, which would keep each of these until then: that ends this, too.
+    void this.listen()
     const ended = new Promise<void>(resolve => (this.wake = resolve))
-    const others = Promise.race([ended, this.listen()])
-    return Promise.race([done.then(() => true), others.then(() => false)])
+    if (this.signal.aborted) this.wake()
+    return Promise.race([done.then(() => true), ended.then(() => false)])
   }
 
   close(): void {

@@ -129,8 +129,8 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'a watch that has ended is awaited, whatever happens meanwhile',
     file: 'lib/lock/acquire/sleep.ts',
-    right: 'const others = Promise.race([ended, this.listen()])',
-    wrong: 'const others = this.listen().then(() => void ended)',
+    right: 'Promise.race([done.then(() => true), ended.then(() => false)])',
+    wrong: 'Promise.race([done.then(() => true), this.listen().then(() => ended).then(() => false)])',
     specs: ['spec/unit/lock/pending-watches'],
   },
   {

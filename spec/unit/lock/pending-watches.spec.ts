@@ -73,13 +73,15 @@ it('a request that its process hands the lock hears of it while its watches are 
 })
 
 it.each([
-  ['one lock', ['name']],
-  ['a set', ['name', 'other']],
-])('a request for %s is told of watches that are refused whenever they are opened', async (_, names) => {
+  ['one lock', ['name'], 'of its id', (range: KeyRange) => isOfIds(range)],
+  ['a set', ['name', 'other'], 'of its id', (range: KeyRange) => isOfIds(range)],
+  ['one lock', ['name'], 'of what is before it', (range: KeyRange) => !isOfIds(range)],
+  ['a set', ['name', 'other'], 'of what is before it', (range: KeyRange) => !isOfIds(range)],
+])('a request for %s %j is told of watches %s that are refused', async (_, names, _of, isRefused) => {
   const refusal = new StoreError('refused', 'permission denied')
   let opened = 0
   const watch = (range: KeyRange, listener: WatchListener): Watch => {
-    if (!isOfIds(range)) return { ready: NEVER, close: () => {} }
+    if (!isRefused(range)) return memory.watch(range, listener)
     opened++
     const ready = Promise.resolve().then(() => {
       listener.onEnd(refusal)
@@ -94,4 +96,13 @@ it.each([
   const asked = lockOf('waiter', store).acquireAll(requests, { wait: 60 })
   await expect(asked).rejects.toThrow('permission denied')
   expect(opened).toBeLessThan(10)
+})
+
+it('a request that another process hands the lock hears of it by its own key, whatever else it is to watch', async () => {
+  const { pending, store } = storeWith(range => !isOfIds(range))
+  const held = await lockOf('holder', memory).acquireAll([{ name: 'name', ...TERMS }])
+  const asked = lockOf('waiter', store).acquire('name', { ...TERMS, wait: 60 })
+  await eventually(() => expect(pending).not.toHaveLength(0))
+  await held.release()
+  expect(await asked).toMatch(/-/)
 })
