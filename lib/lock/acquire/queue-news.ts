@@ -17,6 +17,10 @@ export class QueueNews {
     return !this.isStale && this.events.length === 0 && !this.granted
   }
 
+  get hasEvents(): boolean {
+    return this.events.length > 0
+  }
+
   get hasGrant(): boolean {
     return this.granted !== undefined
   }

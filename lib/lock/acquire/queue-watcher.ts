@@ -93,14 +93,13 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
       if (granted) return granted
       if (this.watch(seen)) this.isOpening = true
       if (this.isOpening) {
-        if (await this.areStanding()) {
+        if (!this.news.hasEvents && (await this.areStanding())) {
           this.watches.stand()
           return this.read(snapshots)
         }
         // A watch may stay away for long, or have ended, so that it never comes. What is known without it does not wait for that.
-        if (this.news.isStale) return snapshots
-        if (!this.news.isEmpty && !this.news.hasGrant) return this.news.apply(snapshots)
-        continue
+        if (this.news.isEmpty || this.news.hasGrant) continue
+        return this.news.apply(snapshots)
       }
       if (this.news.isEmpty) await this.woken(Math.min(this.msUntil(until), this.msOfPatience))
       if (this.news.hasGrant || this.isWithoutNews) continue

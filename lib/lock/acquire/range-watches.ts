@@ -7,7 +7,7 @@ export class RangeWatches {
   private watches: Map<string, Watch> | undefined
   /** Since all of them stood: one has ended. */
   private hasEnded = false
-  /** Why one of those has ended, too, that were opened again. */
+  /** Why one ended before it stood; or again, when all were opened anew. */
   private refused: Error | undefined
 
   constructor(

@@ -98,11 +98,18 @@ it.each([
   expect(opened).toBeLessThan(10)
 })
 
-it('a request that another process hands the lock hears of it by its own key, whatever else it is to watch', async () => {
-  const { pending, store } = storeWith(range => !isOfIds(range))
-  const held = await lockOf('holder', memory).acquireAll([{ name: 'name', ...TERMS }])
-  const asked = lockOf('waiter', store).acquire('name', { ...TERMS, wait: 60 })
-  await eventually(() => expect(pending).not.toHaveLength(0))
-  await held.release()
-  expect(await asked).toMatch(/-/)
-})
+it.each([
+  ['its own key', false],
+  ['its own key, though it has to look anew', true],
+])(
+  'a request that another process hands the lock hears of it by %s, whatever else it is to watch',
+  async (_, hasGap) => {
+    const { pending, standing, store } = storeWith(range => !isOfIds(range))
+    const held = await lockOf('holder', memory).acquireAll([{ name: 'name', ...TERMS }])
+    const asked = lockOf('waiter', store).acquire('name', { ...TERMS, wait: 60 })
+    await eventually(() => expect(pending).not.toHaveLength(0))
+    if (hasGap) for (const listener of standing) listener.onGap()
+    await held.release()
+    expect(await asked).toMatch(/-/)
+  },
+)
