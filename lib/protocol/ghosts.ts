@@ -1,5 +1,5 @@
 import { eventRevision, type KeyEvent, type KeyValue } from '../kv/key-value.js'
-import type { Snapshot } from './snapshot.js'
+import { byPlace, type Snapshot } from './snapshot.js'
 
 /*
  * What a process composes from a snapshot is of the revision of etcd's answer, while the holders and tickets that were not compared are as
@@ -14,22 +14,28 @@ export function isOfGhost({ key, holders, tickets }: Snapshot, event: KeyEvent):
   return false
 }
 
-/** The snapshot without those holders and tickets that were gone already when `read` was true. */
+/**
+ * The snapshot without those holders and tickets that were gone already when `read` was true. One that had come again under its key by then
+ * is shown as it was read: a set that has lost its tickets stands behind those that have come since.
+ */
 export function withoutGhosts(snapshot: Snapshot, read: Snapshot): Snapshot {
-  const { revision } = read
-  if (snapshot.revision <= revision) return snapshot
-  const holders = shownBy(read.holders, snapshot.holders, revision)
-  const tickets = read.isWhole ? shownBy(read.tickets, snapshot.tickets, revision) : snapshot.tickets
+  if (snapshot.revision <= read.revision) return snapshot
+  const holders = asRead(snapshot.holders, read.holders, read.revision)
+  const tickets = read.isWhole ? asRead(snapshot.tickets, read.tickets, read.revision) : snapshot.tickets
   if (holders === snapshot.holders && tickets === snapshot.tickets) return snapshot
   return { ...snapshot, holders, tickets }
 }
 
 type Keys = ReadonlyMap<string, KeyValue>
 
-/** Those that are shown, or have come since. */
-function shownBy(shown: Keys, keys: Keys, revision: bigint): Keys {
-  const stands = ([id, { modRevision }]: [string, KeyValue]): boolean =>
-    modRevision > revision || shown.has(id)
-  const all = [...keys]
-  return all.every(stands) ? keys : new Map(all.filter(stands))
+/** Those that were read, as they were read, and those that have come since, each in its place. */
+function asRead(keys: Keys, read: Keys, revision: bigint): Keys {
+  const isRead = ([id, { modRevision }]: [string, KeyValue]): boolean =>
+    modRevision > revision || read.get(id)?.modRevision === modRevision
+  if ([...keys].every(isRead)) return keys
+  const shown = [...keys].flatMap(([id, kv]): [string, KeyValue][] => {
+    const now = kv.modRevision > revision ? kv : read.get(id)
+    return now ? [[id, now]] : []
+  })
+  return new Map(shown.sort(([, a], [, b]) => byPlace(a, b)))
 }

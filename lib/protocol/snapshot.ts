@@ -267,7 +267,8 @@ export function isBehind(ticket: KeyValue, other: KeyValue): boolean {
   return byPlace(ticket, other) > 0
 }
 
-function byPlace(a: KeyValue, b: KeyValue): number {
+/** As {@link inOrder}. */
+export function byPlace(a: KeyValue, b: KeyValue): number {
   return a.createRevision === b.createRevision
     ? byCount(idIn(a), idIn(b))
     : Number(a.createRevision - b.createRevision)

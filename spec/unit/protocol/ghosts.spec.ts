@@ -32,6 +32,18 @@ it('what a read does not show, and what has not come since, is gone', () => {
   expect(shown(withoutGhosts(composed, read))).toBe('stays,came,waits,joined')
 })
 
+it('what had come again under its key when it was read has the place where it was read', () => {
+  const again = {
+    ...read,
+    holders: holdersOf(['gone', 9n], ['stays', 4n]),
+    tickets: ticketsOf(['waits', 6n], ['left', 8n]),
+  }
+  const { holders, tickets } = withoutGhosts(composed, again)
+  expect(holders.get('gone')).toBe(again.holders.get('gone'))
+  expect([...tickets.keys()].join()).toBe('waits,left,joined')
+  expect(tickets.get('left')).toBe(again.tickets.get('left'))
+})
+
 it('of a queue that was not read to its end, nobody is known to be gone', () => {
   const cut = { ...read, isWhole: false }
   expect(shown(withoutGhosts(composed, cut))).toBe('stays,came,left,waits,joined')
