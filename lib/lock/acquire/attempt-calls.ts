@@ -202,9 +202,16 @@ export class AttemptCalls {
     return snapshots.map(snapshot => after[before.indexOf(snapshot)] ?? snapshot)
   }
 
-  /** The lease of the tickets is going to end: they keep their places on another one, since a put over a key keeps its create revision. */
+  /**
+   * The lease of the tickets is going to end: they keep their places on another one, since a put over a key keeps its create revision.
+   * Where they are seen there, a move without an answer was applied.
+   */
   private async moveTickets(snapshots: readonly Snapshot[], within: CallOptions): Promise<AttemptEvent> {
-    const put = (lease: LeaseId) => this.engine.commit(moveTickets(snapshots, this.uuid, lease), within)
+    const { engine, uuid } = this
+    const put = async (lease: LeaseId): Promise<{ readonly succeeded: boolean }> => {
+      const isThere = snapshots.every(({ tickets }) => (tickets.get(uuid)?.lease ?? lease) === lease)
+      return isThere ? { succeeded: true } : engine.commit(moveTickets(snapshots, uuid, lease), within)
+    }
     return { kind: 'moved', areMoved: await this.leases.moveTickets(put, within) }
   }
 }

@@ -155,6 +155,8 @@ export class AttemptLeases {
     within?: CallOptions,
   ): Promise<boolean> {
     const next = (this.nextTicketLease ??= await this.tickets.join(this, within))
+    // Nobody else may keep it yet, and an answer that is lost takes a while.
+    next.renewDue()
     const outcome = await put(next.id).catch((error: unknown) => {
       if (!isStoreError(error, 'lease-not-found')) throw error
       next.isDoubted = true

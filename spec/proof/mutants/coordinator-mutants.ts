@@ -437,6 +437,13 @@ export const coordinatorMutants: readonly Mutant[] = [
     specs: tickets,
   },
   {
+    mistake: 'a ticket that a move without an answer has put on another lease is put there again',
+    file: 'lib/lock/acquire/attempt-calls.ts',
+    right: 'isThere ? { succeeded: true } : engine',
+    wrong: 'engine',
+    specs: ['spec/unit/lock/acquire-attempt'],
+  },
+  {
     mistake: 'a ticket that moves late to another lease comes back',
     file: 'lib/protocol/move-tickets.ts',
     right: "[{ target: 'mod', key, is: '=', revision: modRevision }]",

@@ -5,6 +5,7 @@ import { type Op, unconditionally } from '../../../lib/kv/transaction.js'
 import { AcquireAttempt } from '../../../lib/lock/acquire/acquire-attempt.js'
 import { QueueWatcher } from '../../../lib/lock/acquire/queue-watcher.js'
 import { Engine } from '../../../lib/lock/engine/engine.js'
+import { Lease } from '../../../lib/lock/leases/lease.js'
 import type { LockTarget } from '../../../lib/lock/options/lock-target.js'
 import { newLockId } from '../../../lib/model/lock-ids.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
@@ -111,6 +112,46 @@ describe('One that waits', () => {
     await put('/another')
     expect(await attempt.advance({})).toEqual({ kind: 'hold' })
     expect(attempt.holdings).toMatchObject([{ token: modRevision }])
+  })
+
+  describe('whose ticket has to move to another lease', () => {
+    let retired: string
+
+    beforeEach(async () => {
+      await put(key.ticket('other'))
+      await attempt.advance({})
+      const rival = {}
+      const lease = engine.tickets.joinIdle(rival)!
+      lease.discard(rival)
+      retired = lease.id
+    })
+
+    const ticket = async () => (await engine.readOne(key)).tickets.get(target.terms.uuid)!
+
+    it('finds in what it reads that a move without an answer was applied, and leaves the lease', async () => {
+      const before = await ticket()
+      const commit = store.commit.bind(store)
+      jest.spyOn(store, 'commit').mockImplementationOnce(async transaction => {
+        await commit(transaction)
+        throw new StoreError('unreachable', 'The test lost the answer.')
+      })
+      await expect(attempt.advance({})).rejects.toMatchObject({ reason: 'unreachable' })
+      const moved = await ticket()
+      expect(moved).toMatchObject({ createRevision: before.createRevision })
+      expect(moved.lease).not.toBe(retired)
+      expect(await attempt.advance({})).toMatchObject({ kind: 'wait', place: 2 })
+      expect(await ticket()).toEqual(moved)
+      await eventually(async () => expect(await store.leases.remaining(retired)).toBeUndefined())
+    })
+
+    it('has the next lease renewed, so that it lasts until an answer comes', async () => {
+      const isAging = jest.spyOn(Lease.prototype, 'isAging', 'get').mockReturnValue(true)
+      const renew = jest.spyOn(engine.pool, 'renew')
+      await attempt.advance({})
+      isAging.mockRestore()
+      const { lease } = await ticket()
+      expect(renew.mock.calls.map(([{ id }]) => id)).toContain(lease)
+    })
   })
 
   it('does not believe in a grant of which it has seen the end', async () => {
