@@ -52,7 +52,7 @@ export function isWithin(key: string, { key: start, end }: KeyRange): boolean {
 }
 
 /** The range of all keys that start with `prefix`, which must end in an ASCII character. */
-export function withPrefix(prefix: string): KeyRange {
+export function withPrefix(prefix: string): Required<KeyRange> {
   const last = prefix.length - 1
   return { key: prefix, end: prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1) }
 }

@@ -19,17 +19,19 @@ export interface Liveness {
   readonly alive?: Pick<ReadonlySet<string>, 'has'>
 }
 
+const NOBODY = new Map<string, ConcurrentLock>()
+
 /** The value of a lock in etcd: its holders by id, in the order in which they came. */
 export class KeyLocks {
-  private entries = new Map<string, ConcurrentLock>()
+  private entries = NOBODY
   /** Whether another has these entries, too: they are copied before they are changed. */
-  #isShared = false
+  #isShared = true
 
   constructor(
     readonly key: string,
     locks: Iterable<ConcurrentLock> = [],
   ) {
-    for (const lock of locks) this.entries.set(lock.uuid, lock)
+    for (const lock of locks) this.changeable.set(lock.uuid, lock)
   }
 
   /** @throws LockUnreadableError when the text is not the JSON of a KeyLocks. */
@@ -56,7 +58,7 @@ export class KeyLocks {
   copy(): KeyLocks {
     const copy = new KeyLocks(this.key)
     copy.entries = this.entries
-    this.#isShared = copy.#isShared = true
+    this.#isShared = true
     return copy
   }
 
@@ -113,9 +115,10 @@ export class KeyLocks {
    * throws, nothing has changed.
    * @throws LockExistingError, LockUnavailableError naming every live holder.
    */
-  add(lock: ConcurrentLock, liveness: Liveness = {}): ConcurrentLock[] {
-    const now = liveness.now ?? Timestamp.now()
-    const expired = this.expired({ ...liveness, now })
+  add(lock: ConcurrentLock, at: Liveness = {}): ConcurrentLock[] {
+    const now = at.now ?? Timestamp.now()
+    const liveness = at.now ? at : { ...at, now }
+    const expired = this.expired(liveness)
     const existing = this.entries.get(lock.uuid)
     if (existing && !expired.includes(existing)) {
       throw new LockExistingError(
@@ -123,7 +126,7 @@ export class KeyLocks {
         { key: this.key },
       )
     }
-    if (!this.fits(lock, { ...liveness, now })) throw this.unavailable(lock, { ...liveness, now })
+    if (!this.fits(lock, liveness)) throw this.unavailable(lock, liveness)
     for (const { uuid } of expired) this.remove(uuid)
     lock.updateCreated(now)
     this.changeable.set(lock.uuid, lock)

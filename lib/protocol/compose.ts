@@ -6,12 +6,12 @@ import type { Timestamp } from '../model/timestamp.js'
 import { handOver, putSuccessors, stillWait, type Successor } from './hand-over.js'
 import { putKeyLocks, unchanged } from './key-locks-ops.js'
 import { idIn, type LockKey } from './lock-key.js'
-import { noUnknownHolders, orphans } from './orphans.js'
+import { countOrphans, noUnknownHolders, orphans } from './orphans.js'
 import { queueReads } from './queue.js'
-import { deleteRecords, putsRecord } from './record.js'
+import { hasRecord, putsRecord } from './record.js'
 import type { Request } from './request.js'
 import { hasRoom } from './room.js'
-import { applyResult, inOrder, isKeyTaken, keyLocksOf, type Snapshot } from './snapshot.js'
+import { applyResult, byId, inOrder, isKeyTaken, keyLocksOf, keyValueOf, type Snapshot } from './snapshot.js'
 import { formatTerms } from './terms.js'
 
 /** A request that comes to the lock: it is granted where nobody is before it, and takes a ticket otherwise if it may wait. */
@@ -43,13 +43,13 @@ export interface Wanted {
 export interface Composition {
   readonly transaction: Transaction
   /** The entries of the holders that leave; none for a holder key whose entry was deleted by hand. */
-  readonly released: ReadonlyMap<string, ConcurrentLock>
+  readonly released: readonly ConcurrentLock[]
   /** Dead entries that it drops. */
   readonly expired: readonly ConcurrentLock[]
   /** The waiters that it hands the lock to. */
   readonly successors: readonly string[]
   /** The ids of the joins that are granted when the transaction succeeds. When it fails, none is. */
-  readonly granted: ReadonlySet<string>
+  readonly granted: readonly string[]
   /** The tickets of its joins that may wait. Those of the granted are put when the transaction fails. */
   readonly tickets: readonly Put[]
   /** Whether it succeeds only if nobody waits but those that it hands the lock to: the tickets which it takes are the whole queue then. */
@@ -75,17 +75,17 @@ export function compose(seen: Snapshot, wanted: Wanted, now: Timestamp): Composi
   const mayHandOver = most > 0
   const successors = mayHandOver ? handOver(snapshot, keyLocks, now, most) : []
   const joins = wanted.joins.map(comerOf)
-  const granted = staysBefore(snapshot, successors) ? [] : admit(snapshot, keyLocks, successors, joins, now)
+  const granted = staysBefore(snapshot, successors) ? [] : admit(snapshot, keyLocks, joins, now)
   const endsQueue = granted.length > 0 || (snapshot.tickets.size === 0 && mayHandOver)
-  const isWritten = released.size > 0 || successors.length > 0 || granted.length > 0
+  const isWritten = released.length > 0 || successors.length > 0 || granted.length > 0
   const expired = isWritten ? dead : []
   const queued = ticketsOf(snapshot.key, joins.slice(granted.length))
-  const tickets = [...ticketsOf(snapshot.key, granted), ...queued]
+  const tickets = granted.length > 0 ? [...ticketsOf(snapshot.key, granted), ...queued] : queued
   const change = { keyLocks, released, expired, successors, granted, endsQueue, queued }
   return {
     released,
     expired,
-    granted: granted.length > 0 ? new Set(granted.map(({ lock }) => lock.uuid)) : NOBODY,
+    granted: granted.map(({ lock }) => lock.uuid),
     successors: successors.map(({ uuid }) => uuid),
     endsQueue,
     tickets,
@@ -100,9 +100,7 @@ export function compose(seen: Snapshot, wanted: Wanted, now: Timestamp): Composi
 /** Of one transaction. Etcd takes 128 by default. */
 const MOST_OPERATIONS = 120
 
-const NOBODY: ReadonlySet<string> = new Set()
 const NO_TICKETS: ReadonlyMap<string, KeyValue> = new Map()
-const NO_ENTRIES: ReadonlyMap<string, ConcurrentLock> = new Map()
 
 /** A join, and its entry as it is to be. */
 interface Comer extends Join {
@@ -121,7 +119,12 @@ function comerOf({ request, created, extraOps }: Join): Comer {
 
 /** The tickets of those that wait. Their entries are as they stay, and printed once. */
 function ticketsOf(key: LockKey, joins: readonly Comer[]): Put[] {
-  return joins.map(join => ticketOf(key, join)).filter(ticket => ticket !== undefined)
+  const tickets: Put[] = []
+  for (const join of joins) {
+    const ticket = ticketOf(key, join)
+    if (ticket) tickets.push(ticket)
+  }
+  return tickets
 }
 
 /** Undefined for one that does not wait. */
@@ -135,20 +138,21 @@ function ticketOf(key: LockKey, { request, lock }: Comer): Put | undefined {
 /** How many waiters can be handed the lock beside what else is wanted. */
 function roomForSuccessors(
   snapshot: Snapshot,
-  { locks }: KeyLocks,
+  keyLocks: KeyLocks,
   { releases, joins, mostSuccessors }: Wanted,
 ): number {
   if (mostSuccessors === 0) return 0
-  const records = deleteRecords(snapshot, releases).length
-  const joining = joins.reduce((sum, { extraOps }) => sum + 1 + extraOps.length, 0)
   const PUT_KEY_LOCKS_AND_READ = 4
   const PUT_HOLDER_AND_DELETE_TICKET = 2
-  const left = MOST_OPERATIONS - PUT_KEY_LOCKS_AND_READ - releases.length - records - joining
-  let orphaned = 0
-  for (const id of snapshot.holders.keys()) if (!locks.has(id) && !releases.includes(id)) orphaned++
+  let left = MOST_OPERATIONS - PUT_KEY_LOCKS_AND_READ
+  for (const uuid of releases) left -= hasRecord(snapshot, uuid) ? 2 : 1
+  for (const { extraOps } of joins) left -= 1 + extraOps.length
+  const orphaned = countOrphans(snapshot, keyLocks, releases)
   // They are deleted one by one or, where that is less, by the ranges between those that stay: each that is handed the lock ends one more.
   const beside = Math.floor((left - orphaned) / PUT_HOLDER_AND_DELETE_TICKET)
-  const between = Math.floor((left - (locks.size + releases.length + 1)) / (PUT_HOLDER_AND_DELETE_TICKET + 1))
+  const between = Math.floor(
+    (left - (keyLocks.locks.size + releases.length + 1)) / (PUT_HOLDER_AND_DELETE_TICKET + 1),
+  )
   return Math.max(orphaned === 0 ? beside : Math.max(beside, between), 0)
 }
 
@@ -194,11 +198,12 @@ function writesOf(
   const { key, tickets } = snapshot
   const { endsQueue, granted, keyLocks, queued, released, successors } = change
   const isGranting = successors.length > 0 || granted.length > 0
-  const ops = granted.flatMap(({ extraOps }) => extraOps)
-  const own: Op[] = releases
-    .filter(uuid => !isKeyTaken(snapshot, uuid))
-    .map(uuid => ({ type: 'delete', key: key.holder(uuid) }))
-  if (released.size > 0 || isGranting)
+  const ops: Op[] = []
+  for (const { extraOps } of granted) ops.push(...extraOps)
+  const own: Op[] = []
+  for (const uuid of releases)
+    if (!isKeyTaken(snapshot, uuid)) own.push({ type: 'delete', key: key.holder(uuid) })
+  if (released.length > 0 || isGranting)
     own.push(putKeyLocks(keyLocks, uuid => leaseAfter(uuid, snapshot, change)))
   ops.push(...unlikeLease(own))
   if (successors.length > 0) ops.push(...putSuccessors(snapshot, successors, isLocal))
@@ -220,12 +225,11 @@ function leaseAfter(
   return join?.request.holderLease ?? successor?.lease ?? holders.get(uuid)?.lease
 }
 
-function removeAll(keyLocks: KeyLocks, ids: readonly string[]): ReadonlyMap<string, ConcurrentLock> {
-  if (ids.length === 0) return NO_ENTRIES
-  const removed = new Map<string, ConcurrentLock>()
+function removeAll(keyLocks: KeyLocks, ids: readonly string[]): ConcurrentLock[] {
+  const removed: ConcurrentLock[] = []
   for (const uuid of ids) {
     const lock = keyLocks.remove(uuid)
-    if (lock) removed.set(uuid, lock)
+    if (lock) removed.push(lock)
   }
   return removed
 }
@@ -235,25 +239,24 @@ function staysBefore({ isWhole, tickets }: Snapshot, successors: readonly Succes
   return tickets.size > successors.length || !(isWhole || tickets.size === 0)
 }
 
-/** The first joins that fit beside the holders, up to the first that does not: nobody is passed. They are added to `keyLocks`. */
+/**
+ * The first joins that fit beside the holders, up to the first that does not: nobody is passed. They are added to `keyLocks`, in which
+ * none is dead.
+ */
 function admit(
   snapshot: Snapshot,
   keyLocks: KeyLocks,
-  successors: readonly Successor[],
   joins: readonly Comer[],
   now: Timestamp,
 ): readonly Comer[] {
-  if (joins.length === 0) return joins
-  const alive = new Set([...snapshot.holders.keys(), ...successors.map(({ uuid }) => uuid)])
   const end = joins.findIndex(({ request, created, lock }) => {
-    const liveness = { now, alive }
+    const liveness = { now, alive: keyLocks.locks }
     const { uuid } = request
-    if (keyLocks.locks.has(uuid) || alive.has(uuid) || isKeyTaken(snapshot, uuid)) return true
+    if (keyLocks.locks.has(uuid) || snapshot.holders.has(uuid) || isKeyTaken(snapshot, uuid)) return true
     if (!keyLocks.fits(request, liveness) || !hasRoom(snapshot, keyLocks, liveness)) return true
     keyLocks.add(lock, liveness)
     // `add` has set it to now.
     lock.updateCreated(created)
-    alive.add(uuid)
     return false
   })
   return end < 0 ? joins : joins.slice(0, end)
@@ -267,8 +270,9 @@ function putHolder(key: LockKey, { request, extraOps, lock }: Comer): Op {
 
 /** Nobody waits but those that the snapshot, which shows the whole queue, tells of. */
 function nobodyElse({ key, revision, tickets }: Snapshot): Compare {
-  if (tickets.size === 0) return { target: 'create', ...key.tickets, is: '=', revision: 0n }
-  return { target: 'create', ...key.tickets, is: '<', revision: revision + 1n }
+  const { key: start, end } = key.tickets
+  if (tickets.size === 0) return { target: 'create', key: start, end, is: '=', revision: 0n }
+  return { target: 'create', key: start, end, is: '<', revision: revision + 1n }
 }
 
 /**
@@ -276,7 +280,9 @@ function nobodyElse({ key, revision, tickets }: Snapshot): Compare {
  * so that every watcher can tell the two apart.
  */
 function unlikeLease(ops: Op[]): Op[] {
-  return ops.sort((a, b) => (a.key < b.key ? 1 : -1))
+  if (ops.length > 2) return ops.sort((a, b) => (a.key < b.key ? 1 : -1))
+  // Mostly one holder comes or leaves, and to sort even two keys takes long.
+  return ops.length === 2 && ops[0]!.key < ops[1]!.key ? ops.reverse() : ops
 }
 
 /**
@@ -292,8 +298,9 @@ export function applyComposition(
   const ran = result.succeeded ? transaction.success : transaction.failure
   if (ran.at(-1)?.type === 'range') return applyResult(before, transaction, result)
   if (endsQueue) {
-    const put = ran.flatMap(({ key }) => ticketAt(key, composition, result.revision) ?? [])
-    const queue = put.length === 0 ? NO_TICKETS : new Map(inOrder(put).map(kv => [idIn(kv), kv]))
+    const put = tickets.filter(({ key }) => ran.some(op => op.key === key))
+    const queue =
+      put.length > 0 ? byId(inOrder(put.map(ticket => keyValueOf(ticket, result.revision)))) : NO_TICKETS
     return { ...applyResult(before, transaction, result), tickets: queue, isWhole: true }
   }
   const unknown = tickets.filter(ticket => !before.tickets.has(idIn(ticket))).map(({ key }) => key)
@@ -305,7 +312,5 @@ export function applyComposition(
 /** The ticket at this key, of a join that was not granted, as the transaction has put it; undefined for one that does not wait. */
 export function ticketAt(path: string, { tickets }: Composition, revision: bigint): KeyValue | undefined {
   const ticket = tickets.find(({ key }) => key === path)
-  if (!ticket) return undefined
-  const { value, lease } = ticket
-  return { key: ticket.key, value, lease, createRevision: revision, modRevision: revision }
+  return ticket && keyValueOf(ticket, revision)
 }

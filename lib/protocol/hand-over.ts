@@ -36,8 +36,9 @@ export interface Successor {
  * no waiter is passed. They are added to `keyLocks`.
  */
 export function handOver(snapshot: Snapshot, keyLocks: KeyLocks, now: Timestamp, most: number): Successor[] {
-  const alive = new Set(snapshot.holders.keys())
   const successors: Successor[] = []
+  if (snapshot.tickets.size === 0) return successors
+  const alive = new Set(snapshot.holders.keys())
   for (const [uuid, ticket] of snapshot.tickets) {
     // Whoever it is that waits: its ticket need not be read.
     if (!keyLocks.fits({ concurrency: 0 }, { now, alive })) break

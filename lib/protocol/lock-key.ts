@@ -19,9 +19,9 @@ interface SlotPath {
 const NO_PATH: SlotPath = { slot: '', path: '' }
 
 interface Ranges {
-  readonly tickets: KeyRange
-  readonly holders: KeyRange
-  readonly markers: KeyRange
+  readonly tickets: Required<KeyRange>
+  readonly holders: Required<KeyRange>
+  readonly markers: Required<KeyRange>
 }
 
 /** Where the keys of one lock live. Prefix and name hold no `/`, so no lock reaches into another's keys. */
@@ -41,16 +41,16 @@ export class LockKey {
   }
 
   /** The tickets of those who wait; by creation, they are the queue. */
-  get tickets(): KeyRange {
+  get tickets(): Required<KeyRange> {
     return this.ranges.tickets
   }
 
-  get holders(): KeyRange {
+  get holders(): Required<KeyRange> {
     return this.ranges.holders
   }
 
   /** The markers of holders that were released, and waiters that were sent away, by force. */
-  get markers(): KeyRange {
+  get markers(): Required<KeyRange> {
     return this.ranges.markers
   }
 
@@ -131,7 +131,7 @@ export class LockKey {
   }
 
   private makeRanges(): Ranges {
-    const below = (kind: string): KeyRange => withPrefix(this.under(kind))
+    const below = (kind: string): Required<KeyRange> => withPrefix(this.under(kind))
     return { tickets: below(ETCD_WRITER_LOCK_KEY), holders: below(HOLDERS), markers: below(FORCED) }
   }
 

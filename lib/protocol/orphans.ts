@@ -21,24 +21,32 @@ import { newestHolder, type Snapshot } from './snapshot.js'
  */
 export function noUnknownHolders(snapshot: Snapshot): Compare[] {
   if (snapshot.knowsHolders) return []
-  return [{ target: 'mod', ...snapshot.key.holders, is: '<', revision: newestHolder(snapshot) + 1n }]
+  const { key, end } = snapshot.key.holders
+  return [{ target: 'mod', key, end, is: '<', revision: newestHolder(snapshot) + 1n }]
+}
+
+/** How many holder keys have no entry, of those that are to stay. */
+export function countOrphans(
+  { holders }: Snapshot,
+  { locks }: KeyLocks,
+  except: readonly string[] = [],
+): number {
+  let count = 0
+  for (const id of holders.keys()) if (!locks.has(id) && !except.includes(id)) count++
+  return count
 }
 
 /**
  * Deletes the holder keys whose entry was removed by hand: that freed the lock, and its holder must see it.
  * There may be more of them than etcd takes operations, so that they go by the ranges between those that stay.
  */
-export function orphans(
-  { key, holders }: Snapshot,
-  keyLocks: KeyLocks,
-  except: readonly string[] = [],
-): Op[] {
-  const isStaying = (id: string): boolean => keyLocks.locks.has(id) || except.includes(id)
-  if ([...holders.keys()].every(isStaying)) return []
+export function orphans(snapshot: Snapshot, keyLocks: KeyLocks, except: readonly string[] = []): Op[] {
+  if (countOrphans(snapshot, keyLocks, except) === 0) return []
+  const { key, holders } = snapshot
   const staying = [...keyLocks.locks.keys(), ...except]
   const bounds = staying.map(id => key.holder(id)).sort(byBytes)
   const starts = [key.holders.key, ...bounds.map(bound => `${bound}\0`)]
-  const gaps = starts.map((start, at) => ({ key: start, end: bounds[at] ?? key.holders.end! }))
+  const gaps = starts.map((start, at) => ({ key: start, end: bounds[at] ?? key.holders.end }))
   return gaps
     .filter(gap => [...holders.values()].some(holder => isWithin(holder.key, gap)))
     .map(gap => ({ type: 'delete', ...gap }))

@@ -20,10 +20,11 @@ const MOST_TOLD = 16
 export function queueReads(key: LockKey, waiting = 0): Range[] {
   const enough = Math.ceil(2 * Math.sqrt(waiting))
   const limit = Math.min(Math.max(MOST_READ, enough), MOST_READ_OF_CROWD)
+  const { holders, tickets } = key
   return [
     { type: 'range', key: key.path },
-    { type: 'range', ...key.holders },
-    { type: 'range', ...key.tickets, limit, order: 'create' },
+    { type: 'range', key: holders.key, end: holders.end },
+    { type: 'range', key: tickets.key, end: tickets.end, limit, order: 'create' },
   ]
 }
 

@@ -26,5 +26,5 @@ export function release(
   if (!showsHolder(snapshot, uuid)) return undefined
   const wanted = { releases: [uuid], joins: [], mostSuccessors, readsQueue, isLocal: () => false }
   const { transaction, released, expired } = compose(snapshot, wanted, now)
-  return { transaction, released: released.get(uuid), expired }
+  return { transaction, released: released[0], expired }
 }

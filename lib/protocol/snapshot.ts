@@ -166,7 +166,8 @@ export function withTicket(snapshot: Snapshot, uuid: string, ticket: KeyValue): 
   return { ...snapshot, tickets: new Map(renamed) }
 }
 
-function keyValueOf({ key, value, lease }: Put, revision: bigint): KeyValue {
+/** What a put that was applied at this revision has made of a key that did not stand. */
+export function keyValueOf({ key, value, lease }: Put, revision: bigint): KeyValue {
   return { key, value, lease, createRevision: revision, modRevision: revision }
 }
 
@@ -250,7 +251,8 @@ function withOldCreateRevision(kv: KeyValue, before: KeyValue | undefined): KeyV
   return before ? { ...kv, createRevision: before.createRevision } : kv
 }
 
-function byId(kvs: readonly KeyValue[]): Map<string, KeyValue> {
+/** By the ids of their owners. */
+export function byId(kvs: readonly KeyValue[]): Map<string, KeyValue> {
   return new Map(kvs.map(kv => [idIn(kv), kv]))
 }
 

@@ -93,7 +93,7 @@ export class AttemptCalls {
       const intent = { uuid, join, from }
       const result = await engine.coordinator(target.key).join(intent, within, waiter?.local)
       if (result.kind === 'answered') {
-        const isGranted = result.succeeded && result.composition.granted.has(uuid)
+        const isGranted = result.succeeded && result.composition.granted.includes(uuid)
         event = { kind: 'answered', isGranted, snapshots: [result.after] }
       } else event = GO
     } catch (error) {

@@ -113,7 +113,7 @@ function onAnswer<E extends Intent>(
   const { released, successors } = turn.composition
   const after = applyComposition(turn.before, turn.composition, result)
   const handedTo = result.succeeded ? successors : []
-  const isFreed = result.succeeded && released.size > 0
+  const isFreed = result.succeeded && released.length > 0
   const first = handedTo.length > 0 ? 'progress' : isFreed ? 'freed' : undefined
   return {
     state: {
@@ -188,6 +188,6 @@ export function ticketOf<E extends Intent>(
   { kind, uuid }: E,
   { turn: { before, composition }, result: { succeeded, revision } }: Tell<E>,
 ): KeyValue | undefined {
-  if (kind === 'release' || (succeeded && composition.granted.has(uuid))) return undefined
+  if (kind === 'release' || (succeeded && composition.granted.includes(uuid))) return undefined
   return ticketAt(before.key.ticket(uuid), composition, revision)
 }

@@ -307,5 +307,5 @@ function returnLeases(
 
 /** The release of this id, as part of a composition. */
 function plannedIn(snapshot: Snapshot, { released, transaction }: Composition, uuid: string): PlannedRelease {
-  return { snapshot, plan: { transaction, released: released.get(uuid), expired: [] } }
+  return { snapshot, plan: { transaction, released: released.find(lock => lock.uuid === uuid), expired: [] } }
 }

@@ -150,7 +150,7 @@ function onJoined(world: World, client: Client, member: Member, news: Tell<Membe
   const { after, result, turn } = news
   const ticket = ticketOf(member, news)
   if (ticket) client.queuedAt = result.revision
-  const isGranted = result.succeeded && turn.composition.granted.has(member.uuid)
+  const isGranted = result.succeeded && turn.composition.granted.includes(member.uuid)
   const snapshots = [ticket ? withTicket(after, member.uuid, ticket) : after]
   tell(world, client, { kind: 'answered', isGranted, snapshots })
 }

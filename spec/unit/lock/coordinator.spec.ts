@@ -115,7 +115,7 @@ const lost = (): Promise<never> => Promise.reject(new StoreError('unreachable', 
 
 async function grantedTo({ uuid, result }: Joined): Promise<boolean> {
   const answer = await result
-  return answer.kind === 'answered' && answer.succeeded && answer.composition.granted.has(uuid)
+  return answer.kind === 'answered' && answer.succeeded && answer.composition.granted.includes(uuid)
 }
 
 async function hasTicket({ uuid, result }: Joined): Promise<boolean> {

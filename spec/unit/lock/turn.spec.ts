@@ -61,7 +61,7 @@ describe('The next turn', () => {
     const line = [join('c'), release('a', heldBy('a', 'b')), join('d'), release('b', nothing)]
     const { turn, unseen } = turnOf(line)
     expect([idsOf(turn!.taken), unseen]).toEqual([['c', 'a', 'd', 'b'], []])
-    expect([...turn!.composition.released.keys()]).toEqual(['a', 'b'])
+    expect(turn!.composition.released.map(({ uuid }) => uuid)).toEqual(['a', 'b'])
   })
 
   it('goes by the newest that any of them, or the process, has seen', () => {

@@ -193,9 +193,9 @@ export class Simulation {
     checkBeginning(after, truth)
     if (!result.succeeded) return
     this.stats.together += Number(leaving.length > 0 && coming.length > 0)
-    this.stats.behind += composition.successors.length > 0 ? composition.granted.size : 0
+    this.stats.behind += composition.successors.length > 0 ? composition.granted.length : 0
     for (const client of coming)
-      if (composition.granted.has(client.request.uuid)) this.noteGranted(client, before)
+      if (composition.granted.includes(client.request.uuid)) this.noteGranted(client, before)
     this.noteHandedOver(before, truth)
     for (const client of leaving) this.restart(client, action)
   }
