@@ -57,7 +57,7 @@ export class KeyLocks {
    */
   copy(): KeyLocks {
     const copy = new KeyLocks(this.key)
-    copy.entries = this.entries
+    copy.share(this.entries)
     this.#isShared = true
     return copy
   }
@@ -115,10 +115,10 @@ export class KeyLocks {
    * throws, nothing has changed.
    * @throws LockExistingError, LockUnavailableError naming every live holder.
    */
-  add(lock: ConcurrentLock, at: Liveness = {}): ConcurrentLock[] {
-    const now = at.now ?? Timestamp.now()
-    const liveness = at.now ? at : { ...at, now }
-    const expired = this.expired(liveness)
+  add(lock: ConcurrentLock, liveness: Liveness = {}): ConcurrentLock[] {
+    const now = liveness.now ?? Timestamp.now()
+    const at = liveness.now ? liveness : { ...liveness, now }
+    const expired = this.expired(at)
     const existing = this.entries.get(lock.uuid)
     if (existing && !expired.includes(existing)) {
       throw new LockExistingError(
@@ -126,7 +126,7 @@ export class KeyLocks {
         { key: this.key },
       )
     }
-    if (!this.fits(lock, liveness)) throw this.unavailable(lock, liveness)
+    if (!this.fits(lock, at)) throw this.unavailable(lock, at)
     for (const { uuid } of expired) this.remove(uuid)
     lock.updateCreated(now)
     this.changeable.set(lock.uuid, lock)
@@ -136,8 +136,14 @@ export class KeyLocks {
   /** Removes the entry of an id, and returns it. */
   remove(uuid: string): ConcurrentLock | undefined {
     const lock = this.entries.get(uuid)
-    if (lock) this.changeable.delete(uuid)
+    if (lock && this.entries.size === 1) this.share(NOBODY)
+    else if (lock) this.changeable.delete(uuid)
     return lock
+  }
+
+  private share(entries: Map<string, ConcurrentLock>): void {
+    this.entries = entries
+    this.#isShared = true
   }
 
   private get changeable(): Map<string, ConcurrentLock> {
