@@ -119,29 +119,35 @@ export class Engine {
     const keys = before.map(({ key }) => key)
     const all = [...transactions, ...riders.flatMap(rider => rider.transactions)]
     let result: TransactionResult
+    let results: readonly TransactionResult[]
     try {
       // Those of several locks go by themselves: most of them have a lock in common, and would wait for each other's answers.
       const scope = keys.length > 1 ? undefined : scopeOf(keys, transactions)
       result = await this.commit(combine(all, scope), within)
+      results = split(all, result)
     } catch (error) {
       for (const key of [...keys, ...riders.flatMap(rider => rider.keys)]) this.snapshots.delete(key)
       for (const rider of riders) rider.fail(error)
       throw error
     }
-    const results = split(all, result)
-    const after = before.map((snapshot, at) =>
-      applyResult(
-        withQueueOf(this.snapshots.get(snapshot.key), snapshot, result.revision),
-        transactions[at]!,
-        results[at]!,
-      ),
-    )
-    for (const snapshot of after) this.snapshots.set(snapshot)
-    let at = transactions.length
-    // At once: an answer that is here already, to what was applied later, would be taken for the younger that knows everything.
-    for (const rider of riders)
-      rider.arrive(this.noted(rider.keys, results.slice(at, (at += rider.keys.length))))
-    return { succeeded: result.succeeded, after, rest: results.slice(before.length, transactions.length) }
+    try {
+      const after = before.map((snapshot, at) =>
+        applyResult(
+          withQueueOf(this.snapshots.get(snapshot.key), snapshot, result.revision),
+          transactions[at]!,
+          results[at]!,
+        ),
+      )
+      for (const snapshot of after) this.snapshots.set(snapshot)
+      return { succeeded: result.succeeded, after, rest: results.slice(before.length, transactions.length) }
+    } finally {
+      let at = transactions.length
+      // At once: an answer that is here already, to what was applied later, would be taken for the younger that knows everything.
+      for (const rider of riders) {
+        const own = results.slice(at, (at += rider.keys.length))
+        rider.arrive(() => this.noted(rider.keys, own))
+      }
+    }
   }
 
   /** Whether this process holds the lock under this id, or waits for it. */

@@ -28,13 +28,23 @@ export class Rider {
     })
   }
 
-  arrive(snapshots: readonly Snapshot[] | undefined): void {
-    this.settle(snapshots)
+  /** @param read takes what is true of its locks from the answer. Where that fails, the set is told why. */
+  arrive(read: () => readonly Snapshot[]): void {
+    try {
+      this.settle(read())
+    } catch (error) {
+      this.reject(error)
+    }
+  }
+
+  /** No transaction has taken it along. */
+  goAlone(): void {
+    this.settle(undefined)
   }
 
   /** The transaction that it was in has failed. The lease that etcd misses may be that of another. */
   fail(error: unknown): void {
-    if (isProvenRefusal(error)) this.settle(undefined)
+    if (isProvenRefusal(error)) this.goAlone()
     else this.reject(error)
   }
 }
@@ -64,7 +74,7 @@ export class RidingSets {
   close(): void {
     for (const [rider, timer] of this.timers) {
       timer.cancel()
-      rider.arrive(undefined)
+      rider.goAlone()
     }
     this.timers.clear()
   }
@@ -74,7 +84,7 @@ export class RidingSets {
     const rider = new Rider(keys, transactions)
     const leave = (): void => {
       this.timers.delete(rider)
-      rider.arrive(undefined)
+      rider.goAlone()
     }
     this.timers.set(rider, this.clock.timer(RIDE_MS, leave))
     return rider

@@ -193,8 +193,8 @@ export const coordinatorMutants: readonly Mutant[] = [
   {
     mistake: 'tickets of a set that travelled with a release without an answer are taken for not sent',
     file: 'lib/lock/engine/riding-sets.ts',
-    right: 'if (isProvenRefusal(error)) this.settle(undefined)',
-    wrong: 'if (isProvenRefusal(error) || error) this.settle(undefined)',
+    right: 'if (isProvenRefusal(error)) this.goAlone()',
+    wrong: 'if (isProvenRefusal(error) || error) this.goAlone()',
     specs: ['spec/unit/lock/riding-sets'],
   },
   {

@@ -1,8 +1,12 @@
-import { beforeEach, describe, expect, it } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { pino } from 'pino'
 import type { Transaction } from '../../../lib/kv/transaction.js'
-import { RidingSets } from '../../../lib/lock/engine/riding-sets.js'
+import { Engine } from '../../../lib/lock/engine/engine.js'
+import { systemHost } from '../../../lib/lock/engine/host.js'
+import { type Rider, RidingSets } from '../../../lib/lock/engine/riding-sets.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
-import { emptySnapshot } from '../../../lib/protocol/snapshot.js'
+import { emptySnapshot, snapshotReads } from '../../../lib/protocol/snapshot.js'
+import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
 import { StoreError } from '../../../lib/store/store-error.js'
 import { type Clock, systemClock, type Timer } from '../../../lib/time/clock.js'
 
@@ -39,7 +43,7 @@ describe('Tickets of sets that are kept back', () => {
     expect(sets.take([], 0)).toStrictEqual([])
     expect(sets.isWanted(keysOf('b', 'c'))).toBe(false)
     const snapshots = keysOf('a', 'b').map(emptySnapshot)
-    rider.arrive(snapshots)
+    rider.arrive(() => snapshots)
     expect(await rider.answer).toBe(snapshots)
     expect(due).toStrictEqual([])
   })
@@ -87,5 +91,54 @@ describe('Tickets of sets that are kept back', () => {
     const silence = new StoreError('unreachable', 'no answer')
     rider.fail(silence)
     await expect(rider.answer).rejects.toBe(silence)
+  })
+})
+
+describe('When what etcd has answered cannot be told to all,', () => {
+  const released = new LockKey('custom', 'released')
+  const release: Transaction = { ...nothing, success: [{ ...put, key: released.path }] }
+  let store: MemoryStore
+  let engine: Engine
+  let riders: readonly Rider[]
+
+  beforeEach(() => {
+    store = new MemoryStore()
+    engine = new Engine(store, systemHost, pino({ level: 'silent' }))
+    const joinOf = (key: LockKey): Transaction => {
+      const success = [{ ...put, key: key.ticket('set') }, ...snapshotReads(key)]
+      return { compare: [], success, failure: success }
+    }
+    for (const names of [['a', 'b'], ['c']]) {
+      const keys = keysOf(...names)
+      sets.wait(keys, keys.map(joinOf))
+    }
+    riders = sets.take([], 0)
+  })
+  afterEach(() => store.close())
+
+  const fault = new Error('a fault')
+  const failAt = (path: string): void => {
+    const set = engine.snapshots.set.bind(engine.snapshots)
+    jest.spyOn(engine.snapshots, 'set').mockImplementation(snapshot => {
+      if (snapshot.key.path === path) throw fault
+      set(snapshot)
+    })
+  }
+  const commit = () => engine.commitTracked([emptySnapshot(released)], [release], {}, riders)
+  const ticketsOfRider = async (at: number): Promise<number[]> =>
+    (await riders[at]!.answer)!.map(({ tickets }) => tickets.size)
+
+  it('since the release is at fault, all riders are told', async () => {
+    failAt(released.path)
+    await expect(commit()).rejects.toBe(fault)
+    expect(await ticketsOfRider(0)).toEqual([1, 1])
+    expect(await ticketsOfRider(1)).toEqual([1])
+  })
+
+  it('since one rider is at fault, it looks by itself, and the others are told', async () => {
+    failAt(riders[0]!.keys[1]!.path)
+    await expect(commit()).resolves.toMatchObject({ succeeded: true })
+    await expect(riders[0]!.answer).rejects.toBe(fault)
+    expect(await ticketsOfRider(1)).toEqual([1])
   })
 })
