@@ -19,7 +19,7 @@ export class WaitDeadline implements StopSignal {
   ) {
     if (caller) allowMany(caller)
     caller?.addEventListener('abort', this.onAbort, { once: true })
-    if (waitMs > 0) this.arm(clock.monotonic() + waitMs, waitMs)
+    if (waitMs > 0 && waitMs < Infinity) this.arm(clock.monotonic() + waitMs, waitMs)
   }
 
   addEventListener(_: 'abort', listener: () => void): void {

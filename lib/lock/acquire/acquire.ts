@@ -11,7 +11,6 @@ import type { Holding } from '../engine/holdings.js'
 import { translated } from '../../store/retry.js'
 import { releaseById } from '../release/release.js'
 import { WaitDeadline } from '../../time/wait-deadline.js'
-import { mayBeHandedOver } from '../../protocol/hand-over.js'
 import { unavailable } from './unavailable-error.js'
 import { QueueWatcher } from './queue-watcher.js'
 import { SetWatcher, type SetWatcherOptions } from './set-watcher.js'
@@ -76,10 +75,8 @@ function waitingFor(
   stop: StopSignal,
   options: SetWatcherOptions,
 ): Waiting {
-  const [target] = targets as readonly [LockTarget]
   if (targets.length > 1) return new SetWatcher(engine, targets, stop, options)
-  const isHandedOver = mayBeHandedOver(target.terms.ttl) && !target.extraOps
-  return new QueueWatcher(engine, target, stop, { ...options, isHandedOver })
+  return new QueueWatcher(engine, targets[0]!, stop, options)
 }
 
 type End = 'hold' | 'left'

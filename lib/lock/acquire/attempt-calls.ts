@@ -11,6 +11,7 @@ import { release } from '../../protocol/release.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
 import type { CallOptions } from '../../store/store.js'
 import { isStoreError } from '../../store/store-error.js'
+import type { TurnResult } from '../engine/coordinator.js'
 import type { Engine } from '../engine/engine.js'
 import { logExpired } from '../engine/log-expired.js'
 import type { LockTarget } from '../options/lock-target.js'
@@ -82,25 +83,17 @@ export class AttemptCalls {
     }
   }
 
-  private async join(from: Snapshot, within: CallOptions): Promise<AttemptEvent> {
+  private join(from: Snapshot, within: CallOptions): Promise<AttemptEvent> {
     const { engine, uuid, waiter } = this
     const [target] = this.targets as readonly [LockTarget]
     const join = this.joinOf(target, 0)
     const renewals = this.leases.renewDue(within)
-    let event: AttemptEvent
-    try {
-      waiter?.prepare()
-      const intent = { uuid, join, from }
-      const result = await engine.coordinator(target.key).join(intent, within, waiter?.local)
-      if (result.kind === 'answered') {
-        const isGranted = result.succeeded && result.composition.granted.includes(uuid)
-        event = { kind: 'answered', isGranted, snapshots: [result.after] }
-      } else event = GO
-    } catch (error) {
-      event = refusedBy(error)
-    }
-    if (renewals) await renewals
-    return event
+    waiter?.prepare()
+    const answer = engine
+      .coordinator(target.key)
+      .join({ uuid, join, from }, within, waiter?.local)
+      .then(result => answered(result, uuid), refusedBy)
+    return renewals ? answer.then(event => renewals.then(() => event)) : answer
   }
 
   /** What is asked of each lock, where a release may grant all; undefined otherwise. */
@@ -214,6 +207,12 @@ export class AttemptCalls {
     }
     return { kind: 'moved', areMoved: await this.leases.moveTickets(put, within) }
   }
+}
+
+function answered(result: TurnResult, uuid: string): AttemptEvent {
+  if (result.kind === 'unseen') return GO
+  const isGranted = result.succeeded && result.composition.granted.includes(uuid)
+  return { kind: 'answered', isGranted, snapshots: [result.after] }
 }
 
 /** Etcd says that it has applied nothing, for want of a lease. @throws whatever else it was */

@@ -20,7 +20,7 @@ export class AttemptLeases {
   /** The lease to which the tickets move. */
   private nextTicketLease: TicketLease | undefined
   /** All leases that this attempt has borrowed, also those it gave up. A key on another lease was moved there by another process. */
-  private readonly taken: LeaseId[] = []
+  private taken: readonly LeaseId[] = []
   /** Undefined while it does not wait. */
   private keepers: Map<Lease, LeaseKeeper> | undefined
 
@@ -142,7 +142,8 @@ export class AttemptLeases {
 
   /** There is no ticket, nor anything under way that may put one. */
   leaveTicket(): void {
-    for (const lease of this.ticketLeases) lease.leave(this)
+    this.ticketLease?.leave(this)
+    this.nextTicketLease?.leave(this)
     this.ticketLease = this.nextTicketLease = undefined
   }
 
@@ -175,22 +176,23 @@ export class AttemptLeases {
    * put one. Otherwise it is revoked.
    */
   returnLeases({ isHeld, areClean, hasTicket }: Remains): void {
-    for (const lease of this.borrowed) this.stopKeeping(lease)
-    for (const lease of isHeld ? [] : this.own(this.borrowed)) {
-      if (areClean) this.pool.return(lease)
-      else this.pool.discard(lease)
+    if (this.keepers) for (const lease of this.borrowed) this.stopKeeping(lease)
+    if (!isHeld) {
+      for (const lease of this.own(this.borrowed)) {
+        if (areClean) this.pool.return(lease)
+        else this.pool.discard(lease)
+      }
     }
-    if (hasTicket) for (const lease of this.ticketLeases) lease.discard(this)
+    if (hasTicket) {
+      this.ticketLease?.discard(this)
+      this.nextTicketLease?.discard(this)
+    }
     this.leaveTicket()
   }
 
   /** The leases of the holders, as far as there are some. */
   private get borrowed(): Lease[] {
     return this.holders.filter(lease => lease !== undefined)
-  }
-
-  private get ticketLeases(): TicketLease[] {
-    return [this.ticketLease, this.nextTicketLease].filter(lease => lease !== undefined)
   }
 
   private own(leases: readonly Lease[]): Lease[] {
@@ -207,13 +209,13 @@ export class AttemptLeases {
 
   private async takeOne(ttl: number, within?: CallOptions): Promise<Lease> {
     const lease = await this.pool.borrow(ttl, within)
-    this.taken.push(lease.id)
+    this.taken = [...this.taken, lease.id]
     return lease
   }
 
   private takeIdle(ttl: number): Lease | undefined {
     const lease = this.pool.borrowIdle(ttl)
-    if (lease) this.taken.push(lease.id)
+    if (lease) this.taken = [...this.taken, lease.id]
     return lease
   }
 

@@ -1,6 +1,7 @@
 import type { KeyEvent } from '../../kv/key-value.js'
 import type { Timestamp } from '../../model/timestamp.js'
 import { decide, watchedBy } from '../../protocol/decide.js'
+import { mayBeHandedOver } from '../../protocol/hand-over.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
 import type { CallOptions } from '../../store/store.js'
 import { translated } from '../../store/retry.js'
@@ -24,8 +25,6 @@ const PATIENCE_MS = 50
 export interface QueueWatcherOptions {
   /** Whether whole queues are read, every two seconds, since somebody is shown them. */
   readonly isShown: boolean
-  /** Whether a release may hand it the lock. Otherwise it takes the lock itself, and watches those before it at once. */
-  readonly isHandedOver: boolean
   /** A release of this process hands the lock over, now or soon: the leases are to be fresh then. Returns whether they are renewed. */
   readonly onHandOver: () => boolean
 }
@@ -171,7 +170,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
 
   /** By what this process has sent, if only for this. */
   private isBeingHandedTo(): boolean {
-    return this.options.isHandedOver && this.coordinator.handTo(this.uuid)
+    return this.isHandedOver && this.coordinator.handTo(this.uuid)
   }
 
   /** Others of its process stand before it, of which each becomes the first before it does. */
@@ -182,8 +181,14 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
   /** Milliseconds until it watches those before it; Infinity when it does already, or others of its process do. */
   private get msOfPatience(): number {
     if (this.firstSince === undefined || this.watches.areThere) return Infinity
-    const patience = this.options.isHandedOver ? PATIENCE_MS : 0
+    const patience = this.isHandedOver ? PATIENCE_MS : 0
     return Math.max(0, this.firstSince + patience - this.engine.clock.monotonic())
+  }
+
+  /** Whether a release may hand it the lock. Otherwise it takes the lock itself, and watches those before it at once. */
+  private get isHandedOver(): boolean {
+    const { extraOps, terms } = this.target
+    return mayBeHandedOver(terms.ttl) && !extraOps
   }
 
   private get isOutOfPatience(): boolean {

@@ -3,10 +3,10 @@ import type { Clock } from '../../time/clock.js'
 
 /** The sleeps of one waiter, until its wait is stopped. */
 export class Sleep {
-  private wake: () => void = () => {}
-  private stop: () => void = () => {}
-  /** Resolves at the end of the wait. */
-  private stopped: Promise<void> | undefined
+  /** Ends the sleep under way. */
+  private wake: (() => void) | undefined
+  /** Made by the first sleep: most locks are granted without a wait. */
+  private onAbort: (() => void) | undefined
 
   constructor(
     private readonly clock: Clock,
@@ -16,9 +16,9 @@ export class Sleep {
   /** Ends after so many milliseconds, one at least; when it is ended; or when the wait is stopped. */
   atMost(ms: number): Promise<void> {
     if (this.signal.aborted) return Promise.resolve()
-    void this.listen()
+    this.listen()
     return new Promise(resolve => {
-      const timer = this.clock.timer(Math.max(ms, 1), () => this.wake())
+      const timer = this.clock.timer(Math.max(ms, 1), () => this.end())
       this.wake = () => {
         timer.cancel()
         resolve()
@@ -27,34 +27,27 @@ export class Sleep {
   }
 
   end(): void {
-    this.wake()
+    this.wake?.()
   }
 
   /** Ends when this is done; when it is ended; or when the wait is stopped. Resolves to whether it is done. @throws what it throws */
   until(done: Promise<unknown>): Promise<boolean> {
     // Not a race with the end of the wait itself, which would keep each of these until then: that ends this, too.
-    void this.listen()
+    this.listen()
     const ended = new Promise<void>(resolve => (this.wake = resolve))
-    if (this.signal.aborted) this.wake()
+    if (this.signal.aborted) this.end()
     return Promise.race([done.then(() => true), ended.then(() => false)])
   }
 
   close(): void {
+    if (!this.onAbort) return
     this.signal.removeEventListener('abort', this.onAbort)
-    this.onAbort()
+    this.end()
   }
 
-  private readonly onAbort = (): void => {
-    this.stop()
-    this.wake()
-  }
-
-  /** Made by the first sleep: most locks are granted without a wait. */
-  private listen(): Promise<void> {
-    return (this.stopped ??= new Promise(resolve => {
-      this.stop = resolve
-      this.signal.addEventListener('abort', this.onAbort)
-      if (this.signal.aborted) resolve()
-    }))
+  private listen(): void {
+    if (this.onAbort) return
+    this.onAbort = () => this.end()
+    this.signal.addEventListener('abort', this.onAbort)
   }
 }

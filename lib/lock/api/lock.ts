@@ -136,8 +136,8 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
    * Releases a holding by its id, from any process, and grants the lock to the next waiters in the same transaction.
    * Never rejects: a failure is logged, and the lock ends with its ttl. Writes are retried for two minutes.
    */
-  async release(name: string, id: string): Promise<void> {
-    await this.releaseQuietly([name], id)
+  release(name: string, id: string): Promise<void> {
+    return this.releaseQuietly([name], id).then(() => {})
   }
 
   /**

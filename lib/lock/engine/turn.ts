@@ -1,4 +1,3 @@
-import { unconditionally } from '../../kv/transaction.js'
 import type { Timestamp } from '../../model/timestamp.js'
 import { compose, type Composition, type Join } from '../../protocol/compose.js'
 import { decide } from '../../protocol/decide.js'
@@ -85,7 +84,7 @@ export function nextTurn<I extends Intent>(
   const before = onlyJoins ? guessFor(joins[0]!, seen, now) : seen
   const composition = compose(before, { releases, joins, mostSuccessors, waiting, isLocal }, now)
   return {
-    turn: { before, composition: withoutRecords(composition, before, releases, joins), taken },
+    turn: { before, composition: withoutRecords(composition, before, releases), taken },
     unseen,
     left,
   }
@@ -101,14 +100,11 @@ function withoutRecords(
   composition: Composition,
   before: Snapshot,
   releases: readonly string[],
-  joins: readonly Join[],
 ): Composition {
   const { compare, success: writes, failure } = composition.transaction
   const records = deleteRecords(before, releases)
   const success = records.length > 0 ? [...records, ...writes] : writes
-  // Nothing else that is composed touches a record.
-  const extraOps = joins.flatMap(join => join.extraOps)
-  const scope = scopeOf([before.key], [unconditionally(...records, ...extraOps)])
+  const scope = scopeOf([before.key], [{ compare, success, failure }])
   return { ...composition, transaction: { compare, success, failure, scope } }
 }
 

@@ -69,7 +69,7 @@ export async function releaseById(
 ): Promise<ConcurrentLock[]> {
   checkId(uuid)
   const { budget = engine.budget(), mayBeRepeated = false } = options
-  const holdings = keys.map(key => engine.holdings.lend(key, uuid)).filter(holding => holding !== undefined)
+  const lent = keys.map(key => engine.holdings.lend(key, uuid))
   const attempt = new ReleaseAttempt(engine, keys, uuid, options)
   let confirmed: readonly PlannedRelease[] = []
   let isKept = false
@@ -81,8 +81,10 @@ export async function releaseById(
     isKept = mayBeRepeated && error instanceof EtcdLockUnavailableError
     throw error
   } finally {
-    const gone = holdings.filter(holding => !engine.holdings.settle(holding, isKept))
-    returnLeases(engine, uuid, gone, confirmed)
+    // Also what another Lock of this process took: it knows nothing of this release, and the key is free.
+    for (const { snapshot } of confirmed) engine.ids.free(snapshot.key.path, uuid)
+    for (const holding of lent)
+      if (holding && !engine.holdings.settle(holding, isKept)) returnLease(engine, holding, confirmed)
   }
 }
 
@@ -285,24 +287,18 @@ class ReleaseAttempt {
   }
 }
 
-function returnLeases(
-  { holdings: known, ids, pool }: Engine,
-  uuid: string,
-  holdings: readonly Holding[],
+function returnLease(
+  { holdings, pool }: Engine,
+  holding: Holding,
   confirmed: readonly PlannedRelease[],
 ): void {
-  // Also what another Lock of this process took: it knows nothing of this release, and the key is free.
-  for (const { snapshot } of confirmed) ids.free(snapshot.key.path, uuid)
-  for (const holding of holdings) {
-    const { key, lease } = holding
-    const released = confirmed.find(({ snapshot }) => snapshot.key.path === key.path)
-    const isClean = isReusable(lease.id, released, uuid)
-    if (isClean) pool.return(lease)
-    else pool.discard(lease)
-    if (!released) known.rest(holding)
-    const last = released?.snapshot.holders.get(uuid)?.lease
-    if (last !== undefined && last !== lease.id) pool.discard({ id: last })
-  }
+  const { key, lease, uuid } = holding
+  const released = confirmed.find(({ snapshot }) => snapshot.key.path === key.path)
+  if (isReusable(lease.id, released, uuid)) pool.return(lease)
+  else pool.discard(lease)
+  if (!released) holdings.rest(holding)
+  const last = released?.snapshot.holders.get(uuid)?.lease
+  if (last !== undefined && last !== lease.id) pool.discard({ id: last })
 }
 
 /** The release of this id, as part of a composition. */

@@ -130,7 +130,8 @@ export const clientMutants: readonly Mutant[] = [
     mistake: 'a watch that has ended is awaited, whatever happens meanwhile',
     file: 'lib/lock/acquire/sleep.ts',
     right: 'Promise.race([done.then(() => true), ended.then(() => false)])',
-    wrong: 'Promise.race([done.then(() => true), this.listen().then(() => ended).then(() => false)])',
+    wrong:
+      'Promise.race([done.then(() => true), ended.then(() => !this.signal.aborted && done.then(() => true))])',
     specs: ['spec/unit/lock/pending-watches'],
   },
   {

@@ -30,7 +30,6 @@ describe('One that waits', () => {
     target = { key, terms: { uuid: newLockId(), owner: 'tester', concurrency: 1, ttl: 30 } }
     watcher = new QueueWatcher(engine, target, stop.signal, {
       isShown: false,
-      isHandedOver: true,
       onHandOver: () => false,
     })
     attempt = new AcquireAttempt(engine, [target], true, stop.signal, watcher)
