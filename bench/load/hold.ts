@@ -8,6 +8,8 @@ const TTL = 30
 const REST_MS = (TTL * 1000) / 3
 const AT_ONCE = 64
 const CYCLES = 200
+/** How often so many: a figure is the median of them, since a noisy moment of the machine lasts as long as one. */
+const ROUNDS = 5
 
 /** What a process needs that holds so many locks. */
 export interface Needed {
@@ -15,8 +17,8 @@ export interface Needed {
   readonly heap: number
   /** Share of one core while nothing but renewals happens. */
   readonly cpu: number
-  /** Milliseconds of the acquisition and the release of one more. */
-  readonly cycleP50: number
+  /** Milliseconds of the acquisition and the release of one more, of each round. */
+  readonly cycleP50: readonly number[]
   /** How many a second were taken, to get here. */
   readonly taken: number
 }
@@ -48,7 +50,14 @@ export class HoldingProcess {
     return { taken, cpu: await restingCpu(), heap: await heap(), cycleP50: await this.cycleP50() }
   }
 
-  private async cycleP50(): Promise<number> {
+  /** The first round is not counted. */
+  private async cycleP50(): Promise<number[]> {
+    const rounds: number[] = []
+    for (let round = 0; round <= ROUNDS; round++) rounds.push(await this.roundP50())
+    return rounds.slice(1)
+  }
+
+  private async roundP50(): Promise<number> {
     const times: number[] = []
     while (times.length < CYCLES) {
       const start = now()

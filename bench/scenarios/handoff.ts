@@ -15,8 +15,8 @@ const LOADS = [
   { name: '100 waiters, 4 processes', processes: 4, clients: 100, limit: 1.5 },
 ]
 const MOST_UNFAIR = 1.05
-/** One hand-off follows the other, so that each of four processes makes some hundred a second. */
-const SETTLES_OF_FOUR = 5
+/** One hand-off follows the other: each of four processes makes some hundred a second, and takes a minute until it has settled. */
+const SETTLES_OF_FOUR = 10
 
 export const handoff = loadScenario({
   name: 'handoff',

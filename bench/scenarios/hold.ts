@@ -69,7 +69,7 @@ function figuresOf({ heap, cpu, cycleP50, taken }: Needed, bytesEach: number | u
     heapMegabytes: spreadOf([heap / 1e6]),
     ...(bytesEach !== undefined && { bytesEach: spreadOf([bytesEach]) }),
     cpu: spreadOf([cpu]),
-    cycleP50: spreadOf([cycleP50]),
+    cycleP50: spreadOf(cycleP50),
     takenPerSecond: spreadOf([taken]),
   }
 }

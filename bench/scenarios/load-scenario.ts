@@ -9,7 +9,7 @@ import type { Variant } from './variant.js'
 
 interface Loads extends Omit<Scenario, 'run'> {
   readonly peers: readonly Peer[]
-  /** Of whom no target speaks: they run half as often. */
+  /** Of whom no target speaks: they run half as often, and settle no longer than in other loads. */
   readonly others?: readonly Peer[]
   readonly variants: readonly Variant[]
   /** Where there are many loads, no more rounds than these. */
@@ -39,8 +39,8 @@ async function runAll(
   const entrantsOf = (variant: Variant): Entrant[] => {
     const most = variant.isLarge ? Math.min(rounds, ROUNDS_OF_LARGE) : rounds
     return [
-      ...(variant.peers ?? peers).map(peer => ({ peer, rounds: most })),
-      ...others.map(peer => ({ peer, rounds: Math.ceil(most / 2) })),
+      ...(variant.peers ?? peers).map(peer => ({ peer, rounds: most, settles: variant.settles ?? 1 })),
+      ...others.map(peer => ({ peer, rounds: Math.ceil(most / 2), settles: 1 })),
     ]
   }
   for (const group of alike(wanted)) {

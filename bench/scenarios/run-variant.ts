@@ -17,6 +17,8 @@ const ENOUGH_TO_SETTLE = 100
 export interface Entrant {
   readonly peer: Peer
   readonly rounds: number
+  /** How many times as long as in other loads its processes run before it counts. */
+  readonly settles: number
 }
 
 /**
@@ -31,19 +33,20 @@ export async function runVariant(
   { settings, progress }: Bench,
 ): Promise<Outcome> {
   const counted = new Map<string, Round[]>(entrants.map(({ peer }) => [peer.name, []]))
-  const settle = async (name: string): Promise<readonly Child[]> => {
+  const settle = async ({ peer: { name }, settles }: Entrant): Promise<readonly Child[]> => {
     progress(`${variant.name}, until it has settled: ${name}`)
-    const share = (variant.settles ?? 1) * (teams.has(name) ? SHARE_OF_SETTLED : 1)
+    const share = settles * (teams.has(name) ? SHARE_OF_SETTLED : 1)
     const team = await teams.of(name)
     await settled(team, variant, backends, { ...settings, settleSeconds: settings.settleSeconds * share })
     return team
   }
-  if (!variant.gathers) for (const { peer } of entrants) await settle(peer.name)
+  if (!variant.gathers) for (const entrant of entrants) await settle(entrant)
   const most = Math.max(...entrants.map(({ rounds }) => rounds))
   for (let round = 1; round <= most; round++) {
-    for (const { peer, rounds } of entrants) {
+    for (const entrant of entrants) {
+      const { peer, rounds } = entrant
       if (round > rounds) continue
-      const team = variant.gathers ? await settle(peer.name) : await teams.of(peer.name)
+      const team = variant.gathers ? await settle(entrant) : await teams.of(peer.name)
       progress(`${variant.name}, round ${round} of ${rounds}: ${peer.name}`)
       counted.get(peer.name)!.push(await runOnce(team, variant, backends, settings))
       if (variant.gathers) await teams.kill(peer.name)

@@ -18,7 +18,10 @@ export interface Variant extends Pick<BackendNeeds, 'members' | 'etcds'> {
   readonly until?: 'time' | 'all-served'
   /** Whether all clients wait in the queue before the time begins, each round with processes of its own. */
   readonly gathers?: boolean
-  /** How many times as long as others its processes take to settle; 1 when it is not given. V8 goes by how often its code has run. */
+  /**
+   * How many times as long as in other loads the processes of the peers that are compared take to settle; 1 when it is not given. V8
+   * goes by how often its code has run.
+   */
   readonly settles?: number
   /** Whether it takes long: only a whole run has it, for two rounds. */
   readonly isLarge?: boolean
