@@ -2,7 +2,9 @@
 const NUMBER_BYTES = 7
 
 /** Ten bytes of seven bits hold 64 bits. */
-const LONGEST_SHIFT = 63n
+const LONGEST = 10
+/** In which the halves of a long number become one: each operation on a bigint would make another. */
+const HALVES = new DataView(new ArrayBuffer(8))
 
 /** Reads protobuf's wire format. The caller asks for each tag, and for what it stands for. */
 export class ProtoReader {
@@ -90,13 +92,24 @@ export class ProtoReader {
     return new Error(`The answer of etcd is cut off in a number, after ${this.buffer.length} bytes.`)
   }
 
+  /** A lease's id is as long as this, and so is that of a cluster. */
   private longInt64(): bigint {
-    let value = 0n
-    for (let shift = 0n; ; shift += 7n) {
+    // Of 28, 28 and 8 bits: what lies beyond the 64 is dropped.
+    let low = 0
+    let middle = 0
+    let top = 0
+    for (let index = 0; index < LONGEST; index++) {
       const byte = this.buffer[this.at++]
-      if (byte === undefined || shift > LONGEST_SHIFT) throw this.cutOff()
-      value |= BigInt(byte & 0x7f) << shift
-      if (byte < 0x80) return BigInt.asIntN(64, value)
+      if (byte === undefined) break
+      const bits = byte & 0x7f
+      if (index < 4) low |= bits << (7 * index)
+      else if (index < 8) middle |= bits << (7 * (index - 4))
+      else top |= bits << (7 * (index - 8))
+      if (byte >= 0x80) continue
+      HALVES.setUint32(0, (top << 24) | (middle >>> 4))
+      HALVES.setUint32(4, (middle << 28) | low)
+      return HALVES.getBigInt64(0)
     }
+    throw this.cutOff()
   }
 }
