@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { pino } from 'pino'
 import type { Transaction } from '../../../lib/kv/transaction.js'
-import { acquire } from '../../../lib/lock/acquire/acquire.js'
+import { acquire, type WaitOptions } from '../../../lib/lock/acquire/acquire.js'
 import { Engine } from '../../../lib/lock/engine/engine.js'
 import type { Holding } from '../../../lib/lock/engine/holdings.js'
 import { forceRelease } from '../../../lib/lock/release/force-release.js'
@@ -26,6 +26,7 @@ interface Taking {
   readonly concurrency?: number
   readonly ttl?: number
   readonly signal?: AbortSignal
+  readonly onWait?: WaitOptions['onWait']
 }
 
 /** One of several processes, with a clock that stands still. */
@@ -34,10 +35,8 @@ class Process {
   readonly engine: Engine
   commits = 0
   watches = 0
-  /** The answer to the next commit. */
-  losesNext = false
-  /** The next commit is refused, for want of a lease. */
-  refusesNext = false
+  /** What becomes of the next commit: its answer is lost, or it is refused, for want of a lease. */
+  next: 'lost' | 'refused' | undefined
   /** Etcd denies it the keys of this lock. */
   forbidden: string | undefined
   /** While it is set, what watches have to tell is late. */
@@ -48,14 +47,12 @@ class Process {
     const counted = {
       commit: async (...args: Parameters<MemoryStore['commit']>) => {
         this.commits++
-        const { losesNext } = this
-        this.losesNext = false
-        const { refusesNext } = this
-        this.refusesNext = false
-        if (refusesNext) throw new StoreError('lease-not-found', 'gone')
+        const { next } = this
+        this.next = undefined
+        if (next === 'refused') throw new StoreError('lease-not-found', 'gone')
         if (concerns(args[0], this.forbidden)) throw new StoreError('refused', 'permission denied')
         const result = await store.commit(...args)
-        if (losesNext) throw new StoreError('unreachable', 'lost')
+        if (next === 'lost') throw new StoreError('unreachable', 'lost')
         return result
       },
       watch: (ranges: Parameters<MemoryStore['watch']>[0], listener: WatchListener) => {
@@ -79,14 +76,14 @@ class Process {
     return this.takeOf({}, ...names)
   }
 
-  takeOf({ concurrency = 1, ttl = 30, signal }: Taking, ...names: string[]): Promise<Holding[]> {
+  takeOf({ concurrency = 1, ttl = 30, ...options }: Taking, ...names: string[]): Promise<Holding[]> {
     const keys = names.map(keyOf)
     const uuid = this.ids.take(keys.map(({ path }) => path))
     const terms = { uuid, owner: 'tester', concurrency, ttl }
     return acquire(
       this.engine,
       keys.map(key => ({ key, terms })),
-      { waitMs: Infinity, signal },
+      { waitMs: Infinity, ...options },
     )
   }
 
@@ -165,6 +162,23 @@ describe('A set that waits', () => {
       expect(tickets.size).toBe(count)
     })
 
+  /** One set that is held, and a second one that waits for it. */
+  async function taken(...seconds: string[]): Promise<{ first: Holding[]; second: Promise<Holding[]> }> {
+    const first = await here.take('a', 'b')
+    const second = here.take(...seconds)
+    await queued('b', 1)
+    await eventually(() => expect(here.watches).toBe(1))
+    return { first, second }
+  }
+
+  /** And a third one, which is about to join with the release of the first. */
+  async function aboard() {
+    const { first, second } = await taken('a', 'b')
+    const third = here.take('b', 'c')
+    await turns()
+    return { first, second, third }
+  }
+
   it('is granted all by a release of its process, without a call and a watch of its own', async () => {
     const first = await here.take('a', 'b')
     const second = here.take('b', 'c')
@@ -183,12 +197,7 @@ describe('A set that waits', () => {
   })
 
   it('and asks behind others of its process joins with their release, or after a while', async () => {
-    const first = await here.take('a', 'b')
-    const second = here.take('a', 'b')
-    await queued('b', 1)
-    await eventually(() => expect(here.watches).toBe(1))
-    const third = here.take('b', 'c')
-    await turns()
+    const { first, second, third } = await aboard()
     const before = here.commits
     await here.release(first)
     expect(here.commits - before).toBe(1)
@@ -203,13 +212,8 @@ describe('A set that waits', () => {
   })
 
   it('finds its tickets that joined with a release whose answer was lost', async () => {
-    const first = await here.take('a', 'b')
-    const second = here.take('a', 'b')
-    await queued('b', 1)
-    await eventually(() => expect(here.watches).toBe(1))
-    const third = here.take('b', 'c')
-    await turns()
-    here.losesNext = true
+    const { first, second, third } = await aboard()
+    here.next = 'lost'
     expect(await whilePassing(here.clock, here.release(first))).toHaveLength(2)
     await queued('c', 1)
     await here.release(await whilePassing(here.clock, second))
@@ -218,14 +222,9 @@ describe('A set that waits', () => {
   })
 
   it('joins by itself when etcd has refused the release that it was to join with', async () => {
-    const first = await here.take('a', 'b')
-    const second = here.take('a', 'b')
-    await queued('b', 1)
-    await eventually(() => expect(here.watches).toBe(1))
-    const third = here.take('b', 'c')
-    await turns()
+    const { first, second, third } = await aboard()
     const before = here.commits
-    here.refusesNext = true
+    here.next = 'refused'
     await here.release(first)
     await queued('c', 1)
     const granted = await whilePassing(here.clock, second)
@@ -237,10 +236,7 @@ describe('A set that waits', () => {
   })
 
   it('that etcd denies its tickets fails alone, and not the release that it was to join with', async () => {
-    const first = await here.take('a', 'b')
-    const second = here.take('a', 'b')
-    await queued('b', 1)
-    await eventually(() => expect(here.watches).toBe(1))
+    const { first, second } = await taken('a', 'b')
     here.forbidden = 'c'
     const third = here.take('b', 'c')
     const failed = expect(third).rejects.toThrow('permission denied')
@@ -252,12 +248,7 @@ describe('A set that waits', () => {
   })
 
   it('joins by itself when etcd denies the release that it was to join with, which is sent once more', async () => {
-    const first = await here.take('a', 'b')
-    const second = here.take('a', 'b')
-    await queued('b', 1)
-    await eventually(() => expect(here.watches).toBe(1))
-    const third = here.take('b', 'c')
-    await turns()
+    const { first, second, third } = await aboard()
     const before = here.commits
     here.forbidden = 'a'
     await expect(here.release(first)).rejects.toThrow('permission denied')
@@ -283,11 +274,8 @@ describe('A set that waits', () => {
   })
 
   it('finds what a release has granted it whose answer was lost', async () => {
-    const first = await here.take('a', 'b')
-    const waiting = here.take('b', 'c')
-    await queued('b', 1)
-    await eventually(() => expect(here.watches).toBe(1))
-    here.losesNext = true
+    const { first, second: waiting } = await taken('b', 'c')
+    here.next = 'lost'
     const releasing = here.release(first)
     await eventually(async () => {
       here.clock.pass(10)
@@ -299,10 +287,7 @@ describe('A set that waits', () => {
   })
 
   it('is granted nothing of what a holder keeps of which one lock is taken by force', async () => {
-    const holdings = await here.take('a', 'b')
-    const waiting = here.take('a', 'b')
-    await queued('b', 1)
-    await eventually(() => expect(here.watches).toBe(1))
+    const { first: holdings, second: waiting } = await taken('a', 'b')
     const [{ key, uuid }, kept] = holdings as [Holding, Holding]
     expect(await forceRelease(here.engine, key, uuid, { reason: 'It is paused.', by: 'tester' })).toBe(true)
     expect([...(await there.engine.readOne(kept.key)).holders.keys()]).toStrictEqual([uuid])
@@ -313,17 +298,9 @@ describe('A set that waits', () => {
   it('that is shown its place hears of each change', async () => {
     const first = await there.take('a', 'b')
     const places: string[] = []
-    const keys = ['a', 'b'].map(keyOf)
-    const uuid = new LockIds().take(keys.map(({ path }) => path))
-    const terms = { uuid, owner: 'tester', concurrency: 1, ttl: 30 }
-    const waiting = acquire(
-      here.engine,
-      keys.map(key => ({ key, terms })),
-      {
-        waitMs: Infinity,
-        onWait: seen => places.push(seen.map(({ snapshot }) => snapshot.tickets.size).join()),
-      },
-    )
+    const onWait: WaitOptions['onWait'] = seen =>
+      places.push(seen.map(({ snapshot }) => snapshot.tickets.size).join())
+    const waiting = here.takeOf({ onWait }, 'a', 'b')
     await queued('a', 1)
     const behind = there.take('b', 'c')
     await queued('b', 2)
@@ -403,14 +380,7 @@ describe('A set that waits', () => {
   it('that relied on one before it looks anew when that has left', async () => {
     const first = await there.take('a')
     const stop = new AbortController()
-    const keys = ['a', 'b'].map(keyOf)
-    const uuid = new LockIds().take(keys.map(({ path }) => path))
-    const terms = { uuid, owner: 'tester', concurrency: 1, ttl: 30 }
-    const leaving = acquire(
-      here.engine,
-      keys.map(key => ({ key, terms })),
-      { waitMs: Infinity, signal: stop.signal },
-    )
+    const leaving = here.takeOf({ signal: stop.signal }, 'a', 'b')
     await queued('a', 1)
     const waiting = here.take('b', 'c')
     await turns()
