@@ -36,6 +36,11 @@ export function isProvenRefusal(error: unknown): error is StoreError {
   return isStoreError(error, 'lease-not-found')
 }
 
+/** Whether etcd says that its space is used up: it takes deletes then. See {@link isProvenRefusal}. */
+export function isOutOfSpace(error: unknown): boolean {
+  return isStoreError(error, 'refused') && !isProvenRefusal(error)
+}
+
 /** For the `catch` of a call whose failure is one of its answers. @throws whatever is no StoreError, as it is. */
 export function asStoreError(error: unknown): StoreError {
   if (isStoreError(error)) return error

@@ -36,21 +36,51 @@ async function expectFree(us: Lock, others: Lock, refused: (release: () => Promi
   expect([...(await others.get(name)).locks.keys()]).toEqual([theirs, next])
 }
 
-describe('A release keeps nobody waiting that etcd refuses,', () => {
-  it('since it has no space left', async () => {
-    const admin = new Etcd3({ hosts: etcd.get().endpoint })
-    const setAlarm = (action: AlarmAction) =>
-      admin.maintenance.alarm({ action, memberID: 0, alarm: AlarmType.Nospace })
-    try {
-      await expectFree(open('us'), open('others'), async release => {
-        await setAlarm(AlarmAction.Activate)
-        await release()
-        await setAlarm(AlarmAction.Deactivate)
-      })
-    } finally {
-      admin.close()
-    }
+/** While etcd takes no put, as if its space were used up. */
+async function whileFull(work: () => Promise<void>): Promise<void> {
+  const admin = new Etcd3({ hosts: etcd.get().endpoint })
+  const setAlarm = (action: AlarmAction) =>
+    admin.maintenance.alarm({ action, memberID: 0, alarm: AlarmType.Nospace })
+  try {
+    await setAlarm(AlarmAction.Activate)
+    await work()
+  } finally {
+    await setAlarm(AlarmAction.Deactivate)
+    admin.close()
+  }
+}
+
+describe('A full etcd takes the release of a sole holder', () => {
+  const sole = { concurrency: 1, ttl: 30 }
+
+  it.each([
+    ['a lock', (us: Lock, names: readonly string[]) => us.hold(names[0]!, { ...sole, wait: 60 })],
+    [
+      'several',
+      (us: Lock, names: readonly string[]) =>
+        us.acquireAll(
+          names.map(each => ({ name: each, ...sole })),
+          { wait: 60 },
+        ),
+    ],
+  ])('of %s, though it can grant it to nobody, and take no tickets along', async (_, take) => {
+    const us = open('us')
+    const held = await take(us, [name, `${name}-second`])
+    const settled: Promise<unknown>[] = [take(us, [name, `${name}-second`]).catch(() => {})]
+    await eventually(async () => expect((await us.inspect(name)).waiters).toHaveLength(1))
+    await whileFull(async () => {
+      settled.push(take(us, [name, `${name}-third`]).catch(() => {}))
+      expect(await held.release()).toBe(true)
+      const { holders } = await us.inspect(name)
+      expect(holders).toEqual([])
+    })
+    await us.close()
+    await Promise.all(settled)
   })
+})
+
+describe('A release keeps nobody waiting that etcd refuses,', () => {
+  it('since it has no space left', () => expectFree(open('us'), open('others'), whileFull))
 
   describe('since its user may not write', () => {
     const root = { username: 'root', password: 'secret' }

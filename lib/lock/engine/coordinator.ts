@@ -129,13 +129,12 @@ export class Coordinator implements CoordinatorFacts<LineEntry> {
 
   /** Takes a holder out of the lock. @throws StoreError, LockUnreadableError */
   release(
-    intent: Omit<ReleaseIntent, 'kind'> & { readonly from: Snapshot },
+    intent: Omit<ReleaseIntent, 'kind'> & Pick<Intent, 'from' | 'isAlone'>,
     within: CallOptions,
     onSent?: (turn: Turn<Intent>) => void,
   ): Promise<TurnResult> {
-    const { uuid, mostSuccessors, from } = intent
     return new Promise((resolve, reject) =>
-      this.submit({ kind: 'release', uuid, mostSuccessors, from, within, onSent, resolve, reject }),
+      this.submit({ kind: 'release', ...intent, within, onSent, resolve, reject }),
     )
   }
 

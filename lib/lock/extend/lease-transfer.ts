@@ -1,6 +1,6 @@
 import type { LeaseId } from '../../kv/key-value.js'
 import { modRevisionOf, type Snapshot } from '../../protocol/snapshot.js'
-import { asStoreError, isProvenRefusal, StoreError } from '../../store/store-error.js'
+import { asStoreError, isOutOfSpace, StoreError } from '../../store/store-error.js'
 import type { CallOptions } from '../../store/store.js'
 import type { Engine } from '../engine/engine.js'
 import type { Lease } from '../leases/lease.js'
@@ -87,7 +87,7 @@ export class LeaseTransfer<T> {
   ): Promise<readonly Snapshot[] | undefined> {
     const answer = await this.engine.commitTracked(before, transactions, within).catch(asStoreError)
     if (answer instanceof StoreError) {
-      const isUncertain = answer.reason === 'refused' && !isProvenRefusal(answer)
+      const isUncertain = isOutOfSpace(answer)
       this.apply({ type: isUncertain ? 'unreachable' : answer.reason })
       if (answer.reason === 'lease-not-found') return undefined
       throw answer

@@ -1,5 +1,5 @@
 import type { KeyValue, LeaseId } from '../../kv/key-value.js'
-import { type Op, readsOf, type Transaction, unconditionally } from '../../kv/transaction.js'
+import { type Op, putIn, readsOf, type Transaction, unconditionally } from '../../kv/transaction.js'
 import type { ConcurrentLock } from '../../model/concurrent-lock.js'
 import { EtcdLockUnavailableError } from '../../model/errors.js'
 import type { Composition } from '../../protocol/compose.js'
@@ -8,7 +8,7 @@ import { successorsOfEach } from '../../protocol/lock-set.js'
 import { hasRecord } from '../../protocol/record.js'
 import { handOverSets, type Left } from '../../protocol/set-hand-over.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
-import { asStoreError, isProvenRefusal, StoreError } from '../../store/store-error.js'
+import { asStoreError, isOutOfSpace, isProvenRefusal, StoreError } from '../../store/store-error.js'
 import type { CallOptions } from '../../store/store.js'
 import { atMost } from '../../time/at-most.js'
 import type { Budget } from '../../time/budget.js'
@@ -94,6 +94,8 @@ class ReleaseAttempt {
   private unanswered: readonly PlannedRelease[] | undefined
   /** How often it may still try to grant to waiting sets. */
   private turnsOfSets = MOST_TURNS_OF_SETS
+  /** It travels with nothing else: etcd is full. */
+  private isAlone = false
 
   constructor(
     private readonly engine: Engine,
@@ -144,7 +146,7 @@ class ReleaseAttempt {
       let sent: Turn<Intent> | undefined
       let result: TurnResult
       try {
-        const intent = { uuid, mostSuccessors, from }
+        const intent = { uuid, mostSuccessors, from, isAlone: this.isAlone }
         result = await engine.coordinator(from.key).release(intent, within, turn => (sent = turn))
       } catch (error) {
         const planned = sent ? [plannedIn(sent.before, sent.composition, uuid)] : this.planned
@@ -271,6 +273,7 @@ class ReleaseAttempt {
     planned: readonly PlannedRelease[],
     within: CallOptions,
   ): Promise<void> {
+    if (isOutOfSpace(error)) return this.goAlone(error, planned, within)
     if (error.reason === 'unreachable') this.unanswered = planned
     if (error.reason !== 'lease-not-found') throw error
     // A waiter, or another holder, has lost its lease since it was seen: read again, and trust the lease of no waiter.
@@ -278,6 +281,25 @@ class ReleaseAttempt {
     this.view = { ...before, mostSuccessors: 0 }
     await this.read(within)
     if (isRefusedForGood(before, this.view.snapshots)) throw error
+  }
+
+  /**
+   * A full etcd takes deletes, and neither grants nor tickets that go with them. It may say that it is full of what it has applied: so what
+   * stands is read first. @throws StoreError where the release has something to put, too
+   */
+  private async goAlone(
+    error: StoreError,
+    planned: readonly PlannedRelease[],
+    within: CallOptions,
+  ): Promise<void> {
+    if (this.isAlone) throw error
+    this.isAlone = true
+    this.unanswered = planned
+    this.view = { ...this.view, mostSuccessors: 0 }
+    await this.read(within)
+    const releases = this.planned.map(({ plan }) => plan.transaction)
+    const puts = [...releases, unconditionally(...(this.options.extraOps ?? []))].some(putIn)
+    if (puts) throw error
   }
 
   private extraOps(planned: readonly PlannedRelease[]): Op[] {

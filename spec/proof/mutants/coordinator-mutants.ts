@@ -205,6 +205,13 @@ export const coordinatorMutants: readonly Mutant[] = [
     specs: ['spec/unit/lock/set-watcher'],
   },
   {
+    mistake: 'a release that a full etcd has refused for its company is not sent alone',
+    file: 'lib/lock/release/release.ts',
+    right: 'if (isOutOfSpace(error)) return this.goAlone(error, planned, within)',
+    wrong: 'if (isOutOfSpace(error)) throw error',
+    specs: ['spec/unit/lock/set-watcher'],
+  },
+  {
     mistake: 'a release is blamed for the tickets that it takes along',
     file: 'lib/lock/release/release.ts',
     right: 'if (!isProvenRefusal(error)) throw error',

@@ -35,8 +35,11 @@ class Process {
   readonly engine: Engine
   commits = 0
   watches = 0
-  /** What becomes of the next commit: its answer is lost, or it is refused, for want of a lease. */
-  next: 'lost' | 'refused' | undefined
+  /**
+   * What becomes of the next commit: its answer is lost; it is refused, for want of a lease; or it is applied, and etcd says that its space
+   * is used up.
+   */
+  next: 'lost' | 'refused' | 'full' | undefined
   /** Etcd denies it the keys of this lock. */
   forbidden: string | undefined
   /** While it is set, what watches have to tell is late. */
@@ -53,6 +56,7 @@ class Process {
         if (concerns(args[0], this.forbidden)) throw new StoreError('refused', 'permission denied')
         const result = await store.commit(...args)
         if (next === 'lost') throw new StoreError('unreachable', 'lost')
+        if (next === 'full') throw new StoreError('refused', 'etcdserver: mvcc: database space exceeded')
         return result
       },
       watch: (ranges: Parameters<MemoryStore['watch']>[0], listener: WatchListener) => {
@@ -218,6 +222,16 @@ describe('A set that waits', () => {
     await queued('c', 1)
     await here.release(await whilePassing(here.clock, second))
     await here.release(await whilePassing(here.clock, third))
+    await there.release(await there.take('a', 'b', 'c'))
+  })
+
+  it('finds what etcd has applied of a release with its tickets when it says that its space is used up', async () => {
+    const { first, second, third } = await aboard()
+    const failed = expect(third).rejects.toThrow('space exceeded')
+    here.next = 'full'
+    expect(await here.release(first)).toHaveLength(2)
+    await failed
+    await here.release(await whilePassing(here.clock, second))
     await there.release(await there.take('a', 'b', 'c'))
   })
 
