@@ -71,8 +71,10 @@ export class KeyLocks {
   toJson(): string {
     try {
       // Not an object literal: an id like "1" would jump the order, and "__proto__" vanish.
-      const entries = [...this.entries].map(([uuid, lock]) => `${JSON.stringify(uuid)}: ${String(lock)}`)
-      return `{${entries.join(', ')}}`
+      let entries = ''
+      for (const lock of this.entries.values())
+        entries += `${entries && ', '}${JSON.stringify(lock.uuid)}: ${String(lock)}`
+      return `{${entries}}`
     } catch (cause) {
       const message = `Unable to write the locks of ${this.key}: ${String(cause)}`
       throw new LockUnwritableError(message, { key: this.key, cause })

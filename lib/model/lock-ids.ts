@@ -1,12 +1,9 @@
-import { v4 as uuid4 } from 'uuid'
-import { PROCESS_LENGTH } from './lock-id.js'
-
 /** How long a slot rests at least when a key of it may still stand or come, milliseconds. */
 const REST_MS = 600_000
 /** Slots that rest are woken in the minute in which their time is over, so many at a time. */
 const MINUTE_MS = 60_000
 const MOST_WOKEN = 100
-/** Slots and counts have six hexadecimal digits. */
+/** Slots, counts and what is random have six hexadecimal digits. */
 const MOST = 0x1000000
 
 /**
@@ -34,9 +31,10 @@ export class LockIds {
 
   constructor(
     private readonly monotonic: () => number = () => performance.now(),
-    private readonly random: () => string = uuid4,
+    private readonly random: () => number = randomNumber,
   ) {
-    this.process = random().slice(0, PROCESS_LENGTH)
+    const digits = digitsOf(random()) + digitsOf(random())
+    this.process = `${digits.slice(0, 8)}-${digits.slice(8)}-`
   }
 
   /** A new id. Until it is given back, no other id of this process has the same keys under these names. */
@@ -44,8 +42,9 @@ export class LockIds {
     if (this.firstMinute < Infinity) this.wake()
     this.count = (this.count + 1) % MOST
     const slot = paths.length === 0 ? this.count : this.freeIn(paths)
-    const [slotDigits, countDigits] = [slot, this.count].map(number => number.toString(16).padStart(6, '0'))
-    const id = `${this.process}8${slotDigits!.slice(0, 3)}-8${slotDigits!.slice(3)}-${countDigits}${this.random().slice(30)}`
+    const digits = digitsOf(slot)
+    const place = `${this.process}8${digits.slice(0, 3)}-8${digits.slice(3)}`
+    const id = `${place}-${digitsOf(this.count)}${digitsOf(this.random())}`
     for (const path of paths) this.give(path, slot, id)
     return id
   }
@@ -125,6 +124,16 @@ export class LockIds {
   }
 }
 
+/** To ask for random numbers one by one would cost more than the ids. */
+const pool = new Uint32Array(256)
+let pooled = 0
+
+/** Below {@link MOST}, each as likely as the others. */
+function randomNumber(): number {
+  if (pooled === 0) pooled = crypto.getRandomValues(pool).length
+  return pool[--pooled]! % MOST
+}
+
 const unnamed = new LockIds()
 
 /** A new id under which nothing will be held: for a request that is checked only. */
@@ -165,6 +174,10 @@ class Slots {
     this.ids.delete(slot)
     this.again.add(slot)
   }
+}
+
+function digitsOf(number: number): string {
+  return number.toString(16).padStart(6, '0')
 }
 
 function numberOf(id: string): number {

@@ -23,7 +23,7 @@ export class Machine implements LockHost, Clock {
   ) {
     this.ids = new RecordingIds(
       () => this.monotonic(),
-      () => chance.uuid(),
+      () => chance.whole(0, 0xffffff),
     )
   }
 

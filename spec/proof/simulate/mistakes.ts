@@ -20,7 +20,7 @@ export interface Mistake {
 
 export const mistakes = {
   'a transaction without an answer is sent again': {
-    seed: 20,
+    seed: 1487,
     wrap: store => ({
       ...whole(store),
       commit: transaction =>
@@ -31,7 +31,7 @@ export const mistakes = {
     }),
   },
   'a lease counts from the answer': {
-    seed: 20,
+    seed: 26,
     make: () => {
       const { prototype } = LeasePool
       const right = Object.getOwnPropertyDescriptors(prototype)
@@ -50,7 +50,7 @@ export const mistakes = {
     },
   },
   'a watch loses an event now and then': {
-    seed: 37,
+    seed: 490,
     wrap: store => {
       let events = 0
       return {
@@ -67,7 +67,7 @@ export const mistakes = {
     },
   },
   'nobody tells that a watch has missed events': {
-    seed: 590,
+    seed: 1110,
     wrap: store => ({
       ...whole(store),
       watch: (range, listener) =>
@@ -79,7 +79,7 @@ export const mistakes = {
     }),
   },
   'a guarded write is not guarded': {
-    seed: 80,
+    seed: 38,
     wrap: store => ({
       ...whole(store),
       commit: transaction =>
@@ -94,7 +94,7 @@ export const mistakes = {
     }),
   },
   'an entry without its holder key is waited for until its time is over': {
-    seed: 586,
+    seed: 387,
     make: () => {
       const { prototype } = KeyLocks
       const right = Object.getOwnPropertyDescriptor(prototype, 'expired')!

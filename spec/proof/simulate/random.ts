@@ -43,13 +43,4 @@ export class Random {
   pick<T>(choices: readonly T[]): T {
     return choices[this.whole(0, choices.length - 1)]!
   }
-
-  /** A version 8 UUID: the id that is made of it is the same. */
-  uuid(): string {
-    const hex = (digits: number): string =>
-      Math.floor(this.next() * 16 ** digits)
-        .toString(16)
-        .padStart(digits, '0')
-    return `${hex(8)}-${hex(4)}-8${hex(3)}-a${hex(3)}-${hex(6)}${hex(6)}`
-  }
 }
