@@ -23,7 +23,9 @@ import {
   remainsOf,
 } from './attempt-state.js'
 import { holdingsIn, shareGrant } from './granted.js'
-import type { Waiting } from './waiting.js'
+import { QueueWatcher } from './queue-watcher.js'
+import { SetWatcher } from './set-watcher.js'
+import type { Waiting, WaitingAttempt } from './waiting.js'
 
 const GO = { kind: 'go' } as const
 const LEAVE = { kind: 'leave' } as const
@@ -32,28 +34,35 @@ const LEAVE = { kind: 'leave' } as const
  * Carries out what {@link next} decides for one attempt. A method that rejects may be called again: what the call before it has left in
  * etcd is found out first.
  */
-export class AcquireAttempt implements AttemptFacts {
+export class AcquireAttempt implements AttemptFacts, WaitingAttempt {
   readonly keys: readonly LockKey[]
   /** All keys, for errors. */
   readonly path: string
+  /** Says when to go on with a wait. To be closed at its end. */
+  readonly waiting: Waiting
   private state: AttemptState
   private isRenewing = false
   private readonly leases: AttemptLeases
   private readonly calls: AttemptCalls
 
+  /** @param isShown whether somebody is shown the queues. */
   constructor(
     private readonly engine: Engine,
     private readonly targets: readonly LockTarget[],
     readonly mayWait: boolean,
     private readonly stop: StopSignal,
-    waiter: Waiting,
+    isShown: boolean,
   ) {
     this.keys = targets.map(({ key }) => key)
     this.path = this.isSingle ? this.keys[0]!.path : this.keys.join(', ')
     const cached = this.keys.map(key => engine.snapshots.get(key))
     this.state = beginAttempt(targets[0]!.terms.uuid, mayWait, cached)
     this.leases = new AttemptLeases(engine.pool, engine.tickets, targets, mayWait)
-    this.calls = new AttemptCalls(engine, this.keys, targets, this.leases, mayWait ? waiter : undefined)
+    this.waiting = this.isSingle
+      ? new QueueWatcher(engine, targets[0]!, stop, this, isShown)
+      : new SetWatcher(engine, targets, stop, this, isShown)
+    const waiter = mayWait ? this.waiting : undefined
+    this.calls = new AttemptCalls(engine, this.keys, targets, this.leases, waiter)
   }
 
   get uuid(): string {
@@ -84,8 +93,8 @@ export class AcquireAttempt implements AttemptFacts {
   }
 
   /** Renews the leases of the tickets and the holdings until {@link finish}. */
-  keepAlive(onLost: () => void): void {
-    this.leases.keepAlive(onLost)
+  keepAlive(): void {
+    this.leases.keepAlive(() => this.waiting.look())
   }
 
   /** What is asked of each lock, where a release may grant all. */

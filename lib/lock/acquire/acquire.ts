@@ -12,9 +12,6 @@ import { translated } from '../../store/retry.js'
 import { releaseById } from '../release/release.js'
 import { WaitDeadline } from '../../time/wait-deadline.js'
 import { unavailable } from './unavailable-error.js'
-import { QueueWatcher } from './queue-watcher.js'
-import { SetWatcher, type SetWatcherOptions } from './set-watcher.js'
-import type { Waiting } from './waiting.js'
 
 /** How long an attempt that does not wait repeats its calls while etcd is unreachable: its members may elect a leader meanwhile. */
 const IMPATIENT_MS = 5_000
@@ -45,14 +42,9 @@ export async function acquire(
   if (signal?.aborted) for (const { key, terms } of targets) engine.ids.free(key.path, terms.uuid)
   throwIfAborted(signal)
   const stop = new WaitDeadline(signal, waitMs, engine.clock)
-  const waiting = waitingFor(engine, targets, stop, {
-    isShown: onWait !== undefined,
-    joins: () => attempt.joins,
-    onHandOver: () => attempt.renewLeases(),
-  })
-  const attempt = new AcquireAttempt(engine, targets, waitMs > 0, stop, waiting)
+  const attempt = new AcquireAttempt(engine, targets, waitMs > 0, stop, onWait !== undefined)
   try {
-    const end = await outcomeOf(engine, stop, pursue(engine, attempt, waiting, stop, onWait))
+    const end = await outcomeOf(engine, stop, pursue(engine, attempt, stop, onWait))
     if (end === 'hold') {
       const { holdings } = attempt
       for (const holding of holdings) engine.holdings.add(holding)
@@ -69,23 +61,12 @@ export async function acquire(
   }
 }
 
-function waitingFor(
-  engine: Engine,
-  targets: readonly LockTarget[],
-  stop: StopSignal,
-  options: SetWatcherOptions,
-): Waiting {
-  if (targets.length > 1) return new SetWatcher(engine, targets, stop, options)
-  return new QueueWatcher(engine, targets[0]!, stop, options)
-}
-
 type End = 'hold' | 'left'
 
 /** From the first call to the end, after which nothing is left in etcd that is not wanted. Undefined when nobody waits for it any more. */
 async function pursue(
   engine: Engine,
   attempt: AcquireAttempt,
-  waiting: Waiting,
   stop: WaitDeadline,
   onWait: WaitOptions['onWait'],
 ): Promise<End | undefined> {
@@ -93,7 +74,7 @@ async function pursue(
   let failure: Error | undefined
   engine.ids.seek(attempt.uuid)
   try {
-    end = await waitUntilHeld(engine, attempt, waiting, stop, onWait)
+    end = await waitUntilHeld(engine, attempt, stop, onWait)
   } catch (error) {
     if (!stop.aborted) {
       attempt.finish(undefined)
@@ -118,7 +99,6 @@ async function pursue(
 async function waitUntilHeld(
   engine: Engine,
   attempt: AcquireAttempt,
-  waiting: Waiting,
   stop: StopSignal,
   onWait: WaitOptions['onWait'],
 ): Promise<End | undefined> {
@@ -130,11 +110,11 @@ async function waitUntilHeld(
       // The place in a queue of which only the beginning is known would be wrong; it is read next.
       const { seen } = attempt
       if (onWait && seen.every(({ snapshot }) => snapshot.isWhole)) onWait(seen)
-      attempt.keepAlive(() => waiting.look())
-      attempt.see(await waiting.next(seen, pause.until))
+      attempt.keepAlive()
+      attempt.see(await attempt.waiting.next(seen, pause.until))
     }
   } finally {
-    waiting.close()
+    attempt.waiting.close()
   }
 }
 

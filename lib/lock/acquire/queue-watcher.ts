@@ -14,20 +14,13 @@ import type { OwnKeysListener } from '../engine/own-keys-watch.js'
 import { QueueNews } from './queue-news.js'
 import { QueueWatches } from './queue-watches.js'
 import { Sleep } from './sleep.js'
-import { REREAD_MS, SECOND_REPORT_MS, SHOWN_REREAD_MS, type Waiting } from './waiting.js'
+import { REREAD_MS, SECOND_REPORT_MS, SHOWN_REREAD_MS, type Waiting, type WaitingAttempt } from './waiting.js'
 
 /**
  * How long the first waiter of a process, since it has seen the queue move, leaves it to others to hand it the lock. Then it
  * watches those before it. A hand-over usually comes first, and a watch for each would cost more than all the rest.
  */
 const PATIENCE_MS = 50
-
-export interface QueueWatcherOptions {
-  /** Whether whole queues are read, every two seconds, since somebody is shown them. */
-  readonly isShown: boolean
-  /** A release of this process hands the lock over, now or soon: the leases are to be fresh then. Returns whether they are renewed. */
-  readonly onHandOver: () => boolean
-}
 
 /**
  * Tells one waiter of what concerns its place in the queue, and returns the current snapshots.
@@ -50,11 +43,13 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
   /** It is told when it becomes the first. */
   private isAttended = false
 
+  /** @param isShown whether whole queues are read, every two seconds, since somebody is shown them. */
   constructor(
     private readonly engine: Engine,
     private readonly target: LockTarget,
     private readonly signal: StopSignal,
-    private readonly options: QueueWatcherOptions,
+    private readonly attempt: Pick<WaitingAttempt, 'renewLeases'>,
+    private readonly isShown: boolean,
   ) {
     this.uuid = target.terms.uuid
     this.coordinator = engine.coordinator(target.key)
@@ -73,7 +68,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
     // The news that B has gone would be dropped as older than that snapshot, and it would wait for B: so it reads.
     if (this.watches.areThere) this.news.isStale = true
     // Who is shown its place has to read the whole queue anyway.
-    if (this.coordinator.hasWaiters && !this.options.isShown) this.watches.watchOwnKeys('before the ticket')
+    if (this.coordinator.hasWaiters && !this.isShown) this.watches.watchOwnKeys('before the ticket')
   }
 
   /**
@@ -130,7 +125,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
   }
 
   onHandOver(): boolean {
-    return this.options.onHandOver()
+    return this.attempt.renewLeases()
   }
 
   onGranted(snapshot: Snapshot): void {
@@ -230,7 +225,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
 
   private async readOnce(within: CallOptions): Promise<readonly Snapshot[]> {
     const { engine, target, uuid } = this
-    if (this.options.isShown) return engine.read([target.key], within)
+    if (this.isShown) return engine.read([target.key], within)
     return [await engine.queueReads.read(target.key, uuid, within)]
   }
 
@@ -243,7 +238,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
   }
 
   private woken(ms: number): Promise<void> {
-    const longest = this.options.isShown ? SHOWN_REREAD_MS : this.isBehindOthers ? Infinity : REREAD_MS
+    const longest = this.isShown ? SHOWN_REREAD_MS : this.isBehindOthers ? Infinity : REREAD_MS
     return this.sleep.atMost(Math.min(ms, longest))
   }
 }

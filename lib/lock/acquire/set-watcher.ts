@@ -1,5 +1,4 @@
 import type { KeyEvent } from '../../kv/key-value.js'
-import type { Join } from '../../protocol/compose.js'
 import type { Asked } from '../../protocol/set-hand-over.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import { isFirstIn, type Obstacle, standsBy, stillStands, watchedFor } from '../../protocol/obstacle.js'
@@ -14,21 +13,12 @@ import type { LockTarget, TargetSnapshot } from '../options/lock-target.js'
 import { RangeWatches } from './range-watches.js'
 import { SetView } from './set-view.js'
 import { Sleep } from './sleep.js'
-import { REREAD_MS, SECOND_REPORT_MS, SHOWN_REREAD_MS, type Waiting } from './waiting.js'
+import { REREAD_MS, SECOND_REPORT_MS, SHOWN_REREAD_MS, type Waiting, type WaitingAttempt } from './waiting.js'
 
 /** How long holders of this process may keep the lock that a set faces before they are watched: it knows of their releases without that. */
 const PATIENCE_MS = 50
 /** What seems to be of another process is watched once this one has told all that it knows just now. */
 const STRANGE_MS = 1
-
-export interface SetWatcherOptions {
-  /** Whether somebody is shown the queues. */
-  readonly isShown: boolean
-  /** What it asks of each lock; undefined when a release may not grant it. */
-  readonly joins: () => readonly Join[] | undefined
-  /** A release of this process is about to grant it all. */
-  readonly onHandOver: () => boolean
-}
 
 /**
  * Tells a request for several locks when it may have its turn. What its process does to the locks it hears of without a call. Of what
@@ -56,11 +46,13 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
   /** Monotonic. */
   private rereadAt = Infinity
 
+  /** @param isShown whether somebody is shown the queues. */
   constructor(
     private readonly engine: Engine,
     targets: readonly LockTarget[],
     private readonly signal: StopSignal,
-    private readonly options: SetWatcherOptions,
+    private readonly attempt: WaitingAttempt,
+    private readonly isShown: boolean,
   ) {
     this.uuid = targets[0]!.terms.uuid
     this.keys = targets.map(({ key }) => key)
@@ -85,7 +77,7 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
       if (this.signal.aborted) return snapshots
       if (this.isReadDue) return this.read()
       const obstacle = view.obstacle(now)
-      if (!obstacle || (this.options.isShown && this.hasNews)) return this.tell(snapshots)
+      if (!obstacle || (this.isShown && this.hasNews)) return this.tell(snapshots)
       const { snapshot } = now[obstacle.at]!
       const patience = this.patienceWith(obstacle, snapshot)
       if (this.watch(obstacle, snapshot, patience)) continue
@@ -101,12 +93,12 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
     if (!this.sleepsFor || this.signal.aborted) return undefined
     const now = this.view.now()
     if (!now.every(({ snapshot }) => isFirstIn(snapshot, this.uuid))) return undefined
-    const joins = this.options.joins()
+    const { joins } = this.attempt
     return joins && now.map(({ snapshot }, at) => ({ ...joins[at]!, snapshot }))
   }
 
   onHandOver(): void {
-    this.options.onHandOver()
+    this.attempt.renewLeases()
   }
 
   look(): void {
@@ -116,7 +108,7 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
 
   onChange(): void {
     this.facedSince = this.engine.clock.monotonic()
-    if (this.isBlocked && !this.options.isShown) return
+    if (this.isBlocked && !this.isShown) return
     this.hasNews = true
     this.sleep.end()
   }
@@ -169,7 +161,7 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
   }
 
   private putOffReading(): void {
-    this.rereadAt = this.engine.clock.monotonic() + (this.options.isShown ? SHOWN_REREAD_MS : REREAD_MS)
+    this.rereadAt = this.engine.clock.monotonic() + (this.isShown ? SHOWN_REREAD_MS : REREAD_MS)
   }
 
   /** Whether all watches stand. Otherwise something else is to be looked at. @throws EtcdLockUnavailableError, LockError */

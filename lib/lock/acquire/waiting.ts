@@ -1,4 +1,5 @@
 import type { Timestamp } from '../../model/timestamp.js'
+import type { Join } from '../../protocol/compose.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
 import type { LocalWaiter } from '../engine/local-queue.js'
 import type { TargetSnapshot } from '../options/lock-target.js'
@@ -17,6 +18,14 @@ export const SHOWN_REREAD_MS = 2_000
  * report. It is seldom late at all.
  */
 export const SECOND_REPORT_MS = 20
+
+/** The attempt that waits. */
+export interface WaitingAttempt {
+  /** What it asks of each lock; undefined when a release may not grant it. */
+  readonly joins: readonly Join[] | undefined
+  /** A release of this process hands it the locks, now or soon: its leases are to be fresh then. Returns whether they are renewed. */
+  renewLeases(): boolean
+}
 
 /** Tells a request that waits in its queues when to look. */
 export interface Waiting {

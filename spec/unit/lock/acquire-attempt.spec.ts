@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { pino } from 'pino'
 import { type Op, unconditionally } from '../../../lib/kv/transaction.js'
 import { AcquireAttempt } from '../../../lib/lock/acquire/acquire-attempt.js'
-import { QueueWatcher } from '../../../lib/lock/acquire/queue-watcher.js'
+import type { QueueWatcher } from '../../../lib/lock/acquire/queue-watcher.js'
 import { Engine } from '../../../lib/lock/engine/engine.js'
 import { Lease } from '../../../lib/lock/leases/lease.js'
 import type { LockTarget } from '../../../lib/lock/options/lock-target.js'
@@ -28,11 +28,8 @@ describe('One that waits', () => {
     store = new MemoryStore()
     engine = new Engine(store, systemHost, pino({ level: 'silent' }))
     target = { key, terms: { uuid: newLockId(), owner: 'tester', concurrency: 1, ttl: 30 } }
-    watcher = new QueueWatcher(engine, target, stop.signal, {
-      isShown: false,
-      onHandOver: () => false,
-    })
-    attempt = new AcquireAttempt(engine, [target], true, stop.signal, watcher)
+    attempt = new AcquireAttempt(engine, [target], true, stop.signal, false)
+    watcher = attempt.waiting as QueueWatcher
   })
   afterEach(async () => {
     watcher.close()
