@@ -1,3 +1,4 @@
+import { unconditionally } from '../../kv/transaction.js'
 import type { Timestamp } from '../../model/timestamp.js'
 import { compose, type Composition, type Join } from '../../protocol/compose.js'
 import { decide } from '../../protocol/decide.js'
@@ -84,7 +85,7 @@ export function nextTurn<I extends Intent>(
   const before = onlyJoins ? guessFor(joins[0]!, seen, now) : seen
   const composition = compose(before, { releases, joins, mostSuccessors, waiting, isLocal }, now)
   return {
-    turn: { before, composition: withoutRecords(composition, before, releases), taken },
+    turn: { before, composition: withoutRecords(composition, before, releases, joins), taken },
     unseen,
     left,
   }
@@ -100,11 +101,15 @@ function withoutRecords(
   composition: Composition,
   before: Snapshot,
   releases: readonly string[],
+  joins: readonly Join[],
 ): Composition {
   const { compare, success: writes, failure } = composition.transaction
   const records = deleteRecords(before, releases)
   const success = records.length > 0 ? [...records, ...writes] : writes
-  const scope = scopeOf([before.key], [{ compare, success, failure }])
+  // Nothing else that is composed touches a record.
+  const beside = [...records]
+  for (const { extraOps } of joins) beside.push(...extraOps)
+  const scope = scopeOf([before.key], beside.length > 0 ? [unconditionally(...beside)] : [])
   return { ...composition, transaction: { compare, success, failure, scope } }
 }
 
