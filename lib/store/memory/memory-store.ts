@@ -1,5 +1,6 @@
 import { eventKey, isWithin, type KeyEvent, type KeyRange, type LeaseId } from '../../kv/key-value.js'
 import { type Transaction, type TransactionResult, unconditionally } from '../../kv/transaction.js'
+import { MAX_TXN_OPS } from '../../protocol/lock-set.js'
 import type { GrantedLease, Leases, RemainingLease, Store, Watch, WatchListener } from '../store.js'
 import { StoreError } from '../store-error.js'
 import { KeySpace } from './key-space.js'
@@ -60,6 +61,9 @@ export class MemoryStore implements Store {
   }
 
   private apply(transaction: Transaction): TransactionResult {
+    const { compare, success, failure } = transaction
+    if (Math.max(compare.length, success.length, failure.length) > MAX_TXN_OPS)
+      throw new StoreError('refused', 'too many operations in txn request')
     const { result, events } = this.keySpace.run(transaction)
     this.notify(events)
     return result

@@ -1,5 +1,6 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { withPrefix } from '../../kv/key-value.js'
+import type { Compare, Op } from '../../kv/transaction.js'
 import type { StoreCaseRun } from './store-scene.js'
 
 /** A transaction is one step, and revisions say in which order the steps were taken. */
@@ -119,6 +120,19 @@ export const transactionCases: Readonly<Record<string, StoreCaseRun>> = {
     const { revision } = await scene.commit(scene.put('a'))
     const read = { type: 'range', key: scene.key('a'), revision: revision + 1_000_000n } as const
     await scene.rejects(scene.commit(read), 'refused')
+  },
+
+  'takes 128 operations in one transaction, and refuses more, whichever branch would run': async scene => {
+    const puts = (count: number): Op[] => Array.from({ length: count }, (_, at) => scene.put(String(at)))
+    const [most, tooMany] = [puts(128), puts(129)]
+    const compare = (ops: readonly Op[]): Compare[] =>
+      ops.map(({ key }) => ({ key, target: 'mod', is: '=', revision: 0n }))
+    const branches = { compare: [], success: [], failure: [] }
+    for (const refused of [{ compare: compare(tooMany) }, { success: tooMany }, { failure: tooMany }])
+      await scene.rejects(scene.store.commit({ ...branches, ...refused }), 'refused')
+    deepEqual(await scene.names(), [])
+    const all = { compare: compare(most), success: most, failure: most }
+    equal((await scene.store.commit(all)).results.length, 128)
   },
 
   'refuses to write a key twice in one branch, and applies nothing': async scene => {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals'
 import { withPrefix } from '../../../lib/kv/key-value.js'
 import { type Transaction, unconditionally } from '../../../lib/kv/transaction.js'
 import { PAGE, readPages } from '../../../lib/lock/observe/pages.js'
+import { MAX_TXN_OPS } from '../../../lib/protocol/lock-set.js'
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
 import { StoreError } from '../../../lib/store/store-error.js'
 
@@ -10,6 +11,8 @@ const nameOf = (at: number): string => String(at).padStart(5, '0')
 const names = (count: number): string[] => Array.from({ length: count }, (_, at) => nameOf(at))
 let store: MemoryStore
 let reads: Transaction[]
+/** Of the last that was put at the beginning. */
+let revision: bigint
 /** Happens before the read with that index. */
 let before: (read: number, transaction: Transaction) => Promise<void>
 const engine = {
@@ -19,8 +22,13 @@ const engine = {
     return store.commit(transaction)
   },
 }
-const put = (...keys: string[]): Promise<unknown> =>
-  store.commit(unconditionally(...keys.map(key => ({ type: 'put' as const, key, value: 'v' }))))
+/** Resolves to the revision of the last. */
+async function put(...keys: string[]): Promise<bigint> {
+  const { revision } = await store.commit(
+    unconditionally(...keys.slice(0, MAX_TXN_OPS).map(key => ({ type: 'put' as const, key, value: 'v' }))),
+  )
+  return keys.length > MAX_TXN_OPS ? put(...keys.slice(MAX_TXN_OPS)) : revision
+}
 const limits = (): number[] => reads.map(({ success }) => success.length)
 const shown = async (): Promise<[string[], bigint]> => {
   const { results, revision } = await readPages(engine, ranges)
@@ -32,14 +40,14 @@ beforeEach(async () => {
   reads = []
   before = () => Promise.resolve()
   await put(...names(2 * PAGE + 1).map(name => `/many/${name}`))
-  await put('/few/a', '/few/b', '/one')
+  revision = await put('/few/a', '/few/b', '/one')
 })
 
 describe('keys that are read in pages', () => {
   it('are all that there are, each range for as long as there is more of it', async () => {
     expect(await shown()).toEqual([
       [`${2 * PAGE + 1} /many/${nameOf(2 * PAGE)}`, '2 /few/b', '1 /one', '0 undefined'],
-      3n,
+      revision,
     ])
     expect(limits()).toEqual([4, 1, 1])
     const { results } = await readPages(engine, [ranges[0]!])
@@ -84,7 +92,7 @@ describe('keys that are read in pages', () => {
     }
     expect(await shown()).toEqual([
       [`${2 * PAGE + 1} /many/${nameOf(2 * PAGE)}`, '2 /few/b', '1 /one', '0 undefined'],
-      3n,
+      revision,
     ])
   })
 
@@ -95,7 +103,7 @@ describe('keys that are read in pages', () => {
     }
     expect(await shown()).toEqual([
       [`${2 * PAGE + 1} /many/${nameOf(2 * PAGE)}`, '2 /few/b', '1 /one', '0 undefined'],
-      20_004n,
+      revision + 20_001n,
     ])
     expect(limits()).toEqual([4, 1, 4, 1, 1])
   })
