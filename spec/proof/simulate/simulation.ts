@@ -41,6 +41,11 @@ const PATIENCE_MS = 300_000
 const JUDGE_EVERY = 8
 const log = pino({ level: 'silent' })
 
+/** In some runs a process has many clients, which share a coordinator and its transactions. How many more than in others. */
+function drawCrowd(random: Random): () => number {
+  return random.chance(0.3) ? () => random.whole(1, 5) : () => 0
+}
+
 /** One run: some processes, the network, and etcd, as the seed has them. */
 export class Simulation {
   private readonly trace: Trace
@@ -68,12 +73,13 @@ export class Simulation {
     })
     const views = habits.names.map(name => new LockView(etcd, name))
     const world = (this.world = new World(scheduler, weather, etcd, hosts, views))
+    const crowd = drawCrowd(new Random(seed, 4))
     const [truth, beliefs, waits] = [new TruthJudge(world), new BeliefJudge(world), new WaitJudge(world)]
     this.clients = hosts.flatMap(host => {
       const machine = this.machineOf(host)
       const lock = this.open(machine, wrap)
       this.locks.set(host, lock)
-      return Array.from({ length: random.pick([1, 1, 1, 2]) }, (_, at) => {
+      return Array.from({ length: random.pick([1, 1, 1, 2]) + crowd() }, (_, at) => {
         const own = new Random(seed, 100 + 10 * hosts.indexOf(host) + at)
         return new Client(world, beliefs, machine, own, habits, lock)
       })

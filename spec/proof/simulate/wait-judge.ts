@@ -6,7 +6,10 @@ import type { World } from './world.js'
 
 /** The first in the queue takes a free lock within this many milliseconds, while its network works. */
 const WAKE_MS = 3_000
-/** Nobody renews the ticket of a client that has left: it ends with its lease, and calls that were under way. */
+/**
+ * Nobody renews the ticket of a client that has left: it ends with its lease, and calls that were under way. Where others of its process wait on
+ * that lease, they renew it until they stand on another, which takes calls that are answered.
+ */
 const TICKET_MS = 40_000
 
 /** Judges that nobody waits in vain. */
@@ -26,7 +29,8 @@ export class WaitJudge {
     const uuid = first && idIn(first)
     const request = uuid === undefined ? undefined : world.requests.get(uuid)
     if (!uuid || !request) return void turns.delete(lock)
-    if (request.phase !== 'waiting' && world.now > request.endedAt + TICKET_MS) {
+    const leftAt = Math.max(request.endedAt, world.weather.calmSince(request.host))
+    if (request.phase !== 'waiting' && world.now > leftAt + TICKET_MS) {
       world.violate(`a ticket of ${uuid} stands in the queue of ${lock.name} long after it has left`)
     }
     const turn = turns.get(lock)
