@@ -297,8 +297,9 @@ class ReleaseAttempt {
     this.unanswered = planned
     this.view = { ...this.view, mostSuccessors: 0 }
     await this.read(within)
-    const releases = this.planned.map(({ plan }) => plan.transaction)
-    const puts = [...releases, unconditionally(...(this.options.extraOps ?? []))].some(putIn)
+    const left = this.planned.map(({ plan }) => plan.transaction)
+    if (left.length === 0) return
+    const puts = [...left, unconditionally(...(this.options.extraOps ?? []))].some(putIn)
     if (puts) throw error
   }
 
