@@ -38,6 +38,11 @@ export function endRide(world: World, home: Process): void {
   dispatch(world, home, { kind: 'ride-over' })
 }
 
+/** The lock is free for the first of the process that waits. */
+export function handOver(world: World, home: Process): void {
+  dispatch(world, home, { kind: 'freed' })
+}
+
 /** Etcd gets the transaction, and the process its answer. */
 export function answerTurn(world: World, home: Process): void {
   let event: Event

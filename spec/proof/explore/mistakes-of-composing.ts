@@ -1,3 +1,4 @@
+import { IDLE } from '../../../lib/lock/engine/coordination.js'
 import type { CoordinatorState } from '../../../lib/lock/engine/coordinator-state.js'
 import { Line } from '../../../lib/lock/engine/line.js'
 import { keyOf } from './lock-names.js'
@@ -74,6 +75,14 @@ export const mistakesOfComposing = {
     },
     shows: { requests: [together, together, one], trouble: { stops: 1 } },
     as: /nothing that happens from here brings all to their end/,
+  },
+  'what is under way is forgotten when the first that waits finds the lock free': {
+    broken: {
+      coordinate: (state, event, facts) =>
+        rules.coordinate(event.kind === 'freed' && state.kind === 'sent' ? IDLE : state, event, facts),
+    },
+    shows: { requests: [together, together, together], trouble: { ends: 1 } },
+    as: /waits for ever/,
   },
   'a release of a holder that its process does not see is taken for done': {
     broken: { believesInOldViews: true },

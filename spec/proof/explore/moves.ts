@@ -4,8 +4,8 @@ import type { Client } from './client.js'
 import { clientMoves } from './client-moves.js'
 import { answerForce, beginForce } from './forcing.js'
 import { proceed } from './answers.js'
-import { promote } from './queue-watching.js'
-import { answerTurn, endRide, tellCoordinators } from './coordinating.js'
+import { findsItFree, promote } from './queue-watching.js'
+import { answerTurn, endRide, handOver, tellCoordinators } from './coordinating.js'
 import type { Move } from './move.js'
 import { NOW } from './time.js'
 import { troublesOf, troublesOfForce, troublesOfTurns } from './troubles.js'
@@ -39,6 +39,7 @@ export function optionalMoves(world: World): Move[] {
   return [
     ...world.clients.flatMap(client => troublesOf(world, client)),
     ...troublesOfTurns(world),
+    ...handOversOf(world),
     ...troublesOfForce(world),
     ...(world.administrator?.stage === 'ready' ? [begin] : []),
   ]
@@ -55,6 +56,15 @@ function turnMoves({ processes }: World): Move[] {
     const kinds = state.turn.taken.map(({ kind }) => kind).join(' and ')
     return [move(kinds ? `for ${commit!.uuid}: ${kinds}` : 'the process hands over', answerTurn)]
   })
+}
+
+function handOversOf(world: World): Move[] {
+  return world.processes
+    .filter(home => findsItFree(world, home))
+    .map(({ index }) => ({
+      text: 'the first that waits finds the lock free',
+      make: (next: World) => handOver(next, next.processes[index]!),
+    }))
 }
 
 function administratorMoves({ administrator }: World): Move[] {

@@ -1,4 +1,6 @@
 import type { KeyEvent, KeyRange } from '../../../lib/kv/key-value.js'
+import { decide } from '../../../lib/protocol/decide.js'
+import { mayBeHandedOver } from '../../../lib/protocol/hand-over.js'
 import type { LockKey } from '../../../lib/protocol/lock-key.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
 import type { Timestamp } from '../../../lib/model/timestamp.js'
@@ -37,6 +39,18 @@ function rangesOf(world: World, client: Client): KeyRange[] {
     return ranges
   const [key] = keys as [LockKey]
   return [{ key: key.holder(uuid) }, { key: key.forced(uuid) }]
+}
+
+/**
+ * Whether the first of a process that waits may find, when it becomes that, that it could take the lock: then the process hands it over,
+ * as `QueueWatcher` has it do.
+ */
+export function findsItFree(world: World, home: Process): boolean {
+  const first = firstOf(world, home)
+  if (!first || !mayBeHandedOver(first.request.ttl)) return false
+  const seen = home.cached(first.keys[0]!)
+  const [uuid] = seen.tickets.keys()
+  return uuid === first.uuid && decide(seen, first.targetsIn([seen])[0]!.terms, NOW).kind === 'grant'
 }
 
 /** The first of a process that waits. */
