@@ -23,20 +23,34 @@ const LONGEST_PAUSE_MS = 1_000
  * Repeats `work` while it fails because etcd is unreachable and the budget lasts, to which each attempt must keep as well.
  * @throws EtcdLockUnavailableError, LockError for errors of the store; others as they are.
  */
-export async function retry<T>(
-  work: (within: Budget) => Promise<T>,
+export function retry<T>(work: Work<T>, options: RetryOptions): Promise<T> {
+  // Most work succeeds at once, and needs nothing of what repeats it.
+  const again = (error: unknown): Promise<T> => repeat(error, work, options)
+  try {
+    return Promise.resolve(work(options.budget)).catch(again)
+  } catch (error) {
+    return again(error)
+  }
+}
+
+type Work<T> = (within: Budget) => Promise<T>
+
+/** After the first failure. */
+async function repeat<T>(
+  failure: unknown,
+  work: Work<T>,
   { key, budget, signal, isBackground = false }: RetryOptions,
 ): Promise<T> {
-  const { clock } = budget
-  let backoff: Backoff | undefined
-  for (;;) {
+  const backoff = new Backoff(budget.clock, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
+  for (let error = failure; ;) {
+    const pause = backoff.next()
+    const isWorthwhile = isStoreError(error, 'unreachable') && pause < budget.timeoutMs
+    if (isWorthwhile && !signal?.aborted) await lapse(budget.clock, pause, signal, isBackground)
+    if (!isWorthwhile || signal?.aborted) throw translated(error, key.path)
     try {
       return await work(budget)
-    } catch (error) {
-      const pause = (backoff ??= new Backoff(clock, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)).next()
-      const isWorthwhile = isStoreError(error, 'unreachable') && pause < budget.timeoutMs
-      if (isWorthwhile && !signal?.aborted) await lapse(clock, pause, signal, isBackground)
-      if (!isWorthwhile || signal?.aborted) throw translated(error, key.path)
+    } catch (again) {
+      error = again
     }
   }
 }
