@@ -62,7 +62,7 @@ export class KeyLocks {
     return copy
   }
 
-  /** Holders by id, in the order in which they came. */
+  /** Holders by id, in the order in which they came, as they are now: read it again after a change. */
   get locks(): ReadonlyMap<string, ConcurrentLock> {
     return this.entries
   }
