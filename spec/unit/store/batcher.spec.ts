@@ -30,3 +30,32 @@ it('A call is not late when its answer is there, and this process was too busy t
   ])
   expect(sizes).toHaveLength(2)
 })
+
+it('Those that are told together travel together, also when some go on a turn later', async () => {
+  const calls: number[] = []
+  let answer = (): void => {}
+  const send = (request: Buffer): Promise<never> => {
+    calls.push(request.toString('latin1').split('name-').length - 1)
+    return new Promise((_, reject) => (answer = () => reject(new StoreError('unreachable', 'no answer'))))
+  }
+  const batcher = new Batcher(send, 10_000, new Rights(false))
+  const commit = (name: string): Promise<unknown> =>
+    batcher.commit({ ...unconditionally({ type: 'put', key: `name-${name}`, value: '' }), scope: [name] })
+  const goOn = (name: string, rest: () => Promise<unknown>): Promise<unknown> =>
+    commit(name).catch(async () => {
+      await rest()
+      return commit(name).catch(() => {})
+    })
+  const all = Promise.all([
+    goOn('at-once', () => Promise.resolve()),
+    goOn('a-turn-later', () => setImmediate()),
+    goOn('also-later', () => setImmediate()),
+  ])
+  let isOver = false
+  void all.then(() => (isOver = true))
+  while (!isOver) {
+    await setImmediate()
+    answer()
+  }
+  expect(calls).toEqual([calls[0], calls[0]])
+})

@@ -18,6 +18,11 @@ const SLACK_MS = 10
 const LEAST_DOUBT_MS = 300
 /** A call that takes longer, in milliseconds, keeps nobody waiting any more: its member may hang. */
 const LATE_MS = 20
+/**
+ * Turns of the event loop in which those that were told together go on: some at once, some in their next turn. They would go in two
+ * calls from then on, each of which waits for the other.
+ */
+const GATHERING_TURNS = 2
 /** How long etcd counts as full after it has said so, milliseconds. */
 const FULL_MS = 5_000
 /** What etcd says to a call that is beyond the limits with which it was started. */
@@ -33,9 +38,11 @@ export class Batcher {
   private plannedAt: number | undefined
   /** Those whose time nobody watches yet. */
   private fresh: PendingCommit[] = []
+  /** How many went together last. */
+  private lastCount = 0
   /** Until then each commit goes by itself: a full etcd refuses a call in which one writes, and takes deletes. */
   private fullUntil = 0
-  private readonly leave = (): void => this.sendReady()
+  private readonly leave = (): void => this.gather(this.lastCount > 1 ? GATHERING_TURNS : 0)
   private readonly onOver = (commit: PendingCommit): void => {
     this.queue.remove(commit)
     this.plan()
@@ -59,7 +66,8 @@ export class Batcher {
   }
 
   /**
-   * When all that is ready to run has run, so that what is committed in one go travels together, and before any I/O.
+   * When all that is ready to run has run, so that what is committed in one go travels together, and before any I/O; where several have
+   * travelled together, somewhat later.
    * @returns when it was planned: the time of all that is committed until then counts from there.
    */
   private plan(): number {
@@ -68,6 +76,11 @@ export class Batcher {
       process.nextTick(this.leave)
     }
     return this.plannedAt
+  }
+
+  private gather(turns: number): void {
+    if (turns === 0 || this.queue.hasMany) this.sendReady()
+    else setImmediate(() => this.gather(turns - 1))
   }
 
   private sendReady(): void {
@@ -81,6 +94,7 @@ export class Batcher {
     const now = performance.now()
     for (const commit of call) if (commit.leftAt(now) === 0) commit.expire()
     const commits = call.filter(({ isOver }) => !isOver)
+    this.lastCount = commits.length
     const lateTimer = setTimeout(() => this.onLate(call), LATE_MS)
     try {
       if (commits.length === 1 || now < this.fullUntil)

@@ -58,6 +58,11 @@ export class CommitQueue<Commit extends Queued> {
     for (const name of commit.scope) if (this.first[name] === commit) this.passOn(name)
   }
 
+  /** Whether so many wait that their call leaves beside another. */
+  get hasMany(): boolean {
+    return this.ready.length >= LARGE
+  }
+
   /** The call that is to leave now, and is under way from now on; undefined when none is. */
   next(): Call<Commit> | undefined {
     if (!this.mayLeave()) return undefined
@@ -83,7 +88,7 @@ export class CommitQueue<Commit extends Queued> {
 
   private mayLeave(): boolean {
     if (this.awaited.length === 0) return true
-    return this.awaited.length === 1 && this.ready.length >= LARGE
+    return this.awaited.length === 1 && this.hasMany
   }
 
   /** The first that are ready, as many as fit. One that fits with no other goes by itself. */
