@@ -10,10 +10,12 @@ import { keyLocksOf, type Snapshot } from '../../protocol/snapshot.js'
  * - `searching`: they may not show its ticket, which stands behind those that were read.
  * - `sent`: a transaction that may grant is under way. Once no answer has come, etcd may apply it at any time, even much later.
  * - `unsettled`: etcd is being read, since a grant was not answered or a holding was lost.
+ * - `renewed`: etcd is being read, since its leases were renewed after the grant, and the holding may have been moved from them before.
  * - `revoking`: a revocation of its leases was sent, so no key on them counts: etcd may apply it at any time.
  * - `clearing`: its leases are gone, and an entry that a grant has left is being deleted.
  */
-export type Phase = 'guessing' | 'informed' | 'searching' | 'sent' | 'unsettled' | 'revoking' | 'clearing'
+export type Phase =
+  'guessing' | 'informed' | 'searching' | 'sent' | 'unsettled' | 'renewed' | 'revoking' | 'clearing'
 
 /** One attempt to acquire one lock or several under one id, at one moment. */
 export interface AttemptState {

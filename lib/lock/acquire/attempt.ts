@@ -47,7 +47,7 @@ export function next(state: AttemptState, event: AttemptEvent, facts: AttemptFac
       return goOn(event.kind === 'leave' ? { ...state, goal: 'leave' } : state, facts)
     case 'read': {
       const seen = { ...state, snapshots: event.snapshots }
-      return afterRead(seen, facts) ?? goOn(informed(seen), facts)
+      return afterRead(seen, facts) ?? (isConfirmed(seen, facts) ? hold(seen) : goOn(informed(seen), facts))
     }
     case 'answered':
       return onAnswered(state, event, facts)
@@ -59,7 +59,7 @@ export function next(state: AttemptState, event: AttemptEvent, facts: AttemptFac
     case 'unmarked':
       return facts.isStopped ? goOn(state, facts) : send(state, facts.decide(state.snapshots))
     case 'renewed':
-      return event.areAlive ? { state, effect: HOLD } : unsettled(state)
+      return event.areAlive ? readAgain({ ...state, phase: 'renewed' }) : unsettled(state)
     case 'adopted':
       return afterAdoption(state, event.isAlive, facts) ?? goOn(informed(state), facts)
     case 'revoked':
@@ -88,6 +88,7 @@ function goOn(state: AttemptState, facts: AttemptFacts): Next {
   switch (phase) {
     case 'sent':
     case 'unsettled':
+    case 'renewed':
       return unsettled(state)
     case 'searching':
     case 'revoking':
@@ -174,9 +175,22 @@ function isTicketHidden(before: AttemptState, { isGrantedByUs, snapshots }: Atte
 /** By the snapshots it is held: that counts when it is on its own leases, and these are alive and count from now. If not, it is lost. */
 function confirm(state: AttemptState, facts: AttemptFacts): Next {
   if (!isOnOwnLeases(state, facts)) return unsettled(state)
-  if (facts.areFresh) return { state, effect: HOLD }
+  if (facts.areFresh) return hold(state)
   // A renewal that is not answered may take long, and another process may move the holding meanwhile: then the truth is read.
   return { state: { ...state, phase: 'unsettled' }, effect: RENEW }
+}
+
+/**
+ * It was on its own leases after they were renewed. One that is moved from them later is moved for the whole ttl, at least:
+ *
+ *     a release grants · another process extends it, onto its own lease · this one renews the leases that it had · that lease ends
+ */
+function isConfirmed(state: AttemptState, facts: AttemptFacts): boolean {
+  return state.phase === 'renewed' && facts.decide(state.snapshots).kind === 'held'
+}
+
+function hold(state: AttemptState): Next {
+  return { state, effect: HOLD }
 }
 
 /**

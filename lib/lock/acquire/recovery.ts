@@ -30,6 +30,7 @@ export function afterRead(state: AttemptState, facts: AttemptFacts): Next | unde
       return undefined
     case 'sent':
     case 'unsettled':
+    case 'renewed':
     case 'revoking': {
       const lease = movedTo(state, facts)
       if (lease === undefined || facts.leaseAt(0) === lease) return validated(state, facts)

@@ -23,6 +23,7 @@ const PURPOSES: Readonly<Record<Phase, Purpose>> = {
   searching: 'find its ticket',
   sent: 'recover',
   unsettled: 'recover',
+  renewed: 'recover',
   revoking: 'recover',
   clearing: 'clear',
 }
@@ -73,8 +74,8 @@ function perform(world: World, client: Client, effect: AttemptEffect): AttemptEv
         ? void client.send({ kind: 'read', why: 'find the marker' })
         : { kind: 'unmarked' }
     case 'renew':
-      if (client.holderLeases.every(lease => world.etcd.leases.has(lease!)))
-        return { kind: 'renewed', areAlive: true }
+      // They count from now. Where they do not, it renews them and reads, which the simulation tries.
+      if (client.holderLeases.every(lease => world.etcd.leases.has(lease!))) return void hold(world, client)
       client.stage = 'doubting'
       return undefined
     case 'adopt':

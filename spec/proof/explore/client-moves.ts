@@ -1,6 +1,7 @@
 import { answer, proceed } from './answers.js'
 import type { Client } from './client.js'
 import { tell } from './acquiring.js'
+import { hold } from './holding.js'
 import type { Deed, Move } from './move.js'
 import { notice, startRelease } from './releasing.js'
 import { deliver } from './queue-watching.js'
@@ -40,9 +41,7 @@ export function clientMoves(world: World, client: Client): Move[] {
     }
     case 'doubting':
       return [
-        move('believes in a young lease, which is gone', (next, self) =>
-          tell(next, self, { kind: 'renewed', areAlive: true }),
-        ),
+        move('believes in a young lease, which is gone', hold),
         move('finds its lease gone', (next, self) => tell(next, self, { kind: 'renewed', areAlive: false })),
       ]
     case 'holding':

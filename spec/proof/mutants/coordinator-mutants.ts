@@ -437,6 +437,13 @@ export const coordinatorMutants: readonly Mutant[] = [
     specs: tickets,
   },
   {
+    mistake: 'leases that were renewed after a grant are relied on, though the holding may be on another by then',
+    file: 'lib/lock/acquire/attempt.ts',
+    right: "event.areAlive ? readAgain({ ...state, phase: 'renewed' }) : ",
+    wrong: 'event.areAlive ? hold(state) : ',
+    specs: ['spec/unit/lock/attempt.spec'],
+  },
+  {
     mistake: 'the tickets on a lease that is going to end are not moved to another',
     file: 'lib/lock/acquire/attempt.ts',
     right: 'hasTickets(state) ? MOVE_TICKETS : LEAVE_TICKET_LEASE',

@@ -129,7 +129,12 @@ describe('An attempt', () => {
     const events = [go, answered(heldOn('ours'), true)]
     expect(after(events, by).effect.kind).toBe('renew')
     expect(after([...events, { kind: 'renewed', areAlive: false }], by).effect.kind).toBe('read')
-    expect(after([...events, { kind: 'renewed', areAlive: true }], by).effect.kind).toBe('hold')
+    const renewed: AttemptEvent[] = [...events, { kind: 'renewed', areAlive: true }]
+    // Another process may have moved the holding before they were renewed.
+    expect(after(renewed, by).effect.kind).toBe('read')
+    expect(after([...renewed, read(heldOn('ours'))], by).effect.kind).toBe('hold')
+    expect(after([...renewed, read(heldOn('theirs'))], by).effect).toEqual({ kind: 'adopt', lease: 'theirs' })
+    expect(after([...renewed, go, read(heldOn('ours'))], by).effect.kind).toBe('renew')
     // It was not answered, and then answered by the keeper of the lease: another process may have moved the holding meanwhile.
     expect(next(after(events, by).state, { kind: 'go' }, facts()).effect.kind).toBe('read')
   })
