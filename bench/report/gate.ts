@@ -6,7 +6,6 @@ import type { Result, Verdict } from './result.js'
  */
 const TODAY: Readonly<Record<string, number>> = {
   'parallel, 64 names: rate / Lock RPC': 1,
-  'handoff, 100 waiters, 1 process: rate / Lock RPC': 0.5,
 }
 
 /** When others use more of the cores than this, a ratio tells of them: only the Lock RPC waits rather than works. */
