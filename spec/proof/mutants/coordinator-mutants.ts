@@ -437,7 +437,8 @@ export const coordinatorMutants: readonly Mutant[] = [
     specs: tickets,
   },
   {
-    mistake: 'leases that were renewed after a grant are relied on, though the holding may be on another by then',
+    mistake:
+      'leases that were renewed after a grant are relied on, though the holding may be on another by then',
     file: 'lib/lock/acquire/attempt.ts',
     right: "event.areAlive ? readAgain({ ...state, phase: 'renewed' }) : ",
     wrong: 'event.areAlive ? hold(state) : ',
