@@ -8,7 +8,8 @@ it('measures speed, delay and memory of a server', async () => {
   const { exit, stdout, stderr } = await runScript(['bench/run.js', 'bench/serve/main.ts', ...args])
   // It may tell that it fetches etcd.
   expect([exit, stderr]).toEqual([0, expect.not.stringContaining('measure:')])
-  const ms = String.raw`\d+(\.\d)? ms`
+  const number = String.raw`\d+(\.\d)?`
+  const ms = `${number} ms`
   const spread = `p50 ${ms}, p99 ${ms}`
   expect(stdout.trim().split('\n')).toEqual(
     [
@@ -17,7 +18,7 @@ it('measures speed, delay and memory of a server', async () => {
       String.raw`POST and DELETE, connections: 64: [1-9]\d* cycles/s \(\d+\), a request ${spread}`,
       `from the sending of DELETE to the frame of a WebSocket: ${spread}`,
       String.raw`memory with 20 locks, taken in \d+\.\d s: \d+ MB`,
-      `GET /v1/locks of them: ${ms}, another request meanwhile at most ${ms}`,
+      `GET /v1/locks of them: ${ms}, another request meanwhile at most ${ms}, ${number} in all`,
       String.raw`memory with 3 WebSockets besides: \d+ MB`,
       `from DELETE to the last of 3 frames: ${ms}`,
     ].map(line => expect.stringMatching(new RegExp(`^${line}$`))),

@@ -7,7 +7,7 @@ import { Pages, SCREENSHOTS } from '../../support/pages.js'
 
 const MANY = 10_000
 const BURST = 500
-const BATCH = 100
+const BATCH = 50
 /** The locks that a burst changes, again and again: each is read by itself. */
 const CHANGED = 3
 
