@@ -181,9 +181,13 @@ function confirm(state: AttemptState, facts: AttemptFacts): Next {
 }
 
 /**
- * It was on its own leases after they were renewed. One that is moved from them later is moved for the whole ttl, at least:
+ * It was on its own leases after they were renewed. What it would otherwise believe:
  *
  *     a release grants · another process extends it, onto its own lease · this one renews the leases that it had · that lease ends
+ *
+ * One interleaving is left, in which it believes for as long as the other's call was under way:
+ *
+ *     another process takes a lease · this one renews, and reads · the other moves the holding to that lease
  */
 function isConfirmed(state: AttemptState, facts: AttemptFacts): boolean {
   return state.phase === 'renewed' && facts.decide(state.snapshots).kind === 'held'

@@ -31,6 +31,22 @@ it('A call is not late when its answer is there, and this process was too busy t
   expect(sizes).toHaveLength(2)
 })
 
+it('A lone commit leaves before any I/O', async () => {
+  let calls = 0
+  const send = (): Promise<never> => {
+    calls++
+    return Promise.reject(new StoreError('unreachable', 'no answer'))
+  }
+  const batcher = new Batcher(send, 10_000, new Rights(false))
+  for (let before = 0; before < 3; before++) {
+    const lone = batcher.commit({ ...unconditionally({ type: 'put', key: 'a', value: '' }), scope: ['a'] })
+    await new Promise(resolve => process.nextTick(resolve))
+    expect(calls).toBe(before + 1)
+    await expect(lone).rejects.toThrow('no answer')
+    await setImmediate()
+  }
+})
+
 it('Those that are told together travel together, also when some go on a turn later', async () => {
   const calls: number[] = []
   let answer = (): void => {}
