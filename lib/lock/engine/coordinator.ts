@@ -38,9 +38,9 @@ const UNSEEN = { kind: 'unseen' } as const
 
 /**
  * How long a request that would wait behind others of its process keeps its ticket back, milliseconds: it rides with their next
- * release. It would stand behind its own kind anyway; of other processes, so many may come before it as hand-offs fit into this time.
+ * release. It would stand behind its own kind anyway.
  */
-const RIDE_MS = 10
+const RIDE_MS = 20
 
 /** What a coordinator needs of the engine. */
 export interface CoordinatorEngine {
