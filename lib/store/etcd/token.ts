@@ -1,5 +1,5 @@
 import { classify } from './classify.js'
-import { StatusCode, statusError } from './http2/status.js'
+import { isDenied, StatusCode, statusError } from './http2/status.js'
 
 /**
  * What etcd says, to a call or as the reason why it ends a watch, when it does not take the token (it has expired, or
@@ -20,17 +20,25 @@ export function isTokenRefusal(message: string): boolean {
  */
 export class Token {
   private current: Promise<string | undefined> | undefined
-  /** Somebody has asked since etcd was asked last. */
-  private isAskedSince = false
+  /** What those get who ask while `current` is under way. */
+  private next: Promise<string | undefined> | undefined
+  private isUnderWay = false
 
   constructor(private readonly ask: () => Promise<{ readonly token: string }>) {}
 
-  /** All that ask get the same, until it is refused. Rejects with the code of a call that etcd refuses, or cannot answer. */
+  /**
+   * All that ask get the same, until it is refused. Rejects with the code of a call that etcd refuses, or cannot answer.
+   * Who asks while etcd is being asked is not refused by that answer, but by one to a question put afterwards:
+   *
+   *     a watch signs in · etcd refuses its password · that is mended · a call asks for the token, and shares the refusal
+   */
   get(): Promise<string | undefined> {
-    if (this.current) this.isAskedSince = true
-    const asking = (this.current ??= this.authenticate())
-    asking.catch(() => this.forget(asking))
-    return asking
+    if (!this.current) return this.begin(this.authenticate())
+    if (!this.isUnderWay) return this.current
+    return (this.next ??= this.current.catch(error => {
+      if (!isDenied(error)) throw error
+      return this.authenticate()
+    }))
   }
 
   /**
@@ -38,26 +46,36 @@ export class Token {
    * all calls that were refused with it share the next.
    */
   heard(message: string, used: Promise<string | undefined>): void {
-    if (isTokenRefusal(message)) this.forget(used)
+    if (isTokenRefusal(message) && (used === this.current || used === this.next)) this.forget()
   }
 
-  private forget(used: Promise<string | undefined>): void {
-    if (this.current === used) this.current = undefined
+  private begin(asking: Promise<string | undefined>): Promise<string | undefined> {
+    this.current = asking
+    this.isUnderWay = true
+    asking.then(
+      () => (this.isUnderWay = false),
+      () => this.passOn(),
+    )
+    return asking
   }
 
-  /**
-   * What etcd refuses it may take by now for those who have asked meanwhile, so that it is asked once more:
-   *
-   *     a watch signs in · etcd refuses its password · that is mended · a call asks for the token, and shares the refusal
-   */
-  private async authenticate(isAgain = false): Promise<string | undefined> {
-    this.isAskedSince = false
+  private passOn(): void {
+    const { next } = this
+    this.forget()
+    if (next) void this.begin(next)
+  }
+
+  private forget(): void {
+    this.current = undefined
+    this.next = undefined
+  }
+
+  private async authenticate(): Promise<string | undefined> {
     try {
       return (await this.ask()).token
     } catch (error) {
       const { reason, message } = classify(error)
       if (message.includes('authentication is not enabled')) return undefined
-      if (reason === 'refused' && this.isAskedSince && !isAgain) return this.authenticate(true)
       const code = reason === 'refused' ? StatusCode.PERMISSION_DENIED : StatusCode.UNAVAILABLE
       throw statusError({ code, details: message })
     }
