@@ -3,11 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { pino } from 'pino'
 import { Engine } from '../../lib/lock/engine/engine.js'
-import { extendOwn } from '../../lib/lock/extend/extend.js'
+import { extendById, extendOwn } from '../../lib/lock/extend/extend.js'
 import type { Held } from '../../lib/lock/hold/held-lock.js'
 import type { Lease } from '../../lib/lock/leases/lease.js'
 import { Lock } from '../../lib/lock/api/lock.js'
 import { LockHandle } from '../../lib/lock/hold/lock-handle.js'
+import { LockIds } from '../../lib/model/lock-ids.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import type { Store } from '../../lib/store/store.js'
@@ -288,6 +289,23 @@ it('a lease on which an unanswered extension is found is renewed as the one that
   }
   expect(held.remaining()).toBeGreaterThan(500)
   await held.release()
+})
+
+it('by id, a holding lasts from when it is on its new lease, not from when that was taken', async () => {
+  const world = new World()
+  const { key, memory, time } = world
+  const { uuid } = await world.acquire(1)
+  const line = new FaultyStore(memory)
+  const host = { clock: time.clock, ids: new LockIds() }
+  const others = new Engine(line, host, pino({ level: 'silent' }))
+  const [readTwiceAndGrant, move] = [3, 1]
+  line.befall(readTwiceAndGrant + move, work => {
+    time.turn(3_000)
+    return work()
+  })
+  expect(await extendById(others, key, uuid, World.TTL)).toBe(World.TTL)
+  const { lease } = (await world.rival.readOne(key)).holders.get(uuid)!
+  expect((await memory.leases.remaining(lease!))!.left).toBeGreaterThan(World.TTL - 3)
 })
 
 it('a permit whose lease has ended is free when its handle has let go', async () => {

@@ -185,9 +185,8 @@ function confirm(state: AttemptState, facts: AttemptFacts): Next {
  *
  *     a release grants · another process extends it, onto its own lease · this one renews the leases that it had · that lease ends
  *
- * One interleaving is left, in which it believes for as long as the other's call was under way:
- *
- *     another process takes a lease · this one renews, and reads · the other moves the holding to that lease
+ * Another process may have taken its lease before this one renewed, and move the holding after this one has read. So it renews that lease
+ * once more when the holding is on it. (`extendById`)
  */
 function isConfirmed(state: AttemptState, facts: AttemptFacts): boolean {
   return state.phase === 'renewed' && facts.decide(state.snapshots).kind === 'held'

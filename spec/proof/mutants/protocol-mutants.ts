@@ -238,6 +238,13 @@ export const protocolMutants: readonly Mutant[] = [
     specs: ['spec/contracts/memory-handle'],
   },
   {
+    mistake: 'an extension by the id lets the holding last from when its lease was taken',
+    file: 'lib/lock/extend/extend.ts',
+    right: '    await engine.pool.renew(moved.leases[0]!, within).catch(() => false)\n',
+    wrong: '',
+    specs: ['spec/faults/extensions'],
+  },
+  {
     mistake: 'guard writes without comparing the holder key',
     file: 'lib/protocol/guard.ts',
     right: 'compare: [...stand, ...compare],',
