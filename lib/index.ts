@@ -33,7 +33,13 @@ export { type HolderState, type LockState, type WaiterState, type WaitStatus } f
 export { Timestamp } from './model/timestamp.js'
 export { type LockEvent } from './protocol/lock-event.js'
 export { type GuardedWrite } from './protocol/guard.js'
-export { type KeyEvent, type KeyRange, type KeyValue, type LeaseId } from './kv/key-value.js'
+export {
+  type KeyEvent,
+  type KeyRange,
+  type KeyValue,
+  type LeaseId,
+  type WatchedRange,
+} from './kv/key-value.js'
 export {
   type Compare,
   type Delete,

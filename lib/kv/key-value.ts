@@ -7,6 +7,12 @@ export interface KeyRange {
   readonly end?: string
 }
 
+/** What is watched. */
+export interface WatchedRange extends KeyRange {
+  /** Whether its listener has no use for deletes: a store may leave them out, which spares it and us a message each. */
+  readonly putsOnly?: boolean
+}
+
 /** A key as the store has it. */
 export interface KeyValue {
   readonly key: string
@@ -49,6 +55,11 @@ function rank(unit: number): number {
 
 export function isWithin(key: string, { key: start, end }: KeyRange): boolean {
   return end === undefined ? key === start : byBytes(key, start) >= 0 && byBytes(key, end) < 0
+}
+
+/** Whether a watch of this range tells of this change. */
+export function tellsOf({ putsOnly, ...range }: WatchedRange, event: KeyEvent): boolean {
+  return isWithin(eventKey(event), range) && (event.type === 'put' || !putsOnly)
 }
 
 /** The range of all keys that start with `prefix`, which must end in an ASCII character. */

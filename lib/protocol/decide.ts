@@ -1,4 +1,4 @@
-import type { KeyRange } from '../kv/key-value.js'
+import type { WatchedRange } from '../kv/key-value.js'
 import type { Timestamp } from '../model/timestamp.js'
 import type { LockTerms } from './request.js'
 import { hasRoom } from './room.js'
@@ -77,11 +77,11 @@ function longestWait(steps: readonly Step[]): Step {
 }
 
 /** What a waiter watches: nothing but what it waits for, so that an event wakes one waiter and not all. */
-export function watchedBy({ key, tickets }: Snapshot, uuid: string): KeyRange[] {
+export function watchedBy({ key, tickets }: Snapshot, uuid: string): WatchedRange[] {
   const ahead = aheadOf(tickets, uuid)
-  const dismissal = { key: key.forced(uuid) }
+  const dismissal = { key: key.forced(uuid), putsOnly: true }
   if (ahead === undefined) return [{ key: key.path }, key.holders, dismissal]
-  return [{ key: key.holder(uuid) }, { key: key.ticket(ahead) }, dismissal]
+  return [{ key: key.holder(uuid), putsOnly: true }, { key: key.ticket(ahead) }, dismissal]
 }
 
 /** The waiter right before this one in the queue; undefined for the first. */

@@ -1,4 +1,4 @@
-import type { KeyRange } from '../kv/key-value.js'
+import type { KeyRange, WatchedRange } from '../kv/key-value.js'
 import type { Timestamp } from '../model/timestamp.js'
 import { aheadOf, decide, type TargetState, watchedBy } from './decide.js'
 import { idIn } from './lock-key.js'
@@ -71,9 +71,12 @@ export function younger(seen: Snapshot, cached: Snapshot, uuid: string): Snapsho
 }
 
 /** What a waiter watches, for one lock or several: besides being sent away from any of its queues. */
-export function watchedByAll(targets: readonly TargetState[], now: Timestamp): KeyRange[] {
+export function watchedByAll(targets: readonly TargetState[], now: Timestamp): WatchedRange[] {
   if (targets.length === 1) return watchedBy(targets[0]!.snapshot, targets[0]!.terms.uuid)
   const obstacle = obstacleOf(targets, now)
-  const dismissals = targets.map(({ snapshot, terms }) => ({ key: snapshot.key.forced(terms.uuid) }))
+  const dismissals = targets.map(({ snapshot, terms }) => ({
+    key: snapshot.key.forced(terms.uuid),
+    putsOnly: true,
+  }))
   return [...(obstacle ? watchedFor(obstacle, targets[obstacle.at]!.snapshot) : []), ...dismissals]
 }

@@ -189,8 +189,8 @@ class Draft {
     if (key === path) this.keyLocks = withOldCreateRevision(kv, this.keyLocks)
     else if (key.startsWith(holders.key)) putIn(this.changedHolders, kv)
     else if (key.startsWith(tickets.key)) putIn(this.changedTickets, kv)
-    // The marker of a release by force says that the ticket is gone: a waiter watches the marker of its own, and not its ticket.
-    else if (key.startsWith(markers.key)) this.changedTickets.delete(key.slice(markers.key.length))
+    // The marker of a release by force says that the ticket and the holder key are gone: of the ends of its own a waiter is told nothing else.
+    else if (key.startsWith(markers.key)) this.forget(key.slice(markers.key.length))
   }
 
   delete(key: string): void {
@@ -198,6 +198,11 @@ class Draft {
     if (key === path) this.keyLocks = undefined
     else if (key.startsWith(holders.key)) deleteAt(this.changedHolders, key)
     else if (key.startsWith(tickets.key)) deleteAt(this.changedTickets, key)
+  }
+
+  private forget(uuid: string): void {
+    this.changedTickets.delete(uuid)
+    this.changedHolders.delete(uuid)
   }
 
   deleteHolders(range: KeyRange): void {

@@ -1,4 +1,4 @@
-import type { KeyEvent, KeyRange, LeaseId } from '../kv/key-value.js'
+import type { KeyEvent, LeaseId, WatchedRange } from '../kv/key-value.js'
 import type { Transaction, TransactionResult } from '../kv/transaction.js'
 
 /**
@@ -19,7 +19,7 @@ export interface Store {
    * Watches a range from now on, or several as one; see {@link Watch}. It outlives reconnects. Changes of several ranges may
    * be told later than they could be of one, and the order within one transaction is kept within each range only.
    */
-  watch(ranges: KeyRange | readonly KeyRange[], listener: WatchListener): Watch
+  watch(ranges: WatchedRange | readonly WatchedRange[], listener: WatchListener): Watch
   readonly leases: Leases
   /** Ends watches and connections. May be repeated; all other calls afterwards reject with a StoreError `closed`. */
   close(): Promise<void>

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
 import { Etcd3 } from 'etcd3'
-import type { KeyEvent, KeyRange } from '../../lib/kv/key-value.js'
+import type { KeyEvent, WatchedRange } from '../../lib/kv/key-value.js'
 import type { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
 import { EtcdServer } from '../../lib/testing/index.js'
 import { freePorts } from '../../lib/testing/free-port.js'
@@ -31,7 +31,7 @@ afterEach(async () => {
 const put = (value: string) =>
   direct.commit({ compare: [], success: [{ type: 'put', key, value }], failure: [] })
 const tell = (event: KeyEvent): void => void seen.push(event.type === 'put' ? event.kv.value : 'deleted')
-const watch = (store = proxied, ranges: KeyRange | readonly KeyRange[] = { key }) =>
+const watch = (store = proxied, ranges: WatchedRange | readonly WatchedRange[] = { key }) =>
   store.watch(ranges, {
     onEvents: events => events.forEach(tell),
     onGap: () => void seen.push('gap'),
@@ -43,6 +43,21 @@ async function compact(revision: bigint, server = etcd.get()): Promise<void> {
   await client.kv.compact({ revision: String(revision), physical: true })
   client.close()
 }
+
+it('a watch of puts only is told of no deletes, nor of those while it was cut', async () => {
+  const gone = () =>
+    direct.commit({ compare: [], success: [{ type: 'delete', key }], failure: [] }).then(() => undefined)
+  await watch(proxied, { key, putsOnly: true }).ready
+  await put('before')
+  await gone()
+  await eventually(() => expect(seen).toEqual(['before']))
+  proxy.mute()
+  await put('unheard')
+  await gone()
+  proxy.cut()
+  await put('after')
+  await eventually(() => expect(seen).toEqual(['before', 'unheard', 'after']))
+})
 
 it('a watch tells all that happened while it was cut, once', async () => {
   await watch().ready

@@ -67,7 +67,8 @@ export class QueueNews {
   }
 
   private applied(news: readonly KeyEvent[], snapshot: Snapshot): Snapshot {
-    const newer = news.filter(event => eventRevision(event) > snapshot.revision)
+    // The watches of its own keys tell of a grant, and of a release by force after it, in any order, and of no other end of what was granted.
+    const newer = news.filter(event => eventRevision(event) > snapshot.revision).sort(byRevision)
     const path = snapshot.key.holder(this.uuid)
     const isGrant = (event: KeyEvent): boolean =>
       event.type === 'put' && event.kv.key === path && idIn(event.kv) === this.uuid
@@ -80,4 +81,8 @@ export class QueueNews {
 
 function after(snapshot: Snapshot, events: readonly KeyEvent[]): Snapshot {
   return events.filter(event => eventRevision(event) > snapshot.revision).reduce(applyEvent, snapshot)
+}
+
+function byRevision(a: KeyEvent, b: KeyEvent): number {
+  return Number(eventRevision(a) - eventRevision(b))
 }

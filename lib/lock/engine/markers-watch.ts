@@ -29,7 +29,7 @@ export class MarkersWatch {
 
 function markersUnder(prefix: string): Shared {
   return {
-    ranges: [LockKey.markersUnder(prefix)],
+    ranges: [{ ...LockKey.markersUnder(prefix), putsOnly: true }],
     nameIn: key => key.slice(key.lastIndexOf('/') + 1),
     tell: listener => listener.onGap(),
   }

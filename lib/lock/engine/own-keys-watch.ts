@@ -1,4 +1,4 @@
-import { type KeyRange, withPrefix } from '../../kv/key-value.js'
+import { type WatchedRange, withPrefix } from '../../kv/key-value.js'
 import { processOf, slotOf } from '../../model/lock-id.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import type { Store, WatchListener } from '../../store/store.js'
@@ -39,9 +39,10 @@ export class OwnKeysWatch {
     const { holders, markers } = this.key
     const start = processOf(uuid)
     return {
-      ranges: [holders, markers].map(({ key }): KeyRange =>
-        start === undefined ? { key: key + uuid } : withPrefix(key + start),
-      ),
+      ranges: [holders, markers].map(({ key }): WatchedRange => {
+        const range = start === undefined ? { key: key + uuid } : withPrefix(key + start)
+        return { ...range, putsOnly: true }
+      }),
       nameIn: path => slotOf(path.slice((path.startsWith(holders.key) ? holders : markers).key.length)),
       tell: (listener, event) => listener.onEvents([event]),
     }

@@ -1,9 +1,9 @@
-import { eventKey, type KeyEvent, type KeyRange } from '../../kv/key-value.js'
+import { eventKey, type KeyEvent, type WatchedRange } from '../../kv/key-value.js'
 import type { Store, Watch, WatchListener } from '../../store/store.js'
 
 /** What is watched for many listeners at once, and whom a change concerns. */
 export interface Shared {
-  readonly ranges: readonly KeyRange[]
+  readonly ranges: readonly WatchedRange[]
   /** The name of the listener that a change of this key concerns. */
   nameIn(key: string): string
   tell(listener: WatchListener, event: KeyEvent): void

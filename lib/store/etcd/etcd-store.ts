@@ -1,4 +1,4 @@
-import type { KeyRange, LeaseId } from '../../kv/key-value.js'
+import type { WatchedRange, LeaseId } from '../../kv/key-value.js'
 import type { Transaction, TransactionResult } from '../../kv/transaction.js'
 import type {
   CallOptions,
@@ -54,7 +54,7 @@ export class EtcdStore implements Store {
     return this.batcher.commit(transaction, options)
   }
 
-  watch(ranges: KeyRange | readonly KeyRange[], listener: WatchListener): Watch {
+  watch(ranges: WatchedRange | readonly WatchedRange[], listener: WatchListener): Watch {
     if ('key' in ranges) return this.watches.watch(ranges, listener)
     return new MergedWatch(this.watches, ranges, listener)
   }

@@ -1,4 +1,4 @@
-import { eventRevision, type KeyEvent, type KeyRange } from '../../kv/key-value.js'
+import { eventRevision, type KeyEvent, type WatchedRange } from '../../kv/key-value.js'
 import type { Watch, WatchListener } from '../store.js'
 import type { WatchStream } from './watch-stream.js'
 
@@ -27,7 +27,7 @@ export class MergedWatch implements Watch {
 
   constructor(
     private readonly stream: WatchStream,
-    ranges: readonly KeyRange[],
+    ranges: readonly WatchedRange[],
     private readonly listener: WatchListener,
   ) {
     const part = {

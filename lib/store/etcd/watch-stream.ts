@@ -1,4 +1,4 @@
-import type { KeyRange } from '../../kv/key-value.js'
+import type { WatchedRange } from '../../kv/key-value.js'
 import { readsOf } from '../../kv/transaction.js'
 import type { Watch, WatchListener } from '../store.js'
 import { isStoreError, StoreError } from '../store-error.js'
@@ -47,7 +47,7 @@ export class WatchStream {
     })
   }
 
-  watch(range: KeyRange, listener: WatchListener): Watch {
+  watch(range: WatchedRange, listener: WatchListener): Watch {
     const watch = new EtcdWatch(range, listener, this)
     this.enlist(watch)
     return watch

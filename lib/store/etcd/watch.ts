@@ -1,4 +1,4 @@
-import { eventRevision, type KeyRange } from '../../kv/key-value.js'
+import { eventRevision, type WatchedRange } from '../../kv/key-value.js'
 import type { Watch, WatchListener } from '../store.js'
 import type { WatchCreateRequest } from './proto/watch-request.js'
 import type { WatchResponse } from './proto/watch-response.js'
@@ -25,7 +25,7 @@ export class EtcdWatch implements Watch {
   private missed = false
 
   constructor(
-    readonly range: KeyRange,
+    readonly range: WatchedRange,
     private readonly listener: WatchListener,
     private readonly stream: { remove(watch: EtcdWatch): void },
   ) {

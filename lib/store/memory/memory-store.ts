@@ -1,4 +1,4 @@
-import { eventKey, isWithin, type KeyEvent, type KeyRange, type LeaseId } from '../../kv/key-value.js'
+import { type KeyEvent, type LeaseId, tellsOf, type WatchedRange } from '../../kv/key-value.js'
 import { type Transaction, type TransactionResult, unconditionally } from '../../kv/transaction.js'
 import { MAX_TXN_OPS } from '../../protocol/lock-set.js'
 import type { GrantedLease, Leases, RemainingLease, Store, Watch, WatchListener } from '../store.js'
@@ -17,7 +17,7 @@ interface Lease {
 }
 
 interface Watcher {
-  readonly ranges: readonly KeyRange[]
+  readonly ranges: readonly WatchedRange[]
   readonly listener: WatchListener
 }
 
@@ -44,7 +44,7 @@ export class MemoryStore implements Store {
     return this.answer(() => this.apply(transaction))
   }
 
-  watch(watched: KeyRange | readonly KeyRange[], listener: WatchListener): Watch {
+  watch(watched: WatchedRange | readonly WatchedRange[], listener: WatchListener): Watch {
     const ranges = 'key' in watched ? [watched] : watched
     const watcher = { ranges, listener }
     const ready = this.answer(() => void this.watchers.add(watcher))
@@ -104,7 +104,7 @@ export class MemoryStore implements Store {
 
   private notify(events: readonly KeyEvent[]): void {
     for (const watcher of this.watchers) {
-      const seen = events.filter(event => watcher.ranges.some(range => isWithin(eventKey(event), range)))
+      const seen = events.filter(event => watcher.ranges.some(range => tellsOf(range, event)))
       if (seen.length === 0) continue
       queueMicrotask(() => {
         if (this.watchers.has(watcher)) watcher.listener.onEvents(seen)

@@ -1,6 +1,12 @@
 import { rejects } from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { type KeyEvent, type KeyRange, type LeaseId, withPrefix } from '../../kv/key-value.js'
+import {
+  type KeyEvent,
+  type KeyRange,
+  type LeaseId,
+  type WatchedRange,
+  withPrefix,
+} from '../../kv/key-value.js'
 import {
   type Compare,
   type Op,
@@ -69,7 +75,7 @@ export class StoreScene {
     return found!.map(({ key }) => key.slice(this.base.length))
   }
 
-  watch(ranges: KeyRange | readonly KeyRange[]): RecordedWatch {
+  watch(ranges: WatchedRange | readonly WatchedRange[]): RecordedWatch {
     const calls: KeyEvent[][] = []
     let gaps = 0
     const watch = this.store.watch(ranges, {

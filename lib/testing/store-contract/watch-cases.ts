@@ -53,6 +53,16 @@ export const watchCases: Readonly<Record<string, StoreCaseRun>> = {
       deepEqual([watch.events.length, watch.gaps], [4, 0])
     },
 
+  'tells every put of a range of which only puts are asked for': async scene => {
+    const watch = scene.watch({ ...scene.all, putsOnly: true })
+    await watch.ready
+    const first = await scene.commit(scene.put('a'))
+    await scene.commit(scene.delete('a'))
+    const last = await scene.commit(scene.put('a'))
+    const puts = (): bigint[] => watch.events.filter(({ type }) => type === 'put').map(eventRevision)
+    await eventually(() => deepEqual(puts(), [first.revision, last.revision]))
+  },
+
   'is silent once closed, while others go on': async scene => {
     const closed = scene.watch(scene.all)
     const open = scene.watch(scene.all)

@@ -1,4 +1,4 @@
-import type { KeyRange, LeaseId } from '../../../lib/kv/key-value.js'
+import type { WatchedRange, LeaseId } from '../../../lib/kv/key-value.js'
 import type { Transaction } from '../../../lib/kv/transaction.js'
 import type { Snapshot } from '../../../lib/protocol/snapshot.js'
 import { agedSnapshot, agedTransaction } from './time.js'
@@ -52,7 +52,7 @@ export type Call =
   /** Kept back until a release of its process takes the tickets along; `alone` is what is sent when none does. */
   | { readonly kind: 'ride'; readonly alone: Commit; readonly isAboard: boolean }
   | { readonly kind: 'read'; readonly why: Purpose }
-  | { readonly kind: 'watch'; readonly ranges: readonly KeyRange[] }
+  | { readonly kind: 'watch'; readonly ranges: readonly WatchedRange[] }
   | { readonly kind: 'revoke'; readonly leases: readonly LeaseId[] }
   /** Finds out whether a lease of another process is alive. */
   | { readonly kind: 'adopt'; readonly lease: LeaseId }

@@ -1,4 +1,4 @@
-import type { KeyEvent, KeyRange, LeaseId } from '../../../lib/kv/key-value.js'
+import type { KeyEvent, WatchedRange, LeaseId } from '../../../lib/kv/key-value.js'
 import { beginAttempt } from '../../../lib/lock/acquire/attempt.js'
 import type { AttemptState } from '../../../lib/lock/acquire/attempt-state.js'
 import type { LockKey } from '../../../lib/protocol/lock-key.js'
@@ -27,7 +27,7 @@ export interface AcquireRequest {
 
 /** A watch that stands, and what it has not delivered yet. Changes of one revision come together. */
 export interface OpenWatch {
-  readonly range: KeyRange
+  readonly range: WatchedRange
   readonly batches: readonly (readonly KeyEvent[])[]
 }
 

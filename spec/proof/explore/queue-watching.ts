@@ -1,4 +1,4 @@
-import type { KeyEvent, KeyRange } from '../../../lib/kv/key-value.js'
+import type { KeyEvent, WatchedRange } from '../../../lib/kv/key-value.js'
 import { decide } from '../../../lib/protocol/decide.js'
 import { mayBeHandedOver } from '../../../lib/protocol/hand-over.js'
 import type { LockKey } from '../../../lib/protocol/lock-key.js'
@@ -28,7 +28,7 @@ export function watchQueue(world: World, client: Client, until: Timestamp | unde
   client.timer = until ? 'set' : 'none'
 }
 
-function rangesOf(world: World, client: Client): KeyRange[] {
+function rangesOf(world: World, client: Client): WatchedRange[] {
   const { keys, uuid, snapshots } = client
   const ranges = world.rules.watchedBy(client.targetsIn(snapshots), NOW)
   if (
@@ -81,7 +81,7 @@ export function promote(world: World): Client[] {
 }
 
 /** The watches stand. */
-export function onWatching({ rules }: World, client: Client, ranges: readonly KeyRange[]): void {
+export function onWatching({ rules }: World, client: Client, ranges: readonly WatchedRange[]): void {
   client.watches = [...client.watches, ...ranges.map(range => ({ range, batches: [] }))]
   if (rules.looksAfterWatch) client.send({ kind: 'read', why: 'wait' })
   else client.stage = 'running'

@@ -1,5 +1,5 @@
 import type { KeyEvent, LeaseId } from '../../../lib/kv/key-value.js'
-import { isWithin } from '../../../lib/kv/key-value.js'
+import { tellsOf } from '../../../lib/kv/key-value.js'
 import { split } from '../../../lib/protocol/combine.js'
 import type { TransactionResult } from '../../../lib/kv/transaction.js'
 import { withTicket } from '../../../lib/protocol/snapshot.js'
@@ -172,9 +172,7 @@ export class World {
     for (const client of this.clients) {
       if (client.watches.length === 0) continue
       client.watches = client.watches.map(watch => {
-        const seen = events.filter(event =>
-          isWithin(event.type === 'put' ? event.kv.key : event.key, watch.range),
-        )
+        const seen = events.filter(event => tellsOf(watch.range, event))
         return seen.length > 0 ? { ...watch, batches: [...watch.batches, seen] } : watch
       })
     }

@@ -415,6 +415,20 @@ export const coordinatorMutants: readonly Mutant[] = [
     specs: ['spec/unit/lock/contended'],
   },
   {
+    mistake: 'a grant is believed in that is told after the release by force which took it away',
+    file: 'lib/lock/acquire/queue-news.ts',
+    right: '.sort(byRevision)',
+    wrong: '',
+    specs: ['spec/unit/lock/queue-news'],
+  },
+  {
+    mistake: 'a marker says nothing of the holder key that was put before it',
+    file: 'lib/protocol/snapshot.ts',
+    right: '    this.changedHolders.delete(uuid)\n',
+    wrong: '',
+    specs: ['spec/unit/lock/queue-news'],
+  },
+  {
     mistake: 'that etcd is full is taken for a proof that nothing was applied',
     file: 'lib/store/store-error.ts',
     right: "if (isStoreError(error, 'refused')) return !NO_SPACE.test(error.message)",

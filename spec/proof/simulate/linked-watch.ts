@@ -1,4 +1,4 @@
-import type { KeyEvent, KeyRange } from '../../../lib/kv/key-value.js'
+import type { KeyEvent, WatchedRange } from '../../../lib/kv/key-value.js'
 import type { Watch, WatchListener } from '../../../lib/store/store.js'
 import type { Etcd } from './etcd.js'
 import type { Host } from './host.js'
@@ -20,7 +20,7 @@ export class LinkedWatch implements Watch {
     private readonly weather: Weather,
     private readonly etcd: Etcd,
     private readonly host: Host,
-    range: KeyRange,
+    range: WatchedRange,
     private readonly listener: WatchListener,
   ) {
     scheduler.trace.add(scheduler.now, host.name, 'watch', () => range.key)
@@ -35,7 +35,7 @@ export class LinkedWatch implements Watch {
     this.inner?.close()
   }
 
-  private open(range: KeyRange, resolve: () => void): void {
+  private open(range: WatchedRange, resolve: () => void): void {
     if (this.isClosed) return
     this.inner = this.etcd.store.watch(range, {
       onEvents: events => this.onEvents(events),

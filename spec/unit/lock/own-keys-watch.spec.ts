@@ -48,6 +48,15 @@ describe('The watch of the own keys of a process', () => {
     await eventually(() => expect(told).toEqual([`b put ${slotOf(b)}`, `a put ${a}`]))
   })
 
+  it('tells of no deletes: one that leaves knows it, and would be told with each of its hand-overs', async () => {
+    const uuid = new LockIds().take(['rack'])
+    await watch.add(listener('a', uuid)).ready
+    await put(key.holder(uuid))
+    await store.commit(unconditionally({ type: 'delete', key: key.holder(uuid) }))
+    await put(key.forced(uuid))
+    await eventually(() => expect(told).toEqual([`a put ${slotOf(uuid)}`, `a put ${uuid}`]))
+  })
+
   it('is another for ids of another process, and for those that were made elsewhere', async () => {
     const [a, b, c] = [new LockIds().take(['rack']), new LockIds().take(['rack']), 'made elsewhere']
     await Promise.all([a, b, c].map((uuid, at) => watch.add(listener('abc'[at]!, uuid)).ready))

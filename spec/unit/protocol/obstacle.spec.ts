@@ -45,7 +45,8 @@ const targetsOf = (...snapshots: Snapshot[]): TargetState[] =>
 const free = lockOf('free', { me: 5 })
 const held = lockOf('held', { me: 5 }, 'holder')
 const queued = lockOf('queued', { first: 3, second: 4, me: 5 }, 'holder')
-const dismissals = (...snapshots: Snapshot[]) => snapshots.map(({ key }) => ({ key: key.forced('me') }))
+const dismissals = (...snapshots: Snapshot[]) =>
+  snapshots.map(({ key }) => ({ key: key.forced('me'), putsOnly: true }))
 
 describe('What a set waits for first', () => {
   it('is nothing when all is free', () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
-import type { KeyEvent, KeyRange } from '../../../lib/kv/key-value.js'
+import type { KeyEvent, WatchedRange } from '../../../lib/kv/key-value.js'
 import type { Transaction } from '../../../lib/kv/transaction.js'
 import { Timestamp } from '../../../lib/model/timestamp.js'
 import { decide, watchedBy } from '../../../lib/protocol/decide.js'
@@ -182,10 +182,12 @@ describe('an entry that came with a holder key', () => {
 describe('watchedBy', () => {
   it('is the holders for the first, the one ahead for the others, and who sends one away for all', () => {
     for (const uuid of ['a', 'b', 'c', 'd']) ask(uuid, 1)
-    const marker = (uuid: string): KeyRange => ({ key: key.forced(uuid) })
+    const [putsOnly, ahead] = [true, (uuid: string) => ({ key: key.ticket(uuid) })]
+    const marker = (uuid: string): WatchedRange => ({ key: key.forced(uuid), putsOnly })
+    const own = (uuid: string): WatchedRange => ({ key: key.holder(uuid), putsOnly })
     expect(watchedBy(read(), 'b')).toEqual([{ key: key.path }, key.holders, marker('b')])
-    expect(watchedBy(read(), 'c')).toEqual([{ key: key.holder('c') }, { key: key.ticket('b') }, marker('c')])
-    expect(watchedBy(read(), 'd')).toEqual([{ key: key.holder('d') }, { key: key.ticket('c') }, marker('d')])
+    expect(watchedBy(read(), 'c')).toEqual([own('c'), ahead('b'), marker('c')])
+    expect(watchedBy(read(), 'd')).toEqual([own('d'), ahead('c'), marker('d')])
   })
 })
 

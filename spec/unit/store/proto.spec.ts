@@ -159,8 +159,8 @@ describe('What a stream of watches is asked', () => {
     const watchId = fc.integer({ min: 1, max: 2 ** 31 - 1 })
     const startRevision = fc.option(int64, { nil: undefined })
     fc.assert(
-      fc.property(range, watchId, startRevision, (keys, id, start) => {
-        const watch = { ...keys, watchId: id, startRevision: start }
+      fc.property(range, fc.boolean(), watchId, startRevision, (keys, putsOnly, id, start) => {
+        const watch = { ...keys, putsOnly, watchId: id, startRevision: start }
         expect(readWatchRequest(encodeWatchRequest({ type: 'create', watch }))).toMatchObject({
           request_union: 'create_request',
           create_request: {
@@ -168,6 +168,7 @@ describe('What a stream of watches is asked', () => {
             range_end: Buffer.from(keys.end ?? ''),
             start_revision: String(start ?? 0),
             progress_notify: true,
+            filters: putsOnly ? ['Nodelete'] : [],
             watch_id: String(id),
           },
         })

@@ -1,4 +1,4 @@
-import type { KeyRange } from '../../../kv/key-value.js'
+import type { WatchedRange } from '../../../kv/key-value.js'
 import { ProtoWriter } from './proto-writer.js'
 
 // Names and numbers of the fields are those of etcd's api/etcdserverpb/rpc.proto.
@@ -9,11 +9,14 @@ export type WatchRequest =
   | { readonly type: 'cancel'; readonly watchId: number }
   | { readonly type: 'progress' }
 
-export interface WatchCreateRequest extends KeyRange {
+export interface WatchCreateRequest extends WatchedRange {
   readonly watchId: number
   /** From now when not given. */
   readonly startRevision: bigint | undefined
 }
+
+/** Of `FilterType`. */
+const NO_DELETE = 1
 
 const writer = new ProtoWriter()
 
@@ -28,10 +31,11 @@ export function encodeWatchRequest(request: WatchRequest): Buffer {
   return writer.take()
 }
 
-function writeCreate({ key, end, startRevision, watchId }: WatchCreateRequest): void {
+function writeCreate({ key, end, putsOnly, startRevision, watchId }: WatchCreateRequest): void {
   writer.text(0x0a, key)
   if (end !== undefined) writer.text(0x12, end)
   if (startRevision !== undefined) writer.int64(0x18, startRevision)
   writer.uint(0x20, 1)
+  if (putsOnly) writer.uint(0x28, NO_DELETE)
   writer.uint(0x38, watchId)
 }
