@@ -1,3 +1,4 @@
+import { LONGEST_TIMEOUT_MS } from '../../time/clock.js'
 import type { CallOptions } from '../store.js'
 import { StoreError } from '../store-error.js'
 
@@ -45,7 +46,7 @@ export class CallSlots {
         const problem = `not sent within ${(ms / 1000).toFixed(1)} s, which the calls before it have taken`
         reject(new StoreError('unreachable', problem))
       }
-      const timer = ms === Infinity ? undefined : setTimeout(giveUp, Math.max(0, ms))
+      const timer = ms > LONGEST_TIMEOUT_MS ? undefined : setTimeout(giveUp, Math.max(0, ms))
       const begin = (): void => {
         clearTimeout(timer)
         resolve()

@@ -54,6 +54,17 @@ it('one whose own time passes in the line is not sent, and keeps nobody waiting'
   expect(await last).toBe('last')
 })
 
+it('one may wait for longer than a timer can', async () => {
+  const { begun, run } = slots(1)
+  void run('a')
+  const patient = run('patient', 2 ** 31)
+  await expect(run('late', 20)).rejects.toThrow('not sent')
+  begun[0]!.end()
+  await eventually(() => expect(names(begun)).toStrictEqual(['a', 'patient']))
+  begun[1]!.end()
+  expect(await patient).toBe('patient')
+})
+
 it('a slot that nobody waits for is free again', async () => {
   const { begun, run } = slots(1)
   const first = run('a')
