@@ -18,6 +18,7 @@ import { LeaseStream } from './lease-stream.js'
 import { knownDefect } from './known-defects.js'
 import { MergedWatch } from './merged-watch.js'
 import type { EtcdOptions } from './options.js'
+import { checkedLease } from './proto/lease-calls.js'
 import { WatchStream } from './watch-stream.js'
 
 /** How many leases are being granted or revoked at a time: each is a commit of its own, which etcd writes together with the others. */
@@ -27,9 +28,9 @@ const LEASE_CALLS = 64
 export class EtcdStore implements Store {
   readonly leases: Leases = {
     grant: (ttl, options) => this.grant(ttl, options),
-    renew: (id, options) => this.renewals.renew(id, options?.timeoutMs),
-    remaining: (id, options) => this.remaining(id, options),
-    revoke: (id, options) => this.revoke(id, options),
+    renew: async (id, options) => this.renewals.renew(checkedLease(id), options?.timeoutMs),
+    remaining: async (id, options) => this.remaining(checkedLease(id), options),
+    revoke: async (id, options) => this.revoke(checkedLease(id), options),
   }
   private readonly connection: Connection
   private readonly batcher: Batcher

@@ -1,4 +1,5 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
+import type { StoreError } from '../../store/store-error.js'
 import { eventually } from '../eventually.js'
 import type { StoreCaseRun } from './store-scene.js'
 
@@ -61,6 +62,18 @@ export const leaseCases: Readonly<Record<string, StoreCaseRun>> = {
     await eventually(async () => ok((await store.leases.remaining(id))!.left < first.left), 3_000)
     await store.leases.revoke(id)
     equal(await store.leases.remaining(id), undefined)
+  },
+
+  'says of an id that no lease has had that there is none, or refuses it': async ({ store: { leases } }) => {
+    for (const id of ['abc', '007']) {
+      const calls = [leases.renew(id), leases.remaining(id), leases.revoke(id)]
+      const reasonOf = (error: Partial<StoreError>): unknown => error.reason ?? error
+      const said = await Promise.all(calls.map(call => call.catch(reasonOf)))
+      const isRight = [0, undefined, undefined].every(
+        (none, at) => said[at] === none || said[at] === 'refused',
+      )
+      ok(isRight, `of ${id} was said: ${said.join(', ')}`)
+    }
   },
 
   'refuses a put with an unknown lease, and applies nothing': async scene => {

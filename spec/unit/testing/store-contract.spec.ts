@@ -38,6 +38,19 @@ describe('The contract of a store', () => {
       'a lease: renews a living lease, and says 0 for one that is gone',
     ],
     [
+      'takes the id of no lease for a silence of its own',
+      right => ({
+        leases: {
+          ...right.leases,
+          revoke: id =>
+            id === 'abc'
+              ? Promise.reject(new StoreError('unreachable', 'not a number'))
+              : right.leases.revoke(id),
+        },
+      }),
+      'a lease: says of an id that no lease has had that there is none, or refuses it',
+    ],
+    [
       'tells each change in a call of its own',
       right => ({ watch: (ranges, listener) => right.watch(ranges, oneByOne(listener)) }),
       'a watch: tells every change after it is ready, in order, one call per transaction',

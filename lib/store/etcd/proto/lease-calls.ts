@@ -1,4 +1,5 @@
 import type { LeaseId } from '../../../kv/key-value.js'
+import { StoreError } from '../../store-error.js'
 import { ProtoReader } from './proto-reader.js'
 import { ProtoWriter } from './proto-writer.js'
 
@@ -13,11 +14,20 @@ export interface LeaseResponse {
   readonly grantedTtl: number
 }
 
+/** As etcd writes them: it answers a renewal of `007` under the id `7`, which nobody waits for. */
+const LEASE = /^(0|-?[1-9]\d{0,18})$/
+
 const writer = new ProtoWriter()
 
 /** A `LeaseGrantRequest`: etcd chooses the id. @param ttl in seconds, of which etcd takes whole ones. */
 export function encodeLeaseGrant(ttl: number): Buffer {
   return encode(BigInt(Math.ceil(ttl)))
+}
+
+/** @throws StoreError `refused` for what is no id of a lease. */
+export function checkedLease(id: LeaseId): LeaseId {
+  if (LEASE.test(id)) return id
+  throw new StoreError('refused', `A lease must be a decimal number, got ${JSON.stringify(id)}`)
 }
 
 /** A request that names a lease and says nothing else: to renew it, to end it, or how long it has left. */

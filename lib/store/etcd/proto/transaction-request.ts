@@ -1,6 +1,6 @@
-import type { KeyRange, LeaseId } from '../../../kv/key-value.js'
+import type { KeyRange } from '../../../kv/key-value.js'
 import type { Compare, Op, Range, Transaction } from '../../../kv/transaction.js'
-import { StoreError } from '../../store-error.js'
+import { checkedLease } from './lease-calls.js'
 import { ProtoWriter } from './proto-writer.js'
 
 // Names and numbers of the fields are those of etcd's api/etcdserverpb/rpc.proto.
@@ -14,8 +14,6 @@ const [ASCEND, CREATE] = [1, 2]
 
 /** What is around the texts of a compare or an operation, and around a transaction, takes less. */
 const [AROUND_ITEM, AROUND_TRANSACTION] = [64, 16]
-
-const LEASE = /^-?\d+$/
 
 const writer = new ProtoWriter()
 
@@ -102,9 +100,4 @@ function writeOrder({ limit, order, revision }: Range): void {
   if (order !== 'create') return
   writer.uint(0x28, ASCEND)
   writer.uint(0x30, CREATE)
-}
-
-function checkedLease(id: LeaseId): LeaseId {
-  if (LEASE.test(id)) return id
-  throw new StoreError('refused', `A lease must be a decimal number, got ${JSON.stringify(id)}`)
 }
