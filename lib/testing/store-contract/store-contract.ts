@@ -1,4 +1,5 @@
 import { doesNotReject } from 'node:assert/strict'
+import { unconditionally } from '../../kv/transaction.js'
 import type { Store } from '../../store/store.js'
 import { leaseCases } from './lease-cases.js'
 import { scopeCases } from './scope-cases.js'
@@ -61,6 +62,10 @@ async function inScene(open: () => Store | Promise<Store>, run: StoreCaseRun): P
 async function refusesWhenClosed(scene: StoreScene): Promise<void> {
   await scene.store.close()
   await scene.rejects(scene.commit(scene.put('a')), 'closed')
+  const together = [scene.read('a'), scene.put('b'), scene.delete('c')].map((op, at) =>
+    scene.store.commit({ ...unconditionally(op), scope: [String(at)] }),
+  )
+  await Promise.all(together.map(commit => scene.rejects(commit, 'closed')))
   await scene.rejects(scene.store.leases.grant(5), 'closed')
   await scene.rejects(scene.store.leases.renew('1'), 'closed')
   await scene.rejects(scene.store.leases.renew('1', { timeoutMs: 0 }), 'closed')

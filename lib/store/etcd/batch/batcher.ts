@@ -1,6 +1,6 @@
 import type { Transaction, TransactionResult } from '../../../kv/transaction.js'
 import type { CallOptions } from '../../store.js'
-import { isProvenRefusal, StoreError } from '../../store-error.js'
+import { isOutOfSpace, isProvenRefusal, StoreError } from '../../store-error.js'
 import { classify } from '../classify.js'
 import type { MemberCallOptions } from '../connection.js'
 import { encodeBatch, encodeTransaction } from '../proto/transaction-request.js'
@@ -142,7 +142,8 @@ export class Batcher {
       const classified = classify(error)
       if (isProvenRefusal(classified)) throw classified
       this.noteFullness(classified)
-      for (const commit of commits) commit.fail(commit.writes ? classified : asUnanswered(classified))
+      const ofCompany = isOutOfSpace(classified) ? asUnanswered(classified) : classified
+      for (const commit of commits) commit.fail(commit.writes ? classified : ofCompany)
     }
   }
 
@@ -171,7 +172,7 @@ export class Batcher {
   }
 
   private noteFullness(error: StoreError): void {
-    if (error.reason === 'refused' && !isProvenRefusal(error)) this.fullUntil = performance.now() + FULL_MS
+    if (isOutOfSpace(error)) this.fullUntil = performance.now() + FULL_MS
   }
 }
 
