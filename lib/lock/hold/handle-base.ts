@@ -19,8 +19,9 @@ export abstract class HandleBase implements Held {
   protected abstract readonly clock: Clock
   protected abstract readonly log: Logger | undefined
   protected loss: LockLostError | undefined
-  /** Since {@link release} was called. */
-  protected released: Promise<boolean> | undefined
+  private releasing: Promise<boolean> | undefined
+  /** When it was lost or released, by the wall clock, milliseconds. */
+  private endedAt: number | undefined
   /** Made when they are asked for: most handles are released before anybody listens. */
   private controller: AbortController | undefined
   private events: EventEmitter<{ expiring: [] }> | undefined
@@ -38,7 +39,7 @@ export abstract class HandleBase implements Held {
   }
 
   get deadline(): Date {
-    return new Date(this.clock.now().toDate().getTime() + this.remainingMs)
+    return new Date(this.endedAt ?? this.wallMs + this.remainingMs)
   }
 
   remaining(): number {
@@ -80,7 +81,18 @@ export abstract class HandleBase implements Held {
   /** Checks the deadline, and reports the loss if it has passed. The loss, if there is one. */
   protected abstract check(): LockLostError | undefined
 
+  /** Since {@link release} was called. */
+  protected get released(): Promise<boolean> | undefined {
+    return this.releasing
+  }
+
+  protected set released(releasing: Promise<boolean>) {
+    this.endedAt ??= this.wallMs
+    this.releasing = releasing
+  }
+
   protected lose(loss: LockLostError): void {
+    this.endedAt ??= this.wallMs
     this.loss = loss
     this.controller?.abort(loss)
   }
@@ -92,6 +104,10 @@ export abstract class HandleBase implements Held {
     } catch (err) {
       this.log?.error({ key: this.path, id: this.id, err }, 'A listener to expiring has thrown')
     }
+  }
+
+  private get wallMs(): number {
+    return this.clock.now().toDate().getTime()
   }
 
   /** The error of a call after the release. */

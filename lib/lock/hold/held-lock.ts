@@ -24,7 +24,7 @@ export interface Held extends AsyncDisposable {
   readonly fencingToken: bigint
   /**
    * Until when the lock is held for certain, by the clock of this host. It counts from before the call that granted or renewed
-   * the lease.
+   * the lease. Once the handle is released, or knows that the lock is lost, it is the time of that, and stays so.
    */
   readonly deadline: Date
   /** Aborts when the lock is lost, at the {@link deadline} at the latest, with a `LockLostError` as its reason. */

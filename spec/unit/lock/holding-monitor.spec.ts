@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import { Lock } from '../../../lib/index.js'
+import { type HeldLock, Lock } from '../../../lib/index.js'
 import { LockIds } from '../../../lib/model/lock-ids.js'
 import type { Store } from '../../../lib/store/store.js'
 import { StoreError } from '../../../lib/store/store-error.js'
@@ -12,6 +12,7 @@ let calls: string[]
 let isRefusing: boolean
 let memory: MemoryStore
 let lock: Lock
+let dry: Lock
 
 beforeEach(() => {
   clock = new ManualClock()
@@ -42,6 +43,7 @@ beforeEach(() => {
   }
   const host = { clock, ids: new LockIds() }
   lock = new Lock({ store, prefix: 'custom', owner: 'me', dryRun: false }, host)
+  dry = new Lock({ store, prefix: 'custom', owner: 'me', dryRun: true }, host)
 })
 
 afterEach(async () => {
@@ -89,5 +91,25 @@ describe('a handle that renews its lock', () => {
     }
     held.assertHeld()
     expect(isTold).toBe(false)
+  })
+})
+
+describe.each<[string, () => Lock]>([
+  ['a lock', () => lock],
+  ['a dry run', () => dry],
+])('the deadline of the handle of %s', (_, lockOf) => {
+  it.each<[string, (held: HeldLock) => unknown, number]>([
+    ['released', held => held.release(), 10],
+    ['lost', () => clock.pass(TTL * 1000), TTL],
+  ])('stays once it is %s', async (_, end, seconds) => {
+    const start = clock.wall
+    const held = await lockOf().hold('a', { concurrency: 1, ttl: TTL })
+    clock.pass(10_000)
+    await end(held)
+    const { deadline } = held
+    expect(Math.abs(deadline.getTime() - start - seconds * 1000)).toBeLessThan(100)
+    clock.pass(TTL * 1000)
+    await held.release()
+    expect(held.deadline).toEqual(deadline)
   })
 })
