@@ -108,6 +108,12 @@ describe('a lock that was taken by others', () => {
     expect(await records()).not.toContain(LockKey.record(held.id))
   })
 
+  it('is lost to its holder as released by its id when it is deleted', async () => {
+    const held = await native.hold(name, { concurrency: 1, ttl: 60 })
+    await relukko.deleteRelukko(held.id)
+    await eventually(() => expect(held.signal.reason).toMatchObject({ reason: 'released-elsewhere' }))
+  })
+
   it('by software that writes the KeyLocks alone is known by its id', async () => {
     const entry = { concurrency: 1, created: String(Timestamp.now()), owner: 'Python', ttl: 60 }
     const id = '7d5a6e8e-3a5c-4b7b-9f0a-1b2c3d4e5f60'

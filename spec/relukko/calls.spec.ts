@@ -1,6 +1,7 @@
 import { systemHost } from '../../lib/lock/engine/host.js'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { pino } from 'pino'
+import type { LeaseId } from '../../lib/kv/key-value.js'
 import { LockService } from '../../lib/lock/api/lock-service.js'
 import { Engine } from '../../lib/lock/engine/engine.js'
 import { LockError } from '../../lib/model/errors.js'
@@ -48,8 +49,10 @@ afterEach(async () => {
   await store.close()
 })
 
-const take = async (locks = first): Promise<RelukkoDTO> =>
-  (await locks.take({ lockName: 'rack', creator: 'me', ip: '127.0.0.1', wait: 0 })).lock
+const take = async (locks = first, lockName = 'rack'): Promise<RelukkoDTO> =>
+  (await locks.take({ lockName, creator: 'me', ip: '127.0.0.1', wait: 0 })).lock
+const leaseOf = async ({ id }: RelukkoDTO): Promise<LeaseId> =>
+  (await second.find(id)).snapshot.holders.get(id)!.lease!
 
 describe('what a lock costs', () => {
   it('is one transaction to take, and one to release', async () => {
@@ -96,6 +99,34 @@ describe('a release', () => {
     expect(await first.release(lock.id)).toEqual(lock)
     await line.arrive()
     await expect(first.release(lock.id)).rejects.toBeInstanceOf(RelukkoNotFoundError)
+  })
+
+  it('of what was taken elsewhere ends the lease that it was on last', async () => {
+    const lock = await take(second)
+    let lease: LeaseId
+    line.befall(3, async work => {
+      await second.change(lock.id, ({ creator, expiresAt }) => ({ creator, expiresAt }))
+      lease = await leaseOf(lock)
+      return work()
+    })
+    await first.release(lock.id)
+    await eventually(async () => expect(await store.leases.remaining(lease)).toBeUndefined())
+  })
+
+  it('that was not answered ends no lease that another server uses again', async () => {
+    const lock = await take(second)
+    let next: RelukkoDTO
+    line.befall(3, async () => {
+      const lease = await leaseOf(lock)
+      await second.release(lock.id)
+      next = await take(second, 'another')
+      expect(await leaseOf(next)).toBe(lease)
+      throw new StoreError('unreachable', 'The test cut the line.')
+    })
+    await first.release(lock.id)
+    // Whatever it was to revoke is revoked then.
+    await first.locks.close()
+    expect((await second.find(next!.id)).lock).toEqual(next!)
   })
 
   it('that etcd refuses ends the lock with its lease', async () => {

@@ -30,7 +30,7 @@ import type { AcquireOptions, HoldAllOptions } from '../options/acquire-options.
 import { type AcquireRequest, type Asker, requestOne } from '../options/acquire-request.js'
 import { checkId } from '../options/check-arguments.js'
 import { forceRelease } from '../release/force-release.js'
-import { releaseById } from '../release/release.js'
+import { type ReleaseOptions, releaseById } from '../release/release.js'
 import { LockReader } from './lock-reader.js'
 
 /** How long a change may take while etcd cannot be reached; two minutes when not given. */
@@ -138,8 +138,12 @@ export class LockService {
    * Releases by id, all locks at once. Resolves to what was held; empty when nobody held under this id (any more).
    * @throws InvalidLockError for a bad id, EtcdLockUnavailableError, LockUnreadableError, LockError.
    */
-  release(keys: readonly LockKey[], id: string, patience: Patience = {}): Promise<ConcurrentLock[]> {
-    return releaseById(this.engine, keys, id, this.within(patience))
+  release(
+    keys: readonly LockKey[],
+    id: string,
+    { endsLeases = false, ...patience }: Patience & Pick<ReleaseOptions, 'endsLeases'> = {},
+  ): Promise<ConcurrentLock[]> {
+    return releaseById(this.engine, keys, id, { ...this.within(patience), endsLeases })
   }
 
   /**
@@ -223,11 +227,6 @@ export class LockService {
   forget(holderKey: string, revision: bigint): void {
     const holding = this.engine.holdings.takeGone(holderKey, revision)
     if (holding) this.engine.pool.discard(holding.lease)
-  }
-
-  /** Revokes a lease, in the background. */
-  revoke(lease: LeaseId): void {
-    this.engine.pool.discard({ id: lease })
   }
 
   /** One question to etcd. @throws StoreError when no answer comes. */

@@ -43,6 +43,13 @@ export interface ReleaseOptions {
   readonly beside?: KeyBeside
   /** Whether the holdings stay as they are when etcd cannot be reached, since the caller will repeat it. Otherwise their leases are revoked. */
   readonly mayBeRepeated?: boolean
+  /**
+   * Whether the lease of what is released is revoked, though another process was granted it. A handle must not lose its lease so: by that it
+   * tells a release from the end of its lease. After a lost answer the lease is left to its end, since it may serve another lock:
+   *
+   *     our release is lost · the holder releases it, and takes another lock on its lease · we read that nothing is held
+   */
+  readonly endsLeases?: boolean
   /** Only holdings on a lease for which this is true are released; all when not given. */
   readonly isOurs?: (lease: LeaseId) => boolean
   /** Called when an answer was lost and nothing is held afterwards: did our release do it? Taken as yes when not given. */
@@ -68,7 +75,7 @@ export async function releaseById(
   options: ReleaseOptions = {},
 ): Promise<ConcurrentLock[]> {
   checkId(uuid)
-  const { budget = engine.budget(), mayBeRepeated = false } = options
+  const { budget = engine.budget(), mayBeRepeated = false, endsLeases = false } = options
   const lent = keys.map(key => engine.holdings.lend(key, uuid))
   const attempt = new ReleaseAttempt(engine, keys, uuid, options)
   let confirmed: readonly PlannedRelease[] = []
@@ -81,8 +88,15 @@ export async function releaseById(
     isKept = mayBeRepeated && error instanceof EtcdLockUnavailableError
     throw error
   } finally {
-    // Also what another Lock of this process took: it knows nothing of this release, and the key is free.
-    for (const { snapshot } of confirmed) engine.ids.free(snapshot.key.path, uuid)
+    for (const { snapshot } of confirmed) {
+      const { key, holders } = snapshot
+      // Also what another Lock of this process took: it knows nothing of this release, and the key is free.
+      engine.ids.free(key.path, uuid)
+      const own = lent.find(holding => holding?.key.path === key.path)
+      const last = holders.get(uuid)?.lease
+      if (last !== undefined && last !== own?.lease.id && (own ?? endsLeases))
+        engine.pool.discard({ id: last })
+    }
     for (const holding of lent)
       if (holding && !engine.holdings.settle(holding, isKept)) returnLease(engine, holding, confirmed)
   }
@@ -320,8 +334,6 @@ function returnLease(
   if (isReusable(lease.id, released, uuid)) pool.return(lease)
   else pool.discard(lease)
   if (!released) holdings.rest(holding)
-  const last = released?.snapshot.holders.get(uuid)?.lease
-  if (last !== undefined && last !== lease.id) pool.discard({ id: last })
 }
 
 /** The release of this id, as part of a composition. */

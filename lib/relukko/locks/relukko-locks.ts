@@ -100,13 +100,12 @@ export class RelukkoLocks {
     const id = idOf(given)
     const recent = this.recent.get(id)
     if (recent && this.locks.isHeldHere(recent.key, id)) return this.releaseOwn(id, recent)
-    const { lock, snapshot } = await this.find(id)
-    const { key } = snapshot
-    const isOurs = this.locks.isHeldHere(key, id)
-    const released = await this.locks.release([key], id, { withinMs: BOUND_MS })
+    const { lock, isForeign, snapshot } = await this.find(id)
+    const released = await this.locks.release([snapshot.key], id, {
+      withinMs: BOUND_MS,
+      endsLeases: !isForeign,
+    })
     if (released.length === 0) throw notFound(id)
-    const lease = snapshot.holders.get(id)?.lease
-    if (!isOurs && lease !== undefined) this.locks.revoke(lease)
     return lock
   }
 

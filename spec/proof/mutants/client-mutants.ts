@@ -78,6 +78,13 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/relukko/repeated'],
   },
   {
+    mistake: 'a delete whose answer was lost ends a lease that another server uses again',
+    file: 'lib/lock/release/release.ts',
+    right: 'if (!attempt.isUnanswered) confirmed = released',
+    wrong: 'confirmed = released',
+    specs: ['spec/relukko/calls'],
+  },
+  {
     mistake: 'what was handed over on a lease that is given up is believed in',
     file: 'lib/lock/acquire/attempt-state.ts',
     right: 'holders.get(uuid)?.lease === facts.leaseAt(at)',
