@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { expect, it } from '@jest/globals'
+import { expect, it, jest } from '@jest/globals'
 import { readsOf } from '../../lib/kv/transaction.js'
 import { Connection } from '../../lib/store/etcd/connection.js'
 import { encodeTransaction } from '../../lib/store/etcd/proto/transaction-request.js'
@@ -104,6 +104,24 @@ it.concurrent('a silent connection is left for another to the same member', asyn
   await ask(connection)
   expect(performance.now() - start).toBeLessThan(10_000)
   expect(proxy.connections).toBeGreaterThan(1)
+})
+
+it.concurrent('a call keeps to its time though the wall clock is set back while it is sent', async () => {
+  await using ways = await Ways.open()
+  const connection = ways.connect()
+  await ask(connection)
+  ways.proxies[0].mute()
+  const anHourAgo = Date.now() - 3_600_000
+  const clock = jest.spyOn(Date, 'now')
+  const asked = connection.call(
+    (member, { deadline }) => {
+      clock.mockReturnValue(anHourAgo)
+      return member.transact(nothing, deadline)
+    },
+    { timeoutMs: 200 },
+  )
+  clock.mockRestore()
+  await expect(asked).rejects.toThrow('no answer within 0.')
 })
 
 it.concurrent('its end ends the search for a member, and opens no connection any more', async () => {

@@ -73,7 +73,7 @@ export class Connection {
     { timeoutMs = Infinity, doubtMs = timeoutMs }: MemberCallOptions = {},
   ): Promise<T> {
     const withinMs = Math.max(0, Math.min(timeoutMs, this.options.callTimeoutMs))
-    const deadline = Date.now() + withinMs
+    const deadline = performance.now() + withinMs
     const member = this.member ?? (await this.contactWithin(withinMs))
     const sentAt = performance.now()
     const stopWatching = this.expectAnswer(() => this.doubt(member), Math.min(withinMs, doubtMs))
@@ -93,7 +93,8 @@ export class Connection {
       if (classified.reason !== 'unreachable' && !isAgain) throw classified
       const failure = this.unreachable(member, classified, isAgain ? 'a new token was refused as well: ' : '')
       // A single call may have had little time, or waited behind other calls: that says nothing about the member.
-      const isImpatient = Date.now() >= deadline && member.vainFor(sentAt) < this.options.callTimeoutMs / 2
+      const isImpatient =
+        performance.now() >= deadline && member.vainFor(sentAt) < this.options.callTimeoutMs / 2
       if (isImpatient) this.doubt(member)
       else this.fail(member)
       throw failure

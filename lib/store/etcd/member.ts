@@ -64,7 +64,7 @@ export class Member {
 
   /** Which version of etcd it is, and how many members there are. */
   async inspect(): Promise<{ readonly version: string; readonly members: number }> {
-    const deadline = Date.now() + this.options.callTimeoutMs
+    const deadline = performance.now() + this.options.callTimeoutMs
     const [status, members] = await Promise.all([
       this.call('Maintenance/Status', ASK_STATUS, deadline),
       this.call('Cluster/MemberList', ASK_MEMBERS, deadline),
@@ -104,7 +104,7 @@ export class Member {
    */
   async ping(): Promise<void> {
     try {
-      const deadline = Date.now() + this.options.callTimeoutMs
+      const deadline = performance.now() + this.options.callTimeoutMs
       await callOnce(this.session, { path: '/etcdserverpb.KV/Range', message: READ_NOTHING, deadline })
     } catch (error) {
       const classified = classify(error)

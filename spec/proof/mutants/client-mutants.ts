@@ -293,7 +293,7 @@ export const clientMutants: readonly Mutant[] = [
     mistake: 'a transaction whose answer was lost is sent again',
     file: 'lib/store/etcd/connection.ts',
     right: 'if (this.isMendable(classify(error).message)) return work(member, { deadline })',
-    wrong: 'if (Date.now() < deadline) return work(member, { deadline })',
+    wrong: 'if (performance.now() < deadline) return work(member, { deadline })',
     specs: ['spec/faults/network'],
   },
   {
@@ -307,7 +307,7 @@ export const clientMutants: readonly Mutant[] = [
     mistake: 'a member that answers no call is kept, since it answers when it is asked whether it is there',
     file: 'lib/store/etcd/connection.ts',
     right: '      if (isImpatient) this.doubt(member)\n',
-    wrong: '      if (isImpatient || Date.now() >= deadline) this.doubt(member)\n',
+    wrong: '      if (isImpatient || performance.now() >= deadline) this.doubt(member)\n',
     specs: ['spec/faults/members'],
   },
   {

@@ -51,7 +51,7 @@ afterEach(() => {
 })
 
 const call = (withinMs = 5_000, token?: Promise<string | undefined>): Promise<Buffer> =>
-  callOnce(session, { path: '/a.B/C', message, deadline: Date.now() + withinMs, token })
+  callOnce(session, { path: '/a.B/C', message, deadline: performance.now() + withinMs, token })
 
 const failure = async (): Promise<Pick<StoreError, 'reason' | 'message'>> => {
   const { reason, message: words } = classify(await call().catch((thrown: unknown) => thrown))

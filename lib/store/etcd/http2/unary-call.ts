@@ -17,7 +17,7 @@ import {
 export interface UnaryRequest {
   readonly path: string
   readonly message: Buffer
-  /** By `Date.now()`. */
+  /** By `performance.now()`: when the wall clock is set back while a member is looked for, a call would wait for that much longer. */
   readonly deadline: number
   /** Of the user, if there is one. */
   readonly token?: Promise<string | undefined> | undefined
@@ -50,7 +50,7 @@ class UnaryCall implements UnderWay {
     private readonly resolve: (answer: Buffer) => void,
     private readonly reject: (error: unknown) => void,
   ) {
-    this.withinMs = Math.max(0, request.deadline - Date.now())
+    this.withinMs = Math.max(0, request.deadline - performance.now())
     this.timer = setTimeout(() => this.expire(), this.withinMs)
   }
 
