@@ -47,9 +47,15 @@ export class MemoryStore implements Store {
   watch(watched: WatchedRange | readonly WatchedRange[], listener: WatchListener): Watch {
     const ranges = 'key' in watched ? [watched] : watched
     const watcher = { ranges, listener }
-    const ready = this.answer(() => void this.watchers.add(watcher))
-    ready.catch(() => {})
-    return { ready, close: () => void this.watchers.delete(watcher) }
+    let isClosed = false
+    // Its caller may have closed it before it is established, which comes a turn later.
+    const ready = this.answer(() => void (isClosed || this.watchers.add(watcher)))
+    ready.catch((error: Error) => isClosed || listener.onEnd(error))
+    const close = (): void => {
+      isClosed = true
+      this.watchers.delete(watcher)
+    }
+    return { ready, close }
   }
 
   close(): Promise<void> {

@@ -1,6 +1,7 @@
-import { doesNotReject } from 'node:assert/strict'
+import { deepEqual, doesNotReject } from 'node:assert/strict'
 import { unconditionally } from '../../kv/transaction.js'
 import type { Store } from '../../store/store.js'
+import { eventually } from '../eventually.js'
 import { leaseCases } from './lease-cases.js'
 import { scopeCases } from './scope-cases.js'
 import { StoreScene, type StoreCaseRun } from './store-scene.js'
@@ -38,6 +39,7 @@ export function storeContract(open: () => Store | Promise<Store>): StoreCase[] {
     'a watch': watchCases,
     'a store': {
       'refuses calls after it was closed': refusesWhenClosed,
+      'tells its watches when it is closed, and those that are asked for later': endsWatches,
       // Every case closes its store at its end: this one for the second time.
       'may be closed again': (scene: StoreScene) => scene.store.close(),
     },
@@ -70,4 +72,18 @@ async function refusesWhenClosed(scene: StoreScene): Promise<void> {
   await scene.rejects(scene.store.leases.renew('1'), 'closed')
   await scene.rejects(scene.store.leases.renew('1', { timeoutMs: 0 }), 'closed')
   await scene.rejects(scene.watch(scene.all).ready, 'closed')
+}
+
+async function endsWatches(scene: StoreScene): Promise<void> {
+  const established = scene.watch(scene.all)
+  await established.ready
+  const opening = scene.watch(scene.all)
+  opening.ready.catch(() => {})
+  await scene.store.close()
+  const late = [scene.watch(scene.all), scene.watch([{ key: scene.key('a') }, { key: scene.key('b') }])]
+  await Promise.all(late.map(({ ready }) => scene.rejects(ready, 'closed')))
+  await eventually(() => {
+    const ends = [established, opening, ...late].map(watch => watch.ends)
+    deepEqual(ends, [1, 1, 1, 1])
+  })
 }

@@ -27,6 +27,7 @@ export interface RecordedWatch extends Watch {
   readonly calls: KeyEvent[][]
   readonly events: KeyEvent[]
   readonly gaps: number
+  readonly ends: number
 }
 
 /** A store under test, and keys that no other case has. */
@@ -77,11 +78,11 @@ export class StoreScene {
 
   watch(ranges: WatchedRange | readonly WatchedRange[]): RecordedWatch {
     const calls: KeyEvent[][] = []
-    let gaps = 0
+    let [gaps, ends] = [0, 0]
     const watch = this.store.watch(ranges, {
       onEvents: events => void calls.push([...events]),
       onGap: () => void gaps++,
-      onEnd: () => {},
+      onEnd: () => void ends++,
     })
     return {
       ready: watch.ready,
@@ -92,6 +93,9 @@ export class StoreScene {
       },
       get gaps() {
         return gaps
+      },
+      get ends() {
+        return ends
       },
     }
   }

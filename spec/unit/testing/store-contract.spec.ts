@@ -61,6 +61,11 @@ describe('The contract of a store', () => {
       'a store: refuses calls after it was closed',
     ],
     [
+      'tells no watch that it is closed',
+      right => ({ watch: (ranges, listener) => right.watch(ranges, { ...listener, onEnd: () => {} }) }),
+      'a store: tells its watches when it is closed, and those that are asked for later',
+    ],
+    [
       'cannot be closed again',
       right => {
         let isClosed = false
