@@ -111,6 +111,19 @@ it('a watch of a key that nobody touches loses nothing to a compaction of what i
   await store.close()
 })
 
+it('a watch that is asked for after close is told so, also when the others were about to be opened again', async () => {
+  await watch().ready
+  proxy.refuse()
+  const read = { type: 'range' as const, key }
+  // What fails the call has failed the watches.
+  await expect(proxied.commit({ compare: [], success: [read], failure: [] })).rejects.toMatchObject({
+    reason: 'unreachable',
+  })
+  await proxied.close()
+  await expect(watch().ready).rejects.toMatchObject({ reason: 'closed' })
+  expect(seen).toEqual(Array(2).fill('end: The connection to etcd is closed.'))
+})
+
 it('a watch on an etcd whose history begins anew, says so and goes on', async () => {
   await watch().ready
   for (const value of ['a', 'b', 'c']) await put(value)

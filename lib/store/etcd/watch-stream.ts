@@ -72,6 +72,8 @@ export class WatchStream {
 
   close(): void {
     clearTimeout(this.reopenTimer)
+    // Who asks for a watch later would wait for it.
+    this.reopenTimer = undefined
     this.expectNothing()
     this.stream.close()
     const closed = new StoreError('closed', 'The connection to etcd is closed.')
