@@ -4,10 +4,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { pino } from 'pino'
 import { Engine } from '../../lib/lock/engine/engine.js'
 import { extendById, extendOwn } from '../../lib/lock/extend/extend.js'
-import type { Held } from '../../lib/lock/hold/held-lock.js'
+import type { Held, HeldLock } from '../../lib/lock/hold/held-lock.js'
 import type { Lease } from '../../lib/lock/leases/lease.js'
 import { Lock } from '../../lib/lock/api/lock.js'
 import { LockHandle } from '../../lib/lock/hold/lock-handle.js'
+import { releaseById } from '../../lib/lock/release/release.js'
 import { LockIds } from '../../lib/model/lock-ids.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
@@ -113,6 +114,26 @@ describe('an extension', () => {
       await us.acquire('b', { concurrency: 1, ttl: 600 })
     })
     await expect(held.extend(600)).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'released-elsewhere' })
+    await us.close()
+    expect((await onlooker.inspect('b')).holders).toHaveLength(1)
+  })
+
+  it.each<[string, (held: HeldLock) => Promise<unknown>]>([
+    ['its handle', held => held.release()],
+    ['its id', held => us.release('a', held.id)],
+  ])('that is answered after its release by %s leaves the next lock its lease', async (_, release) => {
+    const held = await us.hold('a', { concurrency: 1, ttl: 60 })
+    const before = line.calls
+    await eventually(() => expect(line.calls).toBeGreaterThan(before))
+    line.befall(readGrantAndMove, async work => {
+      const answer = await work()
+      await eventually(() => expect(held.remaining()).toBeGreaterThan(500))
+      await release(held)
+      await us.acquire('b', { concurrency: 1, ttl: 600 })
+      await eventually(() => expect(held.remaining()).toBe(0))
+      return answer
+    })
+    await expect(held.extend(600)).rejects.toMatchObject({ code: 'LOCK_LOST' })
     await us.close()
     expect((await onlooker.inspect('b')).holders).toHaveLength(1)
   })
@@ -289,6 +310,28 @@ it('a lease on which an unanswered extension is found is renewed as the one that
   }
   expect(held.remaining()).toBeGreaterThan(500)
   await held.release()
+})
+
+it('an extension that is answered after a release that is not does not keep the lock', async () => {
+  const world = new World()
+  const holding = await world.acquire(1)
+  const budget = world.us.budget(0)
+  const letGo = (): Promise<boolean> =>
+    releaseById(world.us, world.keys, holding.uuid, { budget }).then(
+      () => true,
+      () => false,
+    )
+  const held = new LockHandle(world.us, holding, { keepAlive: false, expiringMs: 0 }, letGo)
+  const readGrantAndMove = 3
+  world.line.befall(readGrantAndMove, async work => {
+    const answer = await work()
+    world.line.commit = () => Promise.reject(unreachable())
+    expect(await held.release()).toBe(false)
+    return answer
+  })
+  await expect(held.extend(600)).rejects.toMatchObject({ reason: 'released' })
+  await world.us.close()
+  expect((await world.rival.readOne(world.key)).holders.size).toBe(0)
 })
 
 it('by id, a holding lasts from when it is on its new lease, not from when that was taken', async () => {

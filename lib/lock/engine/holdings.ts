@@ -16,6 +16,8 @@ export interface Holding extends LockTerms {
   /** As its holder key says; undefined where nothing was written beside it. */
   readonly created: string | undefined
   readonly lease: Lease
+  /** Those of extensions that had no answer when its holder gave it up: it may be on any of them. */
+  readonly pending?: readonly Lease[]
 }
 
 const SWEEP_FROM = 256
@@ -50,6 +52,12 @@ export class Holdings {
   move(key: LockKey, uuid: string, lease: Lease): void {
     const holding = this.find(key, uuid)
     if (holding && holding.lease !== lease) this.add({ ...holding, ttl: lease.asked, lease })
+  }
+
+  /** Its holder gives it up, and it may be on one of these leases. */
+  mayBeOn(key: LockKey, uuid: string, pending: readonly Lease[]): void {
+    const holding = this.find(key, uuid)
+    if (holding) this.add({ ...holding, pending })
   }
 
   /** It is lost: its holder key may still stand. */

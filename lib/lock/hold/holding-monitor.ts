@@ -168,8 +168,8 @@ export class HoldingMonitor implements Alarmed, HolderKeyListener, LeaseUser {
         return this.engine.pool.discard(effect.lease)
       case 'lose':
         return this.tellLoss(effect.cause, effect.leases)
-      case 'stop':
-        return this.stop()
+      case 'give-up':
+        return this.giveUp(effect.pending)
     }
   }
 
@@ -271,6 +271,12 @@ export class HoldingMonitor implements Alarmed, HolderKeyListener, LeaseUser {
     }
     if (!this.options.keepAlive) return { reason: 'expired', detail: ttl }
     return { reason: 'unreachable', detail: `${ttl}; etcd could not be reached to renew it` }
+  }
+
+  private giveUp(pending: readonly Lease[]): void {
+    const { key, uuid } = this.holding
+    if (pending.length > 0) this.engine.holdings.mayBeOn(key, uuid, pending)
+    this.stop()
   }
 
   private stop(): void {

@@ -146,14 +146,8 @@ abstract class MonitoredHandle extends HandleBase implements MonitorListener {
     const loss = this.check()
     if (!moved) throw loss ?? (await this.whyNotHeld())
     const { leases, revision } = moved
-    // What is held stays held when the Lock is closed, for the ttl that it has got.
-    if (loss?.reason === 'closed') throw loss
-    if (loss || this.released) {
-      // The extension was applied after the loss, or after the release had found nothing: nobody would release what it has got.
-      for (const lease of leases) this.engine.pool.discard(lease)
-      throw loss ?? this.notHeld()
-    }
     this.monitors.forEach((monitor, at) => monitor.moveTo(leases[at]!, revision))
+    this.assertHeld()
   }
 
   /** Undefined when etcd has nothing to extend. Ends early when the lock is lost, with the loss. */

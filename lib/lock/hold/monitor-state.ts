@@ -106,7 +106,8 @@ export type MonitorEffect =
   | { readonly type: 'discard'; readonly lease: Lease }
   /** Stop, and tell the holder. `leases` are those on which the holding may be, the last that is known first. */
   | { readonly type: 'lose'; readonly cause: LossCause; readonly leases: readonly [Lease, ...Lease[]] }
-  | { readonly type: 'stop' }
+  /** Stop: the holder releases it, and it may be on any of these leases besides. */
+  | { readonly type: 'give-up'; readonly pending: readonly Lease[] }
 
 export interface Transition {
   readonly state: MonitorState
@@ -150,7 +151,7 @@ export function next(state: MonitorState, event: MonitorEvent): Transition {
     case 'lost':
       return lose(state, event.cause)
     case 'ended':
-      return to(OVER, { type: 'stop' })
+      return to(OVER, { type: 'give-up', pending: state.pending })
   }
 }
 
@@ -169,7 +170,12 @@ function lose({ lease, pending }: Alive, cause: LossCause): Transition {
   return to(OVER, { type: 'lose', cause, leases: [lease, ...pending] })
 }
 
-/** The holding is over: the lease of an extension that is sent now is revoked. */
+/**
+ * The holding is over: the lease of an extension that is sent now is revoked. That of one that is answered now is not, since it may serve another
+ * lock by then. Whoever ends a holding gives up its pending leases, too.
+ *
+ *     an extension to L is applied · a watch tells of it · the holding is released, on L · another lock is taken, on L · the extension is answered
+ */
 function nextOver(state: Over, event: MonitorEvent): Transition {
   return event.type === 'moving' ? to(state, { type: 'discard', lease: event.lease }) : to(state)
 }

@@ -333,7 +333,10 @@ function returnLease(
   const released = confirmed.find(({ snapshot }) => snapshot.key.path === key.path)
   if (isReusable(lease.id, released, uuid)) pool.return(lease)
   else pool.discard(lease)
-  if (!released) holdings.rest(holding)
+  if (!released) {
+    for (const each of holding.pending ?? []) pool.discard(each)
+    holdings.rest(holding)
+  }
 }
 
 /** The release of this id, as part of a composition. */

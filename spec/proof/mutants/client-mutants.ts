@@ -199,6 +199,22 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/faults/extensions'],
   },
   {
+    mistake:
+      'an extension that is answered after a release revokes the lease that serves another lock by then',
+    file: 'lib/lock/hold/lock-handle.ts',
+    right: 'monitor.moveTo(leases[at]!, revision))\n',
+    wrong:
+      'monitor.moveTo(leases[at]!, revision))\n    if (this.released) for (const lease of leases) this.engine.pool.discard(lease)\n',
+    specs: ['spec/faults/extensions'],
+  },
+  {
+    mistake: 'a release without an answer leaves the lease of an extension without one',
+    file: 'lib/lock/release/release.ts',
+    right: '    for (const each of holding.pending ?? []) pool.discard(each)\n',
+    wrong: '',
+    specs: ['spec/faults/extensions'],
+  },
+  {
     mistake: 'a place in one of several queues is taken anew, behind those that stand',
     file: 'lib/lock/acquire/attempt.ts',
     right: '  if (hasTickets(state)) return { state, effect: GIVE_UP }\n  return grant(',

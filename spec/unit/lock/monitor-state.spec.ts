@@ -75,7 +75,12 @@ describe('A holding', () => {
   })
 
   it('ends without a word when it is released', () => {
-    expect(after({ type: 'ended' })).toEqual({ state: { kind: 'over' }, effects: [{ type: 'stop' }] })
+    const givesUp = (pending: Lease[]): object => ({
+      state: { kind: 'over' },
+      effects: [{ type: 'give-up', pending }],
+    })
+    expect(after({ type: 'ended' })).toEqual(givesUp([]))
+    expect(after(movingTo(second), { type: 'ended' })).toEqual(givesUp([second]))
   })
 })
 
