@@ -30,8 +30,10 @@ export function classify(error: unknown): StoreError {
 /** Said when grpc-js does not know why either, which happens when an attempt ends before its error is noted. */
 export const UNEXPLAINED = 'no connection could be established'
 
-/** How it begins what is said of a call that was not answered in time. */
-export const SILENCE = 'no answer within'
+/** Whether its time was over: by our clock, or by that of etcd, which is told how much it has. */
+export function isSilence({ cause }: StoreError): boolean {
+  return cause instanceof Error && codeIn(cause.message) === StatusCode.DEADLINE_EXCEEDED
+}
 
 const TOO_LARGE =
   'this etcd takes no request of that size (--max-request-bytes, by default 1.5 MiB). ' +
@@ -40,7 +42,7 @@ const TOO_LARGE =
 /** Without what grpc-js adds for its own developers, and with what to do. */
 function inWords(message: string): string {
   return withoutCode(message)
-    .replace(/^Deadline exceeded after (\d+(?:\.\d*[1-9])?)\.?0*s.*$/s, `${SILENCE} $1 s`)
+    .replace(/^Deadline exceeded after (\d+(?:\.\d*[1-9])?)\.?0*s.*$/s, 'no answer within $1 s')
     .replace(/^No connection established\. Last error: (Error: )?/, '')
     .replace(/(?:\. )?Resolution note: .*$/s, '')
     .replace(/(user name is empty)$/, '$1: configure username and password')

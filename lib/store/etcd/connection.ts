@@ -1,6 +1,6 @@
 import type { CallOptions } from '../store.js'
 import { StoreError } from '../store-error.js'
-import { classify, SILENCE, UNEXPLAINED } from './classify.js'
+import { classify, isSilence, UNEXPLAINED } from './classify.js'
 import { Endpoints } from './endpoints.js'
 import { firstAnswer } from './first-answer.js'
 import { Member } from './member.js'
@@ -92,9 +92,9 @@ export class Connection {
       if (classified.reason !== 'unreachable') member.answered()
       if (classified.reason !== 'unreachable' && !isAgain) throw classified
       const failure = this.unreachable(member, classified, isAgain ? 'a new token was refused as well: ' : '')
-      // A single call may have had little time, or waited behind other calls: that says nothing about the member.
-      const isImpatient =
-        performance.now() >= deadline && member.vainFor(sentAt) < this.options.callTimeoutMs / 2
+      // A single call may have had little time, or waited behind other calls: that says nothing about the member. What time it is
+      // tells nothing here: the timer of a call is often early by part of a millisecond, and the others would be cut for that.
+      const isImpatient = isSilence(classified) && member.vainFor(sentAt) < this.options.callTimeoutMs / 2
       if (isImpatient) this.doubt(member)
       else this.fail(member)
       throw failure
@@ -219,11 +219,11 @@ export class Connection {
   }
 
   private unreachable({ endpoint }: Member, error: StoreError, preface = ''): StoreError {
-    const isSilence = error.message.startsWith(SILENCE)
-    const cause = isSilence ? this.causes.get(endpoint) : undefined
+    const isSilent = isSilence(error)
+    const cause = isSilent ? this.causes.get(endpoint) : undefined
     const said = cause === undefined ? error.message : `${error.message}; before that: ${cause}`
     if (error.message !== UNEXPLAINED) this.problems.set(endpoint, said)
-    if (error.message !== UNEXPLAINED && !isSilence) this.causes.set(endpoint, error.message)
+    if (error.message !== UNEXPLAINED && !isSilent) this.causes.set(endpoint, error.message)
     const problem = this.problems.get(endpoint) ?? error.message
     return new StoreError('unreachable', `${endpoint}: ${preface}${problem}`, { cause: error })
   }

@@ -323,7 +323,14 @@ export const clientMutants: readonly Mutant[] = [
     mistake: 'a member that answers no call is kept, since it answers when it is asked whether it is there',
     file: 'lib/store/etcd/connection.ts',
     right: '      if (isImpatient) this.doubt(member)\n',
-    wrong: '      if (isImpatient || performance.now() >= deadline) this.doubt(member)\n',
+    wrong: '      if (isSilence(classified)) this.doubt(member)\n',
+    specs: ['spec/faults/members'],
+  },
+  {
+    mistake: 'a call with little time whose timer is early ends the calls of all others',
+    file: 'lib/store/etcd/connection.ts',
+    right: 'const isImpatient = isSilence(classified) &&',
+    wrong: 'const isImpatient = performance.now() >= deadline &&',
     specs: ['spec/faults/members'],
   },
   {
