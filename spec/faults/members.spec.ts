@@ -144,6 +144,21 @@ it.concurrent('a call keeps to its time though the wall clock is set back while 
   await expect(asked).rejects.toThrow('no answer within 0.')
 })
 
+it.concurrent('a member that has gone takes nothing with it from its successor', async () => {
+  await using ways = await Ways.open()
+  const connection = ways.connect()
+  let failures = 0
+  connection.onFailure(() => failures++)
+  const member = await connection.contact()
+  // Until it has not been heard of for so long, it is not doubted.
+  await eventually(() => expect(performance.now() - member.heardAt).toBeGreaterThan(1_000))
+  connection.doubt(member)
+  connection.fail(member)
+  // What is written from here on waits for the successor, which the search for the doubted one finds.
+  expect(await connection.contact()).not.toBe(member)
+  expect([failures, ways.connections]).toEqual([1, [1, 1, 0]])
+})
+
 it.concurrent('its end ends the search for a member, and opens no connection any more', async () => {
   await using ways = await Ways.open()
   for (const proxy of ways.proxies) proxy.deafen()

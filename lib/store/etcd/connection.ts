@@ -205,8 +205,10 @@ export class Connection {
     if (this.isClosed || (this.member && this.member !== doubted)) {
       return found.close('there is a member already')
     }
+    const { member } = this
     this.member = found
-    if (doubted) this.leave(doubted, `no answer, while ${found.endpoint} has answered`)
+    // The doubted one may have failed meanwhile: then the streams that go down would be those that wait for its successor.
+    if (member) this.leave(member, `no answer, while ${found.endpoint} has answered`)
   }
 
   private leave(member: Member, reason: string): void {

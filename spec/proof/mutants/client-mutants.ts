@@ -334,6 +334,13 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/faults/members'],
   },
   {
+    mistake: 'a member that has failed while it was doubted ends the streams that wait for its successor',
+    file: 'lib/store/etcd/connection.ts',
+    right: 'if (member) this.leave(member, `',
+    wrong: 'if (doubted) this.leave(doubted, `',
+    specs: ['spec/faults/members'],
+  },
+  {
     mistake: 'an alarm that is due before all others waits for them',
     file: 'lib/time/alarms.ts',
     right: 'if (alarmed.alarmAt < this.timerAt) this.arm()',
