@@ -159,6 +159,26 @@ it.concurrent('a member that has gone takes nothing with it from its successor',
   expect([failures, ways.connections]).toEqual([1, [1, 1, 0]])
 })
 
+it.concurrent(
+  'an endpoint that is back is found while another is silent, and nothing is left open',
+  async () => {
+    await using ways = await Ways.open()
+    const [back, silent] = ways.proxies
+    silent.deafen()
+    back.refuse()
+    const connection = ways.connect([back.endpoint, silent.endpoint], 60_000)
+    const asked = ask(connection)
+    // It is asked since the other has refused.
+    await eventually(() => expect(silent.connections).toBe(1))
+    await back.admit()
+    const start = performance.now()
+    await asked
+    expect(performance.now() - start).toBeLessThan(4_000)
+    expect(back.connections).toBe(1)
+    await eventually(() => expect(silent.open).toBe(0))
+  },
+)
+
 it.concurrent('its end ends the search for a member, and opens no connection any more', async () => {
   await using ways = await Ways.open()
   for (const proxy of ways.proxies) proxy.deafen()

@@ -6,6 +6,7 @@ export class TcpProxy {
   private readonly sockets = new Set<Socket>()
   private readonly lost = new Set<Socket>()
   private readonly slow = new Map<Socket, number>()
+  endpoint = ''
   /** How many connections have come. */
   connections = 0
   private isMute = false
@@ -26,11 +27,8 @@ export class TcpProxy {
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
+    proxy.endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     return proxy
-  }
-
-  get endpoint(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`
   }
 
   /** From now on, what the server says is lost; what the client says arrives. */
@@ -67,6 +65,12 @@ export class TcpProxy {
   refuse(): void {
     this.server.close()
     this.cut()
+  }
+
+  /** Takes connections again. */
+  async admit(): Promise<void> {
+    this.server.listen(Number(new URL(this.endpoint).port), '127.0.0.1')
+    await once(this.server, 'listening')
   }
 
   /** Cuts all connections; new ones work. */

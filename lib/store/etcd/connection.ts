@@ -15,6 +15,8 @@ const CHECK_MS = 300
 const DOUBT_MS = 1_000
 /** All endpoints of a search are asked within so many milliseconds, however many they are: less than any budget. */
 const SEARCH_MS = 4_000
+/** How often an endpoint that has failed is asked again while another is silent. */
+const AGAIN_MS = 1_000
 
 /** Of one call. */
 export interface MemberCallOptions extends CallOptions {
@@ -169,12 +171,15 @@ export class Connection {
       this.assertOpen()
       const candidate = this.open(endpoint)
       this.candidates.add(candidate)
-      return this.ask(candidate)
+      return this.ask(candidate).catch((error: unknown) => {
+        this.drop(candidate, 'it has not answered')
+        throw error
+      })
     })
     if (doubted) ask.unshift(() => this.ask(doubted))
     try {
       const patience = Math.min(doubted ? CHECK_MS : FIRST_CONTACT_MS, SEARCH_MS / ask.length)
-      const found = await firstAnswer(ask, patience)
+      const found = await firstAnswer(ask, patience, AGAIN_MS)
       if (doubted && doubted.heardAt > start) return
       this.candidates.delete(found)
       this.adopt(found, doubted)
@@ -184,8 +189,7 @@ export class Connection {
       const { errors } = error as AggregateError
       throw new StoreError('unreachable', errors.map(each => (each as Error).message).join('; '))
     } finally {
-      for (const candidate of this.candidates) candidate.close('another member has answered')
-      this.candidates.clear()
+      for (const candidate of this.candidates) this.drop(candidate, 'another member has answered')
       this.search = undefined
     }
   }
@@ -209,6 +213,11 @@ export class Connection {
     this.member = found
     // The doubted one may have failed meanwhile: then the streams that go down would be those that wait for its successor.
     if (member) this.leave(member, `no answer, while ${found.endpoint} has answered`)
+  }
+
+  private drop(candidate: Member, reason: string): void {
+    this.candidates.delete(candidate)
+    candidate.close(reason)
   }
 
   private leave(member: Member, reason: string): void {

@@ -1,29 +1,49 @@
 /**
  * Asks in order, and does not wait for an answer before it asks further: the next is asked alongside when one has failed, or
- * has not answered within `patienceMs`. Resolves to the first answer; rejects with an AggregateError when all have failed.
+ * has not answered within `patienceMs`. Resolves to the first answer; rejects with an AggregateError when each has failed.
+ *
+ * Until then, those that have failed are asked again every `againMs`: one may be back long before another that is silent fails.
  */
-export function firstAnswer<T>(ask: readonly (() => Promise<T>)[], patienceMs: number): Promise<T> {
+export function firstAnswer<T>(
+  ask: readonly (() => Promise<T>)[],
+  patienceMs: number,
+  againMs: number,
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const errors: unknown[] = []
+    /** What each has said last. */
+    const errors = new Map<number, unknown>()
+    const failed = new Set<number>()
     let timer: NodeJS.Timeout | undefined
-    let asked = 0
+    let next = 0
+    const askOne = (at: number): void => {
+      failed.delete(at)
+      ask[at]!().then(onAnswer, (error: unknown) => onError(at, error))
+    }
     const askNext = (): void => {
       clearTimeout(timer)
-      const next = ask[asked]
-      if (!next) return
-      asked++
-      if (asked < ask.length) timer = setTimeout(askNext, patienceMs)
-      next().then(onAnswer, onError)
+      if (next === ask.length) return
+      const at = next++
+      if (next < ask.length) timer = setTimeout(askNext, patienceMs)
+      askOne(at)
+    }
+    const again = setInterval(() => [...failed].forEach(askOne), againMs)
+    const end = (): void => {
+      next = ask.length
+      clearTimeout(timer)
+      clearInterval(again)
     }
     const onAnswer = (answer: T): void => {
-      asked = ask.length
-      clearTimeout(timer)
+      end()
       resolve(answer)
     }
-    const onError = (error: unknown): void => {
-      errors.push(error)
-      if (errors.length === ask.length) reject(new AggregateError(errors, 'No endpoint has answered.'))
-      askNext()
+    const onError = (at: number, error: unknown): void => {
+      const isFirst = !errors.has(at)
+      errors.set(at, error)
+      failed.add(at)
+      if (isFirst) askNext()
+      if (errors.size < ask.length) return
+      end()
+      reject(new AggregateError(errors.values(), 'No endpoint has answered.'))
     }
     askNext()
   })

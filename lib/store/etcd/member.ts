@@ -16,6 +16,12 @@ import { Token } from './token.js'
 
 /** A `RangeRequest` for a key that nobody has: the key, a limit of one, and the keys only. */
 const READ_NOTHING = Buffer.from([0x0a, 1, 0, 0x18, 1, 0x40, 1])
+/**
+ * How long it may take to show that it serves, however long a call may. A slow member is still found: etcd itself gives up such a
+ * read after 7 s, unless its elections were made slower, and who needs longer cannot keep locks. One whose packets
+ * were dropped may answer over a new connection long before the system tries the old one again, after pauses that double.
+ */
+const LONGEST_PING_MS = 10_000
 
 /**
  * A client on one endpoint. All goes over one connection, on which it is also asked whether it is there; only users sign in on another.
@@ -104,7 +110,7 @@ export class Member {
    */
   async ping(): Promise<void> {
     try {
-      const deadline = performance.now() + this.options.callTimeoutMs
+      const deadline = performance.now() + Math.min(this.options.callTimeoutMs, LONGEST_PING_MS)
       await callOnce(this.session, { path: '/etcdserverpb.KV/Range', message: READ_NOTHING, deadline })
     } catch (error) {
       const classified = classify(error)

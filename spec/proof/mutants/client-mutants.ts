@@ -341,6 +341,20 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/faults/members'],
   },
   {
+    mistake: 'an endpoint that was away for a moment is not asked again while another is silent',
+    file: 'lib/store/etcd/first-answer.ts',
+    right: 'setInterval(() => [...failed].forEach(askOne), againMs)',
+    wrong: 'undefined',
+    specs: ['spec/unit/store/first-answer', 'spec/faults/members'],
+  },
+  {
+    mistake: 'a silent endpoint is waited for as long as a call may take',
+    file: 'lib/store/etcd/member.ts',
+    right: 'Math.min(this.options.callTimeoutMs, LONGEST_PING_MS)',
+    wrong: 'this.options.callTimeoutMs',
+    specs: ['spec/unit/store/member'],
+  },
+  {
     mistake: 'an alarm that is due before all others waits for them',
     file: 'lib/time/alarms.ts',
     right: 'if (alarmed.alarmAt < this.timerAt) this.arm()',
