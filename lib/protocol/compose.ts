@@ -71,17 +71,20 @@ export function compose(seen: Snapshot, wanted: Wanted, now: Timestamp): Composi
   const released = removeAll(keyLocks, wanted.releases)
   const dead = keyLocks.expired({ now, alive: snapshot.holders })
   for (const { uuid } of dead) keyLocks.remove(uuid)
-  const most = Math.min(wanted.mostSuccessors, roomForSuccessors(snapshot, keyLocks, wanted))
+  const room = roomForSuccessors(snapshot, keyLocks, wanted)
+  const most = Math.min(wanted.mostSuccessors, room)
   const mayHandOver = most > 0
   const successors = mayHandOver ? handOver(snapshot, keyLocks, now, most) : []
   const joins = wanted.joins.map(comerOf)
-  const granted = staysBefore(snapshot, successors) ? [] : admit(snapshot, keyLocks, joins, now)
+  const mayJoin = joins.length > 0 && !staysBefore(snapshot, successors)
+  const granted = mayJoin && room >= 0 ? admit(snapshot, keyLocks, joins, now) : []
+  const swept = mayJoin && room < 0 ? orphans(snapshot, keyLocksOf(snapshot), wanted.releases) : []
   const endsQueue = granted.length > 0 || (snapshot.tickets.size === 0 && mayHandOver)
   const isWritten = released.length > 0 || successors.length > 0 || granted.length > 0
   const expired = isWritten ? dead : []
   const queued = ticketsOf(snapshot.key, joins.slice(granted.length))
   const tickets = granted.length > 0 ? [...ticketsOf(snapshot.key, granted), ...queued] : queued
-  const change = { keyLocks, released, expired, successors, granted, endsQueue, queued }
+  const change = { keyLocks, released, expired, successors, granted, endsQueue, queued, swept }
   return {
     released,
     expired,
@@ -135,25 +138,25 @@ function ticketOf(key: LockKey, { request, lock }: Comer): Put | undefined {
   return { type: 'put', key: key.ticket(uuid), value, lease: ticketLease }
 }
 
-/** How many waiters can be handed the lock beside what else is wanted. */
+/** How many waiters can be handed the lock beside what else is wanted; less than none where the orphans leave the joins no room. */
 function roomForSuccessors(
   snapshot: Snapshot,
   keyLocks: KeyLocks,
   { releases, joins, mostSuccessors }: Wanted,
 ): number {
-  if (mostSuccessors === 0) return 0
+  if (mostSuccessors === 0 && joins.length === 0) return 0
   const PUT_KEY_LOCKS_AND_READ = 4
   const PUT_HOLDER_AND_DELETE_TICKET = 2
   let left = MOST_OPERATIONS - PUT_KEY_LOCKS_AND_READ
   for (const uuid of releases) left -= hasRecord(snapshot, uuid) ? 2 : 1
   for (const { extraOps } of joins) left -= 1 + extraOps.length
   const orphaned = countOrphans(snapshot, keyLocks, releases)
-  // They are deleted one by one or, where that is less, by the ranges between those that stay: each that is handed the lock ends one more.
+  // They are deleted one by one or, where that is less, by the ranges between those that stay: each that comes ends one more.
   const beside = Math.floor((left - orphaned) / PUT_HOLDER_AND_DELETE_TICKET)
   const between = Math.floor(
-    (left - (keyLocks.locks.size + releases.length + 1)) / (PUT_HOLDER_AND_DELETE_TICKET + 1),
+    (left - (keyLocks.locks.size + releases.length + joins.length + 1)) / (PUT_HOLDER_AND_DELETE_TICKET + 1),
   )
-  return Math.max(orphaned === 0 ? beside : Math.max(beside, between), 0)
+  return orphaned === 0 ? Math.max(beside, 0) : Math.max(beside, between)
 }
 
 /** What is to become of the lock. */
@@ -164,6 +167,8 @@ interface Change extends Pick<Composition, 'released' | 'expired' | 'endsQueue'>
   readonly granted: readonly Comer[]
   /** The tickets of the other joins. */
   readonly queued: readonly Put[]
+  /** Orphans that are deleted so that the next transaction has room for a grant ({@link sweep}). */
+  readonly swept: readonly Op[]
 }
 
 /**
@@ -196,7 +201,7 @@ function writesOf(
   change: Change,
 ): Op[] {
   const { key, tickets } = snapshot
-  const { endsQueue, granted, keyLocks, queued, released, successors } = change
+  const { endsQueue, granted, keyLocks, queued, released, successors, swept } = change
   const isGranting = successors.length > 0 || granted.length > 0
   const ops: Op[] = []
   for (const { extraOps } of granted) ops.push(...extraOps)
@@ -210,6 +215,8 @@ function writesOf(
   for (const comer of granted) ops.push(putHolder(key, comer))
   if (isGranting) ops.push(...orphans(snapshot, keyLocks, releases))
   ops.push(...queued)
+  const READ_AND_RECORDS = 3 + releases.length
+  if (swept.length > 0) ops.push(...swept.slice(0, MOST_OPERATIONS - READ_AND_RECORDS - ops.length))
   // Who comes next is not known then: what this process releases next would have to read first.
   if (readsQueue && !endsQueue && tickets.size === successors.length) ops.push(...queueReads(key, waiting))
   return ops

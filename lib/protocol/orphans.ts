@@ -1,7 +1,9 @@
 import { byBytes, isWithin } from '../kv/key-value.js'
-import type { Compare, Op } from '../kv/transaction.js'
+import type { Compare, Op, Transaction } from '../kv/transaction.js'
 import type { KeyLocks } from '../model/key-locks.js'
-import { newestHolder, type Snapshot } from './snapshot.js'
+import { unchanged } from './key-locks-ops.js'
+import { fitIntoOne, MAX_TXN_OPS } from './lock-set.js'
+import { keyLocksOf, newestHolder, type Snapshot } from './snapshot.js'
 
 /**
  * No holder key stands that the snapshot does not know. A transaction that writes the KeyLocks without this compare could
@@ -50,4 +52,31 @@ export function orphans(snapshot: Snapshot, keyLocks: KeyLocks, except: readonly
   return gaps
     .filter(gap => [...holders.values()].some(holder => isWithin(holder.key, gap)))
     .map(gap => ({ type: 'delete', ...gap }))
+}
+
+/**
+ * Where etcd takes these grants, one for each snapshot, not as one transaction for want of operations: deletes as many orphans as it takes, and
+ * grants nothing. The grants are made anew from what is left. Undefined where they fit.
+ *
+ * No orphan may stay beside a grant, to be deleted by a later one:
+ *
+ *     H holds · its entry is deleted by hand · N is granted the lock, and the holder key of H stays · H writes through its guard
+ *
+ * That write compares the holder key, and that some KeyLocks stands: it would be applied while N holds.
+ *
+ * Whoever's holder key was put by the time of this KeyLocks, which has no entry of it, is an orphan, also one that the snapshot does not show;
+ * entries whose holder keys are not seen yet count as they stand. So the KeyLocks is all that is compared.
+ */
+export function sweep(
+  snapshots: readonly Snapshot[],
+  grants: readonly Transaction[],
+): Transaction[] | undefined {
+  if (fitIntoOne(grants, 0)) return undefined
+  let left = MAX_TXN_OPS
+  const sweeps = snapshots.map((snapshot, at): Transaction => {
+    const success = orphans(snapshot, keyLocksOf(snapshot)).slice(0, left)
+    left -= success.length
+    return { compare: unchanged(snapshot), success, failure: grants[at]!.failure }
+  })
+  return left < MAX_TXN_OPS ? sweeps : undefined
 }

@@ -6,6 +6,7 @@ import { grant } from '../../protocol/grant.js'
 import { mayBeHandedOver } from '../../protocol/hand-over.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import { moveTickets } from '../../protocol/move-tickets.js'
+import { sweep } from '../../protocol/orphans.js'
 import { queueReads } from '../../protocol/queue.js'
 import { release } from '../../protocol/release.js'
 import type { Snapshot } from '../../protocol/snapshot.js'
@@ -133,10 +134,12 @@ export class AttemptCalls {
       const mayJoin = !isWaiting && this.waiter !== undefined
       const seen = mayJoin && engine.mayRide(keys) ? await this.ride(transactions) : undefined
       if (seen) return { kind: 'answered', isGranted: false, snapshots: seen }
-      const answer = engine.commitTracked(from, transactions, within)
+      const sweeps = sweep(from, transactions)
+      const answer = engine.commitTracked(from, sweeps ?? transactions, within)
       const { succeeded, after } = await (mayJoin ? engine.sets.joining(keys, answer) : answer)
-      event = { kind: 'answered', isGranted: succeeded, snapshots: after }
-      if (succeeded) grants.forEach(({ expired }, at) => logExpired(engine.log, keys[at]!, expired))
+      const isGranted = succeeded && !sweeps
+      event = { kind: 'answered', isGranted, snapshots: after }
+      if (isGranted) grants.forEach(({ expired }, at) => logExpired(engine.log, keys[at]!, expired))
     } catch (error) {
       event = refusedBy(error)
     }

@@ -217,6 +217,20 @@ export const protocolMutants: readonly Mutant[] = [
     specs: protocol,
   },
   {
+    mistake: 'a grant is tried with more orphans than etcd deletes in one transaction',
+    file: 'lib/protocol/compose.ts',
+    right: 'mayJoin && room >= 0 ?',
+    wrong: 'mayJoin ?',
+    specs: protocol,
+  },
+  {
+    mistake: 'orphans that are too many for a grant are deleted though the KeyLocks may have changed',
+    file: 'lib/protocol/orphans.ts',
+    right: 'return { compare: unchanged(snapshot), success, failure',
+    wrong: 'return { compare: [], success, failure',
+    specs: protocol,
+  },
+  {
     mistake: 'the lease of one holder takes the entries of all',
     file: 'lib/protocol/key-locks-ops.ts',
     right: 'locks.size === 1 ? leaseOf(first) : undefined',
