@@ -133,6 +133,7 @@ describe('The bench', () => {
     expect(tablesOf(result({ spicelock: 2.2 }), 'cycleP50')).toMatch(
       /spicelock: p50 \/ Lock RPC .* 1\.10 .* MISSED/,
     )
+    expect(tablesOf(result({ spicelock: 2.004 }), 'cycleP50')).toMatch(/ 1\.002 .* at most 1 .* MISSED/)
   })
 
   it('has no target of what was not measured, and misses that of what was measured in vain', () => {

@@ -55,7 +55,9 @@ export function cellsOf({ peers }: Outcome, shown: string): Cells {
 export function targetCells({ targets }: Pick<Result, 'targets'>): Cells {
   const rows = targets.map(({ name, value, floor, limit, bound, unit = '', holds }) => {
     const best = floor === undefined ? '' : round(floor)
-    return [name, round(value), `${bound} ${limit} ${unit}`.trimEnd(), best, holds ? 'holds' : 'MISSED']
+    // A ratio of 1.002 is not shown as 1.00, which would be no miss of 1.
+    const shown = value !== limit && round(value) === round(limit) ? value.toFixed(3) : round(value)
+    return [name, shown, `${bound} ${limit} ${unit}`.trimEnd(), best, holds ? 'holds' : 'MISSED']
   })
   return [['target', 'is', 'limit', 'floor', ''], ...rows]
 }
