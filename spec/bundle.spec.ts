@@ -12,17 +12,17 @@ const root = resolve(import.meta.dirname, '..')
 const etcd = useEtcdServer()
 let project: string
 
-/** As a user has it: a program, spicelock beside it, and a folder to which the bundle is brought. */
+/** As a user has it: a program, spicelock beside it, and two folders to which bundles are brought: one has what etcd3 needs. */
 beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), 'spicelock-bundle-'))
   await mkdir(join(project, 'node_modules/.bin'), { recursive: true })
   await symlink(root, join(project, 'node_modules/spicelock'))
-  await mkdir(join(project, 'elsewhere/node_modules'), { recursive: true })
-  await mkdir(join(project, 'elsewhere/node_modules/@grpc'))
+  await mkdir(join(project, 'installed/node_modules'), { recursive: true })
+  await mkdir(join(project, 'installed/node_modules/@grpc'))
   for (const name of ['etcd3', '@grpc/grpc-js']) {
-    await symlink(join(root, 'node_modules', name), join(project, 'elsewhere/node_modules', name))
+    await symlink(join(root, 'node_modules', name), join(project, 'installed/node_modules', name))
   }
-  await mkdir(join(project, 'bare'))
+  await mkdir(join(project, 'elsewhere'))
   await writeFile(join(project, 'program.mjs'), program({}))
   await writeFile(join(project, 'signs-in.mjs'), program({ username: 'root', password: 'secret' }))
 })
@@ -45,11 +45,15 @@ async function output(file: string, ...flags: string[]): Promise<string> {
 }
 
 describe('a program that is bundled by esbuild', () => {
-  it('as docs/library.md says, runs where only etcd3 and grpc-js are installed', async () => {
+  it('as docs/library.md says, runs alone, and with the user of etcd where etcd3 and grpc-js are installed', async () => {
     const page = await readFile(join(root, 'docs/library.md'), 'utf8')
     const commands = [...page.matchAll(/^npx (esbuild program\.mjs .*)$/gm)].map(([, command]) => command!)
     expect(commands).toHaveLength(2)
-    for (const command of commands.flatMap(each => [each, each.replaceAll('program.', 'signs-in.')])) {
+    const [, externals] = /`(--external:.*)`/.exec(page)!
+    const signingIn = commands.map(each =>
+      `${each} ${externals}`.replaceAll('program.', 'signs-in.').replace('elsewhere/', 'installed/'),
+    )
+    for (const command of [...commands, ...signingIn]) {
       const words = [...command.matchAll(/"([^"]*)"|(\S+?)(?:="([^"]*)")?(?=\s|$)/g)]
       const args = words.map(
         ([, quoted, word, value]) => quoted ?? (value === undefined ? word! : `${word}=${value}`),
@@ -68,18 +72,18 @@ describe('a program that is bundled by esbuild', () => {
   }
 
   it('runs alone, whatever is left out of it, when no user signs in', async () => {
-    expect(await bundled('program.mjs', 'bare/whole.cjs', [])).toBe('held')
-    expect(await bundled('program.mjs', 'bare/part.cjs', ['etcd3', '@grpc/grpc-js'])).toBe('held')
+    expect(await bundled('program.mjs', 'elsewhere/whole.cjs', [])).toBe('held')
+    expect(await bundled('program.mjs', 'elsewhere/part.cjs', ['etcd3', '@grpc/grpc-js'])).toBe('held')
   })
 
   it('with etcd3 in it, says what to do when a user signs in', async () => {
-    expect(await bundled('signs-in.mjs', 'elsewhere/whole.cjs', [])).toMatch(
+    expect(await bundled('signs-in.mjs', 'installed/whole.cjs', [])).toMatch(
       /^LockError LOCK_ERROR etcd3 could not be loaded: .*rpc\.proto.*leave it out of the bundle \(esbuild: --external:etcd3 --external:@grpc\/grpc-js\)/,
     )
   })
 
   it('without etcd3 beside it, says what to do when a user signs in', async () => {
-    expect(await bundled('signs-in.mjs', 'bare/signs-in.cjs', ['etcd3', '@grpc/grpc-js'])).toMatch(
+    expect(await bundled('signs-in.mjs', 'elsewhere/signs-in.cjs', ['etcd3', '@grpc/grpc-js'])).toMatch(
       /^LockError LOCK_ERROR etcd3 could not be loaded: .*install etcd3 and @grpc\/grpc-js beside it/,
     )
   })

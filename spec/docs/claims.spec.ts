@@ -9,6 +9,9 @@ import { apiKeysOf } from '../../lib/cli/commands/api-keys.js'
 import { INSTALL_SERVER_PACKAGES } from '../../lib/cli/commands/server-packages.js'
 import * as spicelock from '../../lib/index.js'
 import type { LockEvent, LossReason } from '../../lib/index.js'
+import type { RelukkoClient } from '../../lib/relukko/index.js'
+import { schemas } from '../../lib/server/openapi/schemas.js'
+import { v2 } from '../../lib/server/openapi/v2.js'
 import { RelukkoServer } from '../../lib/server/server.js'
 import { MemoryStore } from '../../lib/testing/index.js'
 import { blocksOf, pages, root, rowsOf, textOf } from './doc-blocks.js'
@@ -139,6 +142,65 @@ describe('docs/server.md', () => {
   })
 })
 
+describe('docs/relukko.md', () => {
+  it("has the methods of RelukkoClient beside pyrelukko's", () => {
+    const methods: Record<Exclude<Extract<keyof RelukkoClient, string>, 'toJSON'>, true> = {
+      acquireRelukko: true,
+      getLock: true,
+      getLocks: true,
+      updateRelukko: true,
+      deleteRelukko: true,
+      keepRelukkoAlive: true,
+      keepRelukkoAlivePut: true,
+      addToExpiresAtTime: true,
+      addToExpiresAtTimePut: true,
+      reconfigureRelukko: true,
+      close: true,
+    }
+    const rows = rowsOf('docs/relukko.md', 'method')
+    const named = rows.map(([call, theirs]) => [/^`(\w+)\(/.exec(call!)?.[1], ...namesIn(theirs!)])
+    const inSnakeCase = (name: string): string => name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
+    const wanted = Object.keys(methods).map(name => (name === 'close' ? [name] : [name, inSnakeCase(name)]))
+    expect(named).toEqual(wanted)
+  })
+
+  it('has the routes of /v2, with what they take', () => {
+    const told = rowsOf('docs/relukko.md', '`/v2`').map(([route, takes]) => {
+      const [verb, path] = namesIn(route!)[0]!.split(' ')
+      return [verb, path, namesIn(takes!).flatMap(name => name.match(/[a-z]+/g) ?? [])]
+    })
+    type Shown = {
+      readonly parameters?: readonly { readonly in: string; readonly name: string }[]
+      readonly requestBody?: { readonly content: Record<string, { schema: { properties: object } }> }
+    }
+    const routes = Object.entries(v2).flatMap(([path, operations]) =>
+      Object.entries(operations as Record<string, Shown>).map(([verb, { parameters = [], requestBody }]) => [
+        verb.toUpperCase(),
+        path.replace(/\{(\w+)\}/g, (_, name: string) => name.toUpperCase()),
+        [
+          ...Object.keys(requestBody?.content['application/json']!.schema.properties ?? {}),
+          ...parameters.flatMap(parameter => (parameter.in === 'query' ? [parameter.name] : [])),
+        ],
+      ]),
+    )
+    expect(told).toEqual(routes)
+  })
+
+  it('has the type of events that the library does not tell', () => {
+    const { properties } = schemas['Event'] as { properties: { type: { enum: string[] } } }
+    const ofLibrary = typesOfEvents()
+    const others = properties.type.enum.filter(type => !ofLibrary.includes(type))
+    const [, told] = /and one more: `(.*?)`/.exec(textOf('docs/relukko.md'))!
+    expect([told]).toEqual(others)
+  })
+})
+
+/** As docs/library.md lists them. */
+function typesOfEvents(): string[] {
+  const [, sentence] = /The types are ([^.]*)\./.exec(textOf('docs/library.md'))!
+  return namesIn(sentence!)
+}
+
 describe('docs/library.md', () => {
   it('has the reasons of a loss', () => {
     const reasons: Record<LossReason, true> = {
@@ -163,8 +225,7 @@ describe('docs/library.md', () => {
       forced: true,
       ended: true,
     }
-    const [, sentence] = /The types are ([^.]*)\./.exec(textOf('docs/library.md'))!
-    expect(namesIn(sentence!).sort()).toEqual(Object.keys(types).sort())
+    expect(typesOfEvents().sort()).toEqual(Object.keys(types).sort())
   })
 
   it('has every class of errors, with its code', () => {
