@@ -38,8 +38,11 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
   /** Monotonic: since when it is the first waiter of its process; undefined while it is not. */
   private firstSince: number | undefined
   private isPromoted = false
-  /** A watch was opened, which tells of nothing that came before: etcd is to be read when all of them stand. */
-  private isOpening = false
+  /**
+   * A watch was opened, which tells of nothing that came before: etcd is to be read when all of them stand. Monotonic: since when, or since
+   * it was read without them.
+   */
+  private openingSince: number | undefined
   /** It is told when it becomes the first. */
   private isAttended = false
 
@@ -85,10 +88,16 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
       if (this.signal.aborted) return snapshots
       const granted = this.news.takeGranted(snapshots[0]!.revision)
       if (granted) return granted
-      if (this.watch(seen)) this.isOpening = true
-      if (this.isOpening) {
-        if (!this.news.hasEvents && (await this.areStanding())) {
+      if (this.watch(seen)) this.openingSince ??= this.engine.clock.monotonic()
+      if (this.openingSince !== undefined) {
+        if (!this.news.hasEvents && (await this.areStanding(this.msWithoutWatches(until)))) {
           this.watches.stand()
+          this.openingSince = undefined
+          return this.read(snapshots)
+        }
+        // Etcd, or a proxy before it, may answer calls and no watch. Whatever comes before they stand is read again then.
+        if (this.msWithoutWatches(until) <= 0) {
+          this.openingSince = this.engine.clock.monotonic()
           return this.read(snapshots)
         }
         // A watch may stay away for long, or have ended, so that it never comes. What is known without it does not wait for that.
@@ -203,12 +212,12 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
     return this.watches.watch(ranges, this.isOutOfPatience || this.watches.areThere)
   }
 
-  /** Whether all watches stand. Otherwise something else is to be looked at. @throws EtcdLockUnavailableError, LockError */
-  private async areStanding(): Promise<boolean> {
+  /** Whether all watches stand within so many milliseconds. Otherwise something else is looked at. @throws EtcdLockUnavailableError, LockError */
+  private async areStanding(ms: number): Promise<boolean> {
     const { sleep, target, watches } = this
     try {
       if (watches.refusal) throw watches.refusal
-      return await sleep.until(watches.ready)
+      return await sleep.until(watches.ready, ms)
     } catch (error) {
       throw translated(error, target.key.path)
     }
@@ -216,7 +225,7 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
 
   private async read(snapshots: readonly Snapshot[]): Promise<readonly Snapshot[]> {
     if (this.signal.aborted) return snapshots
-    this.news.isStale = this.isOpening = false
+    this.news.isStale = false
     const { engine, signal, target } = this
     const fresh = await engine.retry({ path: target.key.path }, within => this.readOnce(within), { signal })
     this.news.dropUpTo(fresh[0]!.revision)
@@ -237,8 +246,16 @@ export class QueueWatcher implements Waiting, OwnKeysListener, LocalWaiter {
     return time === undefined ? Infinity : this.engine.clock.now().secondsUntil(time) * 1000 + 1
   }
 
+  /** Milliseconds until it reads although some watch does not stand yet. */
+  private msWithoutWatches(until: Timestamp | undefined): number {
+    return Math.min(this.msUntil(until), this.openingSince! + this.rereadMs - this.engine.clock.monotonic())
+  }
+
+  private get rereadMs(): number {
+    return this.isShown ? SHOWN_REREAD_MS : this.isBehindOthers ? Infinity : REREAD_MS
+  }
+
   private woken(ms: number): Promise<void> {
-    const longest = this.isShown ? SHOWN_REREAD_MS : this.isBehindOthers ? Infinity : REREAD_MS
-    return this.sleep.atMost(Math.min(ms, longest))
+    return this.sleep.atMost(Math.min(ms, this.rereadMs))
   }
 }

@@ -75,8 +75,9 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
       const now = view.now()
       const snapshots = now.map(({ snapshot }) => snapshot)
       if (this.signal.aborted) return snapshots
-      if (this.isReadDue) return this.read()
       const obstacle = view.obstacle(now)
+      // What is known already waits for no watch.
+      if (this.isReadDue) return this.read(obstacle ? this.msUntil(obstacle.until) : 0)
       if (!obstacle || (this.isShown && this.hasNews)) return this.tell(snapshots)
       const { snapshot } = now[obstacle.at]!
       const patience = this.patienceWith(obstacle, snapshot)
@@ -164,25 +165,27 @@ export class SetWatcher implements Waiting, WaitingSet, WatchListener {
     this.rereadAt = this.engine.clock.monotonic() + (this.isShown ? SHOWN_REREAD_MS : REREAD_MS)
   }
 
-  /** Whether all watches stand. Otherwise something else is to be looked at. @throws EtcdLockUnavailableError, LockError */
-  private async areStanding(): Promise<boolean> {
+  /** Whether all watches stand within so many milliseconds. Otherwise something else is looked at. @throws EtcdLockUnavailableError, LockError */
+  private async areStanding(ms: number): Promise<boolean> {
     const { keys, markers, sleep, watches } = this
     try {
       if (watches.refusal) throw watches.refusal
-      return await sleep.until(Promise.all([markers, watches.ready]))
+      return await sleep.until(Promise.all([markers, watches.ready]), ms)
     } catch (error) {
       throw translated(error, keys.join(', '))
     }
   }
 
-  /** @throws EtcdLockUnavailableError, LockError */
-  private async read(): Promise<readonly Snapshot[]> {
+  /** Reads when all watches stand. After so many milliseconds it returns what is known. @throws EtcdLockUnavailableError, LockError */
+  private async read(ms: number): Promise<readonly Snapshot[]> {
     const { engine, keys, signal, view, watches } = this
     const path = keys.join(', ')
-    // A watch may stay away for long, or have ended, so that it never comes.
-    if (!(await this.areStanding())) return view.now().map(({ snapshot }) => snapshot)
-    watches.stand()
-    this.isStale = this.isOpening = false
+    // A watch may stay away for long, or have ended, so that it never comes. Etcd, or a proxy before it, may answer calls all the same.
+    if (await this.areStanding(Math.min(ms, this.msToReading))) {
+      watches.stand()
+      this.isOpening = false
+    } else if (signal.aborted || this.msToReading > 0) return view.now().map(({ snapshot }) => snapshot)
+    this.isStale = false
     const fresh = await engine.retry({ path }, within => engine.read(keys, within), { signal })
     view.set(fresh)
     this.putOffReading()

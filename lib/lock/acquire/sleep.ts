@@ -30,13 +30,15 @@ export class Sleep {
     this.wake?.()
   }
 
-  /** Ends when this is done; when it is ended; or when the wait is stopped. Resolves to whether it is done. @throws what it throws */
-  until(done: Promise<unknown>): Promise<boolean> {
+  /** Ends when this is done, or as {@link atMost} does. Resolves to whether it is done. @throws what it throws */
+  async until(done: Promise<unknown>, ms: number): Promise<boolean> {
     // Not a race with the end of the wait itself, which would keep each of these until then: that ends this, too.
-    this.listen()
-    const ended = new Promise<void>(resolve => (this.wake = resolve))
-    if (this.signal.aborted) this.end()
-    return Promise.race([done.then(() => true), ended.then(() => false)])
+    const ended = this.atMost(ms)
+    try {
+      return await Promise.race([done.then(() => true), ended.then(() => false)])
+    } finally {
+      this.end()
+    }
   }
 
   close(): void {

@@ -122,14 +122,14 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'watch from now without a read: what happened before it stands is missed',
     file: 'lib/lock/acquire/queue-watcher.ts',
-    right: 'this.watches.stand()\n          return this.read(snapshots)',
-    wrong: 'this.watches.stand()\n          return (this.isOpening = false) || snapshots',
+    right: 'this.openingSince = undefined\n          return this.read(snapshots)',
+    wrong: 'this.openingSince = undefined\n          return snapshots',
     specs: ['spec/faults/races'],
   },
   {
     mistake: 'a lock is looked at before all watches on it stand',
     file: 'lib/lock/acquire/queue-watcher.ts',
-    right: 'return await sleep.until(watches.ready)',
+    right: 'return await sleep.until(watches.ready, ms)',
     wrong: 'return await sleep.atMost(1).then(() => true)',
     specs: ['spec/faults/races'],
   },
@@ -140,6 +140,20 @@ export const clientMutants: readonly Mutant[] = [
     wrong:
       'Promise.race([done.then(() => true), ended.then(() => !this.signal.aborted && done.then(() => true))])',
     specs: ['spec/unit/lock/pending-watches'],
+  },
+  {
+    mistake: 'a watch that stays away is awaited, however long etcd answers calls alone',
+    file: 'lib/lock/acquire/sleep.ts',
+    right: 'const ended = this.atMost(ms)',
+    wrong: 'const ended = this.atMost(ms && Infinity)',
+    specs: ['spec/unit/lock/without-watches'],
+  },
+  {
+    mistake: 'a read before the watches stand counts as the one after',
+    file: 'lib/lock/acquire/queue-watcher.ts',
+    right: 'this.openingSince = this.engine.clock.monotonic()',
+    wrong: 'this.openingSince = undefined',
+    specs: ['spec/unit/lock/without-watches'],
   },
   {
     mistake: 'a renewal that was not answered counts by what was seen before it',
@@ -158,8 +172,8 @@ export const clientMutants: readonly Mutant[] = [
   {
     mistake: 'several locks are looked at before all watches on them stand',
     file: 'lib/lock/acquire/set-watcher.ts',
-    right: 'sleep.until(Promise.all([markers, watches.ready]))',
-    wrong: 'sleep.until(Promise.all([markers]))',
+    right: 'sleep.until(Promise.all([markers, watches.ready]), ms)',
+    wrong: 'sleep.until(Promise.all([markers]), ms)',
     specs: ['spec/faults/races'],
   },
   {

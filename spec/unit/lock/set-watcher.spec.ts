@@ -14,6 +14,7 @@ import type { WatchListener } from '../../../lib/store/store.js'
 import { StoreError } from '../../../lib/store/store-error.js'
 import { eventually } from '../../support/eventually.js'
 import { ManualClock } from '../../support/manual-clock.js'
+import { whilePassing } from '../../support/while-passing.js'
 
 const keyOf = (name: string): LockKey => new LockKey('custom', name)
 
@@ -130,18 +131,6 @@ async function withinASecond<T>(clock: ManualClock, work: Promise<T>): Promise<T
     await turns()
   }
   expect(isOver).toBe(true)
-  return work
-}
-
-/** The result of `work`, while time goes on. */
-async function whilePassing<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
-  let isOver = false
-  const over = (): void => void (isOver = true)
-  void work.then(over, over)
-  await eventually(() => {
-    clock.pass(1)
-    expect(isOver).toBe(true)
-  })
   return work
 }
 
