@@ -304,6 +304,17 @@ describe('keys', () => {
   })
 })
 
+it.each<[string, string, number]>([
+  ['GET', '/v1/locks', 20],
+  ['HEAD', '/healthchecker', 20],
+  ['GET', `/v1/locks/${UNKNOWN}/keep_alive`, 30],
+  ['DELETE', `/v1/locks/${UNKNOWN}`, 30],
+])('tells of %s %s at level %i, by whether it may change something', async (method, path, level) => {
+  const requestId = freshName()
+  await fetch(url + path, { method, headers: { 'x-api-key': KEY, 'x-request-id': requestId } })
+  await eventually(() => expect(lines).toContainEqual(expect.objectContaining({ requestId, method, level })))
+})
+
 it('gives each answer an id: that of the request, when it can be logged', async () => {
   const idFor = async (id: string): Promise<string> =>
     (await send('GET', '/healthchecker', undefined, { 'x-request-id': id })).headers.get('x-request-id')!

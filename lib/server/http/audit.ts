@@ -26,7 +26,7 @@ export function loggedUrl(url: string): string {
 export function addAudit(server: FastifyInstance, logger: Logger): void {
   onAnswered(server, ({ request, status, seconds }) => {
     const { actor, ip, method, url, id: requestId } = request
-    const isChange = method !== 'GET' || /\/(keep_alive|add_to_expire_at)\/?$/.test(url)
+    const isChange = !['GET', 'HEAD'].includes(method) || /\/(keep_alive|add_to_expire_at)\/?$/.test(url)
     const fields = {
       actor,
       ip,
