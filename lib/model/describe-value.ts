@@ -6,6 +6,15 @@ export function shorten(text: string): string {
 }
 
 /**
+ * What other programs have written into etcd: owners, reasons, names. Control characters, which could steer a terminal or begin
+ * a line that passes for one of ours, are shown as `�`.
+ */
+export function printable(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd')
+}
+
+/**
  * A value of any type, for an error message, without what may be secret: what an array or an object holds, and the
  * user and password of a URL. Never throws: not every object can become a string.
  */

@@ -1,3 +1,4 @@
+import { printable } from './describe-value.js'
 import { jsonOf } from './printed.js'
 
 /** The codes of errors, stable across versions: callers can branch on them without `instanceof`. */
@@ -104,7 +105,9 @@ export class LockDismissedError extends LockError {
   readonly reason: string
 
   constructor(key: string, id: string, { by, reason }: { readonly by: string; readonly reason: string }) {
-    super(`${by} took the place in the queue of the lock ${key} (id ${id}) by force: ${reason}.`, { key })
+    super(printable(`${by} took the place in the queue of the lock ${key} (id ${id}) by force: ${reason}.`), {
+      key,
+    })
     this.by = by
     this.reason = reason
   }
@@ -133,7 +136,8 @@ export class LockLostError extends LockError {
   readonly currentToken: bigint | undefined
 
   constructor(message: string, details: LossDetails) {
-    super(message, details)
+    // It may tell who released it by force, and why.
+    super(printable(message), details)
     this.reason = details.reason
     this.fencingToken = details.fencingToken
     this.currentToken = details.currentToken

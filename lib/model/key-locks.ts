@@ -6,7 +6,7 @@ import {
   LockUnwritableError,
 } from './errors.js'
 import { cameWithHolderKey } from './lock-id.js'
-import { shorten } from './describe-value.js'
+import { printable, shorten } from './describe-value.js'
 import { Timestamp } from './timestamp.js'
 
 /** How live entries of a KeyLocks are told from dead ones. */
@@ -46,7 +46,7 @@ export class KeyLocks {
       )
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause)
-      const message = `Unable to read the locks of ${key}: ${why}\nThe value is: ${shorten(text)}`
+      const message = `Unable to read the locks of ${key}: ${printable(why)}\nThe value is: ${printable(shorten(text))}`
       throw new LockUnreadableError(message, { key, cause })
     }
   }
@@ -159,7 +159,7 @@ export class KeyLocks {
     const held = smallestLimit(live.map(({ concurrency }) => concurrency))
     const limit =
       live.length >= held ? `the concurrency allowed is ${held}` : `${lock.concurrency} was requested`
-    const holders = live.map(({ created, owner }) => `    ${String(created)}: ${owner}`)
+    const holders = live.map(({ created, owner }) => `    ${String(created)}: ${printable(owner)}`)
     return new LockUnavailableError(
       `${String(lock)} for key ${this.key}.\nThere are already ${live.length} concurrent locks and ${limit}:\n` +
         holders.join('\n'),

@@ -192,8 +192,11 @@ describe('spicelock release', () => {
     `x${mine}`,
     mine.replace(' [', ' of ['),
     'PREFIX',
+    'LINES',
   ])('does not take the lock of %s, but with --force and a reason', async owner => {
-    const theirs = lockAt(etcd.get().endpoint, { owner: owner.replace('PREFIX', mine.slice(0, -4)) })
+    const theirs = lockAt(etcd.get().endpoint, {
+      owner: owner.replace('PREFIX', mine.slice(0, -4)).replace('LINES', 'a\nspicelock: b'),
+    })
     const id = await theirs.acquire(name, terms)
     const refused = await spicelock('release', name, id)
     expect([refused.code, refused.stdout]).toEqual([77, ''])

@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
 import { ago, duration, jsonOf, left, localTime, table } from '../../lib/cli/io/format.js'
-import { printable } from '../../lib/cli/io/output.js'
 import { Timestamp } from '../../lib/model/timestamp.js'
 
 const since = Timestamp.parse('2026-01-02T03:04:05.678901Z')
@@ -40,10 +39,6 @@ describe('table', () => {
   it('shows what could steer the terminal as a replacement character', () => {
     expect(table(['A'], [['\u001b[31mred\u0007\nline']])).toBe('A\n\ufffd[31mred\ufffd\ufffdline')
   })
-})
-
-describe('printable', () => {
-  it('leaves text of any language as it is', () => expect(printable('Zoë 海 🔒')).toBe('Zoë 海 🔒'))
 })
 
 describe('left', () => {

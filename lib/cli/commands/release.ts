@@ -1,5 +1,6 @@
 import { checkId, checkReason } from '../../lock/api/index.js'
 import { LockService } from '../../lock/api/lock-service.js'
+import { printable } from '../../model/describe-value.js'
 import type { Timestamp } from '../../model/timestamp.js'
 import type { LockKey } from '../../protocol/lock-key.js'
 import { lockKey } from '../../protocol/lock-name.js'
@@ -9,7 +10,7 @@ import { type Connection, connectionOf, prefixesOf } from '../io/connection.js'
 import { defaultOwner, isOwnOwner } from '../io/default-owner.js'
 import { CliError, EXIT } from '../io/exit-codes.js'
 import { localTime } from '../io/format.js'
-import { locksNamed, print, printable, printJson, quoted, say } from '../io/output.js'
+import { locksNamed, print, printJson, quoted, say } from '../io/output.js'
 import type { ReleaseOptions } from '../usage/release.js'
 
 /** Resolves to the exit code. */
@@ -53,7 +54,7 @@ async function releaseOwn({ locks, key, name, id, options: { prefix, json } }: R
   const tell = (released: boolean, owner?: string, since?: Timestamp): void =>
     printJson({ prefix, name, id, released, owner, since: since?.toISO() })
   if (found && !found.isOwn) {
-    say(refusal(named, found, `release ${quoted(name)} ${id} --prefix ${prefix}`))
+    say(printable(refusal(named, found, `release ${quoted(name)} ${id} --prefix ${prefix}`)))
     if (json) tell(false, found.owner, found.since)
     return EXIT.refused
   }

@@ -1,10 +1,11 @@
 import { Lock } from '../../lock/api/lock.js'
+import { printable } from '../../model/describe-value.js'
 import type { LockState } from '../../model/lock-state.js'
 import { Timestamp } from '../../model/timestamp.js'
 import { connectionOf, prefixesOf } from '../io/connection.js'
 import { EXIT } from '../io/exit-codes.js'
 import { ago, jsonOf, left, localTime, table } from '../io/format.js'
-import { locksNamed, print, printable, printJson } from '../io/output.js'
+import { locksNamed, print, printJson } from '../io/output.js'
 import type { ShowOptions } from '../usage/show.js'
 
 /** Resolves to the exit code. */

@@ -1,8 +1,8 @@
 import Table from 'cli-table3'
 import { DateTime } from 'luxon'
+import { printable } from '../../model/describe-value.js'
 import type { HolderState, LockState } from '../../model/lock-state.js'
 import type { Timestamp } from '../../model/timestamp.js'
-import { printable } from './output.js'
 
 /** Unit, its size in seconds, and how many of it make the next one. */
 const UNITS = [

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
+import { printable } from '../../model/describe-value.js'
 
 /** Where the command writes its text. */
 export interface Output {
@@ -64,10 +65,4 @@ export function locksNamed(prefix: string, names: readonly string[]): string {
 /** Quotes a word of a command for a shell. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
-}
-
-/** Owners and names come from other programs: control characters, which could steer a terminal, are shown as `�`. */
-export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd')
 }

@@ -1,7 +1,8 @@
+import { printable } from '../../model/describe-value.js'
 import type { HolderState, WaitStatus } from '../../model/lock-state.js'
 import { Timestamp } from '../../model/timestamp.js'
 import { duration, localTime } from '../io/format.js'
-import { locksNamed, printable } from '../io/output.js'
+import { locksNamed } from '../io/output.js'
 
 export interface WaitOutput {
   /** Width of the terminal; undefined when it is none. */

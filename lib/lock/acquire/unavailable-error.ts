@@ -1,3 +1,4 @@
+import { printable } from '../../model/describe-value.js'
 import { LockFullError, LockUnavailableError } from '../../model/errors.js'
 import type { Timestamp } from '../../model/timestamp.js'
 import { decide, decideAll } from '../../protocol/decide.js'
@@ -68,7 +69,7 @@ function explain({ key, terms, snapshot }: TargetSnapshot, now: Timestamp): stri
     ...(queue.length > 0 ? [`${snapshot.isWhole ? '' : 'at least '}${count(queue.length, 'waiter')}:`] : []),
     ...firstOf(queue.map(terms => (terms ? `${terms.created}: ${terms.owner}` : 'unknown'))),
   ]
-  return lines.join('\n')
+  return lines.map(printable).join('\n')
 }
 
 function firstOf(texts: readonly string[]): string[] {

@@ -155,3 +155,30 @@ it('times and entries print as what they are', () => {
   const dict = { concurrency: 1, created: String(created), owner: 'me', ttl: 60 }
   expect(json(ConcurrentLock.fromDict('id', dict))).toEqual({ uuid: 'id', ...dict })
 })
+
+describe('of an owner and a reason with lines of their own, one line is told', () => {
+  const forger = new Lock({ store, prefix: 'custom', owner: 'me\n2 holders:\n    you', dryRun: false })
+  const force = { reason: 'fire\nfire' }
+  afterAll(() => forger.close())
+
+  it('by who waits in vain, and by whom force sends away', async () => {
+    const held = await forger.hold('forged', terms)
+    const waiting = forger.acquire('forged', terms).catch((error: Error) => error)
+    await eventually(async () => expect((await lock.inspect('forged')).waiters).toHaveLength(1))
+    const unavailable = await lock.acquire('forged', { ...terms, wait: 0 }).catch((error: unknown) => error)
+    expect((unavailable as Error).message.split('\n')).toEqual([
+      expect.stringContaining('is not available to me with'),
+      '1 holder:',
+      expect.stringContaining(': me\ufffd2 holders:\ufffd    you (concurrency 1)'),
+      '1 waiter:',
+      expect.stringContaining(': me\ufffd2 holders:'),
+    ])
+    const [waiter] = (await lock.inspect('forged')).waiters
+    await forger.forceRelease('forged', waiter!.id, force)
+    expect(await waiting).toMatchObject({ ...force, message: expect.stringContaining('fire\ufffdfire') })
+    await forger.forceRelease('forged', held.id, force)
+    await eventually(() =>
+      expect(held.signal.reason).toMatchObject({ message: expect.stringContaining('fire\ufffdfire') }),
+    )
+  })
+})

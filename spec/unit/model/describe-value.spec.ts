@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { describeSetting, describeValue } from '../../../lib/model/describe-value.js'
+import { describeSetting, describeValue, printable } from '../../../lib/model/describe-value.js'
 
 describe('describeValue', () => {
   it.each<[unknown, string]>([
@@ -34,4 +34,8 @@ describe('describeSetting', () => {
     [['hunter2'], 'an array'],
     [7, '7'],
   ])('of %p is %s', (value, text) => expect(describeSetting(value)).toBe(text))
+})
+
+describe('printable', () => {
+  it('leaves text of any language as it is', () => expect(printable('Zoë 海 🔒')).toBe('Zoë 海 🔒'))
 })

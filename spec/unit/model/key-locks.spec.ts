@@ -139,6 +139,12 @@ There are already 2 concurrent locks and the concurrency allowed is 2:
     )
   })
 
+  it('tells no line of an owner for one of its own', () => {
+    const other = new ConcurrentLock({ uuid: 'b', concurrency: 1, owner: 'me\n    nobody', ttl })
+    const locks = new KeyLocks(key, [other])
+    expect(() => locks.add(lock('new', 1), { now })).toThrow(/: me\ufffd {4}nobody$/)
+  })
+
   it.each([1, 2])('refuses the id of a holder with the limit %i', limit => {
     const locks = held(limit)
     const add = (): unknown => locks.add(lock('a', 2), { now })
@@ -251,6 +257,10 @@ describe('the JSON of a KeyLocks', () => {
     expect(read).toThrow(`Unable to read the locks of ${key}: `)
     expect(read).toThrow(why)
     expect(read).toThrow(`\nThe value is: ${text}`)
+  })
+
+  it('that is none is shown without what would begin a line', () => {
+    expect(() => KeyLocks.fromJson(key, '{\n"a"')).toThrow(/^Unable .*\nThe value is: {\ufffd"a"$/)
   })
 
   it('that is none and long is shown in part', () => {
