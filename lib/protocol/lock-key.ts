@@ -55,7 +55,7 @@ export class LockKey {
   }
 
   /** All keys of all locks. */
-  static get all(): KeyRange {
+  static get all(): Required<KeyRange> {
     return withPrefix(`${KEYS_BASE_PATH}/`)
   }
 

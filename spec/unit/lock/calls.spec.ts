@@ -86,6 +86,18 @@ describe('a guarded write that is wrong is refused:', () => {
       { success: [{ type: 'delete', key: '/k', end: 7 }] },
       "guard: success[0]: the option 'end' must be a non-empty text, got 7.",
     ],
+    [
+      { success: [{ ...put, key: '/spicerack/locks/custom/guarded' }] },
+      "guard: success[0]: the option 'key' must lie outside /spicerack/locks/, where only the locks themselves write, " +
+        'got "/spicerack/locks/custom/guarded".',
+    ],
+    [
+      { success: [put, { type: 'delete', key: '/spicerack/locks/relukko/a' }] },
+      "guard: success[1]: the option 'key'",
+    ],
+    [{ success: [{ type: 'delete', key: '/a', end: '/z' }] }, 'got "/a" with an \'end\' of "/z".'],
+    [{ success: [{ type: 'delete', key: '/spicerack/locks/a', end: '/spicerack/locks/b' }] }, 'outside'],
+    [{ success: [{ type: 'delete', key: '/a', end: '\0' }] }, 'outside'],
     [{ success: [], compare: {} }, "guard: 'compare' must be a list of conditions"],
     [
       { success: [], compare: [{ target: 'value', key: '/k', is: '=', revision: 1n }] },
@@ -117,6 +129,9 @@ describe('a guarded write that is wrong is refused:', () => {
       { type: 'put' as const, key: '/k', value: '', lease: undefined },
       { type: 'range' as const, key, end: `${key}~` },
       { type: 'delete' as const, key: '/l' },
+      { type: 'delete' as const, key: '/l', end: '/spicerack/locks/' },
+      { type: 'delete' as const, key: '/spicerack/locks0', end: '/z' },
+      { type: 'delete' as const, key: '/z', end: '/a' },
     ]
     expect(await held.guard({ compare, success })).toMatchObject({ succeeded: true })
   })
