@@ -128,6 +128,7 @@ describe('says what is answered', () => {
     await call('POST', '/v1/locks', { body: { lock_name: freshName() } })
     await call('GET', '/v2/locks')
     await call('GET', '/v2/locks', { query: '?prefix=none' })
+    await call('GET', '/v2/locks', { query: '?prefx=custom' })
     await call('DELETE', `${path}/{id}`, { params: { ...params, id: waiter! }, query: '?reason=fire' })
     expect(await waiting).toMatchObject({ status: 410 })
     await call('PUT', `${path}/{id}`, { params: { ...params, id }, body: { ttl: 90 } })

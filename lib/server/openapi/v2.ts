@@ -19,7 +19,7 @@ export const v2: Readonly<Record<string, Readonly<Record<string, Operation>>>> =
       tag,
       parameters: [inQuery('prefix', 'Only those under this one.')],
       answers: { 200: ['The locks.', list(named('Lock')), { 'X-Revision': REVISION }] },
-      errors: [404],
+      errors: [400, 404],
     }),
   },
   '/v2/locks/{prefix}/{name}': {

@@ -7,7 +7,7 @@ import { lockKey } from '../../protocol/lock-name.js'
 import type { KeyRange } from '../../kv/key-value.js'
 import { parseRecord } from '../../relukko/locks/record.js'
 import { BOUND_MS } from '../../relukko/locks/relukko-reader.js'
-import { bodyOf } from '../http/body.js'
+import { bodyOf, checkQuery } from '../http/body.js'
 import { HttpError } from '../http/http-error.js'
 import type { Sessions } from '../auth/sessions.js'
 import type { ShownEvent } from './events.js'
@@ -76,14 +76,16 @@ export function addV2Routes(
 }
 
 function addStates({ server, locks, prefixes, checkKnown, keyOf }: V2): void {
-  server.get<{ Querystring: { prefix?: string } }>('/v2/locks', async ({ query }, reply) => {
-    if (query.prefix !== undefined) checkKnown(query.prefix)
-    const wanted = query.prefix === undefined ? prefixes : [query.prefix]
+  server.get<{ Querystring: { prefix?: string } }>('/v2/locks', async (request, reply) => {
+    checkQuery(request, ['prefix'])
+    const { prefix } = request.query
+    if (prefix !== undefined) checkKnown(prefix)
+    const wanted = prefix === undefined ? prefixes : [prefix]
     // First: the states are not older than this revision.
     const { recordOf, revision } = await locks.read(LockKey.records.key, reader =>
       recordsOf(reader, [LockKey.records]),
     )
-    const states = await Promise.all(wanted.map(prefix => locks.states(prefix)))
+    const states = await Promise.all(wanted.map(each => locks.states(each)))
     const now = locks.now()
     void reply.header('x-revision', String(revision))
     return sendList(
@@ -94,6 +96,7 @@ function addStates({ server, locks, prefixes, checkKnown, keyOf }: V2): void {
   })
 
   server.get<OfLock>('/v2/locks/:prefix/:name', async request => {
+    checkQuery(request, [])
     const key = keyOf(asNamed(request.params))
     return locks.read(key.path, async reader => {
       const now = locks.now()
@@ -121,6 +124,7 @@ function addAcquire({ server, locks, ending, checkKnown }: V2): void {
   server.post<OfLock & { Querystring: { wait?: string } }>(
     '/v2/locks/:prefix/:name',
     async (request, reply) => {
+      checkQuery(request, ['wait'])
       const params = asNamed(request.params)
       checkKnown(params.prefix)
       const body = bodyOf(request, ['owner', 'concurrency', 'ttl'])
@@ -138,6 +142,7 @@ function addAcquire({ server, locks, ending, checkKnown }: V2): void {
 
 function addHoldings({ server, locks, keyOf }: V2): void {
   server.put<OfHolding>('/v2/locks/:prefix/:name/:id', async request => {
+    checkQuery(request, [])
     const { ttl } = bodyOf(request, ['ttl'])
     const params = asNamed(request.params)
     const extended = await locks.extend(keyOf(params), params.id, ttl as number, bound)
@@ -147,8 +152,11 @@ function addHoldings({ server, locks, keyOf }: V2): void {
 
   server.delete<OfHolding & { Querystring: { reason?: string } }>(
     '/v2/locks/:prefix/:name/:id',
-    async ({ params: given, query: { reason }, actor = 'unknown' }) => {
-      const params = asNamed(given)
+    async request => {
+      checkQuery(request, ['reason'])
+      const { actor = 'unknown' } = request
+      const { reason } = request.query
+      const params = asNamed(request.params)
       const key = keyOf(params)
       const isDone =
         reason === undefined
@@ -166,6 +174,7 @@ function addEvents(
 ): void {
   const heartbeat = new EtcdHeartbeat(locks, Math.min(HEARTBEAT_SECONDS, pingSeconds) * 1000)
   server.get<{ Querystring: { prefix?: string; name?: unknown } }>('/v2/events', async (request, reply) => {
+    checkQuery(request, ['prefix', 'name'])
     const { prefix: wanted, name: wantedName } = request.query
     if (wanted !== undefined) checkKnown(wanted)
     if (Array.isArray(wantedName)) throw new HttpError(400, "'name' must be given once.")
