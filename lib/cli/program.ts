@@ -24,6 +24,8 @@ ${CONNECTION_HELP}
 
 ${EXIT_CODES_HELP}`
 
+const HELP_WORDS = ['help', '--help', '-h']
+
 /**
  * Does what a command line says, and resolves to the exit code.
  * @param leave is called at the end of `run`, when calls to an etcd that hangs may still be under way.
@@ -54,6 +56,7 @@ function declareProgram(
     .exitOverride()
     .configureOutput({ outputError: () => {}, writeErr: writeError, writeOut: writeOutput })
     .addHelpText('after', HELP)
+  program.on('beforeHelp', () => refuseUnknownCommand(program))
   const call =
     <A extends unknown[]>(load: Load<A>) =>
     async (...operands: A): Promise<void> =>
@@ -68,6 +71,14 @@ function declareProgram(
   declareWatch(program).action(call(async () => (await import('./commands/watch.js')).watch))
   declareServe(program).action(call(async () => (await import('./commands/serve.js')).serve))
   return program
+}
+
+/** The help of the program is no answer to who asks for that of a command that does not exist. @throws CommanderError */
+function refuseUnknownCommand(program: Command): void {
+  const name = program.args.find(word => !HELP_WORDS.includes(word))
+  if (name === undefined || name.startsWith('-') || program.commands.some(each => each.name() === name))
+    return
+  program.parse([name], { from: 'user' })
 }
 
 function fail(error: unknown, argv: readonly string[]): number {

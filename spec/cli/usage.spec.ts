@@ -14,6 +14,9 @@ const atLeastOne = 'is invalid. It must be a whole number from 1 on.'
 describe('wrong usage', () => {
   it.each([
     [['shw', 'name'], "unknown command 'shw'"],
+    [['shw', '--help'], "unknown command 'shw'\n(Did you mean show?)"],
+    [['--prefix', 'custom', '-h', 'shw'], "unknown command 'shw'"],
+    [['help', 'shw'], "unknown command 'shw'\n(Did you mean show?)"],
     [['ls', '--jsn'], "unknown option '--jsn'"],
     [['ls', 'extra'], 'too many arguments'],
     [['show'], "missing required argument 'name'"],
