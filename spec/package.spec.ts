@@ -142,11 +142,15 @@ describe('The packed package', () => {
   })
 
   it.each([
-    ['undici', 'new RelukkoClient(url, "key", { tries: 1 }).getLocks()', 'npm install undici@7 ws@8'],
+    [
+      'undici',
+      'new RelukkoClient(url, "key", { tries: 1 }).getLocks()',
+      'npm install undici@7 ws@8 LOCK_ERROR',
+    ],
     [
       'ws',
       'new RelukkoClient(url, "key", { tries: 1 }).acquireRelukko("a", null, 9)',
-      'npm install undici@7 ws@8',
+      'npm install undici@7 ws@8 LOCK_ERROR',
     ],
     ['testcontainers', 'EtcdContainer.start()', 'npm install --save-dev testcontainers@11'],
     ['fastify', 'serve()', 'npm install fastify@5'],
@@ -156,7 +160,7 @@ describe('The packed package', () => {
   ])('says that %s is missing where it is needed, and nowhere else', async (missing, work, advice) => {
     const code = `
       import 'spicelock'
-      import { RelukkoClient } from 'spicelock/relukko'
+      import { RelukkoClient, RelukkoError } from 'spicelock/relukko'
       import { EtcdContainer } from 'spicelock/testing'
       const url = 'http://127.0.0.1:1'
       const serve = () => {
@@ -164,7 +168,8 @@ describe('The packed package', () => {
         return import('./dist/cli/main.js')
       }
       console.log('loaded')
-      await ${work}.then(() => console.log('done'), error => console.log(error.message))
+      const tell = error => console.log(error.message, error instanceof RelukkoError ? error.code : '')
+      await ${work}.then(() => console.log('done'), tell)
       process.exit()
     `
     await writeFile(join(user, 'package/missing.mjs'), code)

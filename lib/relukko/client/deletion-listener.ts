@@ -20,7 +20,7 @@ export class DeletionListener {
     private readonly line: HttpTransport,
   ) {}
 
-  /** @throws LockError when it is wanted and its package is not installed. */
+  /** @throws RelukkoError when it is wanted and its package is not installed. */
   static async check(line: HttpTransport): Promise<void> {
     if (isWanted(line)) await loadPeer('ws', () => import('ws'))
   }

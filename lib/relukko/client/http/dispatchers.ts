@@ -48,7 +48,7 @@ export class Dispatchers {
     return url.protocol === 'https:' ? this.tls.server() : undefined
   }
 
-  /** @throws LockError when undici is not installed, RelukkoInvalidError when the files of TLS or the proxy cannot be used. */
+  /** @throws RelukkoError when undici is not installed, RelukkoInvalidError when the files of TLS or the proxy cannot be used. */
   async to(url: URL): Promise<Undici.Dispatcher> {
     const undici = await this.undici
     const proxy = this.proxyFor(url)
