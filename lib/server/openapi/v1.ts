@@ -12,7 +12,7 @@ const IDEMPOTENCY_KEY: Parameter = {
   name: 'Idempotency-Key',
   in: 'header',
   description:
-    'Of the client’s making, new for each lock. A call with the key of an earlier one, whose answer was lost, is given the lock that it has taken.',
+    'Of the client’s making, new for each lock. A call with the key and the name of an earlier one, whose answer was lost, is given the lock that it has taken.',
   schema: { type: 'string', minLength: 1, maxLength: 255 },
 }
 
