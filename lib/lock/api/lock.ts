@@ -134,7 +134,8 @@ export class Lock extends LockShortcuts implements AsyncDisposable {
 
   /**
    * Releases a holding by its id, from any process, and grants the lock to the next waiters in the same transaction.
-   * Never rejects: a failure is logged, and the lock ends with its ttl. Writes are retried for two minutes.
+   * Never rejects: a failure is logged, and the lock ends with its ttl. Writes are retried for two minutes. A name or an id that
+   * is none is logged, too: in a `finally` after an `acquire` that has failed there is no id, and an error about that would hide why.
    */
   release(name: string, id: string): Promise<void> {
     return this.releaseQuietly([name], id).then(() => {})
