@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { pino } from 'pino'
 import { Engine } from '../../lib/lock/engine/engine.js'
 import { extendById, extendOwn } from '../../lib/lock/extend/extend.js'
+import { rewrite } from '../../lib/lock/extend/rewrite.js'
 import type { Held, HeldLock } from '../../lib/lock/hold/held-lock.js'
 import type { Lease } from '../../lib/lock/leases/lease.js'
 import { Lock } from '../../lib/lock/api/lock.js'
@@ -11,6 +12,7 @@ import { LockHandle } from '../../lib/lock/hold/lock-handle.js'
 import { releaseById } from '../../lib/lock/release/release.js'
 import { LockIds } from '../../lib/model/lock-ids.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
+import type { Snapshot } from '../../lib/protocol/snapshot.js'
 import { MemoryStore } from '../../lib/store/memory/memory-store.js'
 import type { Store } from '../../lib/store/store.js'
 import { StoreError } from '../../lib/store/store-error.js'
@@ -334,21 +336,50 @@ it('an extension that is answered after a release that is not does not keep the 
   expect((await world.rival.readOne(world.key)).holders.size).toBe(0)
 })
 
-it('by id, a holding lasts from when it is on its new lease, not from when that was taken', async () => {
-  const world = new World()
-  const { key, memory, time } = world
-  const { uuid } = await world.acquire(1)
-  const line = new FaultyStore(memory)
-  const host = { clock: time.clock, ids: new LockIds() }
-  const others = new Engine(line, host, pino({ level: 'silent' }))
-  const [readTwiceAndGrant, move] = [3, 1]
-  line.befall(readTwiceAndGrant + move, work => {
-    time.turn(3_000)
-    return work()
+describe('an extension by another process', () => {
+  type Extension = (engine: Engine, key: LockKey, uuid: string) => Promise<unknown>
+  const byId: Extension = (engine, key, uuid) => extendById(engine, key, uuid, World.TTL)
+  const byRewriting: Extension = (engine, key, uuid) => {
+    const look = async (): Promise<{ snapshot: Snapshot }> => ({ snapshot: await engine.readOne(key) })
+    const as = { ttl: 1, keepsPromise: true, extraOps: () => [], outcome: World.TTL }
+    return rewrite(engine, key, uuid, look, () => as, { budget: engine.budget() })
+  }
+  let world: World
+  let line: FaultyStore
+  let others: Engine
+  let uuid: string
+  beforeEach(async () => {
+    world = new World()
+    uuid = (await world.acquire(1)).uuid
+    line = new FaultyStore(world.memory)
+    const host = { clock: world.time.clock, ids: new LockIds() }
+    others = new Engine(line, host, pino({ level: 'silent' }))
   })
-  expect(await extendById(others, key, uuid, World.TTL)).toBe(World.TTL)
-  const { lease } = (await world.rival.readOne(key)).holders.get(uuid)!
-  expect((await memory.leases.remaining(lease!))!.left).toBeGreaterThan(World.TTL - 3)
+
+  it.each<[string, Extension, { move: number }]>([
+    ['by the id', byId, { move: 4 }],
+    ['by rewriting it', byRewriting, { move: 3 }],
+  ])(
+    '%s lasts from when the holding is on its new lease, not from when that was taken',
+    async (_, extend, at) => {
+      line.befall(at.move, work => {
+        world.time.turn(3_000)
+        return work()
+      })
+      expect(await extend(others, world.key, uuid)).toBe(World.TTL)
+      const { lease } = (await world.rival.readOne(world.key)).holders.get(uuid)!
+      expect((await world.memory.leases.remaining(lease!))!.left).toBeGreaterThan(World.TTL - 3)
+    },
+  )
+
+  it('is made once, also when its new lease could not be renewed then', async () => {
+    const [readTwiceGrantAndMove, renew] = [4, 1]
+    line.befall(readTwiceGrantAndMove + renew, () => Promise.reject(unreachable()))
+    expect(await byId(others, world.key, uuid)).toBe(World.TTL)
+    expect(line.granted.size).toBe(1)
+    await others.close()
+    expect((await world.rival.readOne(world.key)).holders.size).toBe(1)
+  })
 })
 
 it('a permit whose lease has ended is free when its handle has let go', async () => {

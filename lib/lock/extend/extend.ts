@@ -25,7 +25,7 @@ export async function extendOwn(
   { listener, signal }: { readonly listener?: TransferListener; readonly signal?: AbortSignal } = {},
 ): Promise<TransferResult<void> | undefined> {
   checkTtl(ttl)
-  const extension = new HoldingExtension(engine, keys, uuid, () => ttl)
+  const extension = new HoldingExtension(engine, keys, uuid, () => ttl, false)
   const transfer = new LeaseTransfer(engine, uuid, extension, listener)
   const path = keys.join(', ')
   const options = { signal, budget: engine.budget(HANDLE_MS) }
@@ -36,11 +36,7 @@ export async function extendOwn(
 
 /**
  * Lets a holding last for at least `ttl` seconds from now, on behalf of anybody who knows its id. It never ends sooner than
- * its holder was promised, since the holder may not hear of it: a shorter ttl leaves the holding its own. Its new lease is renewed once it
- * is on it, so that it ends no sooner than its holder believes who counts from a renewal of the old one:
- *
- *     the new lease is taken · a release grants · the holder renews, and reads that it holds · the holding is moved
- *
+ * its holder was promised, since the holder may not hear of it: a shorter ttl leaves the holding its own.
  * Resolves to the ttl that it has, in seconds; to undefined when nothing is held under this id (any more).
  * @param options.budget the time that it may take; that of any write when not given.
  * @throws InvalidLockError for a bad ttl, LockRenewedError, EtcdLockUnavailableError, LockError.
@@ -55,13 +51,10 @@ export async function extendById(
   checkTtl(ttl)
   let extended = ttl
   const ttlFor = (snapshot: Snapshot): number => (extended = leastTtl(snapshot, uuid, ttl))
-  const transfer = new LeaseTransfer(engine, uuid, new HoldingExtension(engine, [key], uuid, ttlFor))
-  const move = async (within: CallOptions): Promise<number | undefined> => {
-    const moved = await transfer.advance(within)
-    if (!moved) return undefined
-    await engine.pool.renew(moved.leases[0]!, within).catch(() => false)
-    return extended
-  }
+  const extension = new HoldingExtension(engine, [key], uuid, ttlFor, true)
+  const transfer = new LeaseTransfer(engine, uuid, extension)
+  const move = async (within: CallOptions): Promise<number | undefined> =>
+    (await transfer.advance(within)) && extended
   const advance = async (within: CallOptions): Promise<number | undefined> => {
     let ended: LeaseId | undefined
     for (;;) {

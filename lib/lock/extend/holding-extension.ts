@@ -21,6 +21,7 @@ export class HoldingExtension implements TransferSource<void> {
     private readonly uuid: string,
     /** The seconds for which the holding that a snapshot shows is to last from now on. */
     private readonly ttlFor: (snapshot: Snapshot) => number,
+    private readonly keepsPromise: boolean,
   ) {}
 
   async look(within: CallOptions): Promise<readonly Snapshot[]> {
@@ -42,7 +43,9 @@ export class HoldingExtension implements TransferSource<void> {
       const extraOps = at === 0 ? this.putRecord(leases[at]!) : []
       return extend(snapshot, { uuid: this.uuid, ttl, lease, extraOps }, since) ?? []
     })
-    if (transactions.length === this.keys.length) return { leases, transactions, outcome: undefined }
+    if (transactions.length === this.keys.length) {
+      return { leases, transactions, keepsPromise: this.keepsPromise, outcome: undefined }
+    }
     for (const lease of leases) pool.return(lease)
     return undefined
   }

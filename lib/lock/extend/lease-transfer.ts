@@ -58,7 +58,7 @@ export class LeaseTransfer<T> {
       if (state.phase === 'unplanned') state = await this.plan(snapshots!, within)
       if (!('attempt' in state)) return undefined
       const after = state.phase === 'moved' ? snapshots! : await this.send(state.attempt, snapshots!, within)
-      if (after) return this.finish(state.attempt, after)
+      if (after) return this.finish(state.attempt, after, within)
     }
   }
 
@@ -96,8 +96,21 @@ export class LeaseTransfer<T> {
     return answer.succeeded ? answer.after : undefined
   }
 
-  private finish({ leases, outcome }: TransferAttempt<T>, after: readonly Snapshot[]): TransferResult<T> {
-    for (const [at, { key }] of after.entries()) this.engine.holdings.move(key, this.uuid, leases[at]!)
+  /**
+   * Where a promise is to be kept, the new leases end no sooner than the holder believes who counts from a renewal of the old ones:
+   *
+   *     a new lease is taken · a release grants · the holder renews, and reads that it holds · the holding is moved
+   *
+   * The move stands when that fails. Repeated it would find that the holder has released it since, and take its leases for unused.
+   */
+  private async finish(
+    { keepsPromise, leases, outcome }: TransferAttempt<T>,
+    after: readonly Snapshot[],
+    within: CallOptions,
+  ): Promise<TransferResult<T>> {
+    const { holdings, pool } = this.engine
+    for (const [at, { key }] of after.entries()) holdings.move(key, this.uuid, leases[at]!)
+    if (keepsPromise) await Promise.allSettled(leases.map(lease => pool.renew(lease, within)))
     return { leases, outcome, revision: after[0]!.holders.get(this.uuid)!.modRevision }
   }
 

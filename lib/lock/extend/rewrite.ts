@@ -56,7 +56,7 @@ export async function rewrite<S extends { readonly snapshot: Snapshot }, T>(
     const lease = await engine.pool.takeFresh(ttl, within)
     const extension = { ...terms, uuid: id, ttl, lease: lease.id, extraOps: extraOps(lease.id) }
     const transaction = extend(snapshot!, extension, now)
-    if (transaction) return { leases: [lease], transactions: [transaction], outcome }
+    if (transaction) return { leases: [lease], transactions: [transaction], keepsPromise, outcome }
     engine.pool.return(lease)
     return undefined
   }

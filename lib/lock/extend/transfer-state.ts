@@ -9,6 +9,8 @@ export interface TransferPlan<T> {
   readonly leases: readonly Lease[]
   /** By lock: etcd applies all of them or none. */
   readonly transactions: readonly Transaction[]
+  /** The holder may not hear of it, and relies on what it was promised. */
+  readonly keepsPromise: boolean
   /** What the caller gets when it is done. */
   readonly outcome: T
 }

@@ -253,8 +253,8 @@ export const protocolMutants: readonly Mutant[] = [
   },
   {
     mistake: 'an extension by the id lets the holding last from when its lease was taken',
-    file: 'lib/lock/extend/extend.ts',
-    right: '    await engine.pool.renew(moved.leases[0]!, within).catch(() => false)\n',
+    file: 'lib/lock/extend/lease-transfer.ts',
+    right: '    if (keepsPromise) await Promise.allSettled(leases.map(lease => pool.renew(lease, within)))\n',
     wrong: '',
     specs: ['spec/faults/extensions'],
   },

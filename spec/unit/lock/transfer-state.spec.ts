@@ -14,6 +14,7 @@ type Event = TransferEvent<string>
 const attempt = {
   leases: [{ id: 'A' }, { id: 'B' }] as Lease[],
   transactions: [],
+  keepsPromise: false,
   outcome: 'done',
   left: ['a', 'b'],
   revisions: [1n, 2n],
