@@ -183,6 +183,14 @@ export function handleContract(make: () => Promise<Store>): void {
       expect(await holders()).toEqual([held.id])
     })
 
+    it('when its Lock is closed during an extension stands in etcd, too', async () => {
+      const held = await lock.hold(name, long)
+      const extending = held.extend(600).catch((error: unknown) => error)
+      await lock.close()
+      expect(await extending).toBe(held.signal.reason)
+      expect(await holders()).toEqual([held.id])
+    })
+
     it('is told by etcd when it is asked, with the token of who holds now', async () => {
       const held = await lock.hold(name, long)
       await other.release(name, held.id)

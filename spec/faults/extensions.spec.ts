@@ -140,6 +140,24 @@ describe('an extension', () => {
     expect((await onlooker.inspect('b')).holders).toHaveLength(1)
   })
 
+  it.each([
+    ['the look', 60],
+    ['the grant of its lease', 60],
+    ['the move', 600],
+  ])('whose Lock is closed during %s leaves what is held', async (call, ttl) => {
+    const held = await us.hold('a', { concurrency: 1, ttl: 60 })
+    let closing: Promise<void> | undefined
+    const number = ['the look', 'the grant of its lease', 'the move'].indexOf(call) + 1
+    line.befall(number, async work => {
+      closing = us.close()
+      await eventually(() => expect(held.signal.aborted).toBe(true))
+      return work()
+    })
+    await expect(held.extend(600)).rejects.toMatchObject({ reason: 'closed' })
+    await closing
+    expect((await onlooker.inspect('a')).holders).toMatchObject([{ ttl }])
+  })
+
   it('that was not answered leaves no lease behind', async () => {
     const held = await us.hold('a', { concurrency: 1, ttl: 600 })
     unanswered(readGrantAndMove)

@@ -30,6 +30,8 @@ export interface TransferResult<T> {
 }
 
 export interface TransferListener {
+  /** Throws when the holdings are not to be moved any more. It is asked before each attempt. */
+  assertHeld(): void
   /** From now on the holdings may be on these leases, which may end before those that they are on. */
   onMoving(leases: readonly Lease[]): void
   /** The holdings are not on these leases, and will not be. */
@@ -57,6 +59,7 @@ export class LeaseTransfer<T> {
       let state = this.apply({ type: 'seen', holdings: snapshots && this.holdingsIn(snapshots) })
       if (state.phase === 'unplanned') state = await this.plan(snapshots!, within)
       if (!('attempt' in state)) return undefined
+      if (state.phase !== 'moved') this.listener?.assertHeld()
       const after = state.phase === 'moved' ? snapshots! : await this.send(state.attempt, snapshots!, within)
       if (after) return this.finish(state.attempt, after, within)
     }

@@ -164,8 +164,6 @@ export class HoldingMonitor implements Alarmed, HolderKeyListener, LeaseUser {
         return void this.explain(effect.lease)
       case 'adopt':
         return void this.adopt(effect.id, effect.revision)
-      case 'discard':
-        return this.engine.pool.discard(effect.lease)
       case 'lose':
         return this.tellLoss(effect.cause, effect.leases)
       case 'give-up':

@@ -146,6 +146,10 @@ abstract class MonitoredHandle extends HandleBase implements MonitorListener {
     const loss = this.check()
     if (!moved) throw loss ?? (await this.whyNotHeld())
     const { leases, revision } = moved
+    // Of a holding that is over no lease is revoked. It has been where the holding was lost, or released without an answer; what is closed stays
+    // in etcd; and what was released may have left its lease to another lock:
+    //
+    //     the holding moves to L · a watch tells of it · it is released, on L · another lock is taken, on L · the move is answered
     this.monitors.forEach((monitor, at) => monitor.moveTo(leases[at]!, revision))
     this.assertHeld()
   }
@@ -154,6 +158,8 @@ abstract class MonitoredHandle extends HandleBase implements MonitorListener {
   private async transfer(ttl: number): Promise<TransferResult<void> | undefined> {
     const { engine, holdings, monitors, id, signal } = this
     const listener: TransferListener = {
+      // What is sent after the release or the loss is on a lease that neither has known, and would give up.
+      assertHeld: () => this.assertHeld(),
       onMoving: fresh => monitors.forEach((monitor, at) => monitor.mayMoveTo(fresh[at]!)),
       onNotMoving: unused => {
         for (const monitor of monitors) for (const lease of unused) monitor.willNotMoveTo(lease)

@@ -102,8 +102,6 @@ export type MonitorEffect =
   | { readonly type: 'explain'; readonly lease: Lease }
   /** Learn about the lease that the holding was moved to at this revision. */
   | { readonly type: 'adopt'; readonly id: LeaseId; readonly revision: bigint }
-  /** Revoke the lease: it is of no use. */
-  | { readonly type: 'discard'; readonly lease: Lease }
   /** Stop, and tell the holder. `leases` are those on which the holding may be, the last that is known first. */
   | { readonly type: 'lose'; readonly cause: LossCause; readonly leases: readonly [Lease, ...Lease[]] }
   /** Stop: the holder releases it, and it may be on any of these leases besides. */
@@ -121,7 +119,7 @@ export function begin(lease: Lease, revision: bigint): Transition {
 
 /** Decides what follows from an event. Does nothing, and reads no clock. */
 export function next(state: MonitorState, event: MonitorEvent): Transition {
-  if (state.kind === 'over') return nextOver(state, event)
+  if (state.kind === 'over') return to(state)
   switch (event.type) {
     case 'tick':
       return onTick(state, event.isNear)
@@ -168,16 +166,6 @@ function to(state: MonitorState, ...effects: MonitorEffect[]): Transition {
 
 function lose({ lease, pending }: Alive, cause: LossCause): Transition {
   return to(OVER, { type: 'lose', cause, leases: [lease, ...pending] })
-}
-
-/**
- * The holding is over: the lease of an extension that is sent now is revoked. That of one that is answered now is not, since it may serve another
- * lock by then. Whoever ends a holding gives up its pending leases, too.
- *
- *     an extension to L is applied · a watch tells of it · the holding is released, on L · another lock is taken, on L · the extension is answered
- */
-function nextOver(state: Over, event: MonitorEvent): Transition {
-  return event.type === 'moving' ? to(state, { type: 'discard', lease: event.lease }) : to(state)
 }
 
 function onTick(state: Alive, isNear: boolean): Transition {

@@ -222,6 +222,13 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/faults/extensions'],
   },
   {
+    mistake: 'an extension goes on though its Lock was closed',
+    file: 'lib/lock/extend/lease-transfer.ts',
+    right: "      if (state.phase !== 'moved') this.listener?.assertHeld()\n",
+    wrong: '',
+    specs: ['spec/faults/extensions'],
+  },
+  {
     mistake: 'a release without an answer leaves the lease of an extension without one',
     file: 'lib/lock/release/release.ts',
     right: '    for (const each of holding.pending ?? []) pool.discard(each)\n',

@@ -120,10 +120,6 @@ describe('An extension', () => {
     expect(after(seen('9', 11n))).toEqual({ state: held, effects: [adopt] })
     expect(after(seen('1', 11n))).toEqual({ state: held, effects: [] })
   })
-
-  it('after a holding is over is of no use', () => {
-    expect(after({ type: 'ended' }, movingTo(second)).effects).toEqual([{ type: 'discard', lease: second }])
-  })
 })
 
 describe('A lease that etcd has ended', () => {
@@ -206,7 +202,8 @@ it.each<[string, MonitorEvent]>([
   ['an answer', located()],
   ['an explanation', { type: 'explained', marker: undefined, lease: 'alive' }],
   ['a watch', deleted],
-  ['an extension', movedTo(second, 11n)],
+  ['an extension that is sent', movingTo(second)],
+  ['an extension that is answered', movedTo(second, 11n)],
   ['another loss', { type: 'lost', cause: { kind: 'expired' } }],
   ['a release', { type: 'ended' }],
 ])('What is lost is not touched by %s', (_, event) => {
