@@ -79,8 +79,8 @@ abstract class MonitoredHandle extends HandleBase implements MonitorListener {
     const loss = this.check()
     if (!this.released) {
       for (const monitor of this.monitors) monitor.end()
-      const isOver = loss && !this.leavesEntries(loss)
-      this.released = isOver ? Promise.resolve(loss.reason !== 'closed') : this.releaseNow()
+      const isSettled = loss && this.isSettled(loss)
+      this.released = isSettled ? Promise.resolve(loss.reason !== 'closed') : this.releaseNow()
     }
     return this.released
   }
@@ -188,9 +188,12 @@ abstract class MonitoredHandle extends HandleBase implements MonitorListener {
     return this.loss ?? this.notHeld(currentToken)
   }
 
-  /** Whether a release has something to take out: the other holdings, or an entry whose time is not over. */
-  private leavesEntries({ reason }: LockLostError): boolean {
-    return reason === 'lease-lost' || (this.monitors.length > 1 && reason !== 'closed')
+  /**
+   * Whether a release has nothing to take out, or must not. It may have an entry whose time is not over, the other holdings, and one that has run
+   * out by our clocks, whose lease etcd may have renewed without our hearing of it.
+   */
+  private isSettled({ reason }: LockLostError): boolean {
+    return reason === 'closed' || (reason === 'released-elsewhere' && this.monitors.length === 1)
   }
 }
 

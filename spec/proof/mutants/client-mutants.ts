@@ -229,6 +229,13 @@ export const clientMutants: readonly Mutant[] = [
     specs: ['spec/faults/extensions'],
   },
   {
+    mistake: 'what has run out by our clocks is taken for released',
+    file: 'lib/lock/hold/lock-handle.ts',
+    right: "return reason === 'closed' ||",
+    wrong: "return reason === 'closed' || reason === 'expired' ||",
+    specs: ['spec/unit/lock/holding-monitor'],
+  },
+  {
     mistake: 'a release without an answer leaves the lease of an extension without one',
     file: 'lib/lock/release/release.ts',
     right: '    for (const each of holding.pending ?? []) pool.discard(each)\n',

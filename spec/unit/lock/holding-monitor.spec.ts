@@ -33,7 +33,7 @@ beforeEach(() => {
     leases: {
       grant: ttl => leases.grant(ttl),
       remaining: id => leases.remaining(id),
-      revoke: id => leases.revoke(id),
+      revoke: id => (isRefusing ? Promise.reject(new StoreError('refused', 'no right')) : leases.revoke(id)),
       renew: id => {
         calls.push('renew')
         return leases.renew(id)
@@ -112,4 +112,12 @@ describe.each<[string, () => Lock]>([
     await held.release()
     expect(held.deadline).toEqual(deadline)
   })
+})
+
+it.each([true, false])('a handle that ran out is released if etcd says so (%s)', async isAsked => {
+  const held = await lock.hold('a', { concurrency: 1, ttl: TTL })
+  isRefusing = !isAsked
+  clock.pass(TTL * 1000)
+  expect(() => held.assertHeld()).toThrow('its ttl')
+  expect(await held.release()).toBe(isAsked)
 })
