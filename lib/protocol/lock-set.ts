@@ -1,9 +1,11 @@
-import type { Transaction } from '../kv/transaction.js'
+import type { Op, Transaction } from '../kv/transaction.js'
 import { InvalidLockError } from '../model/errors.js'
 import { describeValue } from '../model/describe-value.js'
 
 /** Operations that etcd takes in one transaction with its default `--max-txn-ops`. */
 export const MAX_TXN_OPS = 128
+/** Bytes of the values that one transaction writes: of the 1.5 MiB that etcd takes by default, keys and compares need some. */
+const MOST_WRITTEN = 1_310_720
 /** A grant compares up to four things for each lock; its failure puts one key and reads three ranges. */
 const MOST_LOCKS = MAX_TXN_OPS / 4
 
@@ -19,9 +21,15 @@ export function checkSet(names: readonly string[]): void {
  */
 export function fitIntoOne(transactions: readonly Transaction[], spare: number): boolean {
   const most = MAX_TXN_OPS - spare
+  const bytes = transactions.flatMap(({ success }) => success.map(bytesOf))
+  if (bytes.reduce((total, each) => total + each, 0) > MOST_WRITTEN) return false
   return (['compare', 'success', 'failure'] as const).every(
     part => transactions.reduce((total, transaction) => total + transaction[part].length, 0) <= most,
   )
+}
+
+function bytesOf(op: Op): number {
+  return op.type === 'put' ? Buffer.byteLength(op.value) : 0
 }
 
 /** How many waiters each of so many locks can be handed to at most, when all are released in one transaction. */

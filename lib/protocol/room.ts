@@ -22,6 +22,19 @@ export function hasRoom(
   return bytesOf(keyLocks, liveness) <= most
 }
 
+/**
+ * The first of these locks, one at least, whose KeyLocks have room in one transaction. Those of a set had when it was granted: others may have
+ * filled them since. The few waiters of each that are handed it besides need less than what is left of etcd's 1.5 MiB.
+ */
+export function firstTogether(snapshots: readonly Snapshot[]): readonly Snapshot[] {
+  let left = MOST_BYTES
+  const end = snapshots.findIndex(({ keyLocks }, at) => {
+    left -= Buffer.byteLength(keyLocks?.value ?? '')
+    return left < 0 && at > 0
+  })
+  return end < 0 ? snapshots : snapshots.slice(0, end)
+}
+
 /** Bytes of the KeyLocks when the dead are dropped. */
 export function bytesOf(keyLocks: KeyLocks, liveness: Liveness): number {
   return Buffer.byteLength(new KeyLocks(keyLocks.key, keyLocks.live(liveness)).toJson())

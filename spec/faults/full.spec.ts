@@ -38,6 +38,27 @@ function entries(count: number): object {
 }
 const shared = { concurrency: 0, ttl: 600 }
 
+it('Locks of a set that others have filled since are released, one after the other, as they do not fit into one request', async () => {
+  const keys = ['x', 'y'].map(each => new LockKey('custom', `${name}-${each}`))
+  const handle = await other.acquireAll(keys.map(key => ({ name: key.name, ...shared })))
+  const read = async () => {
+    const reads = keys.flatMap(key => [{ key: key.path }, { key: key.holder(handle.id) }])
+    const success = reads.map(range => ({ type: 'range' as const, ...range }))
+    return (await store.commit({ compare: [], success, failure: [] })).results
+  }
+  for (const [keyLocks] of (await read()).filter((_, at) => at % 2 === 0)) {
+    const value = JSON.stringify({ ...(JSON.parse(keyLocks!.value) as object), ...entries(900) })
+    await store.commit({ compare: [], success: [{ type: 'put', key: keyLocks!.key, value }], failure: [] })
+  }
+  expect(await handle.release()).toBe(true)
+  const [x, ofX, y, ofY] = await read()
+  expect([ofX, ofY]).toEqual([[], []])
+  for (const keyLocks of [x, y]) {
+    const ids = Object.keys(JSON.parse(keyLocks![0]!.value) as object)
+    expect([ids.length, ids.includes(handle.id)]).toEqual([900, false])
+  }
+})
+
 describe('A lock with as many holders as etcd can store', () => {
   const full = {
     name: 'LockFullError',

@@ -3,7 +3,8 @@ import type { Timestamp } from '../../model/timestamp.js'
 import { fitIntoOne } from '../../protocol/lock-set.js'
 import { type Release, release } from '../../protocol/release.js'
 import type { LockKey } from '../../protocol/lock-key.js'
-import { modRevisionOf, type Snapshot } from '../../protocol/snapshot.js'
+import { firstTogether } from '../../protocol/room.js'
+import { modRevisionOf, showsHolder, type Snapshot } from '../../protocol/snapshot.js'
 
 /** What is known of the locks that are released, and how they may be released. */
 export interface ReleaseView {
@@ -22,7 +23,8 @@ export interface PlannedRelease {
 }
 
 /**
- * One release for each lock that the view shows held by `uuid`, on a lease for which `isOurs` is true. So that etcd takes all of them in one
+ * One release for each lock that the view shows held by `uuid`, on a lease for which `isOurs` is true: for the first of them, where others have
+ * filled so many that etcd would not take all in one request. A release only makes room, so the others can go after it. So that etcd takes all of them in one
  * transaction, they read of no queue who comes next where that is too much, and hand over to fewer waiters where it still is.
  * @param spare how many operations the transaction has besides.
  * @param isGrowing whether a set of this process is about to join the queue. A release that relies on an empty queue would fail; it reads who
@@ -36,12 +38,12 @@ export function planReleases(
   isGrowing: (key: LockKey) => boolean = () => false,
   spare = 0,
 ): PlannedRelease[] {
-  const ours = snapshots.filter(({ holders }) => {
-    const lease = holders.get(uuid)?.lease
-    return lease === undefined || isOurs(lease)
+  const ours = snapshots.filter(snapshot => {
+    const lease = snapshot.holders.get(uuid)?.lease
+    return showsHolder(snapshot, uuid) && (lease === undefined || isOurs(lease))
   })
   const planWith = (most: number, readsQueue: boolean): PlannedRelease[] =>
-    ours.flatMap(snapshot => {
+    firstTogether(ours).flatMap(snapshot => {
       const isFilling = snapshot.tickets.size === 0 && isGrowing(snapshot.key)
       const plan = release(snapshot, uuid, now, { mostSuccessors: isFilling ? 0 : most, readsQueue })
       return plan ? [{ snapshot, plan }] : []

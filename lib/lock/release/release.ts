@@ -63,7 +63,7 @@ export interface KeyBeside {
 }
 
 /**
- * Takes a holder out of locks, all of them in one transaction, by its id alone, and hands them over to the first that wait.
+ * Takes a holder out of locks, all of them in one transaction where etcd takes that, by its id alone, and hands them over to the first that wait.
  * Resolves to the entries that were released: to none when nothing is held under this id (any more). When an answer was lost and
  * nothing is held afterwards, it resolves to what was sent, though another process may have released it, unless `wasApplied` tells.
  * @throws InvalidLockError for a bad id, EtcdLockUnavailableError, LockUnreadableError, LockError.
@@ -106,6 +106,8 @@ class ReleaseAttempt {
   private view: ReleaseView
   /** What was sent last of which no answer came: it may have been applied, or may be yet. */
   private unanswered: readonly PlannedRelease[] | undefined
+  /** What etcd has released: not all at once where it takes no request of that size. */
+  private readonly released: PlannedRelease[] = []
   /** How often it may still try to grant to waiting sets. */
   private turnsOfSets = MOST_TURNS_OF_SETS
   /** It travels with nothing else: etcd is full. */
@@ -146,7 +148,7 @@ class ReleaseAttempt {
       const step = nextStep(this.view, planned.length)
       if (step === 'stop') return this.appliedUnanswered(within)
       if (step === 'read') await this.read(within)
-      else if (await this.send(planned, within)) return planned
+      else if (await this.send(planned, within)) this.released.push(...planned)
     }
   }
 
@@ -201,9 +203,13 @@ class ReleaseAttempt {
   }
 
   private async appliedUnanswered(within: CallOptions): Promise<readonly PlannedRelease[]> {
-    const { unanswered, options } = this
-    if (!unanswered || !options.wasApplied) return unanswered ?? []
-    return (await options.wasApplied(within)) ? unanswered : []
+    const { released, options } = this
+    const isReleased = ({ snapshot: { key } }: PlannedRelease): boolean =>
+      released.some(({ snapshot }) => snapshot.key.path === key.path)
+    const unanswered = this.unanswered?.filter(each => !isReleased(each)) ?? []
+    if (unanswered.length === 0) return released
+    const wasApplied = options.wasApplied?.(within) ?? true
+    return (await wasApplied) ? [...released, ...unanswered] : released
   }
 
   private async read(within: CallOptions): Promise<void> {

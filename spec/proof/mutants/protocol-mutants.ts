@@ -189,6 +189,13 @@ export const protocolMutants: readonly Mutant[] = [
     specs: protocol,
   },
   {
+    mistake: 'a release writes more of several locks than etcd takes in one request',
+    file: 'lib/lock/release/release-plan.ts',
+    right: 'firstTogether(ours).flatMap(',
+    wrong: 'ours.flatMap(',
+    specs: ['spec/unit/lock/release-plan'],
+  },
+  {
     mistake: 'one holder too many',
     file: 'lib/model/key-locks.ts',
     right: 'return live.length < smallestLimit(',

@@ -13,6 +13,7 @@ import { Timestamp } from '../../../lib/model/timestamp.js'
 import { LockKey } from '../../../lib/protocol/lock-key.js'
 import { fitIntoOne, successorsOfEach } from '../../../lib/protocol/lock-set.js'
 import { queueReads } from '../../../lib/protocol/queue.js'
+import { MOST_BYTES } from '../../../lib/protocol/room.js'
 import { emptySnapshot, type Snapshot } from '../../../lib/protocol/snapshot.js'
 
 const now = Timestamp.now()
@@ -116,6 +117,27 @@ describe('the release of many locks', () => {
       }
     },
   )
+})
+
+it('the release of locks that others have filled takes as many as etcd takes in one request, and the others then', () => {
+  const filled = (name: string, share: number): Snapshot => {
+    const snapshot = held(name)
+    const { us } = JSON.parse(snapshot.keyLocks!.value) as { us: object }
+    const other = { ...us, owner: 'x'.repeat(share * MOST_BYTES - 300) }
+    const value = JSON.stringify({ us, '4734a179-0062-436d-a9d5-4cf0c24a12d7': other })
+    return { ...snapshot, keyLocks: { ...snapshot.keyLocks!, value } }
+  }
+  const namesOf = (snapshots: readonly Snapshot[]): string[] =>
+    planned(view({ snapshots })).map(({ snapshot }) => snapshot.key.name)
+  const [a, b, c] = [filled('a', 0.5), filled('b', 0.5), filled('c', 0.1)]
+  expect(namesOf([a, b, c])).toStrictEqual(['a', 'b'])
+  expect(namesOf([free('a'), b, c])).toStrictEqual(['b', 'c'])
+  expect(namesOf([filled('a', 1.1), b])).toStrictEqual(['a'])
+  const puts = (bytes: number) => ({
+    ...{ compare: [], failure: [] },
+    success: [{ type: 'put' as const, key: 'k', value: 'ö'.repeat(bytes / 2) }],
+  })
+  expect([620_000, 660_000].map(each => fitIntoOne([puts(each), puts(each)], 0))).toStrictEqual([true, false])
 })
 
 describe('the next step of a release', () => {
