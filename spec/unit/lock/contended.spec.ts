@@ -2,8 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { type HeldLock, Lock, type WaitStatus } from '../../../lib/index.js'
 import type { KeyValue } from '../../../lib/kv/key-value.js'
 import { readsOf } from '../../../lib/kv/transaction.js'
+import { LockIds } from '../../../lib/model/lock-ids.js'
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js'
 import type { Store } from '../../../lib/store/store.js'
+import { type Clock, systemClock } from '../../../lib/time/clock.js'
 import { eventually } from '../../support/eventually.js'
 
 let memory: MemoryStore
@@ -18,11 +20,19 @@ afterEach(async () => {
 })
 
 /** A process of its own. */
-function lockOf(owner: string, store: Store = memory): Lock {
-  const lock = new Lock({ store, prefix: 'custom', owner, dryRun: false })
+function lockOf(owner: string, store: Store = memory, clock = systemClock): Lock {
+  const ids = new LockIds()
+  const lock = new Lock({ store, prefix: 'custom', owner, dryRun: false }, { clock, ids })
   locks.push(lock)
   return lock
 }
+
+/** On a machine so many times as fast as this one: what a request waits for in milliseconds does not tell of other work here. */
+const fastMachine = (times: number): Clock => ({
+  ...systemClock,
+  monotonic: () => systemClock.monotonic() / times,
+  timer: (ms, work) => systemClock.timer(ms * times, work),
+})
 
 const waiters = (count: number): Promise<void> =>
   eventually(async () => expect((await lockOf('witness').inspect('name')).waiters).toHaveLength(count))
@@ -171,7 +181,7 @@ it('holders that another process has granted the lock leave it in a few calls fo
   expect(commits() - before).toBeLessThan(6)
 })
 
-it('a semaphore goes from holder to holder in two calls at most, also between processes', async () => {
+it('a semaphore goes from holder to holder in less than two calls, also between processes', async () => {
   const { store, commits } = counted()
   const [PROCESSES, CLIENTS, TURNS, LIMIT] = [4, 16, 10, 8]
   let [holding, most] = [0, 0]
@@ -184,10 +194,12 @@ it('a semaphore goes from holder to holder in two calls at most, also between pr
       await held.release()
     }
   }
-  const processes = Array.from({ length: PROCESSES }, (_, at) => lockOf(`process ${at}`, store))
+  const processes = Array.from({ length: PROCESSES }, (_, at) =>
+    lockOf(`process ${at}`, store, fastMachine(10)),
+  )
   await Promise.all(processes.flatMap(lock => Array.from({ length: CLIENTS }, () => client(lock))))
   expect(most).toBe(LIMIT)
-  expect(commits() / (PROCESSES * CLIENTS * TURNS)).toBeLessThan(2)
+  expect(commits() / (PROCESSES * CLIENTS * TURNS)).toBeLessThan(1.5)
 })
 
 it('whoever is shown its place in a long queue is shown the true one from the first', async () => {
