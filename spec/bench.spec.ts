@@ -88,7 +88,7 @@ describe('The bench', () => {
     const careless: PeerClient = { acquire: () => Promise.resolve(() => Promise.resolve()) }
     expect((await measured(careless)).overlaps).toBeGreaterThan(0)
     await using lock = lockInMemory()
-    const locked = await measured(byIds(lock, 1))
+    const locked = await measured(byIds(lock, 1), { seconds: 1 })
     expect(locked.overlaps).toBe(0)
     expect(locked.cyclesPerSecond).toBeGreaterThan(0)
     expect((await measured({ ...byIds(lock, 8), limit: 1 })).overlaps).toBeGreaterThan(0)
