@@ -186,7 +186,7 @@ function confirm(state: AttemptState, facts: AttemptFacts): Next {
  *     a release grants · another process extends it, onto its own lease · this one renews the leases that it had · that lease ends
  *
  * Another process may have taken its lease before this one renewed, and move the holding after this one has read. So it renews that lease
- * once more when the holding is on it. (`extendById`)
+ * once more when the holding is on it (`keepsPromise` of a transfer).
  */
 function isConfirmed(state: AttemptState, facts: AttemptFacts): boolean {
   return state.phase === 'renewed' && facts.decide(state.snapshots).kind === 'held'

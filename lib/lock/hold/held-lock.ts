@@ -59,8 +59,8 @@ export interface Held extends AsyncDisposable {
    * Writes to etcd, if and only if the lock is held when etcd applies the write. `succeeded` is false when one of the conditions
    * of the write itself does not hold. In a dry run the write is checked and not made, and the result is `{dryRun: true}`. Waits
    * for etcd for 5 s at most.
-   * @throws InvalidLockError for a malformed write, or one to the keys of locks; LockLostError with both fencing tokens, EtcdLockUnavailableError when the
-   * write may have been applied or not, LockError.
+   * @throws InvalidLockError for a malformed write, or one to the keys of locks; LockLostError with both fencing tokens,
+   * EtcdLockUnavailableError when the write may have been applied or not, LockError.
    */
   guard(write: GuardedWrite): Promise<GuardResult>
   /**

@@ -23,9 +23,11 @@ export interface PlannedRelease {
 }
 
 /**
- * One release for each lock that the view shows held by `uuid`, on a lease for which `isOurs` is true: for the first of them, where others have
- * filled so many that etcd would not take all in one request. A release only makes room, so the others can go after it. So that etcd takes all of them in one
- * transaction, they read of no queue who comes next where that is too much, and hand over to fewer waiters where it still is.
+ * One release for each lock that the view shows held by `uuid`, on a lease for which `isOurs` is true. Where others have filled these locks so
+ * that etcd would not take all in one request, it is the first of them: a release only makes room, so the others can go after it.
+ *
+ * So that etcd takes all of them in one transaction, they read of no queue who comes next where that is too much, and hand over to fewer
+ * waiters where it still is.
  * @param spare how many operations the transaction has besides.
  * @param isGrowing whether a set of this process is about to join the queue. A release that relies on an empty queue would fail; it reads who
  * has come, and that set is told.
