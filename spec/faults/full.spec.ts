@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
-import { type Lock, LockFullError } from '../../lib/index.js'
+import { Lock, LockFullError } from '../../lib/index.js'
 import { LockKey } from '../../lib/protocol/lock-key.js'
 import type { EtcdStore } from '../../lib/store/etcd/etcd-store.js'
 import { EtcdServer } from '../../lib/testing/etcd-server.js'
 import { eventually } from '../support/eventually.js'
+import { type Fault, FaultyStore, lineFaults } from '../support/faulty-store.js'
 import { freshName, lockAt, storeAt, useEtcdServer } from '../support/etcd.js'
 
 const etcd = useEtcdServer()
@@ -36,28 +37,42 @@ function entries(count: number): object {
   const entry = { concurrency: 0, created, owner: 'o'.repeat(OWNER_BYTES), ttl: 600 }
   return Object.fromEntries(Array.from({ length: count }, () => [randomUUID(), entry]))
 }
+const [unanswered, lost] = lineFaults.map(([, fault]) => fault) as [Fault, Fault]
 const shared = { concurrency: 0, ttl: 600 }
 
-it('Locks of a set that others have filled since are released, one after the other, as they do not fit into one request', async () => {
-  const keys = ['x', 'y'].map(each => new LockKey('custom', `${name}-${each}`))
-  const handle = await other.acquireAll(keys.map(key => ({ name: key.name, ...shared })))
-  const read = async () => {
-    const reads = keys.flatMap(key => [{ key: key.path }, { key: key.holder(handle.id) }])
-    const success = reads.map(range => ({ type: 'range' as const, ...range }))
-    return (await store.commit({ compare: [], success, failure: [] })).results
-  }
-  for (const [keyLocks] of (await read()).filter((_, at) => at % 2 === 0)) {
-    const value = JSON.stringify({ ...(JSON.parse(keyLocks!.value) as object), ...entries(900) })
-    await store.commit({ compare: [], success: [{ type: 'put', key: keyLocks!.key, value }], failure: [] })
-  }
-  expect(await handle.release()).toBe(true)
-  const [x, ofX, y, ofY] = await read()
-  expect([ofX, ofY]).toEqual([[], []])
-  for (const keyLocks of [x, y]) {
-    const ids = Object.keys(JSON.parse(keyLocks![0]!.value) as object)
-    expect([ids.length, ids.includes(handle.id)]).toEqual([900, false])
-  }
-})
+it.each([
+  ['of which every answer comes', Infinity, unanswered],
+  ['of which the first is not answered', 2, unanswered],
+  ['of which the second is not answered', 3, unanswered],
+  ['of which the second is lost', 3, lost],
+])(
+  'Locks of a set that others have filled since are released in two requests, %s',
+  async (_, call, fault) => {
+    const line = new FaultyStore(store)
+    const other = new Lock({ store: line, prefix: 'custom', owner: 'other', dryRun: false })
+    const keys = ['x', 'y'].map(each => new LockKey('custom', `${name}-${each}`))
+    const handle = await other.acquireAll(keys.map(key => ({ name: key.name, ...shared })))
+    const read = async () => {
+      const reads = keys.flatMap(key => [{ key: key.path }, { key: key.holder(handle.id) }])
+      const success = reads.map(range => ({ type: 'range' as const, ...range }))
+      return (await store.commit({ compare: [], success, failure: [] })).results
+    }
+    for (const [keyLocks] of (await read()).filter((_, at) => at % 2 === 0)) {
+      const value = JSON.stringify({ ...(JSON.parse(keyLocks!.value) as object), ...entries(900) })
+      await store.commit({ compare: [], success: [{ type: 'put', key: keyLocks!.key, value }], failure: [] })
+    }
+    // The first call goes by what was there before others came, and is not applied.
+  line.befall(call, fault)
+    expect(await handle.release()).toBe(true)
+    const [x, ofX, y, ofY] = await read()
+    expect([ofX, ofY]).toEqual([[], []])
+    for (const keyLocks of [x, y]) {
+      const ids = Object.keys(JSON.parse(keyLocks![0]!.value) as object)
+      expect([ids.length, ids.includes(handle.id)]).toEqual([900, false])
+    }
+    await other.close()
+  },
+)
 
 describe('A lock with as many holders as etcd can store', () => {
   const full = {
