@@ -62,7 +62,7 @@ it.each([
       await store.commit({ compare: [], success: [{ type: 'put', key: keyLocks!.key, value }], failure: [] })
     }
     // The first call goes by what was there before others came, and is not applied.
-  line.befall(call, fault)
+    line.befall(call, fault)
     expect(await handle.release()).toBe(true)
     const [x, ofX, y, ofY] = await read()
     expect([ofX, ofY]).toEqual([[], []])
